@@ -1,0 +1,62 @@
+# On a fresh machine with Python 3.11 and make: `make shop` runs the example shop, `make test` runs every test.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+PORT ?= 5000
+SANDBOX_PORT ?= 5001
+PAYMENTS_PORT ?= 5002
+DATA ?= ./instance
+RESET ?=
+
+.PHONY: help shop sandbox test check format lock clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make shop      run the example shop with its sandbox (PORT=5000 SANDBOX_PORT=5001 PAYMENTS_PORT=5002 DATA=./instance RESET=1)"
+	@echo "make sandbox   run the Omneo sandbox alone (SANDBOX_PORT=5001 DATA=./instance)"
+	@echo "make test      run every test, browser tests included"
+	@echo "make check     formatting, lint, types, layers"
+	@echo "make format    let ruff format and mend the code"
+	@echo "make lock      write requirements/dev.txt anew from pyproject.toml"
+
+$(READY): pyproject.toml requirements/dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed; name it: make PYTHON=python3.11 ..."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+shop: $(READY)
+	@exec $(BIN)/python -m example_shop --port $(PORT) --sandbox-port $(SANDBOX_PORT) --payments-port $(PAYMENTS_PORT) \
+	  --data "$(DATA)" $(if $(RESET),--reset)
+
+sandbox: $(READY)
+	@exec $(BIN)/python -m claimable_benefits.sandbox --port $(SANDBOX_PORT) --data "$(DATA)" --seed demo
+
+test: $(READY)
+	$(BIN)/python -m tests.chromium
+	$(BIN)/python -m pytest
+
+check: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(READY)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock:
+	$(PYTHON) -m venv $(VENV)-lock
+	$(VENV)-lock/bin/python -m pip install --quiet uv
+	$(VENV)-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --all-extras --generate-hashes \
+	  --no-emit-index-url --no-emit-find-links --no-header --no-emit-package flask-claimable-benefits \
+	  pyproject.toml -o requirements/dev.txt
+	rm -rf $(VENV)-lock
+
+clean:
+	rm -rf $(VENV) $(VENV)-lock dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -1,0 +1,1 @@
+"""Loyalty benefits from Omneo in a Flask shop."""
