@@ -1,0 +1,108 @@
+"""What the merchant's shop tells us: who shops, what is in the cart, what became of an order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True)
+class Shopper:
+    """The person signed in to the shop.
+
+    ``customer_id`` is the shop's own id for that person and the identifier of their identity at Omneo. ``timezone`` is an
+    IANA name, ``locale`` a name like ``en_AU``; where they are missing, the shop's settings decide.
+    """
+
+    customer_id: str
+    name: str = ""
+    timezone: str | None = None
+    locale: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a cart. ``unit_price`` is in major units of the cart's currency; ``tags`` are the shop's own."""
+
+    sku: str
+    name: str
+    quantity: int
+    unit_price: Decimal
+    tags: frozenset[str] = field(default_factory=frozenset)
+
+    @property
+    def total(self) -> Decimal:
+        return self.unit_price * self.quantity
+
+
+@dataclass(frozen=True, slots=True)
+class Cart:
+    """What the shopper is about to buy.
+
+    ``id`` names this cart for as long as it lives (holds belong to it). ``shipping`` is the price of the chosen method,
+    None while none is chosen. ``decimals`` is how many digits the currency's minor unit has.
+    """
+
+    id: str
+    lines: tuple[Line, ...]
+    currency: str
+    shipping: Decimal | None = None
+    decimals: int = 2
+
+    @property
+    def subtotal(self) -> Decimal:
+        return sum((line.total for line in self.lines), Decimal(0))
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One line of a transaction. ``price`` and ``price_paid`` are per unit, ``discount`` is for the whole line."""
+
+    name: str
+    quantity: int
+    price: Decimal
+    price_paid: Decimal
+    sku: str | None = None
+    discount: Decimal = Decimal(0)
+    discount_reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """A completed sale as the shop records it at Omneo.
+
+    ``total`` is what was charged, ``total_original`` the price before discounts, both in major units. ``transacted_at``
+    is an aware datetime. ``customer_id`` is None for a guest.
+    """
+
+    order_number: str
+    customer_id: str | None
+    total: Decimal
+    total_original: Decimal
+    transacted_at: datetime
+    currency: str
+    items: tuple[Item, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.transacted_at.tzinfo is None:
+            raise ValueError("transacted_at needs a time zone: pass an aware datetime.")
+
+
+class OrderState(StrEnum):
+    """What the shop knows of an order."""
+
+    OPEN = "open"  # not paid, and no payment is under way
+    UNKNOWN = "unknown"  # a payment is under way, or its answer was lost
+    PAID = "paid"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """The answer of the merchant's order loader; a paid order brings its transaction."""
+
+    number: str
+    state: OrderState
+    transaction: Transaction | None = None

@@ -1,0 +1,101 @@
+"""Everything this package raises on purpose.
+
+BenefitsError
+├── SettingsError          start-up: a setting, a policy file or a database is wrong; quotes the key and the remedy
+├── Declined               anticipated: a sentence for the shopper and a stable reason code
+└── OmneoError             a call to Omneo did not bring what it should
+    ├── Unreachable        nothing was applied: repeating the call is safe
+    │   ├── NotPermitted   401 or 403: the token is missing, revoked, or lacks a scope
+    │   └── SlowDown       429: Omneo asks us to wait
+    ├── OutcomeUnknown     the request went out and no readable answer came back: in doubt
+    ├── Rejected           a definite no, with Omneo's status and words
+    └── Malformed          an answer to a read that we cannot make sense of
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+class BenefitsError(Exception):
+    """The root: catch this to catch everything this package raises on purpose."""
+
+
+class SettingsError(BenefitsError):
+    """A setting is missing or wrong; the sentence names the key and the remedy."""
+
+    def __init__(self, key: str, problem: str, remedy: str) -> None:
+        self.key = key
+        self.problem = problem
+        self.remedy = remedy
+        super().__init__(f"{key}: {problem} {remedy}")
+
+
+class Declined(BenefitsError):
+    """An anticipated no.
+
+    ``reason`` is a stable code, ``shopper_message`` a sentence that is safe to show as it is.
+    """
+
+    def __init__(self, reason: str, shopper_message: str, **facts: Any) -> None:
+        self.reason = reason
+        self.shopper_message = shopper_message
+        self.facts = facts
+        super().__init__(f"{reason}: {shopper_message}")
+
+
+class OmneoError(BenefitsError):
+    """A call to Omneo failed.
+
+    ``request`` is method and path without the query (a query may carry an e-mail address), ``status`` the HTTP status
+    where there was an answer. Neither holds a token.
+    """
+
+    def __init__(self, message: str, *, request: str = "", status: int | None = None) -> None:
+        self.message = message
+        self.request = request
+        self.status = status
+        where = " ".join(part for part in (request, str(status) if status is not None else "") if part)
+        super().__init__(f"{message} ({where})" if where else message)
+
+
+class Unreachable(OmneoError):
+    """Nothing was applied at Omneo: the connection was refused, or a gate turned the call away."""
+
+
+class NotPermitted(Unreachable):
+    """Omneo does not accept the token (401) or misses a scope on it (403)."""
+
+
+class SlowDown(Unreachable):
+    """Omneo asks for a pause (429); ``retry_after`` is in seconds, None where it does not say."""
+
+    def __init__(
+        self, message: str, *, request: str = "", status: int | None = 429, retry_after: float | None = None
+    ) -> None:
+        self.retry_after = retry_after
+        super().__init__(message, request=request, status=status)
+
+
+class OutcomeUnknown(OmneoError):
+    """A write went out and no readable answer came back: it may or may not have happened."""
+
+
+class Rejected(OmneoError):
+    """A definite no (404, 409, 422 …); ``fields`` holds Omneo's messages by field name."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        request: str = "",
+        status: int,
+        fields: Mapping[str, tuple[str, ...]] | None = None,
+    ) -> None:
+        self.fields = dict(fields or {})
+        super().__init__(message, request=request, status=status)
+
+
+class Malformed(OmneoError):
+    """Omneo answered a read with something that is not what its documentation promises."""
