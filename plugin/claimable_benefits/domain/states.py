@@ -63,15 +63,11 @@ USE_MOVES: dict[UseState, frozenset[UseState]] = {
     UseState.UNDONE: frozenset(),
     UseState.RELEASED: frozenset({UseState.UNDOING}),  # a late look-up found it after all
     UseState.REFUSED: frozenset(),
-    UseState.NEEDS_A_PERSON: frozenset(
-        {UseState.UNDOING, UseState.CONSUMED, UseState.RELEASED, UseState.UNDONE}
-    ),
+    UseState.NEEDS_A_PERSON: frozenset({UseState.UNDOING, UseState.CONSUMED, UseState.RELEASED, UseState.UNDONE}),
 }
 
 CLAIM_MOVES: dict[ClaimState, frozenset[ClaimState]] = {
-    ClaimState.CLAIMING: frozenset(
-        {ClaimState.CLAIMED, ClaimState.REFUSED, ClaimState.IN_DOUBT, ClaimState.ABANDONED}
-    ),
+    ClaimState.CLAIMING: frozenset({ClaimState.CLAIMED, ClaimState.REFUSED, ClaimState.IN_DOUBT, ClaimState.ABANDONED}),
     ClaimState.IN_DOUBT: frozenset({ClaimState.CLAIMED, ClaimState.ABANDONED}),
     ClaimState.CLAIMED: frozenset(),
     ClaimState.REFUSED: frozenset(),
