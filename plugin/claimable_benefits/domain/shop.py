@@ -12,8 +12,8 @@ from enum import StrEnum
 class Shopper:
     """The person signed in to the shop.
 
-    ``customer_id`` is the shop's own id for that person and the identifier of their identity at Omneo. ``timezone`` is an
-    IANA name, ``locale`` a name like ``en_AU``; where they are missing, the shop's settings decide.
+    ``customer_id`` is the shop's own id for that person and the identifier of their identity at Omneo. ``timezone``
+    is an IANA name, ``locale`` a name like ``en_AU``; where they are missing, the shop's settings decide.
     """
 
     customer_id: str
