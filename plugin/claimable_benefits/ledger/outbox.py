@@ -13,7 +13,6 @@ from sqlalchemy import Connection, Row, insert, or_, select, update
 
 from claimable_benefits.domain.shop import Item, Transaction
 from claimable_benefits.domain.states import DeliveryState
-from claimable_benefits.errors import Overtaken
 from claimable_benefits.ledger.events import Because, write_event
 from claimable_benefits.ledger.tables import outbox
 
@@ -99,23 +98,16 @@ def lease_due(connection: Connection, now: datetime, *, seconds: float, limit: i
 
 def finish_delivery(
     connection: Connection, delivery: Delivery, to: DeliveryState, because: Because, **changes: Any
-) -> None:
-    """Write the outcome of an attempt; a newer revision that came meanwhile stays due. Raises `Overtaken` then."""
-    result = connection.execute(
-        update(outbox)
-        .where(
-            outbox.c.order_number == delivery.order_number,
-            outbox.c.revision == delivery.revision,
-            outbox.c.state == DeliveryState.DELIVERING,
-        )
-        .values(state=to, lease_until=None, updated_at=because.at, **changes)
-    )
-    if result.rowcount != 1:
-        connection.execute(
-            update(outbox).where(outbox.c.order_number == delivery.order_number).values(lease_until=None)
-        )
-        raise Overtaken(f"The transaction of order {delivery.order_number} has a newer revision.")
-    _note(connection, delivery.order_number, because, DeliveryState.DELIVERING, to, delivery.revision)
+) -> bool:
+    """Write the outcome of an attempt. False where a newer revision came meanwhile: that one stays due."""
+    this_order = outbox.c.order_number == delivery.order_number
+    same = (outbox.c.revision == delivery.revision) & (outbox.c.state == DeliveryState.DELIVERING)
+    outcome = {"state": to, "lease_until": None, "updated_at": because.at, **changes}
+    if connection.execute(update(outbox).where(this_order, same).values(outcome)).rowcount == 1:
+        _note(connection, delivery.order_number, because, DeliveryState.DELIVERING, to, delivery.revision)
+        return True
+    connection.execute(update(outbox).where(this_order).values(lease_until=None))
+    return False
 
 
 def resume_delivery(connection: Connection, order_number: str, because: Because) -> bool:
@@ -150,7 +142,7 @@ def _item(document: Mapping[str, Any]) -> Item:
 def _note(
     connection: Connection, order_number: str, because: Because, before: str | None, after: str, revision: int
 ) -> None:
-    write_event(connection, f"order {order_number}"[:80], because, from_state=before, to_state=after, version=revision)
+    write_event(connection, f"order {order_number}", because, from_state=before, to_state=after, version=revision)
 
 
 def _delivery(row: Row[Any]) -> Delivery:

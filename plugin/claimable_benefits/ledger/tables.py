@@ -124,7 +124,7 @@ events = Table(
     "benefits_events",
     metadata,
     Column("event_id", Integer, primary_key=True, autoincrement=True),
-    Column("subject", String(80), nullable=False, index=True),  # a use_id, a claim_id, or an order number
+    Column("subject", String(300), nullable=False, index=True),  # a use_id, a claim_id, or an order number
     Column("at", UtcDateTime, nullable=False),
     Column("actor", String(255), nullable=False),
     Column("reason", Text, nullable=False),
