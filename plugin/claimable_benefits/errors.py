@@ -3,6 +3,7 @@
 BenefitsError
 ├── SettingsError          start-up: a setting, a policy file or a database is wrong; quotes the key and the remedy
 ├── Declined               anticipated: a sentence for the shopper and a stable reason code
+├── Overtaken              another request or worker moved the same row of the ledger first
 └── OmneoError             a call to Omneo did not bring what it should
     ├── Unreachable        nothing was applied: repeating the call is safe
     │   ├── NotPermitted   401 or 403: the token is missing, revoked, or lacks a scope
@@ -43,6 +44,10 @@ class Declined(BenefitsError):
         self.shopper_message = shopper_message
         self.facts = facts
         super().__init__(f"{reason}: {shopper_message}")
+
+
+class Overtaken(BenefitsError):
+    """Somebody else moved the row first: read it again and decide anew."""
 
 
 class OmneoError(BenefitsError):

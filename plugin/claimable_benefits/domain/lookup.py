@@ -1,0 +1,112 @@
+"""Reading the traces of a request whose answer was lost (reliability, look-ups).
+
+Omneo knows no idempotency key, so a lost answer is never repeated: what Omneo shows decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from claimable_benefits.domain.benefits import Benefit, Redemption
+
+# Omneo's clock and ours may differ by this much.
+SKEW = timedelta(minutes=2)
+
+
+class Trace(StrEnum):
+    """What a look tells."""
+
+    FOUND = "found"
+    ABSENT = "absent"
+    UNCLEAR = "unclear"  # somebody else used the benefit at the same time: a look cannot tell whose use it is
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """The trace, with Omneo's id where it was found."""
+
+    trace: Trace
+    found_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A use as it went out. ``owned`` are redemption ids that belong to other uses of ours."""
+
+    reference: str
+    benefit_id: str
+    at: datetime
+    settle: timedelta
+    baseline_remaining: int | None
+    owned: Collection[str]
+
+
+ABSENT = Finding(Trace.ABSENT)
+UNCLEAR = Finding(Trace.UNCLEAR)
+
+
+def find_by_reference(sent: Sent, answered: Iterable[Redemption]) -> Finding:
+    """Judge what Omneo's filter by our reference brought, where the filter is known to work."""
+    ours = [redemption for redemption in answered if redemption.external_id in (None, sent.reference)]
+    uses = [redemption for redemption in ours if redemption.kind == "redeem"]
+    return Finding(Trace.FOUND, uses[0].id) if uses else ABSENT
+
+
+def find_by_witness(sent: Sent, recent: Iterable[Redemption], remaining: int | None, *, readable: bool) -> Finding:
+    """Judge by the profile's redemptions and the uses left, where Omneo does not filter by our reference.
+
+    ``remaining`` is what Omneo says now; ``readable`` whether it said so at all. A single new redemption of this
+    benefit is ours only where exactly one use went: a till may have used it meanwhile, and its use is not ours to take.
+    """
+    candidates = [redemption for redemption in recent if _could_be(sent, redemption)]
+    named = [redemption for redemption in candidates if redemption.external_id == sent.reference]
+    if named:
+        return Finding(Trace.FOUND, named[0].id)
+    if not candidates:
+        return ABSENT
+    if len(candidates) > 1 or sent.baseline_remaining is None or not readable or remaining is None:
+        return UNCLEAR
+    return Finding(Trace.FOUND, candidates[0].id) if sent.baseline_remaining - remaining == 1 else UNCLEAR
+
+
+def _could_be(sent: Sent, redemption: Redemption) -> bool:
+    at = redemption.created_at or redemption.redeemed_at
+    in_time = at is not None and sent.at - SKEW <= at <= sent.at + sent.settle + SKEW
+    ours = redemption.external_id in (None, sent.reference)
+    free = redemption.transaction_id is None and redemption.id not in sent.owned
+    return redemption.kind == "redeem" and sent.benefit_id in redemption.benefit_ids and in_time and ours and free
+
+
+def find_undo(benefit_id: str, sent_at: datetime, recent: Iterable[Redemption], owned: Collection[str]) -> Finding:
+    """Whether a reversal or return of this benefit has appeared since ``sent_at``."""
+    undone = [
+        redemption
+        for redemption in recent
+        if redemption.kind in ("reversal", "return")
+        and benefit_id in redemption.benefit_ids
+        and redemption.created_at is not None
+        and redemption.created_at >= sent_at - SKEW
+        and redemption.id not in owned
+    ]
+    return Finding(Trace.FOUND, undone[0].id) if undone else ABSENT
+
+
+def find_claimed(
+    reference: str, handle: str, sent_at: datetime, held: Iterable[Benefit], owned: Collection[str]
+) -> Finding:
+    """Whether the benefit that a claim asked for is there: by our reference, else by kind and time."""
+    benefits = [benefit for benefit in held if benefit.id not in owned]
+    named = [benefit for benefit in benefits if benefit.external_id == reference]
+    recent = [
+        benefit
+        for benefit in benefits
+        if benefit.handle == handle
+        and benefit.external_id is None
+        and benefit.claimed_at is not None
+        and benefit.claimed_at >= sent_at - SKEW
+    ]
+    found = named or recent
+    return Finding(Trace.FOUND, found[0].id) if found else ABSENT

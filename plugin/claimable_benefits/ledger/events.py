@@ -1,0 +1,57 @@
+"""The append-only history: every movement, with who, why, from and to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, insert, select
+
+from claimable_benefits.ledger.tables import events
+
+
+@dataclass(frozen=True, slots=True)
+class Because:
+    """Who moves a row, why and when: said once, written with every movement."""
+
+    actor: str  # "shopper 1001", "worker", "staff anna"
+    reason: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One movement of one use, claim or delivery."""
+
+    subject: str
+    at: datetime
+    actor: str
+    reason: str
+    from_state: str | None
+    to_state: str
+    version: int
+
+
+def write_event(
+    connection: Connection, subject: str, because: Because, *, from_state: str | None, to_state: str, version: int
+) -> None:
+    connection.execute(
+        insert(events).values(
+            subject=subject,
+            at=because.at,
+            actor=because.actor,
+            reason=because.reason,
+            from_state=from_state,
+            to_state=to_state,
+            version=version,
+        )
+    )
+
+
+def events_of(connection: Connection, subject: str) -> list[Event]:
+    """The movements of ``subject``, oldest first."""
+    query = select(events).where(events.c.subject == subject).order_by(events.c.event_id)
+    return [
+        Event(row.subject, row.at, row.actor, row.reason, row.from_state, row.to_state, row.version)
+        for row in connection.execute(query)
+    ]

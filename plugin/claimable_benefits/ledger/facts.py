@@ -1,0 +1,37 @@
+"""Small things worth remembering: which profile a customer is, what dialect the tenant speaks, until when to pause."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Connection, Table, delete, insert, select, update
+
+from claimable_benefits.ledger.tables import facts, profiles
+
+
+def remember_profile(connection: Connection, customer_id: str, profile_id: str, now: datetime) -> None:
+    _put(connection, profiles, "customer_id", customer_id, {"profile_id": profile_id, "seen_at": now})
+
+
+def forget_profile(connection: Connection, customer_id: str) -> None:
+    """Profiles can be merged at Omneo, so a remembered id may go stale (Omneo facts 2)."""
+    connection.execute(delete(profiles).where(profiles.c.customer_id == customer_id))
+
+
+def known_profile(connection: Connection, customer_id: str) -> str | None:
+    row = connection.execute(select(profiles.c.profile_id).where(profiles.c.customer_id == customer_id)).first()
+    return str(row.profile_id) if row else None
+
+
+def remember(connection: Connection, name: str, value: str, now: datetime) -> None:
+    _put(connection, facts, "name", name, {"value": value, "updated_at": now})
+
+
+def recall(connection: Connection, name: str) -> str | None:
+    row = connection.execute(select(facts.c.value).where(facts.c.name == name)).first()
+    return str(row.value) if row else None
+
+
+def _put(connection: Connection, table: Table, key: str, name: str, values: dict[str, object]) -> None:
+    if connection.execute(update(table).where(table.c[key] == name).values(values)).rowcount == 0:
+        connection.execute(insert(table).values({key: name, **values}))

@@ -1,0 +1,149 @@
+"""Transactions on their way to Omneo: one row per order, written in the shop's own database transaction."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, or_, select, update
+
+from claimable_benefits.domain.shop import Item, Transaction
+from claimable_benefits.domain.states import DeliveryState
+from claimable_benefits.ledger.events import Because, write_event
+from claimable_benefits.ledger.tables import outbox
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One order's transaction. ``revision`` counts its contents; ``transaction_id`` is Omneo's."""
+
+    order_number: str
+    revision: int
+    content: str
+    use_id: str | None
+    customer_id: str | None
+    redemption_id: str | None
+    state: DeliveryState
+    attempts: int
+    lease_until: datetime | None
+    due_at: datetime
+    transaction_id: str | None
+    delivered_at: datetime | None
+    note: str | None
+    created_at: datetime
+    updated_at: datetime
+
+    @property
+    def transaction(self) -> Transaction:
+        return read_transaction(self.content)
+
+
+def put_delivery(
+    connection: Connection, transaction: Transaction, because: Because, *, use_id: str | None, redemption_id: str | None
+) -> None:
+    """Add the order's transaction, or replace it by a newer revision. The caller commits."""
+    content = write_transaction(transaction)
+    row = {
+        "content": content,
+        "use_id": use_id,
+        "customer_id": transaction.customer_id,
+        "redemption_id": redemption_id,
+        "state": DeliveryState.DUE,
+        "attempts": 0,
+        "due_at": because.at,
+        "note": None,
+        "updated_at": because.at,
+    }
+    known = find_delivery(connection, transaction.order_number)
+    if known is None:
+        connection.execute(
+            insert(outbox).values(order_number=transaction.order_number, revision=1, created_at=because.at, **row)
+        )
+        _note(connection, transaction.order_number, because, None, DeliveryState.DUE, 1)
+    elif (known.content, known.redemption_id) != (content, redemption_id):
+        # A delivery of the older revision may be under way: its lease stays, and its outcome no longer counts.
+        connection.execute(
+            update(outbox)
+            .where(outbox.c.order_number == transaction.order_number)
+            .values(revision=known.revision + 1, **row)
+        )
+        _note(connection, transaction.order_number, because, known.state, DeliveryState.DUE, known.revision + 1)
+
+
+def find_delivery(connection: Connection, order_number: str) -> Delivery | None:
+    row = connection.execute(select(outbox).where(outbox.c.order_number == order_number)).first()
+    return _delivery(row) if row else None
+
+
+def lease_due(connection: Connection, now: datetime, *, seconds: float, limit: int) -> list[Delivery]:
+    """Take deliveries that are due, or whose holder died, for ``seconds``: nobody else gets them until then."""
+    free = or_(outbox.c.lease_until.is_(None), outbox.c.lease_until <= now)
+    ready = outbox.c.state.in_([DeliveryState.DUE, DeliveryState.DELIVERING])
+    query = select(outbox).where(ready, free, outbox.c.due_at <= now).order_by(outbox.c.due_at).limit(limit)
+    if connection.dialect.name != "sqlite":
+        query = query.with_for_update(skip_locked=True)
+    leased = [_delivery(row) for row in connection.execute(query)]
+    if leased:
+        connection.execute(
+            update(outbox)
+            .where(outbox.c.order_number.in_([delivery.order_number for delivery in leased]))
+            .values(state=DeliveryState.DELIVERING, lease_until=now + timedelta(seconds=seconds), updated_at=now)
+        )
+    return leased
+
+
+def finish_delivery(
+    connection: Connection, delivery: Delivery, to: DeliveryState, because: Because, **changes: Any
+) -> bool:
+    """Write the outcome of an attempt. False where a newer revision came meanwhile: that one stays due."""
+    this_order = outbox.c.order_number == delivery.order_number
+    same = (outbox.c.revision == delivery.revision) & (outbox.c.state == DeliveryState.DELIVERING)
+    outcome = {"state": to, "lease_until": None, "updated_at": because.at, **changes}
+    if connection.execute(update(outbox).where(this_order, same).values(outcome)).rowcount == 1:
+        _note(connection, delivery.order_number, because, DeliveryState.DELIVERING, to, delivery.revision)
+        return True
+    connection.execute(update(outbox).where(this_order).values(lease_until=None))
+    return False
+
+
+def resume_delivery(connection: Connection, order_number: str, because: Because) -> bool:
+    """Let a stopped delivery try again. False where it is not stopped."""
+    result = connection.execute(
+        update(outbox)
+        .where(outbox.c.order_number == order_number, outbox.c.state == DeliveryState.STOPPED)
+        .values(state=DeliveryState.DUE, due_at=because.at, attempts=0, note=None, updated_at=because.at)
+    )
+    return result.rowcount == 1
+
+
+def write_transaction(transaction: Transaction) -> str:
+    """The snapshot as JSON; amounts as strings, so that no cent is rounded."""
+    document = asdict(transaction)
+    return json.dumps(document, default=str, sort_keys=True)
+
+
+def read_transaction(content: str) -> Transaction:
+    """The way back from `write_transaction`."""
+    document: dict[str, Any] = json.loads(content)
+    amounts = {key: Decimal(document[key]) for key in ("total", "total_original")}
+    items = tuple(_item(item) for item in document["items"])
+    at = datetime.fromisoformat(document["transacted_at"])
+    return Transaction(**{**document, **amounts, "items": items, "transacted_at": at})
+
+
+def _item(document: Mapping[str, Any]) -> Item:
+    return Item(**{**document, **{key: Decimal(document[key]) for key in ("price", "price_paid", "discount")}})
+
+
+def _note(
+    connection: Connection, order_number: str, because: Because, before: str | None, after: str, revision: int
+) -> None:
+    write_event(connection, f"order {order_number}", because, from_state=before, to_state=after, version=revision)
+
+
+def _delivery(row: Row[Any]) -> Delivery:
+    return Delivery(**{**row._mapping, "state": DeliveryState(row.state)})  # noqa: SLF001 - public, for all its underscore

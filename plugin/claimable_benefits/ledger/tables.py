@@ -1,0 +1,171 @@
+"""The tables. The database itself keeps what must never happen from happening."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from sqlalchemy import (
+    Column,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+)
+
+from claimable_benefits.domain.states import LIVE_CLAIMS, LIVE_USES, UseState
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware datetime, stored as UTC: SQLite has no zones, so they are put back when it is read."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        utc = value.astimezone(UTC)
+        return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - SQLAlchemy's signature
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+metadata = MetaData()
+
+uses = Table(
+    "benefits_uses",
+    metadata,
+    Column("use_id", String(36), primary_key=True),
+    Column("reference", String(80), nullable=False, unique=True),  # what Omneo gets as external_id
+    Column("channel", String(16), nullable=False),  # checkout or account
+    Column("customer_id", String(255), nullable=False, index=True),
+    Column("profile_id", String(255), nullable=False),
+    Column("benefit_id", String(255), nullable=False),
+    Column("definition_handle", String(255), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("code", Text),
+    Column("instructions", Text, nullable=False, default=""),
+    Column("slot", Integer, nullable=False),
+    Column("cart_id", String(255), nullable=False, index=True),
+    Column("order_number", String(255), index=True),
+    Column("state", String(20), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("baseline_remaining", Integer),  # uses left as Omneo said when it was held; null for unlimited
+    Column("redemption_id", String(64), unique=True),
+    Column("held_until", UtcDateTime, nullable=False),
+    Column("sent_at", UtcDateTime),
+    Column("redeemed_at", UtcDateTime),
+    Column("undo_sent_at", UtcDateTime),
+    Column("lease_until", UtcDateTime),  # whoever is working on this row has it until then
+    Column("due_at", UtcDateTime),  # when the worker looks at it next
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("note", Text),  # why it stands where it stands
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+)
+_live = uses.c.state.in_(LIVE_USES)
+_held = uses.c.state == UseState.HELD
+# One live use per benefit and slot: two tabs, two devices and a double click end in the same row.
+Index(
+    "benefits_uses_live",
+    uses.c.profile_id,
+    uses.c.benefit_id,
+    uses.c.slot,
+    unique=True,
+    sqlite_where=_live,
+    postgresql_where=_live,
+)
+# One hold per cart: Omneo's transaction carries a single redemption_id (Omneo facts 11).
+Index("benefits_uses_held", uses.c.cart_id, unique=True, sqlite_where=_held, postgresql_where=_held)
+Index("benefits_uses_due", uses.c.state, uses.c.due_at)
+
+claims = Table(
+    "benefits_claims",
+    metadata,
+    Column("claim_id", String(36), primary_key=True),
+    Column("reference", String(80), nullable=False, unique=True),
+    Column("customer_id", String(255), nullable=False, index=True),
+    Column("profile_id", String(255), nullable=False),
+    Column("definition_id", String(255), nullable=False),
+    Column("definition_handle", String(255), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("benefit_id", String(255)),
+    Column("sent_at", UtcDateTime, nullable=False),
+    Column("lease_until", UtcDateTime),
+    Column("due_at", UtcDateTime),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("note", Text),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+)
+_live_claim = claims.c.state.in_(LIVE_CLAIMS)
+Index(
+    "benefits_claims_live",
+    claims.c.profile_id,
+    claims.c.definition_handle,
+    unique=True,
+    sqlite_where=_live_claim,
+    postgresql_where=_live_claim,
+)
+Index("benefits_claims_due", claims.c.state, claims.c.due_at)
+
+events = Table(
+    "benefits_events",
+    metadata,
+    Column("event_id", Integer, primary_key=True, autoincrement=True),
+    Column("subject", String(300), nullable=False, index=True),  # a use_id, a claim_id, or an order number
+    Column("at", UtcDateTime, nullable=False),
+    Column("actor", String(255), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("from_state", String(20)),
+    Column("to_state", String(20), nullable=False),
+    Column("version", Integer, nullable=False),
+)
+
+outbox = Table(
+    "benefits_outbox",
+    metadata,
+    Column("order_number", String(255), primary_key=True),
+    Column("revision", Integer, nullable=False),
+    Column("content", Text, nullable=False),  # the transaction, a full snapshot as JSON
+    Column("use_id", String(36), ForeignKey(uses.c.use_id)),
+    Column("customer_id", String(255)),
+    Column("redemption_id", String(64)),
+    Column("state", String(20), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("lease_until", UtcDateTime),
+    Column("due_at", UtcDateTime, nullable=False),
+    Column("transaction_id", String(64)),
+    Column("delivered_at", UtcDateTime),
+    Column("note", Text),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+)
+Index("benefits_outbox_due", outbox.c.state, outbox.c.due_at)
+
+profiles = Table(
+    "benefits_profiles",
+    metadata,
+    Column("customer_id", String(255), primary_key=True),
+    Column("profile_id", String(255), nullable=False),
+    Column("seen_at", UtcDateTime, nullable=False),
+)
+
+facts = Table(
+    "benefits_facts",
+    metadata,
+    Column("name", String(80), primary_key=True),  # such as "dialect", or "deliveries paused until"
+    Column("value", Text, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+)

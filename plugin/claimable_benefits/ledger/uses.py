@@ -1,0 +1,153 @@
+"""Uses of benefits: one row per attempt, moved by compare-and-set along the table of `domain.states`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
+
+from claimable_benefits.domain.states import LIVE_USES, USE_MOVES, UseState
+from claimable_benefits.errors import Overtaken
+from claimable_benefits.ledger.events import Because, write_event
+from claimable_benefits.ledger.tables import uses
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """One attempt to use one benefit, as the ledger knows it. ``redemption_id`` is Omneo's, ``use_id`` ours."""
+
+    use_id: str
+    reference: str
+    channel: str
+    customer_id: str
+    profile_id: str
+    benefit_id: str
+    definition_handle: str
+    name: str
+    code: str | None
+    instructions: str
+    slot: int
+    cart_id: str
+    order_number: str | None
+    state: UseState
+    version: int
+    baseline_remaining: int | None
+    redemption_id: str | None
+    held_until: datetime
+    sent_at: datetime | None
+    redeemed_at: datetime | None
+    undo_sent_at: datetime | None
+    lease_until: datetime | None
+    due_at: datetime | None
+    attempts: int
+    note: str | None
+    created_at: datetime
+    updated_at: datetime
+
+    def is_leased(self, now: datetime) -> bool:
+        """Whether somebody is working on this row right now."""
+        return self.lease_until is not None and self.lease_until > now
+
+
+def add_use(connection: Connection, because: Because, **values: Any) -> Use:
+    """Write a new hold. Raises `Overtaken` where the slot or the cart got another live use meanwhile."""
+    row = {**values, "state": UseState.HELD, "version": 1, "created_at": because.at, "updated_at": because.at}
+    try:
+        connection.execute(insert(uses).values(row))
+    except IntegrityError as error:
+        raise Overtaken("This benefit, or this cart, has another live use.") from error
+    write_event(connection, values["use_id"], because, from_state=None, to_state=UseState.HELD, version=1)
+    use = find_use(connection, values["use_id"])
+    assert use is not None  # noqa: S101 - written two lines above, in this transaction
+    return use
+
+
+def move_use(connection: Connection, use: Use, to: UseState, because: Because, **changes: Any) -> Use:
+    """Move ``use`` to another state, if it still stands where the caller saw it.
+
+    Raises `Overtaken` where it does not, and `ValueError` for a movement that the table does not know.
+    """
+    if to not in USE_MOVES[use.state]:
+        raise ValueError(f"A use does not go from {use.state} to {to}.")
+    moved = _change(connection, use, because.at, state=to, **{"lease_until": None, "due_at": None, **changes})
+    write_event(connection, use.use_id, because, from_state=use.state, to_state=to, version=moved.version)
+    return moved
+
+
+def touch_use(connection: Connection, use: Use, now: datetime, **changes: Any) -> Use:
+    """Change what is noted about ``use`` without moving it: a lease, a note, when to look again."""
+    return _change(connection, use, now, **changes)
+
+
+def _change(connection: Connection, use: Use, now: datetime, **changes: Any) -> Use:
+    result = connection.execute(
+        update(uses)
+        .where(uses.c.use_id == use.use_id, uses.c.version == use.version, uses.c.state == use.state)
+        .values(version=use.version + 1, updated_at=now, **changes)
+    )
+    if result.rowcount != 1:
+        raise Overtaken(f"Use {use.use_id} is no longer {use.state} in version {use.version}.")
+    changed = find_use(connection, use.use_id)
+    assert changed is not None  # noqa: S101 - updated just above, in this transaction
+    return changed
+
+
+def find_use(connection: Connection, use_id: str) -> Use | None:
+    return _one(connection, uses.c.use_id == use_id)
+
+
+def use_of_redemption(connection: Connection, redemption_id: str) -> Use | None:
+    return _one(connection, uses.c.redemption_id == redemption_id)
+
+
+def held_in_cart(connection: Connection, customer_id: str, cart_id: str) -> Use | None:
+    """The hold of this shopper's cart, if there is one."""
+    return _one(connection, uses.c.customer_id == customer_id, uses.c.cart_id == cart_id, uses.c.state == UseState.HELD)
+
+
+def uses_of_order(connection: Connection, order_number: str) -> list[Use]:
+    """Every attempt that was made for an order, oldest first."""
+    return _all(connection, uses.c.order_number == order_number)
+
+
+def live_uses_of(connection: Connection, profile_id: str, benefit_id: str | None = None) -> list[Use]:
+    """The live uses of a profile, or of one of its benefits, oldest first."""
+    conditions = [uses.c.profile_id == profile_id, uses.c.state.in_(LIVE_USES)]
+    if benefit_id is not None:
+        conditions.append(uses.c.benefit_id == benefit_id)
+    return _all(connection, *conditions)
+
+
+def uses_of_customer(connection: Connection, customer_id: str, *, states: Iterable[UseState]) -> list[Use]:
+    return _all(connection, uses.c.customer_id == customer_id, uses.c.state.in_(list(states)))
+
+
+def due_uses(connection: Connection, state: UseState, now: datetime, *, limit: int = 50) -> list[Use]:
+    """Uses in ``state`` that the worker should look at: due, and nobody working on them."""
+    free = or_(uses.c.lease_until.is_(None), uses.c.lease_until <= now)
+    due = or_(uses.c.due_at.is_(None), uses.c.due_at <= now)
+    query = select(uses).where(uses.c.state == state, free, due).order_by(uses.c.updated_at).limit(limit)
+    return [_use(row) for row in connection.execute(query)]
+
+
+def overdue_holds(connection: Connection, now: datetime, *, limit: int = 200) -> list[Use]:
+    query = select(uses).where(uses.c.state == UseState.HELD, uses.c.held_until <= now).limit(limit)
+    return [_use(row) for row in connection.execute(query)]
+
+
+def _one(connection: Connection, *conditions: ColumnElement[bool]) -> Use | None:
+    row = connection.execute(select(uses).where(*conditions)).first()
+    return _use(row) if row else None
+
+
+def _all(connection: Connection, *conditions: ColumnElement[bool]) -> list[Use]:
+    query = select(uses).where(*conditions).order_by(uses.c.created_at, uses.c.use_id)
+    return [_use(row) for row in connection.execute(query)]
+
+
+def _use(row: Row[Any]) -> Use:
+    return Use(**{**row._mapping, "state": UseState(row.state)})  # noqa: SLF001 - public, for all its underscore

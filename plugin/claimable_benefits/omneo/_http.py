@@ -1,0 +1,179 @@
+"""HTTP, and nothing else: sends one request and says what came back, as a value. The only place that knows httpx."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+
+import httpx
+
+from claimable_benefits.errors import SettingsError
+from claimable_benefits.omneo.verdicts import Answer, NoAnswer, Outcome
+
+# Raised before the first byte of the request is on its way. Everything else counts as sent.
+_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
+Transport = httpx.BaseTransport
+_LARGEST_BODY = 5 * 1024 * 1024
+_POOL = httpx.Limits(max_connections=32, max_keepalive_connections=16, keepalive_expiry=15)
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds to wait: for a connection, for the next bytes, for a free place in the pool, for a whole answer."""
+
+    connect: float = 1.0
+    read: float = 3.0
+    pool: float = 0.5
+    total: float = 5.0
+
+
+INTERACTIVE = Timeouts()
+PATIENT = Timeouts(read=10.0, total=20.0)  # below the half minute for which the worker leases a row
+
+
+class Token:
+    """The API token, from a text or from a callable that is asked for every call; shows itself to nobody."""
+
+    __slots__ = ("_read",)
+
+    def __init__(self, token: str | Callable[[], str]) -> None:
+        self._read = token if callable(token) else lambda: token
+
+    def __repr__(self) -> str:
+        return "Token(***)"
+
+    def header(self) -> str:
+        """The value of ``Authorization``; raises ``SettingsError`` where the token cannot stand in a header."""
+        token = self._read().strip()
+        if not token or not token.isascii() or not token.isprintable() or " " in token:
+            raise SettingsError(
+                "OMNEO_TOKEN", "The token is empty or has blanks in it.", "Copy it again from Omneo's settings."
+            )
+        return f"Bearer {token}"
+
+
+class Http:
+    """A pool of connections to one base URL; safe to share between threads."""
+
+    def __init__(self, base_url: str, token: Token, transport: Transport | None = None) -> None:
+        self._base_url = base_url.rstrip("/")
+        self._token = token
+        _hush()
+        # No cookies are kept: a session cookie must not travel from one shopper's call to the next.
+        self._client = httpx.Client(
+            transport=transport,
+            follow_redirects=False,
+            limits=_POOL,
+            cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=())),
+        )
+
+    def close(self) -> None:
+        self._client.close()
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        timeouts: Timeouts,
+        query: Mapping[str, str] | None = None,
+        body: str | None = None,
+    ) -> Outcome:
+        """Send one request, never twice, and say what came back; raises nothing but ``SettingsError``."""
+        headers = {"Authorization": self._token.header(), "Accept": "application/json"}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        if self._client.is_closed:
+            return NoAnswer(sent=False, reason="the client is closed")
+        try:
+            request = self._client.build_request(
+                method,
+                self._base_url + path,
+                params=query or None,
+                content=body.encode() if body is not None else None,
+                headers=headers,
+                timeout=httpx.Timeout(timeouts.read, connect=timeouts.connect, pool=timeouts.pool),
+            )
+        except (httpx.InvalidURL, UnicodeError):
+            return NoAnswer(sent=False, reason="the address cannot be written")
+        return self._exchange(request, time.monotonic() + timeouts.total)
+
+    def _exchange(self, request: httpx.Request, deadline: float) -> Outcome:
+        try:
+            with _quietly():
+                response = self._client.send(request, stream=True)
+                try:
+                    return _answer(response, _body(response, deadline))
+                finally:
+                    response.close()
+        except _NOT_SENT as error:
+            return NoAnswer(sent=False, reason=_words(error))
+        except (httpx.HTTPError, httpx.StreamError) as error:
+            return NoAnswer(sent=True, reason=_words(error))
+
+
+def _body(response: httpx.Response, deadline: float) -> bytes | None:
+    """The whole body; None where it is torn, too long or wrongly packed."""
+    read = bytearray()
+    try:
+        for chunk in response.iter_bytes():
+            read += chunk
+            if len(read) > _LARGEST_BODY:
+                return None
+            if time.monotonic() > deadline:
+                raise httpx.ReadTimeout("the answer trickles in")
+    except (httpx.RemoteProtocolError, httpx.DecodingError):
+        return None
+    return bytes(read)
+
+
+def _answer(response: httpx.Response, body: bytes | None) -> Answer:
+    return Answer(
+        status=response.status_code,
+        body=body,
+        content_type=response.headers.get("content-type", ""),
+        at=_server_time(response.headers.get("date")),
+        retry_after=response.headers.get("retry-after"),
+    )
+
+
+def _server_time(date: str | None) -> datetime:
+    # Omneo's own clock, so that a Retry-After date means the same to a shop whose clock is wrong.
+    try:
+        return parsedate_to_datetime(date or "").astimezone(UTC)
+    except (ValueError, OverflowError):
+        return datetime.now(UTC)
+
+
+def _words(error: Exception) -> str:
+    # Only the kind of error: its own text may hold the address with an e-mail in it, or a header.
+    name = type(error).__name__
+    return "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in name).strip()
+
+
+_ours: ContextVar[bool] = ContextVar("a call to Omneo is under way", default=False)
+
+
+def _is_not_ours(_record: logging.LogRecord) -> bool:
+    return not _ours.get()
+
+
+def _hush() -> None:
+    """Drop what httpx logs about our calls: it writes whole addresses, and ours may hold a shopper's e-mail."""
+    for name in ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.proxy"):
+        logging.getLogger(name).addFilter(_is_not_ours)
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    mark = _ours.set(True)
+    try:
+        yield
+    finally:
+        _ours.reset(mark)

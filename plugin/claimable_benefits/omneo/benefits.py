@@ -1,0 +1,71 @@
+"""The benefits of a profile: reading, claiming and issuing them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from claimable_benefits.domain.benefits import Benefit, Definition, Redemption
+from claimable_benefits.omneo import pages, paths
+from claimable_benefits.omneo.dialects import Form
+from claimable_benefits.omneo.resource import Resource
+from claimable_benefits.omneo.session import Call
+from claimable_benefits.omneo.wire import data
+
+
+class Benefits(Resource):
+    """Calls about benefits (Omneo facts 4 to 7). All raise ``OmneoError``."""
+
+    def benefits(self, profile_id: str) -> tuple[Benefit, ...]:
+        """What the profile holds; tenants differ in whether expired and used-up benefits are among them."""
+        ids = {"profile_id": profile_id}
+        return pages.all_of(self._pages(paths.BENEFITS.guide, self._session.reader.benefit, ids))
+
+    def benefit(self, profile_id: str, benefit_id: str) -> Benefit | None:
+        """One benefit; None where the profile holds no such benefit."""
+        ids = {"profile_id": profile_id, "benefit_id": benefit_id}
+        return self._session.find(Call("GET", paths.BENEFIT.guide, ids), self._benefit)
+
+    def claimable(self, profile_id: str) -> tuple[Definition, ...]:
+        """The kinds of benefit that the profile may claim now."""
+        ids = {"profile_id": profile_id}
+        return pages.all_of(self._pages(paths.CLAIMABLE.guide, self._session.reader.definition, ids))
+
+    def redeemable(self, profile_id: str) -> tuple[Benefit, ...]:
+        """The benefits that Omneo would let the profile use now."""
+        ids = {"profile_id": profile_id}
+        return pages.all_of(self._pages(paths.REDEEMABLE.guide, self._session.reader.benefit, ids))
+
+    def claim(self, profile_id: str, definition: Definition, *, reference: str) -> Benefit:
+        """Turn a claimable definition into a benefit that carries ``reference`` as its external id.
+
+        Raises ``OutcomeUnknown`` where it may or may not have happened; claiming again could make a second benefit.
+        """
+        ids = {"profile_id": profile_id, "definition_id": definition.id}
+        body = self._session.writer.claim(definition, reference)
+        forms = [
+            Form(path, lambda path=path: self._session.write(Call("POST", path, ids, body=body), self._benefit))  # type: ignore[misc]
+            for path in (paths.CLAIM.guide, paths.CLAIM_BY_ID.guide)
+        ]
+        return self._session.dialects.first_present("claim", forms)
+
+    def claim_and_redeem(self, profile_id: str, definition: Definition, *, reference: str) -> Redemption:
+        """Claim a benefit and use it up in one step (Omneo facts 7); raises ``OutcomeUnknown`` as ``claim`` does."""
+        body = self._session.writer.claim(definition, reference)
+        call = Call("POST", paths.CLAIM_AND_REDEEM.guide, {"profile_id": profile_id}, body=body)
+        return self._session.write(call, lambda answer: self._session.reader.redemption(data(answer)))
+
+    def issue(
+        self,
+        definition_id: str,
+        profile_id: str,
+        *,
+        at: datetime,
+        reference: str | None = None,
+        expires_at: datetime | None = None,
+    ) -> Benefit:
+        """Give a profile a benefit as of ``at``; Omneo works out ``expires_at`` where it is None (Omneo facts 4)."""
+        body = self._session.writer.issue(definition_id, profile_id, at, reference, expires_at)
+        return self._session.write(Call("POST", paths.ISSUE.guide, body=body), self._benefit)
+
+    def _benefit(self, body: object) -> Benefit:
+        return self._session.reader.benefit(data(body))

@@ -1,0 +1,104 @@
+"""The client of Omneo's API: what the services call."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+from claimable_benefits.errors import Malformed, NotPermitted, Rejected, SettingsError, Unreachable
+from claimable_benefits.omneo import paths, wire
+from claimable_benefits.omneo._http import INTERACTIVE, PATIENT, Http, Timeouts, Token, Transport
+from claimable_benefits.omneo.benefits import Benefits
+from claimable_benefits.omneo.definitions import Definitions
+from claimable_benefits.omneo.dialects import NO_SUCH_ROUTE, Dialect, Dialects
+from claimable_benefits.omneo.profiles import Profiles
+from claimable_benefits.omneo.reading import Reader
+from claimable_benefits.omneo.redemptions import Redemptions
+from claimable_benefits.omneo.session import Call, Session
+from claimable_benefits.omneo.transactions import Transactions
+from claimable_benefits.omneo.writing import Writer
+
+
+class OmneoClient(Profiles, Benefits, Redemptions, Transactions, Definitions):
+    """One tenant of Omneo; safe to share between threads, and to be closed once when the process ends.
+
+    Reads raise ``Unreachable`` (``NotPermitted``, ``SlowDown``), ``Malformed`` or ``Rejected``. Writes are sent once
+    and raise ``Unreachable`` where nothing was applied, ``Rejected`` for a definite no, and ``OutcomeUnknown`` where it
+    may or may not have happened. Ids are opaque texts, times aware, amounts ``Decimal``.
+
+    :param base_url: up to and with ``/api/v3`` (Omneo facts 1.1).
+    :param token: the API token, or a callable that is asked for it before every call.
+    :param timezone: the IANA zone in which times go out.
+    :param identity_handle: the handle of the identities that hold the shop's customer ids (Omneo facts 2).
+    :param dialect: ``auto`` finds out with reads and falls back call by call; ``guide`` and ``reference`` keep
+        to their own.
+    :param dates: ``utc``, or ``echo`` for tenants that repeat local times instead of converting them (Omneo facts 1.5).
+    :param transport: stands in for the network in tests.
+    :param on_dialect: is told what ``auto`` found out, once.
+    :param timeouts: how long calls of a shopper's request may take; see ``patient`` for those of the worker.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        token: str | Callable[[], str],
+        *,
+        timezone: str,
+        identity_handle: str = "ecommerce",
+        dialect: str = "auto",
+        dates: str = "utc",
+        transport: Transport | None = None,
+        on_dialect: Callable[[str], None] | None = None,
+        timeouts: Timeouts = INTERACTIVE,
+    ) -> None:
+        zone = wire.zone_named(timezone)
+        if zone is None:
+            raise SettingsError("OMNEO_TIMEZONE", f"{timezone!r} is no time zone.", "Use a name like Australia/Sydney.")
+        if dates not in {"utc", "echo"}:
+            raise SettingsError("OMNEO_DATES", f"{dates!r} is not known.", "Use utc or echo.")
+        dialects = Dialects(dialect, self._answers, paths.DEFINITIONS, on_dialect)
+        http = Http(base_url, Token(token), transport)
+        reader = Reader(zone, echo=dates == "echo")
+        super().__init__(Session(http, dialects, reader, Writer(zone), identity_handle, timeouts))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close every connection; calls made after this raise ``Unreachable``."""
+        self._session.http.close()
+
+    def patient(self) -> Self:
+        """The same client for the worker, waiting ten seconds for an answer; both share connections and ``close``."""
+        twin = copy.copy(self)
+        twin._session = self._session.waiting(PATIENT)  # noqa: SLF001 - the twin is ours
+        return twin
+
+    def dialect(self) -> Dialect:
+        """The dialect that the tenant speaks; finds out on first use, and raises ``Unreachable`` where it cannot."""
+        return self._session.dialects.spoken()
+
+    def _answers(self, path: str) -> bool:
+        """Whether the tenant has a list at ``path``, asked by a read that changes nothing."""
+        try:
+            self._session.read(
+                Call("GET", path, query={"page[size]": "1"}), lambda body: wire.elements(wire.data(body))
+            )
+        except NotPermitted as refusal:
+            if refusal.status != 403:
+                raise
+        except Rejected:
+            return False
+        except Malformed as problem:
+            if problem.status in NO_SUCH_ROUTE:
+                return False
+            # Raised before a write, so it has to say that nothing was applied.
+            raise Unreachable(problem.message, request=problem.request, status=problem.status) from problem
+        return True

@@ -1,0 +1,56 @@
+"""Kinds of benefit, for the merchant's own commands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TypeVar
+
+from claimable_benefits.domain.benefits import Definition
+from claimable_benefits.omneo import pages, paths
+from claimable_benefits.omneo.dialects import Form
+from claimable_benefits.omneo.resource import Resource
+from claimable_benefits.omneo.session import Call
+from claimable_benefits.omneo.wire import data
+
+T = TypeVar("T")
+
+
+class Definitions(Resource):
+    """Calls about definitions (Omneo facts 3). All raise ``OmneoError``."""
+
+    def definitions(self) -> tuple[Definition, ...]:
+        """Every kind of benefit that the tenant has, unpublished ones included."""
+        return self._in_dialect("list definitions", lambda at: self._kinds(at, {}))
+
+    def definition(self, handle_or_id: str) -> Definition | None:
+        """The kind of benefit with this handle, or else with this id; None where there is neither."""
+        by_handle = {"filter[handle]": handle_or_id}
+        listed = self._in_dialect("list definitions", lambda at: self._kinds(at, by_handle))
+        named = next((one for one in listed if one.handle == handle_or_id), None)
+        return named or self._by_id(handle_or_id)
+
+    def create_definition(self, fields: Mapping[str, object]) -> Definition:
+        """Create a kind of benefit (Omneo facts 13.2); aware times in ``fields`` go out in the tenant's zone."""
+        body = self._session.writer.definition(fields)
+        return self._in_dialect(
+            "create a definition",
+            lambda at: self._session.write(Call("POST", at, body=body), self._definition),
+        )
+
+    def _kinds(self, template: str, query: Mapping[str, str]) -> tuple[Definition, ...]:
+        return pages.all_of(self._pages(template, self._session.reader.definition, query=query))
+
+    def _by_id(self, definition_id: str) -> Definition | None:
+        is_guide = self._session.dialects.known_form("list definitions") == paths.DEFINITIONS.guide
+        template = paths.DEFINITION.guide if is_guide else paths.DEFINITION.reference
+        return self._session.find(Call("GET", template, {"definition_id": definition_id}), self._definition)
+
+    def _in_dialect(self, purpose: str, send: Callable[[str], T]) -> T:
+        guide, reference = paths.DEFINITIONS
+        return self._session.dialects.ask(
+            purpose, guide=[Form(guide, partial(send, guide))], reference=[Form(reference, partial(send, reference))]
+        )
+
+    def _definition(self, body: object) -> Definition:
+        return self._session.reader.definition(data(body))

@@ -1,0 +1,99 @@
+"""Which of two dialects a tenant speaks, and which form of a call it has: found out once, then remembered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from threading import Lock
+from typing import Generic, Literal, TypeVar
+
+from claimable_benefits.errors import OmneoError, SettingsError
+from claimable_benefits.omneo.paths import Path
+
+Dialect = Literal["guide", "reference"]
+T = TypeVar("T")
+
+NO_SUCH_ROUTE = frozenset({404, 405})
+
+
+@dataclass(frozen=True, slots=True)
+class Form(Generic[T]):
+    """One of several ways to ask the same thing.
+
+    A status in ``absent`` says that the tenant has no such way. Each must be a definite no, so that asking another way
+    can never do something twice.
+    """
+
+    name: str
+    send: Callable[[], T]
+    absent: frozenset[int] = NO_SUCH_ROUTE
+
+
+class Dialects:
+    """The dialect of one tenant, and the forms that have worked; safe to share between threads.
+
+    ``answers`` tells whether a path is there, by a read that changes nothing. It raises where that cannot be told now,
+    and then nothing is decided.
+    """
+
+    def __init__(
+        self,
+        setting: str,
+        answers: Callable[[str], bool],
+        probed: Path,
+        on_dialect: Callable[[str], None] | None = None,
+    ) -> None:
+        if setting not in {"auto", "guide", "reference"}:
+            raise SettingsError("OMNEO_DIALECT", f"{setting!r} is no dialect.", "Use auto, guide or reference.")
+        self._is_auto = setting == "auto"
+        self._decided: Dialect | None = None if self._is_auto else "guide" if setting == "guide" else "reference"
+        self._answers = answers
+        self._probed = probed
+        self._on_dialect = on_dialect
+        self._forms: dict[str, str] = {}
+        self._lock = Lock()
+
+    def spoken(self) -> Dialect:
+        """The dialect to prefer; probes on first use and raises ``OmneoError`` where the probe has no clear answer."""
+        with self._lock:
+            if self._decided is not None:
+                return self._decided
+            is_reference = not self._answers(self._probed.guide) and self._answers(self._probed.reference)
+            self._decided = "reference" if is_reference else "guide"
+        if self._on_dialect is not None:
+            self._on_dialect(self._decided)
+        return self._decided
+
+    def known_form(self, purpose: str) -> str | None:
+        """The name of the form that has worked for ``purpose``, None while none has."""
+        return self._forms.get(purpose)
+
+    def ask(self, purpose: str, *, guide: Sequence[Form[T]] = (), reference: Sequence[Form[T]] = ()) -> T:
+        """Ask in the tenant's dialect; where the dialect is not fixed by a setting, the other one comes second."""
+        if (known := self._known_among(purpose, [*guide, *reference])) is not None:
+            return known.send()
+        first, second = (guide, reference) if self.spoken() == "guide" else (reference, guide)
+        return self.first_present(purpose, [*first, *second] if self._is_auto else list(first or second))
+
+    def first_present(self, purpose: str, forms: Sequence[Form[T]]) -> T:
+        """Ask in the form that is known to work, else in the first that the tenant has; the last refusal is raised."""
+        if (known := self._known_among(purpose, forms)) is not None:
+            return known.send()
+        *others, last = forms
+        for form in others:
+            try:
+                return self._remembered(purpose, form)
+            except OmneoError as refusal:
+                if refusal.status not in form.absent:
+                    raise
+        return self._remembered(purpose, last)
+
+    def _remembered(self, purpose: str, form: Form[T]) -> T:
+        # Only success proves a form: a 404 or 422 may be about the record, not about the route.
+        answer = form.send()
+        self._forms[purpose] = form.name
+        return answer
+
+    def _known_among(self, purpose: str, forms: Sequence[Form[T]]) -> Form[T] | None:
+        name = self._forms.get(purpose)
+        return next((form for form in forms if form.name == name), None)

@@ -1,0 +1,181 @@
+"""Omneo's records as the values of the domain."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+
+from claimable_benefits.domain.benefits import Benefit, Definition, RecordedTransaction, Redemption
+from claimable_benefits.errors import Malformed
+from claimable_benefits.omneo import wire
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Makes domain values of JSON; only a record without an id is ``Malformed``, the rest is tolerated.
+
+    ``echo`` is for tenants that repeat the wall-clock times they were sent instead of converting them to UTC: those are
+    read in the record's own zone, or else in ``zone``, the tenant's. What Omneo stamps itself is UTC in either case.
+    """
+
+    zone: tzinfo = UTC
+    echo: bool = False
+
+    def definition(self, value: object) -> Definition:
+        """A kind of benefit (Omneo facts 13.2)."""
+        raw = wire.mapping(value)
+        return self._definition(raw, wire.required_id(raw))
+
+    def _definition(self, raw: Mapping[str, object], definition_id: str) -> Definition:
+        handle = wire.text(raw.get("handle"))
+        is_limited = raw.get("max_global_redemptions") is not None
+        return Definition(
+            id=definition_id,
+            handle=handle,
+            name=wire.text(raw.get("name")) or handle,
+            short_description=wire.text(raw.get("short_description")),
+            long_description=wire.text(raw.get("long_description")),
+            terms=wire.text(raw.get("terms_conditions")),
+            earn_instructions=wire.text(raw.get("earn_instructions")),
+            instructions_online=wire.text(raw.get("redeem_instructions_online")),
+            instructions_store=wire.text(raw.get("redeem_instructions_store")),
+            code_online=wire.optional_text(raw.get("redeem_code_online")),
+            code_store=wire.optional_text(raw.get("redeem_code_pos")),
+            image_url=wire.optional_text(raw.get("image_url")),
+            type=wire.optional_text(raw.get("type")),
+            value=wire.decimal(raw.get("value")),
+            period=wire.integer(raw.get("period")),
+            period_type=wire.optional_text(raw.get("period_type")),
+            max_redemptions=wire.integer(raw.get("max_redemptions")),
+            global_remaining=wire.integer(raw.get("total_global_redemptions_remaining")) if is_limited else None,
+            is_claimable=wire.flag(raw.get("is_claimable")),
+            is_reclaimable=wire.flag(raw.get("is_reclaimable")),
+            is_published=wire.flag(raw.get("is_published"), default=True),
+            claim_from=self._told(raw, "claim_period_start_at"),
+            claim_until=self._told(raw, "claim_period_end_at"),
+            tags=_tags(raw.get("tags")),
+        )
+
+    def benefit(self, value: object) -> Benefit:
+        """A benefit that a profile holds (Omneo facts 13.1); its definition may be whole, partial, an id or missing."""
+        raw = wire.mapping(value)
+        kind = wire.mapping(raw.get("definition"))
+        bare = kind.get("id") or raw.get("benefit_definition_id") or raw.get("definition")
+        definition = self._definition(kind, wire.identifier(bare) or "")
+        return Benefit(
+            id=wire.required_id(raw),
+            definition=definition,
+            profile_id=wire.identifier(raw.get("profile_id")),
+            external_id=wire.identifier(raw.get("external_id")),
+            issued_at=self._told(raw, "issued_at"),
+            expires_at=self._told(raw, "expires_at"),
+            claimed_at=wire.moment(raw.get("claimed_at")),
+            timezone=wire.optional_text(raw.get("timezone")),
+            is_expired=wire.flag(raw.get("is_expired")),
+            is_redeemable=wire.flag(raw.get("is_redeemable"), default=True),
+            remaining=wire.integer(raw.get("redemptions_remaining")),
+            code_online=wire.optional_text(raw.get("redeem_code_online")) or definition.code_online,
+            code_store=wire.optional_text(raw.get("redeem_code_pos")) or definition.code_store,
+        )
+
+    def redemption(self, value: object, kind: str = "redeem") -> Redemption:
+        """A use, return or reversal (Omneo facts 13.3 and 13.4); ``kind`` where the answer does not say.
+
+        ``external_id`` is our reference, whichever field carried it; ``order_number`` is that of a linked transaction.
+        """
+        raw = wire.mapping(value)
+        items = [item for item in map(wire.mapping, _list(raw.get("items"))) if _is_of_benefit(item)]
+        if _is_of_benefit(raw):  # one item instead of the whole redemption
+            items = [raw]
+        used = [wire.mapping(item.get("type_attributes")) for item in items]
+        linked = wire.mapping(raw.get("transaction"))
+        told = wire.text(raw.get("type")).lower()
+        return Redemption(
+            id=_redemption_id(raw),
+            kind=told if told in {"redeem", "return", "reversal"} else kind,
+            profile_id=wire.identifier(raw.get("profile_id")),
+            benefit_ids=tuple(found for found in (wire.identifier(benefit.get("id")) for benefit in used) if found),
+            benefit_names=tuple(name for name in map(_name, used) if name),
+            count=sum(wire.integer(item.get("count")) or 1 for item in items) or 1,
+            created_at=wire.moment(raw.get("created_at")),
+            redeemed_at=self._told(raw, "redeem_at"),
+            transaction_id=wire.identifier(raw.get("transaction_id")) or wire.identifier(linked.get("id")),
+            order_number=wire.identifier(linked.get("external_id")),
+            external_id=wire.identifier(raw.get("external_id")) or wire.identifier(raw.get("transaction_external_id")),
+        )
+
+    def transaction(self, value: object) -> RecordedTransaction:
+        """An order as Omneo holds it (Omneo facts 13.5); its redemption is an object or a bare id."""
+        raw = wire.mapping(value)
+        redemption = raw.get("redemption")
+        linked = wire.mapping(redemption).get("id") or redemption or raw.get("redemption_id")
+        return RecordedTransaction(
+            id=wire.required_id(raw),
+            external_id=wire.identifier(raw.get("external_id")),
+            total=wire.decimal(raw.get("total")),
+            redemption_id=wire.identifier(linked),
+            profile_id=wire.identifier(raw.get("profile_id"))
+            or wire.identifier(wire.mapping(raw.get("profile")).get("id")),
+            is_void=wire.flag(raw.get("is_void")),
+        )
+
+    def _told(self, raw: Mapping[str, object], name: str) -> datetime | None:
+        if not self.echo:
+            return wire.moment(raw.get(name))
+        return wire.moment(raw.get(name), wire.zone_named(raw.get("timezone")) or self.zone)
+
+
+def profile_id(value: object, handle: str, customer_id: str) -> str | None:
+    """The profile in the answer to an identity search, whose shape is undocumented (Omneo facts 2).
+
+    None where it holds nothing. A record of another identity is passed over, and two different profiles are
+    ``Malformed``: a shopper must never see somebody else's benefits.
+    """
+    if isinstance(value, str | int):
+        return wire.identifier(value)
+    records = [value] if isinstance(value, dict) and value else wire.elements(value)
+    ours = [record for record in records if _is_about(wire.mapping(record), handle, customer_id)]
+    found = {_profile_in(record) for record in ours}
+    if len(found) > 1:
+        raise Malformed("Omneo's answer names more than one profile for one identity.")
+    return found.pop() if found else None
+
+
+def _is_about(raw: Mapping[str, object], handle: str, customer_id: str) -> bool:
+    told = wire.identifier(raw.get("handle")), wire.identifier(raw.get("identifier"))
+    return told[0] in {None, handle} and told[1] in {None, customer_id}
+
+
+def _profile_in(record: object) -> str:
+    if isinstance(record, str):
+        return wire.required_id({"id": record})
+    raw = wire.mapping(record)
+    named = wire.identifier(raw.get("profile_id")) or wire.identifier(wire.mapping(raw.get("profile")).get("id"))
+    if named is None and "identifier" in raw:  # its id is that of the identity, not of the profile
+        raise Malformed("Omneo's answer holds an identity without its profile.")
+    return named or wire.required_id(raw)
+
+
+def _redemption_id(raw: Mapping[str, object]) -> str:
+    # The id of an item or of a benefit is a number too: taken for a redemption, it would undo somebody else's.
+    if _is_of_benefit(raw) or "definition" in raw or "redemptions_remaining" in raw:
+        return wire.required_id(raw, "redemption_id")
+    return wire.required_id(raw)
+
+
+def _is_of_benefit(item: Mapping[str, object]) -> bool:
+    return "benefit" in wire.text(item.get("type")).lower()
+
+
+def _name(benefit: Mapping[str, object]) -> str:
+    return wire.text(wire.mapping(benefit.get("definition")).get("name"))
+
+
+def _tags(value: object) -> tuple[str, ...]:
+    named = (wire.mapping(tag).get("name") or wire.mapping(tag).get("id") or tag for tag in _list(value))
+    return tuple(tag for tag in map(wire.text, named) if tag)
+
+
+def _list(value: object) -> list[object]:
+    return value if isinstance(value, list) else list(wire.mapping(value).values())

@@ -1,0 +1,136 @@
+"""Using benefits, looking uses up, and taking them back."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import partial
+from uuid import uuid4
+
+from claimable_benefits.domain.benefits import Redemption
+from claimable_benefits.errors import Malformed, Rejected
+from claimable_benefits.omneo import pages, paths, wire
+from claimable_benefits.omneo.dialects import NO_SUCH_ROUTE, Form
+from claimable_benefits.omneo.pages import Page
+from claimable_benefits.omneo.resource import Resource
+from claimable_benefits.omneo.session import Call
+from claimable_benefits.omneo.wire import data
+
+_NOT_ALLOWED = frozenset({400, 422})  # how servers refuse a filter or an order that they do not know
+_NO_SCOPE = frozenset({403})  # the strategy form needs a scope of its own
+
+
+class Redemptions(Resource):
+    """Calls about uses of benefits (Omneo facts 8 to 10). All raise ``OmneoError``."""
+
+    def redeem(
+        self, profile_id: str, benefit_id: str, *, reference: str, at: datetime, handle: str | None = None
+    ) -> Redemption:
+        """Use a benefit once, at the aware time ``at``.
+
+        ``reference`` comes back as ``external_id`` where the tenant keeps it; ``handle`` is that of the definition.
+        Raises ``OutcomeUnknown`` where it may or may not have happened: look before anything else, never repeat.
+        """
+        ids = {"profile_id": profile_id, "benefit_id": benefit_id}
+        writer = self._session.writer
+        guide = Call("POST", paths.REDEEM.guide, ids, body=writer.redeem(at, reference))
+        strategy = writer.redeem_by_strategy(benefit_id, handle, reference)
+        by_strategy = Call("POST", paths.REDEEM_BY_STRATEGY.reference, ids, body=strategy)
+        by_count = Call("POST", paths.REDEEM_BY_COUNT.reference, ids, body={"count": 1})
+        return self._session.dialects.ask(
+            "redeem",
+            guide=[Form("redemptions", partial(self._use, guide))],
+            reference=[
+                Form("strategy", partial(self._use, by_strategy), NO_SUCH_ROUTE | _NO_SCOPE),
+                Form("count", partial(self._use, by_count)),
+            ],
+        )
+
+    def redemptions(self, profile_id: str, *, until: datetime | None = None) -> tuple[Redemption, ...]:
+        """The profile's uses, returns and reversals, back to those made at ``until`` (None: all of them)."""
+        forms = [
+            Form("newest first", partial(self._uses, profile_id, until, {"sort": "-created_at"}), _NOT_ALLOWED),
+            Form("any order", partial(self._uses, profile_id, until, {})),
+        ]
+        found = self._session.dialects.first_present("order of redemptions", forms)
+        return tuple(one for one in found if until is None or one.created_at is None or one.created_at >= until)
+
+    def _uses(self, profile_id: str, until: datetime | None, query: dict[str, str]) -> tuple[Redemption, ...]:
+        ids = {"profile_id": profile_id}
+        fetch = self._pages(paths.PROFILE_REDEMPTIONS.guide, self._session.reader.redemption, ids, query)
+        if until is None:
+            return pages.all_of(fetch)
+        return pages.until(fetch, lambda page: _reaches_back(page, until))
+
+    def redemption(self, profile_id: str, redemption_id: str) -> Redemption | None:
+        """One of the profile's redemptions; None where there is no such thing."""
+        ids = {"profile_id": profile_id, "redemption_id": redemption_id}
+        return self._session.find(Call("GET", paths.PROFILE_REDEMPTION.guide, ids), self._redemption)
+
+    def redemption_count(self, profile_id: str, benefit_id: str) -> int | None:
+        """How often the benefit was used; None where the tenant does not count (Omneo facts 9)."""
+        ids = {"profile_id": profile_id, "benefit_id": benefit_id}
+        return self._session.find(Call("GET", paths.REDEMPTION_COUNT.guide, ids), _count)
+
+    def redemptions_by_reference(self, reference: str) -> tuple[Redemption, ...]:
+        """Every redemption that was made with ``reference``, whoever it belongs to.
+
+        Raises ``Rejected`` or ``Malformed`` where the tenant cannot be asked this way: that is no proof of absence.
+        """
+        fields = ["external_id"]
+        if self._session.dialects.known_form("redeem") != "redemptions":
+            fields.append("transaction_external_id")
+        refusal: Rejected | None = None
+        answers = []
+        for field in fields:
+            try:
+                answers.append(self._filtered(field, reference))
+            except Rejected as error:
+                refusal = error
+        if refusal is not None and not answers:
+            raise refusal
+        return tuple({one.id: one for found in answers for one in found}.values())
+
+    def _filtered(self, field: str, reference: str) -> list[Redemption]:
+        found = self._by_filter(field, reference)
+        if any(one.external_id is None for one in found) and self._by_filter(field, f"nobody-{uuid4()}"):
+            raise Malformed("Omneo lists redemptions without heeding the filter.", request="GET /redemptions")
+        return [one for one in found if one.external_id in {None, reference}]
+
+    def _by_filter(self, field: str, reference: str) -> tuple[Redemption, ...]:
+        fetch = self._pages(
+            paths.REDEMPTIONS.guide, self._session.reader.redemption, query={f"filter[{field}]": reference}
+        )
+        return fetch(1).items
+
+    def reverse(self, redemption_id: str) -> Redemption:
+        """Take a redemption back; Omneo allows it for ten minutes, and refuses later ones (Omneo facts 10).
+
+        Raises ``OutcomeUnknown`` where it may or may not have happened.
+        """
+        call = Call("POST", paths.REVERSAL.guide, {"redemption_id": redemption_id})
+        return self._use(call, "reversal")
+
+    def give_back(self, redemption_id: str, *, count: int = 1) -> Redemption:
+        """Return ``count`` uses of a redemption at any later time (Omneo facts 10); raises as ``reverse`` does."""
+        call = Call("POST", paths.RETURN.guide, {"redemption_id": redemption_id}, body={"count": count})
+        return self._use(call, "return")
+
+    def _use(self, call: Call, kind: str = "redeem") -> Redemption:
+        return self._session.write(call, lambda body: self._session.reader.redemption(data(body), kind))
+
+    def _redemption(self, body: object) -> Redemption:
+        return self._session.reader.redemption(data(body))
+
+
+def _reaches_back(page: Page[Redemption], until: datetime) -> bool:
+    """Whether a page of a newest-first list ends before ``until``; a list in another order never says so."""
+    stamps = [one.created_at for one in page.items if one.created_at is not None]
+    is_newest_first = len(stamps) == len(page.items) > 0 and stamps == sorted(stamps, reverse=True)
+    return is_newest_first and stamps[-1] < until
+
+
+def _count(body: object) -> int:
+    number = wire.integer(wire.mapping(data(body)).get("count"))
+    if number is None:
+        raise Malformed("Omneo's answer has no count.")
+    return number

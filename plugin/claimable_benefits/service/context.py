@@ -1,0 +1,66 @@
+"""What every verb needs, handed in rather than reached for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from blinker import NamedSignal
+
+from claimable_benefits import signals
+from claimable_benefits.domain.policy import Policy
+from claimable_benefits.domain.shop import Cart, Order, Shopper
+from claimable_benefits.ledger import Ledger
+from claimable_benefits.ledger.events import Because
+from claimable_benefits.omneo import OmneoClient
+
+Clock = Callable[[], datetime]
+OrderLoader = Callable[[str], Order | None]
+OwnDiscount = Callable[[Cart, Policy], Decimal]
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """How long things last. See the settings of the same names."""
+
+    hold: timedelta = timedelta(minutes=30)
+    order_grace: timedelta = timedelta(minutes=8)
+    # Longer than any server or proxy holds a request: after that, what is not there will hardly come (reliability).
+    settle: timedelta = timedelta(seconds=90)
+    # Longer than the client's whole timeout, so that a live holder of a row is never robbed.
+    lease: timedelta = timedelta(seconds=40)
+    # A lost answer is usually there at the next look: the shopper is still waiting.
+    quick_looks: tuple[float, ...] = (0.3, 1.0, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Ledger, client, clock, rules and loaders of one app. ``sender`` is the app's name, for signals."""
+
+    ledger: Ledger
+    omneo: OmneoClient
+    clock: Clock
+    sleep: Callable[[float], None]
+    order_loader: OrderLoader
+    policies: Mapping[str, Policy] = field(default_factory=dict)
+    own_discounts: Mapping[str, OwnDiscount] = field(default_factory=dict)
+    timing: Timing = field(default_factory=Timing)
+    reference_prefix: str = "shop"
+    sender: str = "app"
+
+    def policy(self, handle: str) -> Policy:
+        """The merchant's policy; without one a benefit is shown and used nowhere online, as its worth is not known."""
+        return self.policies.get(handle) or Policy(handle)
+
+    def because(self, actor: str, reason: str) -> Because:
+        return Because(actor, reason, self.clock())
+
+    def tell(self, signal: NamedSignal, **facts: object) -> None:
+        signals.send(signal, self.sender, **facts)
+
+
+def by(shopper: Shopper) -> str:
+    """The shopper as the actor of an event."""
+    return f"shopper {shopper.customer_id}"

@@ -1,0 +1,31 @@
+"""Find out which of Omneo's profiles a shopper is."""
+
+from __future__ import annotations
+
+from claimable_benefits.domain.shop import Shopper
+from claimable_benefits.ledger import facts
+from claimable_benefits.service.context import Context
+
+
+def profile_of(ctx: Context, shopper: Shopper) -> str | None:
+    """The shopper's profile id, remembered once found; None where Omneo does not know them."""
+    return profile_of_customer(ctx, shopper.customer_id)
+
+
+def profile_of_customer(ctx: Context, customer_id: str) -> str | None:
+    """The profile id of the shop's customer. Raises `OmneoError`."""
+    with ctx.ledger.read() as connection:
+        known = facts.known_profile(connection, customer_id)
+    if known:
+        return known
+    found = ctx.omneo.profile_id(customer_id)
+    if found:
+        with ctx.ledger.write() as connection:
+            facts.remember_profile(connection, customer_id, found, ctx.clock())
+    return found
+
+
+def forget_profile_of(ctx: Context, shopper: Shopper) -> None:
+    """A remembered profile was not there any more: it may have been merged (Omneo facts 2)."""
+    with ctx.ledger.write() as connection:
+        facts.forget_profile(connection, shopper.customer_id)

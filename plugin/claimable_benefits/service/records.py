@@ -1,0 +1,60 @@
+"""What the loyalty programme knows of one order, from the ledger alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from claimable_benefits.domain.states import DeliveryState, UseState
+from claimable_benefits.ledger.outbox import Delivery, find_delivery
+from claimable_benefits.ledger.uses import Use, find_use, uses_of_order
+from claimable_benefits.service.context import Context
+
+_TELLING = (UseState.CONSUMED, UseState.REDEEMED, UseState.UNDOING, UseState.UNDONE, UseState.NEEDS_A_PERSON)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """An order's loyalty record. ``redemption_id`` and ``transaction_id`` are Omneo's, ``use_id`` is ours."""
+
+    order_number: str
+    benefit_name: str | None = None
+    use_id: str | None = None
+    use_state: UseState | None = None
+    redemption_id: str | None = None
+    code: str | None = None
+    instructions: str = ""
+    delivery_state: DeliveryState | None = None
+    delivered_at: datetime | None = None
+    transaction_id: str | None = None
+    problem: str | None = None
+
+    @property
+    def delivered(self) -> bool:
+        return self.delivery_state is DeliveryState.DELIVERED
+
+
+def read_record(ctx: Context, order_number: str) -> Record | None:
+    """The record of an order; None where nothing of it has reached the ledger."""
+    with ctx.ledger.read() as connection:
+        delivery = find_delivery(connection, order_number)
+        attempts = uses_of_order(connection, order_number)
+        use = find_use(connection, delivery.use_id) if delivery and delivery.use_id else None
+    use = use or next((attempt for attempt in reversed(attempts) if attempt.state in _TELLING), None)
+    return _record(order_number, use, delivery) if use or delivery else None
+
+
+def _record(order_number: str, use: Use | None, delivery: Delivery | None) -> Record:
+    return Record(
+        order_number=order_number,
+        benefit_name=use.name if use else None,
+        use_id=use.use_id if use else None,
+        use_state=use.state if use else None,
+        redemption_id=use.redemption_id if use else None,
+        code=use.code if use else None,
+        instructions=use.instructions if use else "",
+        delivery_state=delivery.state if delivery else None,
+        delivered_at=delivery.delivered_at if delivery else None,
+        transaction_id=delivery.transaction_id if delivery else None,
+        problem=delivery.note if delivery and delivery.state is DeliveryState.STOPPED else None,
+    )

@@ -1,0 +1,35 @@
+"""Drop a hold: the shopper removed it, or its time is over."""
+
+from __future__ import annotations
+
+from claimable_benefits.domain.shop import Cart, Shopper
+from claimable_benefits.domain.states import UseState
+from claimable_benefits.errors import Overtaken
+from claimable_benefits.ledger.uses import Use, held_in_cart, move_use, overdue_holds
+from claimable_benefits.service.context import Context, by
+
+
+def release(ctx: Context, shopper: Shopper, cart: Cart, benefit_id: str) -> str | None:
+    """Drop the cart's hold on a benefit. Gives the benefit's name, None where nothing was held."""
+    with ctx.ledger.write() as connection:
+        use = held_in_cart(connection, shopper.customer_id, cart.id)
+        if use is None or use.benefit_id != benefit_id:
+            return None
+        move_use(connection, use, UseState.RELEASED, ctx.because(by(shopper), f"removed from cart {cart.id}"))
+        return use.name
+
+
+def release_overdue(ctx: Context) -> int:
+    """Drop the holds whose time is over; gives how many."""
+    with ctx.ledger.read() as connection:
+        overdue = overdue_holds(connection, ctx.clock())
+    return sum(_release(ctx, use) for use in overdue)
+
+
+def _release(ctx: Context, use: Use) -> bool:
+    try:
+        with ctx.ledger.write() as connection:
+            move_use(connection, use, UseState.RELEASED, ctx.because("worker", "the hold's time is over"))
+    except Overtaken:
+        return False  # placed or removed at this very moment
+    return True

@@ -1,0 +1,97 @@
+"""Which of a benefit's remaining uses a new hold takes."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import Connection
+
+from claimable_benefits.domain.benefits import Benefit
+from claimable_benefits.domain.shop import Shopper
+from claimable_benefits.domain.states import UNCOUNTED_USES, UseState
+from claimable_benefits.errors import Declined
+from claimable_benefits.ledger.events import Because
+from claimable_benefits.ledger.uses import Use, add_use, live_uses_of, move_use
+from claimable_benefits.service.context import Context
+
+_SAME = (
+    *("channel", "customer_id", "profile_id", "benefit_id", "definition_handle", "name"),
+    *("code", "instructions", "cart_id", "baseline_remaining"),
+)
+
+
+def take_slot(
+    ctx: Context,
+    connection: Connection,
+    shopper: Shopper,
+    profile_id: str,
+    benefit: Benefit,
+    because: Because,
+    *,
+    move: bool = False,
+    **values: Any,
+) -> Use:
+    """Write a hold on a free slot of ``benefit``.
+
+    With ``move``, a hold of the same shopper's other cart makes room. Raises `Declined` where every use that is left is
+    spoken for, and `Overtaken` where another request took the slot at this moment.
+    """
+    live = live_uses_of(connection, profile_id, benefit.id)
+    if benefit.remaining is not None:
+        live = _make_room(connection, live, benefit, because, move=move)
+    return add_use(
+        connection,
+        because,
+        customer_id=shopper.customer_id,
+        profile_id=profile_id,
+        benefit_id=benefit.id,
+        definition_handle=benefit.handle,
+        name=benefit.name,
+        code=benefit.code_online or benefit.definition.code_online,
+        instructions=benefit.definition.instructions_online,
+        slot=_free_slot(live),
+        reference=f"{ctx.reference_prefix}-{values['use_id']}",
+        baseline_remaining=benefit.remaining,
+        **{"held_until": because.at + ctx.timing.hold, **values},
+    )
+
+
+def repeat_hold(ctx: Context, connection: Connection, use: Use, because: Because) -> Use:
+    """Hold the same benefit for the same cart once more: a new attempt with a reference of its own."""
+    use_id = str(uuid4())
+    return add_use(
+        connection,
+        because,
+        use_id=use_id,
+        reference=f"{ctx.reference_prefix}-{use_id}",
+        slot=_free_slot(live_uses_of(connection, use.profile_id, use.benefit_id)),
+        held_until=because.at + ctx.timing.hold,
+        **{name: getattr(use, name) for name in _SAME},
+    )
+
+
+def _make_room(connection: Connection, live: list[Use], benefit: Benefit, because: Because, *, move: bool) -> list[Use]:
+    # A use that Omneo has counted already is no longer among the remaining ones.
+    uncounted = [use for use in live if use.state in UNCOUNTED_USES]
+    if len(uncounted) < (benefit.remaining or 0):
+        return live
+    holds = [use for use in uncounted if use.state is UseState.HELD]
+    overdue = [use for use in holds if use.held_until <= because.at]
+    if not holds:
+        raise Declined(
+            "not_confirmed", f"Your last use of {benefit.name} is still being confirmed. Please try again shortly."
+        )
+    if not overdue and not move:
+        raise Declined(
+            "in_another_cart", f"{benefit.name} is reserved for another cart of yours. You can use it here instead."
+        )
+    leaving = (overdue or holds)[0]
+    why = Because(because.actor, "expired" if overdue else f"moved: {because.reason}", because.at)
+    move_use(connection, leaving, UseState.RELEASED, why)
+    return [use for use in live if use.use_id != leaving.use_id]
+
+
+def _free_slot(live: list[Use]) -> int:
+    taken = {use.slot for use in live}
+    return next(slot for slot in range(len(taken) + 1) if slot not in taken)

@@ -1,0 +1,55 @@
+"""Put an order's transaction into the outbox, in the shop's own database transaction."""
+
+from __future__ import annotations
+
+import logging
+
+from sqlalchemy import Connection
+
+from claimable_benefits.domain.shop import Transaction
+from claimable_benefits.domain.states import UseState
+from claimable_benefits.errors import SettingsError
+from claimable_benefits.ledger.outbox import put_delivery
+from claimable_benefits.ledger.uses import Use, move_use, uses_of_order
+from claimable_benefits.service.context import Context
+
+_log = logging.getLogger("claimable_benefits")
+
+
+def submit(ctx: Context, transaction: Transaction, connection: Connection) -> None:
+    """Consume the order's use and queue its transaction on the shop's ``connection``; the shop commits.
+
+    Raises `SettingsError` where that connection reaches another database than the ledger: the order and its
+    transaction could then be torn apart.
+    """
+    if not ctx.ledger.is_same_database(connection):
+        raise SettingsError(
+            "BENEFITS_DATABASE_URL",
+            f"names another database ({ctx.ledger.engine.url!r}) than the session given to submit().",
+            "Point it at the database in which your orders are.",
+        )
+    submit_in(ctx, transaction, connection, actor="shop")
+
+
+def submit_in(ctx: Context, transaction: Transaction, connection: Connection, *, actor: str) -> None:
+    """The same on a connection that is known to be the ledger's."""
+    because = ctx.because(actor, f"order {transaction.order_number} is placed")
+    attempts = uses_of_order(connection, transaction.order_number)
+    use = _consumed(attempts)
+    redeemed = next((use for use in attempts if use.state is UseState.REDEEMED), None)
+    if redeemed is not None:
+        use = move_use(connection, redeemed, UseState.CONSUMED, because)
+    elif any(use.state in (UseState.UNDOING, UseState.UNDONE) for use in attempts) and use is None:
+        # The money has moved: the order stands, and a person should know that its benefit was given back.
+        _log.error("Order %s was placed after its benefit had been given back.", transaction.order_number)
+    put_delivery(
+        connection,
+        transaction,
+        because,
+        use_id=use.use_id if use else None,
+        redemption_id=use.redemption_id if use else None,
+    )
+
+
+def _consumed(attempts: list[Use]) -> Use | None:
+    return next((use for use in attempts if use.state is UseState.CONSUMED), None)

@@ -1,0 +1,160 @@
+"""Take a redemption back: a reversal inside Omneo's ten minutes, a return later (Omneo facts 10).
+
+The same three steps as a redemption. Neither call has an idempotency key, so after a lost answer we look before we ask
+again; what Omneo definitely refuses both ways needs a person.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from claimable_benefits import signals
+from claimable_benefits.domain.lookup import Trace
+from claimable_benefits.domain.policy import GiveBack
+from claimable_benefits.domain.states import UseState
+from claimable_benefits.errors import OmneoError, OutcomeUnknown, Overtaken, Rejected
+from claimable_benefits.ledger.uses import Use, due_uses, find_use, move_use, touch_use, uses_of_order
+from claimable_benefits.service.backoff import wait
+from claimable_benefits.service.context import Context
+from claimable_benefits.service.look import look_for_undo
+from claimable_benefits.service.slots import repeat_hold
+
+# Omneo reverses for ten minutes (Omneo facts 16.25); its clock may be ahead of ours.
+REVERSIBLE = timedelta(minutes=9)
+
+
+def undo_order(ctx: Context, order_number: str, *, actor: str, reason: str) -> bool:
+    """The order will not be placed: give its benefit back, now if Omneo answers, else by the worker.
+
+    What is back at once is held for the same cart again, so that another card can be tried at the same total.
+    True where there is something to give back. Omneo's failures are noted, not raised.
+    """
+    with ctx.ledger.read() as connection:
+        redeemed = [use for use in uses_of_order(connection, order_number) if use.state is UseState.REDEEMED]
+    begun = [use for use in redeemed if _begin(ctx, use, actor, reason)]
+    for use in begun:
+        _hold_again(ctx, use, actor)
+    return bool(begun)
+
+
+def give_back_order(ctx: Context, order_number: str, *, full_refund: bool, actor: str, reason: str) -> bool:
+    """The order was cancelled or refunded: give its benefit back where the policy says so. True where it does."""
+    with ctx.ledger.read() as connection:
+        consumed = [use for use in uses_of_order(connection, order_number) if use.state is UseState.CONSUMED]
+    due = [use for use in consumed if _is_given_back(ctx, use, full_refund=full_refund)]
+    return bool([use for use in due if _begin(ctx, use, actor, reason)])
+
+
+def begin_undo(ctx: Context, use: Use, *, actor: str, reason: str) -> Use | None:
+    """Commit the intention to undo. None where somebody else moved the use first."""
+    because = ctx.because(actor, reason)
+    try:
+        with ctx.ledger.write() as connection:
+            lease = because.at + ctx.timing.lease
+            return move_use(connection, use, UseState.UNDOING, because, lease_until=lease, attempts=0, note=reason)
+    except Overtaken:
+        return None
+
+
+def finish_undos(ctx: Context) -> int:
+    """The worker's part: every undo that is due gets its next step. Gives how many were undone."""
+    with ctx.ledger.read() as connection:
+        due = due_uses(connection, UseState.UNDOING, ctx.clock())
+    return sum(_step(ctx, use) for use in due)
+
+
+def _is_given_back(ctx: Context, use: Use, *, full_refund: bool) -> bool:
+    rule = ctx.policy(use.definition_handle).given_back
+    return rule is GiveBack.ALWAYS or (rule is GiveBack.FULL_REFUND and full_refund)
+
+
+def _begin(ctx: Context, use: Use, actor: str, reason: str) -> bool:
+    undoing = begin_undo(ctx, use, actor=actor, reason=reason)
+    if undoing is not None:
+        _call(ctx, undoing)
+    return undoing is not None
+
+
+def _step(ctx: Context, use: Use) -> bool:
+    """Look first where an earlier request went out, then ask."""
+    now = ctx.clock()
+    try:
+        with ctx.ledger.write() as connection:
+            use = touch_use(connection, use, now, lease_until=now + ctx.timing.lease)
+    except Overtaken:
+        return False
+    if use.undo_sent_at is None:
+        return _call(ctx, use)
+    try:
+        finding = look_for_undo(ctx, use)
+    except OmneoError as error:
+        return _later(ctx, use, f"could not look: {error}")
+    if finding.trace is Trace.FOUND:
+        return _undone(ctx, use, "found at Omneo after a lost answer")
+    settled_at = use.undo_sent_at + ctx.timing.settle
+    if now < settled_at:
+        return _later(ctx, use, "waiting for a trace of the undo", at=settled_at)
+    return _call(ctx, use)
+
+
+def _hold_again(ctx: Context, use: Use, actor: str) -> None:
+    because = ctx.because(actor, "held again after the undo")
+    try:
+        with ctx.ledger.write() as connection:
+            now_is = find_use(connection, use.use_id)
+            if now_is and now_is.state is UseState.UNDONE:
+                repeat_hold(ctx, connection, now_is, because)
+    except Overtaken:
+        return  # the shopper has applied something meanwhile
+
+
+def _call(ctx: Context, use: Use) -> bool:
+    now, earlier = ctx.clock(), use.undo_sent_at
+    with ctx.ledger.write() as connection:
+        use = touch_use(
+            connection, use, now, undo_sent_at=now, lease_until=now + ctx.timing.lease, attempts=use.attempts + 1
+        )
+    try:
+        reason = _ask(ctx, use, now)
+    except Rejected as error:
+        return _needs_a_person(ctx, use, str(error))
+    except OutcomeUnknown as error:
+        return _later(ctx, use, f"no answer to the undo: {error}")
+    except OmneoError as error:
+        return _later(ctx, use, f"the undo did not reach Omneo: {error}", undo_sent_at=earlier)
+    return _undone(ctx, use, reason)
+
+
+def _ask(ctx: Context, use: Use, now: datetime) -> str:
+    redemption_id = use.redemption_id or ""
+    if use.redeemed_at is not None and now - use.redeemed_at < REVERSIBLE:
+        try:
+            ctx.omneo.reverse(redemption_id)
+        except Rejected:
+            pass  # the ten minutes are over by Omneo's clock, or it does not reverse this one: a return has no window
+        else:
+            return "reversed"
+    ctx.omneo.give_back(redemption_id, count=1)
+    return "returned"
+
+
+def _undone(ctx: Context, use: Use, reason: str) -> bool:
+    with ctx.ledger.write() as connection:
+        use = move_use(connection, use, UseState.UNDONE, ctx.because("worker", reason), note=reason)
+    ctx.tell(signals.redemption_undone, use=use)
+    return True
+
+
+def _needs_a_person(ctx: Context, use: Use, problem: str) -> bool:
+    why = ctx.because("worker", "Omneo refused both the reversal and the return")
+    with ctx.ledger.write() as connection:
+        move_use(connection, use, UseState.NEEDS_A_PERSON, why, note=problem)
+    return False
+
+
+def _later(ctx: Context, use: Use, note: str, *, at: datetime | None = None, **changes: object) -> bool:
+    now = ctx.clock()
+    due_at = at or now + wait(use.attempts)
+    with ctx.ledger.write() as connection:
+        touch_use(connection, use, now, lease_until=None, due_at=due_at, note=note, **changes)
+    return False

@@ -1,0 +1,36 @@
+"""One turn of the worker: the tables are the truth, and every step is safe to repeat."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from claimable_benefits.service.context import Context
+from claimable_benefits.service.deliver import deliver_due
+from claimable_benefits.service.release import release_overdue
+from claimable_benefits.service.settle import settle_claims, settle_unplaced, settle_uses
+from claimable_benefits.service.undo import finish_undos
+
+
+@dataclass(frozen=True, slots=True)
+class WorkDone:
+    """What one turn did."""
+
+    delivered: int = 0
+    settled: int = 0
+    decided: int = 0
+    undone: int = 0
+    released: int = 0
+
+    def __bool__(self) -> bool:
+        return any((self.delivered, self.settled, self.decided, self.undone, self.released))
+
+
+def run_once(ctx: Context) -> WorkDone:
+    """Deliver, settle, ask about orders, undo, release. What cannot be done now is done in a later turn."""
+    return WorkDone(
+        settled=settle_uses(ctx) + settle_claims(ctx),
+        decided=settle_unplaced(ctx),
+        undone=finish_undos(ctx),
+        delivered=deliver_due(ctx),
+        released=release_overdue(ctx),
+    )

@@ -1,0 +1,30 @@
+"""What happened, for whoever in the shop wants to know: blinker signals.
+
+The sender is the Flask app's name. Receivers are called after the outcome is committed; one that raises is logged and
+does no harm. Each signal's keyword arguments stand beside it.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from blinker import NamedSignal, Namespace
+
+_signals = Namespace()
+_log = logging.getLogger("claimable_benefits")
+
+benefit_claimed = _signals.signal("benefit-claimed")  # claim
+benefit_redeemed = _signals.signal("benefit-redeemed")  # use
+benefit_refused = _signals.signal("benefit-refused")  # use, reason
+redemption_undone = _signals.signal("redemption-undone")  # use
+transaction_delivered = _signals.signal("transaction-delivered")  # order_number, transaction_id
+
+
+def send(signal: NamedSignal, sender: str, **facts: Any) -> None:
+    """Tell every receiver. What is told has happened: no receiver's mistake may undo it or stop the others."""
+    for receiver in signal.receivers_for(sender):
+        try:
+            receiver(sender, **facts)
+        except Exception:  # noqa: BLE001 - the shop's own code may raise anything
+            _log.exception("A receiver of %s failed.", signal.name)
