@@ -83,7 +83,10 @@ def demo() -> World:
     world.shelves["new"] = Shelf(True)
     world.offers["mia"] = Offers(
         applied=applied("b-ship", "Free Shipping", instructions="<p>We ship it free.</p>"),
-        fitting=(offer("b-ten", "10% off", amount="9.00"), offer("b-wrap", "Gift Wrapping", elsewhere=True, amount="4")),
+        fitting=(
+            offer("b-ten", "10% off", amount="9.00"),
+            offer("b-wrap", "Gift Wrapping", elsewhere=True, amount="4"),
+        ),
         unfitting=(
             offer("b-big", "20 off", Fit(Misfit.BELOW_MINIMUM, Decimal(12))),
             offer("b-birthday", "Birthday Treat", Fit(Misfit.STORE_ONLY)),
@@ -96,7 +99,6 @@ def demo() -> World:
         redemption_id="159",
         use_state=UseState.CONSUMED,
         delivery_state=DeliveryState.DELIVERED,
-        delivered=True,
         delivered_at=NOW,
         transaction_id="88421",
         code="SHIP-FREE",

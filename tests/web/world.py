@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from types import SimpleNamespace
@@ -18,14 +18,15 @@ from claimable_benefits.domain.fit import Fit
 from claimable_benefits.domain.policy import DiscountKind, Place, Policy
 from claimable_benefits.domain.shop import Cart, Line, Shopper
 from claimable_benefits.domain.states import UseState
-from claimable_benefits.errors import BenefitsError, Declined
+from claimable_benefits.errors import Declined
+from claimable_benefits.ledger.uses import Use
 from claimable_benefits.service.claim import Claimed
 from claimable_benefits.service.context import Context
 from claimable_benefits.service.history import Entry
 from claimable_benefits.service.hold import Hold
 from claimable_benefits.service.offers import Applied, Offer, Offers
 from claimable_benefits.service.records import Record
-from claimable_benefits.service.redeem import Use, Used
+from claimable_benefits.service.redeem import Used
 from claimable_benefits.service.shelf import Held, Shelf
 from claimable_benefits.settings import Settings, read_settings
 from claimable_benefits.web.blueprint import make_blueprint
@@ -57,7 +58,9 @@ class World:
         return Verbs(
             read_shelf=lambda _, shopper: self._read("read_shelf", self.shelves.get(shopper.customer_id, Shelf(False))),
             read_history=lambda _, shopper: self._read("read_history", self.histories.get(shopper.customer_id, ())),
-            read_offers=lambda _, shopper, __: self._read("read_offers", self.offers.get(shopper.customer_id, Offers())),
+            read_offers=lambda _, shopper, __: self._read(
+                "read_offers", self.offers.get(shopper.customer_id, Offers())
+            ),
             read_record=lambda _, number: self._read("read_record", self.records.get(number)),
             claim=self._claim,
             hold=self._hold,
@@ -78,7 +81,7 @@ class World:
         self.calls.append((verb, shopper.customer_id, *facts))
         self._read(verb, None)
 
-    def _claim(self, ctx: Context, shopper: Shopper, handle: str, claim_id: str) -> Claimed:
+    def _claim(self, _: Context, shopper: Shopper, handle: str, claim_id: str) -> Claimed:
         self._did("claim", shopper, handle, claim_id)
         shelf = self.shelves[shopper.customer_id]
         definition = shelf.definition(handle)
@@ -93,15 +96,15 @@ class World:
         self.shelves[shopper.customer_id] = Shelf(True, ready=rest, yours=(*shelf.yours, mine), past=shelf.past)
         return Claimed(definition.name, already=False, confirmed=True)
 
-    def _hold(self, ctx: Context, shopper: Shopper, cart: Cart, benefit_id: str, *, move: bool = False) -> Hold:
+    def _hold(self, _: Context, shopper: Shopper, cart: Cart, benefit_id: str, *, move: bool = False) -> Hold:
         self._did("move" if move else "hold", shopper, cart.id, benefit_id)
-        return cast(Hold, self.answers.get("hold", Hold(self._name(shopper, benefit_id))))
+        return cast(Hold, self.answers.get("hold", Hold(self._name(shopper, benefit_id), "a-use")))
 
-    def _release(self, ctx: Context, shopper: Shopper, cart: Cart, benefit_id: str) -> str | None:
+    def _release(self, _: Context, shopper: Shopper, cart: Cart, benefit_id: str) -> str | None:
         self._did("release", shopper, cart.id, benefit_id)
         return cast("str | None", self.answers.get("release", self._name(shopper, benefit_id)))
 
-    def _use(self, ctx: Context, shopper: Shopper, benefit_id: str, use_id: str) -> Used:
+    def _use(self, _: Context, shopper: Shopper, benefit_id: str, use_id: str) -> Used:
         self._did("use", shopper, benefit_id, use_id)
         held = self.shelves[shopper.customer_id].benefit(benefit_id)
         if held is None:
@@ -110,7 +113,7 @@ class World:
         self.uses[use_id] = (shopper.customer_id, made)
         return Used(made, already=False)
 
-    def _find_use(self, ctx: Context, shopper: Shopper, use_id: str) -> Use | None:
+    def _find_use(self, _: Context, shopper: Shopper, use_id: str) -> Use | None:
         owner, found = self.uses.get(use_id, ("", None))
         return found if owner == shopper.customer_id else None
 
@@ -152,7 +155,7 @@ def make_shop(
         "OMNEO_TENANT": "demo",
         "OMNEO_TOKEN": "token",
         "OMNEO_TIMEZONE": MELBOURNE,
-        "BENEFITS_DATABASE_URL": "sqlite://",
+        "BENEFITS_DATABASE_URL": "sqlite:////never-opened.sqlite3",
         "BENEFITS_LOGIN_URL": "/login",
         "BENEFITS_ORDER_URL": "/orders/{order_number}",
     } | {key: value for key, value in (config or {}).items() if key.startswith(("BENEFITS_", "OMNEO_"))}
@@ -222,16 +225,17 @@ def applied(benefit_id: str, name: str, amount: str = "9.95", **values: Any) -> 
 
 
 def use(use_id: str, benefit: Benefit, **values: Any) -> Use:
-    facts: dict[str, Any] = {
+    facts: dict[str, Any] = dict.fromkeys(each.name for each in fields(Use))
+    facts |= {
         "use_id": use_id,
         "channel": "account",
+        "customer_id": "mia",
         "benefit_id": benefit.id,
         "definition_handle": benefit.handle,
         "name": benefit.name,
         "code": benefit.code_online,
         "instructions": benefit.definition.instructions_online,
-        "cart_id": f"account-{use_id}",
-        "order_number": None,
+        "cart_id": f"account {use_id}",
         "state": UseState.CONSUMED,
         "redemption_id": "159",
         "redeemed_at": NOW,
@@ -242,5 +246,3 @@ def use(use_id: str, benefit: Benefit, **values: Any) -> Use:
 
 def cart(*lines: Line, currency: str = "AUD") -> Cart:
     return Cart("cart-1", lines or (Line("shirt", "Linen shirt", 1, Decimal("89.99")),), currency, Decimal("9.95"))
-
-

@@ -36,6 +36,8 @@ def use() -> ResponseReturnValue:
     try:
         outcome = verbs().use_from_account(context(), asked.shopper, asked.subject, asked.number)
     except BenefitsError as error:
+        if doubtful := _use_in_doubt(error):
+            return redirect(url("receipt", use_id=doubtful), 303)
         _leave_error(asked, error)
         return redirect(url("shelf"), 303)
     return redirect(url("receipt", use_id=outcome.use.use_id), 303)
@@ -76,6 +78,13 @@ def _do(action: Action, asked: Admission, cart: Cart) -> str:
         return texts.released(verbs().release(context(), asked.shopper, cart, asked.subject))
     move = action is Action.MOVE
     return texts.held(verbs().hold(context(), asked.shopper, cart, asked.subject, move=move))
+
+
+def _use_in_doubt(error: BenefitsError) -> str | None:
+    """The use that went out and found no answer: its receipt says so, until it is settled."""
+    if isinstance(error, Declined) and error.reason == "not_confirmed":
+        return error.facts.get("use_id")
+    return None
 
 
 def _leave_error(asked: Admission, error: BenefitsError) -> None:

@@ -35,7 +35,7 @@ class BenefitsBlueprint(Blueprint):
     """
 
     @cached_property
-    def jinja_loader(self) -> BaseLoader | None:  # type: ignore[override] # Flask types it as a file loader; any loader works
+    def jinja_loader(self) -> BaseLoader | None:
         folder = templates_folder()
         ours = FileSystemLoader(folder / "claimable_benefits")
         return ChoiceLoader([FileSystemLoader(folder), PrefixLoader({"claimable_benefits": ours}, delimiter=":")])

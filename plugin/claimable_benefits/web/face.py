@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 from flask import current_app, request, url_for
 
@@ -59,7 +59,7 @@ def verbs() -> Verbs:
     return face().verbs
 
 
-def url(endpoint: str, **values: str) -> str:
+def url(endpoint: str, **values: Any) -> str:
     """The address of one of our endpoints: under the mount that serves this request, else under the first one."""
     mounts = face().mounts
     here = request.blueprint if request.blueprint in mounts else mounts[0]

@@ -73,4 +73,3 @@ def return_path(target: str | None) -> str:
     if "\\" in target or not target.isprintable():
         return settings().checkout_url
     return target
-

@@ -57,7 +57,7 @@ def benefits_panel() -> Markup:
     """The region "Benefits" of a checkout page. Never raises: a checkout works without it."""
     try:
         return Markup(_panel())  # noqa: S704 - rendered by an autoescaping template
-    except Exception:
+    except Exception:  # noqa: BLE001 - whatever it is, the shop's page matters more
         _log.exception("The benefits panel cannot be shown.")
         return _FALLBACK.format(texts.PANEL_DOWN)
 

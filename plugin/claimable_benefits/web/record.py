@@ -29,7 +29,7 @@ def benefits_record(order_number: str) -> Markup:
     """
     try:
         return Markup(_record(str(order_number)))  # noqa: S704 - rendered by an autoescaping template
-    except Exception:
+    except Exception:  # noqa: BLE001 - whatever it is, the shop's page matters more
         _log.exception("The loyalty record of an order cannot be shown.")
         return _FALLBACK.format(texts.RECORD_DOWN)
 
@@ -38,7 +38,11 @@ def _record(order_number: str) -> str:
     record = verbs().read_record(context(), order_number)
     values = _values(record) if record else {}
     return render_template(
-        "claimable_benefits/record.html", record=record, stylesheet=stylesheet_url(), order_number=order_number, **values
+        "claimable_benefits/record.html",
+        record=record,
+        stylesheet=stylesheet_url(),
+        order_number=order_number,
+        **values,
     )
 
 

@@ -1,4 +1,4 @@
-"""The pages' own HTTP errors. They are werkzeug's, so a shop's error handlers restyle them; without one they show a page.
+"""The pages' own HTTP errors: werkzeug's, so a shop's error handlers restyle them; without one they show a page.
 
 BadRequest
 └── FormRefused     a form that we do not trust: no token, or one that is forged, stale, or somebody else's
@@ -10,16 +10,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from flask import current_app, render_template
+from flask import render_template
 from werkzeug.exceptions import BadRequest, HTTPException, NotFound
 
 from claimable_benefits.web import face
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
-    from werkzeug.sansio.response import Response as SansIOResponse
-    from werkzeug.wrappers import Request as WSGIRequest
-    from werkzeug.wrappers.response import Response as WSGIResponse
 
 
 class _Page(HTTPException):
@@ -32,13 +29,13 @@ class _Page(HTTPException):
         self.way_on = way_on
         self.link = link
 
-    def get_response(
+    def get_body(
         self,
-        environ: WSGIEnvironment | WSGIRequest | None = None,  # noqa: ARG002 - werkzeug's signature
+        environ: WSGIEnvironment | None = None,  # noqa: ARG002 - werkzeug's signature
         scope: dict[str, Any] | None = None,  # noqa: ARG002 - werkzeug's signature
-    ) -> WSGIResponse | SansIOResponse:
-        """Render the page; called within the request, where nobody else handles the error."""
-        page = render_template(
+    ) -> str:
+        """Render the page; called within the request, where no handler of the shop's takes the error."""
+        return render_template(
             "claimable_benefits/problem.html",
             cb_base=face.settings().base_template,
             stylesheet=face.stylesheet_url(),
@@ -47,7 +44,6 @@ class _Page(HTTPException):
             way_on=self.way_on or "Your benefits",
             link=self.link or face.url("shelf"),
         )
-        return current_app.response_class(page, status=self.code, mimetype="text/html")
 
 
 class FormRefused(_Page, BadRequest):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-
 from claimable_benefits.domain.benefits import Benefit, Definition
 from claimable_benefits.domain.discounts import Discount
 from claimable_benefits.domain.fit import Fit, Misfit
@@ -57,7 +55,7 @@ def of_error(error: BenefitsError) -> str:
     """What went wrong, for the shopper. Omneo's own words are for the log."""
     match error:
         case Declined():
-            return error.shopper_message
+            return plain(error.shopper_message)  # it may hold a name as Omneo has it
         case OutcomeUnknown():
             return CONFIRMING
         case Overtaken():
@@ -128,10 +126,10 @@ def at_checkout(policy: Policy, say: Format) -> str:
 def from_account(benefit: Benefit) -> str:
     """What one click on a button does, said beside the button."""
     if benefit.remaining is None:
-        return "Using it takes effect at once."
+        return "It takes effect at once."
     if benefit.remaining > 1:
-        return f"Takes effect at once: one of your {benefit.remaining} uses is then gone."
-    return "Takes effect at once: it is then used up."
+        return f"It takes effect at once and takes one of your {benefit.remaining} uses."
+    return "It takes effect at once and uses the benefit up."
 
 
 def uses_left(benefit: Benefit) -> str:
@@ -173,7 +171,3 @@ def delivered(record: Record, say: Format) -> str:
     if record.delivery_state is DeliveryState.STOPPED:
         return f"Stopped: {plain(record.problem) or 'somebody has to look at it.'}"
     return "Waiting to be sent" if record.delivery_state else "Not sent: the order is not complete"
-
-
-def number(count: int | Decimal, one: str, many: str) -> str:
-    return f"{count} {one if count == 1 else many}"

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from claimable_benefits.domain.shop import Cart, Shopper
 from claimable_benefits.service import claim, history, hold, offers, records, redeem, release, shelf
 from claimable_benefits.service.context import Context
+
+if TYPE_CHECKING:
+    from claimable_benefits.ledger.uses import Use  # the value that `service.redeem` gives; no table is touched here
 
 
 class HoldVerb(Protocol):
     """The shape of `service.hold.hold`."""
 
     def __call__(
-        self, ctx: Context, shopper: Shopper, cart: Cart, benefit_id: str, *, move: bool = False
+        self, ctx: Context, shopper: Shopper, cart: Cart, benefit_id: str, /, *, move: bool = False
     ) -> hold.Hold: ...
 
 
@@ -31,4 +34,4 @@ class Verbs:
     hold: HoldVerb = hold.hold
     release: Callable[[Context, Shopper, Cart, str], str | None] = release.release
     use_from_account: Callable[[Context, Shopper, str, str], redeem.Used] = redeem.use_from_account
-    find_use: Callable[[Context, Shopper, str], redeem.Use | None] = redeem.find_use
+    find_use: Callable[[Context, Shopper, str], Use | None] = redeem.find_use
