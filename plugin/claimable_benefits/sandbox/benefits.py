@@ -166,7 +166,7 @@ def grant(scene: Scene, definition: sqlite3.Row, profile_id: str, given: Body) -
     """Insert an instance and count it, with a code of its own when the definition says so; to be called while writing."""
     code = _allocate(scene, definition)
     doc = definitions.doc_of(definition)
-    codes = dict.fromkeys(("redeem_code_pos", "redeem_code_online"), code["code"] if code else None)
+    codes = {name: code["code"] if code else None for name in ("redeem_code_pos", "redeem_code_online")}
     row = {
         "definition_id": definition["id"],
         "profile_id": profile_id,

@@ -114,7 +114,7 @@ def _number(value: Any) -> float:
 
 
 def _equal(left: Any, right: Any) -> bool:
-    if (isinstance(left, str) and isinstance(right, str)) or left is None or right is None:
+    if isinstance(left, str) and isinstance(right, str) or left is None or right is None:
         return bool(left == right)
     try:
         return _number(left) == _number(right)

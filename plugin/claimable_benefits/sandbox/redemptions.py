@@ -38,7 +38,7 @@ _LIST = Source(
         },
         **{name: (f"r.{name}", "time") for name in ("redeem_at", "created_at", "updated_at")},
         "has_benefit": (f"EXISTS ({_ITEMS})", "exists"),
-        **dict.fromkeys(("has_reward", "has_point", "has_credit"), ("0", "exists")),
+        **{name: ("0", "exists") for name in ("has_reward", "has_point", "has_credit")},
     },
 )
 _KINDS = ("benefit", "reward", "point", "credit")
