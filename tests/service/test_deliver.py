@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine
@@ -65,8 +66,8 @@ def test_a_transaction_rolled_back_with_its_order_was_never_queued(world: World)
         assert find_delivery(connection, "A1") is None
 
 
-def test_a_session_of_another_database_is_refused(world: World) -> None:
-    elsewhere = create_engine("sqlite:///elsewhere.sqlite3")
+def test_a_session_of_another_database_is_refused(world: World, tmp_path: Path) -> None:
+    elsewhere = create_engine(f"sqlite:///{tmp_path / 'elsewhere.sqlite3'}")
     connection = elsewhere.connect()
 
     with pytest.raises(SettingsError, match="BENEFITS_DATABASE_URL"):
