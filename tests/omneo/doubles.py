@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import httpx
+
 from claimable_benefits.omneo import OmneoClient
 
 BASE_URL = "https://omneo.test/api/v3"

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
+
 from claimable_benefits.errors import Malformed, OmneoError, OutcomeUnknown, Rejected, Unreachable
 from claimable_benefits.omneo import OmneoClient, Timeouts
-
 from tests.omneo.doubles import TOKEN, read_request, server
 
 NOW = datetime(2025, 6, 15, 4, 30, tzinfo=UTC)
@@ -38,6 +38,10 @@ def sends(head: str, body: bytes = b"") -> Callable[[socket.socket], None]:
         connection.sendall(head.replace("\n", "\r\n").encode() + b"\r\n\r\n" + body)
 
     return behave
+
+
+def hears(connection: socket.socket) -> None:
+    read_request(connection)
 
 
 def hangs(connection: socket.socket) -> None:
@@ -77,7 +81,7 @@ def test_a_handshake_that_fails_is_not_applied() -> None:
 
 
 def test_a_connection_closed_after_the_request_is_in_doubt() -> None:
-    with server(lambda connection: read_request(connection) and None) as base_url:
+    with server(hears) as base_url:
         assert (Unreachable, OutcomeUnknown) == kinds_of_errors(base_url)
 
 
@@ -154,8 +158,8 @@ def test_cookies_are_not_carried_from_call_to_call() -> None:
     with server(behave) as base_url, client_at(base_url) as client:
         answers = client.benefit("p", "7"), client.benefit("p", "8")
 
-    assert (None, None) == answers
-    assert 2 == len(received)
+    assert answers == (None, None)
+    assert len(received) == 2
     assert not any(b"of-mia" in request for request in received)
 
 
@@ -165,4 +169,4 @@ def test_a_closed_client_sends_nothing() -> None:
     with pytest.raises(Unreachable) as caught:
         client.redeem("p", "7", reference="r", at=NOW)
 
-    assert "Nothing was sent to Omneo: the client is closed." == caught.value.message
+    assert caught.value.message == "Nothing was sent to Omneo: the client is closed."

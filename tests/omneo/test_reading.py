@@ -7,6 +7,7 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 import pytest
+
 from claimable_benefits.domain.benefits import Benefit, Definition, RecordedTransaction, Redemption
 from claimable_benefits.errors import Malformed
 from claimable_benefits.omneo.reading import Reader, profile_id
@@ -207,14 +208,14 @@ def test_a_whole_redemption() -> None:
 
 
 def test_the_answer_of_the_strategy_form_needs_only_an_id() -> None:
-    raw = {"id": "160", "transaction_external_id": "shop-9", "balances": {}, "items": None}
+    raw: dict[str, object] = {"id": "160", "transaction_external_id": "shop-9", "balances": {}, "items": None}
 
     assert Redemption(id="160", kind="redeem", external_id="shop-9") == READER.redemption(raw)
 
 
 def test_a_kind_that_is_not_told_is_that_of_the_call() -> None:
-    assert "reversal" == READER.redemption({"id": 1, "type": None}, "reversal").kind
-    assert "return" == READER.redemption({"id": 1, "type": "return"}, "redeem").kind
+    assert READER.redemption({"id": 1, "type": None}, "reversal").kind == "reversal"
+    assert READER.redemption({"id": 1, "type": "return"}, "redeem").kind == "return"
 
 
 def test_a_bare_item_names_its_redemption() -> None:
@@ -266,13 +267,20 @@ def test_a_transaction_without_redemption() -> None:
     ],
 )
 def test_a_profile_is_found_in_every_shape_that_we_can_think_of(shape: object) -> None:
-    assert PROFILE == profile_id(shape, "ecommerce", "C-1")
+    assert profile_id(shape, "ecommerce", "C-1") == PROFILE
 
 
 @pytest.mark.parametrize(
     "shape",
-    [None, [], {}, "", " ", [{"profile_id": PROFILE, "identifier": "c-1"}]]
-    + [{"profile_id": PROFILE, "handle": "staff", "identifier": "C-1"}],
+    [
+        None,
+        [],
+        {},
+        "",
+        " ",
+        [{"profile_id": PROFILE, "identifier": "c-1"}],
+        {"profile_id": PROFILE, "handle": "staff", "identifier": "C-1"},
+    ],
 )
 def test_nobody_is_nobody(shape: object) -> None:
     assert profile_id(shape, "ecommerce", "C-1") is None

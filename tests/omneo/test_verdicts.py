@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import httpx
 import pytest
+
 from claimable_benefits.errors import (
     Malformed,
     NotPermitted,
@@ -16,7 +17,6 @@ from claimable_benefits.errors import (
     Unreachable,
 )
 from claimable_benefits.omneo.verdicts import retry_after
-
 from tests.omneo.doubles import Reply, answer, client_of
 
 NOW = datetime(2025, 6, 15, 4, 30, tzinfo=UTC)
@@ -30,7 +30,7 @@ def error_of_write(reply: Reply) -> OmneoError:
     with client_of({REDEEM: reply}) as (client, tenant), pytest.raises(OmneoError) as caught:
         client.redeem("p", "7", reference="r", at=NOW)
 
-    assert [REDEEM] == tenant.calls  # whatever came back, it was sent once
+    assert tenant.calls == [REDEEM]  # whatever came back, it was sent once
     return caught.value
 
 
@@ -87,7 +87,7 @@ def test_a_write_that_is_asked_to_wait_is_not_applied() -> None:
     error = error_of_write(answer({}, 429, **{"Retry-After": "17"}))
 
     assert isinstance(error, SlowDown)
-    assert 17.0 == error.retry_after
+    assert error.retry_after == 17.0
 
 
 @pytest.mark.parametrize("status", [400, 409, 410, 422])
@@ -98,8 +98,8 @@ def test_a_refused_write_brings_the_words_of_omneo(status: int) -> None:
 
     assert isinstance(error, Rejected)
     assert status == error.status
-    assert "The given data was invalid." == error.message
-    assert {"benefit": ("Used up.", "Expired."), "odd": ("One.",)} == error.fields
+    assert error.message == "The given data was invalid."
+    assert error.fields == {"benefit": ("Used up.", "Expired."), "odd": ("One.",)}
 
 
 def test_the_words_of_omneo_come_as_short_plain_text() -> None:
@@ -108,14 +108,14 @@ def test_the_words_of_omneo_come_as_short_plain_text() -> None:
     error = error_of_write(answer(body, 422))
 
     assert error.message.startswith("No alert(1) xxx")
-    assert 300 == len(error.message)
+    assert len(error.message) == 300
 
 
 def test_a_refusal_in_html_is_a_definite_no_in_our_own_words() -> None:
     error = error_of_write(httpx.Response(422, html="<html><title>Secret stack trace</title></html>"))
 
     assert isinstance(error, Rejected)
-    assert "Omneo refused this with status 422." == error.message
+    assert error.message == "Omneo refused this with status 422."
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -125,7 +125,7 @@ def test_a_write_that_is_sent_elsewhere_is_refused_and_not_followed(
     error = error_of_write(httpx.Response(status, headers={"Location": "https://evil.test/"}))
 
     assert (Rejected, status) == (type(error), error.status)
-    assert ["WARNING"] == [record.levelname for record in caplog.records]
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
 
 
 @pytest.mark.parametrize(
@@ -193,19 +193,19 @@ def test_a_read_of_what_is_not_there_brings_none() -> None:
         found = client.benefit("p", "7")
 
     assert found is None
-    assert [READ] == tenant.calls
+    assert tenant.calls == [READ]
 
 
 def test_an_error_names_the_call_and_nothing_private() -> None:
     error = error_of_read(answer({}, 500))
 
-    assert "Omneo could not answer. (GET /profiles/p/benefits/7 500)" == str(error)
+    assert str(error) == "Omneo could not answer. (GET /profiles/p/benefits/7 500)"
 
 
 def test_an_error_carries_no_exception_of_the_http_library_with_it() -> None:
     error = error_of_write(httpx.ReadTimeout("slow"))
 
-    assert (None, None) == (error.__cause__, error.__context__)
+    assert (error.__cause__, error.__context__) == (None, None)
 
 
 @pytest.mark.parametrize(
@@ -236,4 +236,4 @@ def test_a_pause_until_a_date_is_measured_on_the_clock_of_the_server() -> None:
     error = error_of_write(answer({}, 429, **headers))
 
     assert isinstance(error, SlowDown)
-    assert 40.0 == error.retry_after
+    assert error.retry_after == 40.0

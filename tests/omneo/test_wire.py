@@ -9,11 +9,12 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from claimable_benefits.errors import Malformed
 from claimable_benefits.omneo import pages, reading, wire
 from claimable_benefits.omneo.reading import Reader
-from hypothesis import given
-from hypothesis import strategies as st
 
 ZONES = sorted(available_timezones())
 MELBOURNE = ZoneInfo("Australia/Melbourne")
@@ -70,10 +71,10 @@ def test_bytes_that_are_no_json_are_malformed(body: bytes) -> None:
     assert found == "Omneo's answer is not readable JSON." or found == json.loads(body, parse_float=Decimal)
 
 
-@given(at=st.datetimes(datetime(1900, 1, 1), datetime(2200, 1, 1)), zone=st.sampled_from(ZONES))
-def test_a_time_survives_the_way_out_and_back_in_every_zone(at: datetime, zone: str) -> None:
+@given(seconds=st.integers(-(2**31), 2**33), zone=st.sampled_from(ZONES))
+def test_a_time_survives_the_way_out_and_back_in_every_zone(seconds: int, zone: str) -> None:
     here = ZoneInfo(zone)
-    sent = at.replace(microsecond=0, tzinfo=UTC).astimezone(here)
+    sent = datetime.fromtimestamp(seconds, here)
 
     echoed = wire.moment(wire.wall_clock(sent, here), here)
 
@@ -91,7 +92,7 @@ def test_the_clocks_go_back_and_forth_with_the_zone() -> None:
     gone = datetime(2025, 10, 4, 16, 0, tzinfo=UTC)  # the moment in which 02:00 becomes 03:00
 
     assert "2025-04-06 02:30:00" == wire.wall_clock(before, MELBOURNE) == wire.wall_clock(after, MELBOURNE)
-    assert "2025-10-05 03:00:00" == wire.wall_clock(gone, MELBOURNE)
+    assert wire.wall_clock(gone, MELBOURNE) == "2025-10-05 03:00:00"
     assert before == wire.moment("2025-04-06 02:30:00", MELBOURNE)
     assert gone == wire.moment("2025-10-05 02:00:00", MELBOURNE)  # a time that never was is the one an hour later
 
@@ -135,13 +136,25 @@ def test_what_means_no(no: object) -> None:
 
 
 def test_a_truth_that_is_not_told_is_the_default() -> None:
-    assert (True, False) == (wire.flag(None, default=True), wire.flag(None))
+    assert (wire.flag(None, default=True), wire.flag(None)) == (True, False)
 
 
 @pytest.mark.parametrize(
     ("value", "expected"),
-    [(7, "7"), ("7", "7"), (" a b ", "a b"), (Decimal("7.0"), "7"), ("", None), (" ", None), (None, None)]
-    + [(True, None), ([7], None), ({"id": 7}, None), ("\ud800", None), (Decimal("7.5"), None)],
+    [
+        (7, "7"),
+        ("7", "7"),
+        (" a b ", "a b"),
+        (Decimal("7.0"), "7"),
+        ("", None),
+        (" ", None),
+        (None, None),
+        (True, None),
+        ([7], None),
+        ({"id": 7}, None),
+        ("\ud800", None),
+        (Decimal("7.5"), None),
+    ],
 )
 def test_ids_are_opaque_texts(value: object, expected: str | None) -> None:
     assert expected == wire.identifier(value)
@@ -149,8 +162,20 @@ def test_ids_are_opaque_texts(value: object, expected: str | None) -> None:
 
 @pytest.mark.parametrize(
     ("value", "expected"),
-    [(3, 3), ("3", 3), ("3.0", 3), (Decimal("3.0"), 3), ("3.5", None), ("x", None), (True, None), (None, None)]
-    + [("1e999999999", None), ("NaN", None), ("-Infinity", None), ({"x": 1}, None)],
+    [
+        (3, 3),
+        ("3", 3),
+        ("3.0", 3),
+        (Decimal("3.0"), 3),
+        ("3.5", None),
+        ("x", None),
+        (True, None),
+        (None, None),
+        ("1e999999999", None),
+        ("NaN", None),
+        ("-Infinity", None),
+        ({"x": 1}, None),
+    ],
 )
 def test_whole_numbers_come_as_numbers_or_texts(value: object, expected: int | None) -> None:
     assert expected == wire.integer(value)
@@ -199,11 +224,11 @@ def test_ids_go_out_as_numbers_where_they_are_numbers(text: str, sent: int | str
 
 @pytest.mark.parametrize("value", [None, [], {}])
 def test_nothing_is_an_empty_list(value: object) -> None:
-    assert [] == wire.elements(value)
+    assert wire.elements(value) == []
 
 
 def test_a_list_with_gaps_is_a_list() -> None:
-    assert ["a", "b"] == wire.elements({"0": "a", "2": "b"})
+    assert wire.elements({"0": "a", "2": "b"}) == ["a", "b"]
 
 
 @pytest.mark.parametrize("value", ["x", 7, {"id": 7}])
