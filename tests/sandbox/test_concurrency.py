@@ -81,7 +81,7 @@ def test_rule_22_thirty_two_redeems_of_a_last_use_succeed_once(
         )[1]
         outcomes.append(at_once(crowd, running, f"/profiles/{profile}/benefits/{benefit['id']}/redemptions", {}))
 
-    assert [ONE_WINS] * ROUNDS == outcomes
+    assert outcomes == [ONE_WINS] * ROUNDS
 
 
 def test_rule_14_thirty_two_claims_of_one_definition_succeed_once(
@@ -94,7 +94,7 @@ def test_rule_14_thirty_two_claims_of_one_definition_succeed_once(
         body = {"definition": "claim", "timezone": ZONE}
         outcomes.append(at_once(crowd, running, f"/profiles/{profile}/benefits/claim", body))
 
-    assert [ONE_WINS] * ROUNDS == outcomes
+    assert outcomes == [ONE_WINS] * ROUNDS
 
 
 def test_rule_14_thirty_two_claims_of_the_last_code_succeed_once(
@@ -114,7 +114,7 @@ def test_rule_14_thirty_two_claims_of_the_last_code_succeed_once(
         body = {"definition": definition["handle"], "timezone": ZONE}
         outcomes.append(at_once(crowd, running, f"/profiles/{profile}/benefits/claim", body))
 
-    assert [ONE_WINS] * ROUNDS == outcomes
+    assert outcomes == [ONE_WINS] * ROUNDS
 
 
 def test_thirty_two_reversals_give_one_use_back(running: RunningSandbox, crowd: ThreadPoolExecutor) -> None:
@@ -135,7 +135,8 @@ def test_two_processes_share_a_folder_and_one_last_use(tmp_path: Path, crowd: Th
     app = create_sandbox(data=tmp_path)
     script = (
         "import sys; from pathlib import Path; from claimable_benefits.sandbox import *\n"
-        "running = serve_sandbox(create_sandbox(data=Path(sys.argv[1]))); print(running.base_url, flush=True); sys.stdin.read()"
+        "running = serve_sandbox(create_sandbox(data=Path(sys.argv[1])))\n"
+        "print(running.base_url, flush=True); sys.stdin.read()"
     )
     command = [sys.executable, "-c", script, str(tmp_path)]
     with (

@@ -117,7 +117,7 @@ def test_rule_6_unpublished_definitions_and_past_expiries_can_be_issued(world: W
     ],
 )
 def test_rule_7_a_benefit_lasts_until_the_end_of_the_local_day_after_its_period(
-    world: World, fields: dict[str, object], expires: str
+    world: World, fields: dict[str, Any], expires: str
 ) -> None:
     benefit = world.issue(world.define(**fields), world.profile())
 
@@ -184,7 +184,7 @@ def test_rule_10_and_21_every_change_of_a_benefit_is_an_event(world: World) -> N
         ({"force_allocation": True}, False),
     ],
 )
-def test_rule_11_what_makes_a_definition_claimable(world: World, fields: dict[str, object], listed: bool) -> None:
+def test_rule_11_what_makes_a_definition_claimable(world: World, fields: dict[str, Any], listed: bool) -> None:
     profile = world.profile(tier_handle="gold")
     world.define(**fields)
 

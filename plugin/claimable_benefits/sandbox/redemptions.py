@@ -178,7 +178,7 @@ def note(scene: Scene, profile_id: str, kind: str, facts: Body) -> int:
 def note_item(scene: Scene, redemption_id: int, benefit_id: int, count: int) -> None:
     """Insert what a redemption used, or gave back."""
     times = {"created_at": scene.stamp, "updated_at": scene.stamp}
-    row = {"redemption_id": redemption_id, "benefit_id": benefit_id, "count": count}
+    row: Body = {"redemption_id": redemption_id, "benefit_id": benefit_id, "count": count}
     store.insert(scene.db, "redemption_items", row | times)
 
 

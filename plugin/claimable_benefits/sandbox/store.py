@@ -108,7 +108,7 @@ class Store:
         self._finalizer = weakref.finalize(self, _clear, self._idle, self.folder if self._temporary else None)
         with self.lent() as db:
             db.execute("PRAGMA journal_mode = WAL")
-            db.executescript(_SCHEMA)
+            db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")  # one commit, not thirty
 
     def borrow(self) -> sqlite3.Connection:
         """Return a connection of one's own until `give_back`."""
