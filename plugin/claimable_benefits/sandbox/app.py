@@ -1,0 +1,120 @@
+"""The application: rooms put together, the door, and what every answer has in common."""
+
+from __future__ import annotations
+
+import hmac
+import logging
+import sqlite3
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+from flask import Flask, Response, request
+from werkzeug.exceptions import HTTPException
+
+from . import (
+    allocations,
+    benefits,
+    claims,
+    control,
+    definitions,
+    identities,
+    profiles,
+    redemptions,
+    seed,
+    store,
+    transactions,
+    undo,
+)
+from .clock import system_clock
+from .dialects import PREFIX, answers
+from .moments import is_zone
+from .problems import Problem, missing, unauthenticated
+from .scene import Sandbox, install, look, sandbox, scene
+from .switches import PREFIX as SWITCH
+from .switches import faults
+from .wire import answer
+
+DEFAULT_TOKEN = "sandbox-token"  # noqa: S105 - everybody may know it, it opens a double
+DEFAULT_ZONE = "Australia/Melbourne"
+_LARGEST_BODY = 1024 * 1024
+_ROOMS = (profiles, identities, definitions, allocations, benefits, claims, redemptions, undo, transactions)
+_log = logging.getLogger(__name__)
+
+Seed = Literal["demo", "empty"]
+
+
+def create_sandbox(
+    *,
+    data: Path | None = None,
+    token: str = DEFAULT_TOKEN,
+    seed: Seed = "empty",
+    clock: Callable[[], datetime] | None = None,
+    switches: Mapping[str, str] | None = None,
+    timezone: str = DEFAULT_ZONE,
+    reset: bool = False,
+) -> Flask:
+    """Return the sandbox as a Flask app.
+
+    :param data: the folder for its state, which is kept from run to run; None for a temporary one
+    :param token: the Bearer token that its API asks for
+    :param seed: what a new state starts with; a folder with state keeps it unless `reset`
+    :param clock: the time it goes by, an aware datetime
+    :param switches: values for `switches.SWITCHES`; others stay as the folder has them
+    :param timezone: the tenant's IANA time zone
+    :raises ValueError: when a switch, the seed or the time zone does not exist
+    """
+    _check(seed, switches or {}, timezone)
+    app = Flask("omneo-sandbox", static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = _LARGEST_BODY
+    app.url_map.strict_slashes = False
+    install(app, Sandbox(store.Store(data), clock or system_clock, token, timezone))
+    _prepare(sandbox(app), seed, switches or {}, reset)
+    for room in _ROOMS:
+        app.register_blueprint(room.bp, url_prefix=PREFIX)
+    app.register_blueprint(control.bp)
+    app.before_request(_door)
+    app.register_error_handler(Exception, _refuse)
+    return app
+
+
+def _check(seed: str, switches: Mapping[str, str], timezone: str) -> None:
+    wrong = list(faults(switches).values())
+    if seed not in ("demo", "empty"):
+        wrong.append(f"seed is demo or empty, not {seed!r}.")
+    if not is_zone(timezone):
+        wrong.append(f"There is no time zone {timezone!r}; write it as in Australia/Melbourne.")
+    if wrong:
+        raise ValueError(" ".join(wrong))
+
+
+def _prepare(box: Sandbox, kind: str, switches: Mapping[str, str], reset: bool) -> None:
+    with box.store.lent() as db:
+        store.save_settings(db, {SWITCH + name: value for name, value in switches.items()})
+        seed.plant(look(box, db), kind, anew=reset)
+
+
+def _door() -> None:
+    """Let API requests in that bear the token and ask for a path of the dialect spoken here."""
+    if request.url_rule is None or not request.path.startswith(PREFIX):
+        return
+    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not hmac.compare_digest(given.strip().encode(), sandbox().token.encode()):
+        raise unauthenticated()
+    if not answers(request.url_rule.rule, scene().switches):
+        raise missing("path")
+
+
+def _refuse(error: Exception) -> Response:
+    """Turn every failure into JSON."""
+    if isinstance(error, Problem):
+        return answer(error.body(), error.status)
+    if isinstance(error, HTTPException):
+        refused = answer({"message": f"{error.name}."}, error.code or 500)
+        refused.headers.extend({key: value for key, value in error.get_headers() if key == "Allow"})
+        return refused
+    if isinstance(error, sqlite3.OperationalError) and "locked" in str(error):
+        return answer({"message": "The sandbox is busy; try again."}, 503)
+    _log.error("the sandbox failed at %s %s", request.method, request.path, exc_info=error)
+    return answer({"message": "The sandbox itself failed; its log says why."}, 500)

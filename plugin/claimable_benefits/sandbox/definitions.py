@@ -1,0 +1,249 @@
+"""Benefit definitions: what a kind of benefit is (Omneo facts 3 and 13.2), on the paths of both dialects."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+
+from flask import Blueprint, Response
+
+from . import events, store
+from .form import Form, body, read_kind, row_id
+from .listing import Source, Where, page
+from .moments import parse_wall
+from .problems import invalid, missing
+from .rules import PERIODS, global_remaining
+from .scene import Scene, scene
+from .wire import Body, created, gone, one
+
+bp = Blueprint("definitions", __name__)
+
+TYPES = ("discount", "value", "competition", "event", "gift", "voucher", "bonus", "other")
+_TIMES = ("end_at", "claim_period_start_at", "claim_period_end_at")
+_FLAGS = ("is_claimable", "is_reclaimable", "is_published", "is_archived", "is_extendable", "force_allocation")
+_PROSE = (
+    "description",
+    "internal_notes",
+    "short_description",
+    "long_description",
+    "terms_conditions",
+    "earn_instructions",
+    "redeem_instructions_store",
+    "redeem_instructions_online",
+    "icon",
+    "image_url",
+)
+_FREE = {
+    **dict.fromkeys(_PROSE, "prose"),
+    "redeem_code_pos": "text",
+    "redeem_code_online": "text",
+    "is_assignable": "flag",
+    "is_reassignable": "flag",
+    "allow_user_redeem": "flag",
+    "value": "number",
+    "tags": "strings",
+    "meta": "json",
+    "claim_condition": "any",
+    "view_condition": "any",
+    "visibility_condition": "any",
+    "claim_timeframe": "any",
+    "region_id": "whole",
+    "currency": "text",
+}
+_LIST = Source(
+    "definitions d",
+    "d.*",
+    {
+        **{
+            name: (f"d.{name}", "text") for name in ("handle", "name", "type", "campaign", "external_id", "period_type")
+        },
+        **{name: (f"d.{name}", "flag") for name in _FLAGS},
+        **{name: (f"d.{name}", "time") for name in (*_TIMES, "created_at", "updated_at")},
+        **{
+            name: (f"d.{name}", "number")
+            for name in ("id", "period", "max_redemptions", "max_global_redemptions", "total_global_redemptions")
+        },
+        **{name: (f"json_extract(d.doc, '$.{name}')", "flag") for name in ("is_assignable", "is_reassignable")},
+        **{name: (f"json_extract(d.doc, '$.{name}')", "number") for name in ("value", "region_id")},
+    },
+)
+
+
+@bp.get("/benefit-definitions")
+@bp.get("/benefits/definitions")
+def browse_definitions() -> Response:
+    """List definitions."""
+    here = scene()
+    return page(here, _LIST, Where(), lambda rows: [shown(here, row) for row in rows])
+
+
+@bp.post("/benefit-definitions")
+@bp.post("/benefits/definitions")
+def create_definition() -> Response:
+    """Make a definition; name, handle and period are required (16.1)."""
+    here, form = scene(), Form(body())
+    with here.writing():
+        row = add(here, form)
+    return created(shown(here, row))
+
+
+@bp.get("/benefit-definitions/<definition_id>")
+@bp.get("/benefits/definitions/<definition_id>")
+def read_definition(definition_id: str) -> Response:
+    """Read one definition."""
+    here = scene()
+    return one(shown(here, known(here, row_id(definition_id))))
+
+
+@bp.get("/benefit-definitions/handle/<handle>")
+@bp.get("/benefits/definitions/handle/<handle>")
+def read_definition_by_handle(handle: str) -> Response:
+    """Read one definition by its handle."""
+    here = scene()
+    row = by_handle(here, handle)
+    if row is None:
+        raise missing("benefit definition")
+    return one(shown(here, row))
+
+
+@bp.put("/benefit-definitions/<definition_id>")
+@bp.put("/benefits/definitions/<definition_id>")
+def update_definition(definition_id: str) -> Response:
+    """Change some fields; the handle stays what it is (16.1)."""
+    here, form = scene(), Form(body())
+    with here.writing():
+        row = known(here, row_id(definition_id))
+        changes = _read(form, row) | {"updated_at": here.stamp}
+        store.update(here.db, "definitions", row["id"], changes)
+        events.record(here, "benefit-definition.updated", "definition", row["id"], None)
+    return one(shown(here, known(here, row["id"])))
+
+
+@bp.delete("/benefit-definitions/<definition_id>")
+@bp.delete("/benefits/definitions/<definition_id>")
+def delete_definition(definition_id: str) -> Response:
+    """Remove a definition of which nobody holds an instance."""
+    here = scene()
+    with here.writing():
+        row = known(here, row_id(definition_id))
+        if here.db.execute("SELECT 1 FROM benefits WHERE definition_id = ?", (row["id"],)).fetchone():
+            raise invalid(definition="There are benefits of this definition.")
+        here.db.execute("DELETE FROM definitions WHERE id = ?", (row["id"],))
+        events.record(here, "benefit-definition.deleted", "definition", row["id"], None)
+    return gone()
+
+
+@bp.post("/benefits/definitions/<definition_id>/clone")
+def clone_definition(definition_id: str) -> Response:
+    """Copy a definition under a new handle, without its counters."""
+    here, form = scene(), Form(body())
+    with here.writing():
+        original = known(here, row_id(definition_id))
+        handle = _new_handle(here, form)
+        name = form.text("name") or original["name"]
+        form.check()
+        counted = ("id", "total_global_redemptions", "total_global_created")
+        row = {column: original[column] for column in original.keys() if column not in counted}  # noqa: SIM118 - a Row iterates over values
+        times = {"created_at": here.stamp, "updated_at": here.stamp}
+        number = store.insert(here.db, "definitions", row | times | {"handle": handle, "name": name})
+    return created(shown(here, known(here, number)))
+
+
+def known(scene: Scene, definition_id: int) -> sqlite3.Row:
+    """Return a definition's row, or raise 404."""
+    row = store.find(scene.db, "definitions", definition_id)
+    if row is None:
+        raise missing("benefit definition")
+    return row
+
+
+def by_handle(scene: Scene, handle: str) -> sqlite3.Row | None:
+    """Return a definition's row by its handle, or None."""
+    row: sqlite3.Row | None = scene.db.execute("SELECT * FROM definitions WHERE handle = ?", (handle,)).fetchone()
+    return row
+
+
+def add(scene: Scene, form: Form) -> sqlite3.Row:
+    """Insert a definition; to be called while writing."""
+    handle = _new_handle(scene, form)
+    row = _read(form, None) | {"handle": handle, "created_at": scene.stamp, "updated_at": scene.stamp}
+    number = store.insert(scene.db, "definitions", row)
+    events.record(scene, "benefit-definition.created", "definition", number, None)
+    return known(scene, number)
+
+
+def shown(scene: Scene, row: sqlite3.Row) -> Body:
+    """Return a definition as answers show it."""
+    doc = json.loads(row["doc"])
+    total, free = _pool(scene, row)
+    return {
+        **dict.fromkeys(_FREE),
+        **{name: row[name] for name in row.keys() if name != "doc"},  # noqa: SIM118 - a Row iterates over values
+        **dict.fromkeys(("is_assignable", "is_reassignable", "allow_user_redeem"), False),
+        "tags": [],
+        **doc,
+        **{name: bool(row[name]) for name in _FLAGS},
+        "total_global_redemptions_remaining": global_remaining(row),
+        "total_allocations": total,
+        "total_allocations_remaining": free,
+    }
+
+
+def doc_of(row: sqlite3.Row) -> Body:
+    """Return the free fields of a definition."""
+    doc: Body = json.loads(row["doc"])
+    return doc
+
+
+def _new_handle(scene: Scene, form: Form) -> str | None:
+    handle = form.handle("handle", required=True)
+    if handle is not None and by_handle(scene, handle):
+        form.fault("handle", "This handle is taken.")
+    return handle
+
+
+def _read(form: Form, row: sqlite3.Row | None) -> Body:
+    """Return the columns that a body sets, with the defaults for a new one (`row` is None); 422 if any is wrong."""
+    new = row is None
+    columns: Body = {"period_type": "days", **dict.fromkeys(_FLAGS, False)} if new else {}
+    if new or form.has("name"):
+        columns["name"] = form.text("name", required=True)
+    if new or form.has("period"):
+        columns["period"] = form.whole("period", required=True, least=0, most=36500)
+    for name in ("max_redemptions", "max_global_redemptions"):
+        if form.has(name):
+            columns[name] = form.whole(name, least=0)
+    columns |= {name: form.moment(name, "UTC") for name in _TIMES if form.has(name)}
+    columns |= {name: form.flag(name) or False for name in _FLAGS if form.has(name)}
+    columns |= {name: form.text(name) for name in ("campaign", "external_id", "absolute_expiry") if form.has(name)}
+    if form.has("type"):
+        columns["type"] = form.choice("type", TYPES)
+    if form.has("period_type"):
+        columns["period_type"] = form.choice("period_type", PERIODS) or "days"
+    _check_together(form, (dict(row) if row is not None else {}) | columns)
+    free = {name: read_kind(form, name, kind) for name, kind in _FREE.items() if form.has(name)}
+    form.check()
+    return columns | {"doc": json.dumps(({} if row is None else doc_of(row)) | free)}
+
+
+def _check_together(form: Form, row: Body) -> None:
+    """Check what one field asks of another (16.2, 16.3)."""
+    start, end = row.get("claim_period_start_at"), row.get("claim_period_end_at")
+    if start and end and end < start:
+        form.fault("claim_period_end_at", "The claim period ends before it starts.")
+    fixed = row.get("absolute_expiry")
+    if row["period_type"].startswith("absolute_") and not fixed:
+        form.fault("absolute_expiry", "absolute_expiry is required with an absolute period_type.")
+    try:
+        parse_wall(fixed or "2000-01-01")
+    except ValueError:
+        form.fault("absolute_expiry", "absolute_expiry must be written YYYY-MM-DD or YYYY-MM-DD HH:MM:SS.")
+
+
+def _pool(scene: Scene, row: sqlite3.Row) -> tuple[int | None, int | None]:
+    if not row["force_allocation"]:
+        return None, None
+    counted = scene.db.execute(
+        "SELECT count(*), coalesce(sum(allocated_at IS NULL), 0) FROM allocations WHERE definition_id = ?", (row["id"],)
+    ).fetchone()
+    return counted[0], counted[1]

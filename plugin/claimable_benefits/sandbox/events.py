@@ -1,0 +1,21 @@
+"""What happened, in order: the source that webhooks are sent from."""
+
+from __future__ import annotations
+
+from . import store
+from .scene import Scene
+
+
+def record(scene: Scene, trigger: str, subject: str, subject_id: object, profile_id: str | None) -> None:
+    """Note an event in the same transaction as the change it tells of."""
+    store.insert(
+        scene.db,
+        "events",
+        {
+            "trigger": trigger,
+            "subject": subject,
+            "subject_id": str(subject_id),
+            "profile_id": profile_id,
+            "created_at": scene.stamp,
+        },
+    )

@@ -1,0 +1,186 @@
+"""Profiles, and what conditions see of them (Omneo facts 2 and 13.10)."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import uuid
+from typing import Any
+
+from flask import Blueprint, Response
+
+from . import store
+from .form import Form, body, read_kind
+from .listing import Source, Where, page
+from .problems import missing
+from .scene import Scene, scene
+from .wire import Body, created, one
+
+bp = Blueprint("profiles", __name__)
+
+_FIELDS = {
+    "title": "text",
+    "first_name": "text",
+    "last_name": "text",
+    "full_name": "text",
+    "email": "text",
+    "mobile_phone": "text",
+    "tier_handle": "text",
+    "gender": "text",
+    "profile_type": "text",
+    "birth_day": "whole",
+    "birth_month": "whole",
+    "birth_year": "whole",
+    "is_completed": "flag",
+    "tags": "strings",
+    "statuses": "json",
+    "attributes": "json",
+    "custom_attributes": "json",
+    "meta": "json",
+}
+_OF_IDENTITY = "(SELECT max(i.identifier) FROM identities i WHERE i.profile_id = p.id)"
+_LIST = Source(
+    "profiles p",
+    "p.*",
+    {
+        "id": ("p.id", "text"),
+        "email": ("p.email", "text"),
+        "tier_handle": ("p.tier_handle", "text"),
+        "tier.handle": ("p.tier_handle", "text"),
+        "first_name": ("json_extract(p.doc, '$.first_name')", "text"),
+        "last_name": ("json_extract(p.doc, '$.last_name')", "text"),
+        "identities.identifier": (_OF_IDENTITY, "text"),
+        "created_at": ("p.created_at", "time"),
+        "updated_at": ("p.updated_at", "time"),
+    },
+)
+
+
+@bp.get("/profiles")
+def browse_profiles() -> Response:
+    """List profiles; ``filter[email]`` finds one."""
+    return page(scene(), _LIST, Where(), lambda rows: [shown(row) for row in rows])
+
+
+@bp.post("/profiles")
+def create_profile() -> Response:
+    """Make a profile, with identities if it brings some."""
+    here, form = scene(), Form(body())
+    doc = _read(here, form, None)
+    with here.writing():
+        row = add(here, doc, form)
+    return created(shown(row))
+
+
+@bp.get("/profiles/<profile_id>")
+def read_profile(profile_id: str) -> Response:
+    """Read one profile."""
+    return one(shown(known(scene(), profile_id)))
+
+
+@bp.put("/profiles/<profile_id>")
+def update_profile(profile_id: str) -> Response:
+    """Change some fields of a profile."""
+    here, form = scene(), Form(body())
+    with here.writing():
+        row = known(here, profile_id)
+        doc = json.loads(row["doc"]) | _read(here, form, profile_id)
+        form.check()
+        store.update(here.db, "profiles", profile_id, _columns(doc) | {"updated_at": here.stamp})
+    return one(shown(known(here, profile_id)))
+
+
+@bp.get("/profiles/<profile_id>/balances")
+def read_balances(profile_id: str) -> Response:
+    """Read what a profile holds; only benefits are kept here."""
+    here = scene()
+    known(here, profile_id)
+    return one(balances(here, profile_id))
+
+
+def known(scene: Scene, profile_id: str) -> sqlite3.Row:
+    """Return a profile's row, or raise 404."""
+    row = store.find(scene.db, "profiles", profile_id)
+    if row is None:
+        raise missing("profile")
+    return row
+
+
+def add(scene: Scene, doc: Body, form: Form, profile_id: str | None = None) -> sqlite3.Row:
+    """Insert a profile with the identities its form brings; to be called while writing."""
+    profile_id = profile_id or str(uuid.uuid4())
+    _check_email(scene, form, doc.get("email"), profile_id)
+    from .identities import attach
+
+    inner = form.forms("identities")
+    form.check()
+    times = {"created_at": scene.stamp, "updated_at": scene.stamp}
+    store.insert(scene.db, "profiles", {"id": profile_id} | _columns(doc) | times)
+    for identity in inner:
+        attach(scene, profile_id, identity)
+    return known(scene, profile_id)
+
+
+def shown(row: sqlite3.Row) -> Body:
+    """Return a profile as answers show it."""
+    doc = json.loads(row["doc"])
+    name = " ".join(filter(None, (doc.get("first_name"), doc.get("last_name"))))
+    tier = row["tier_handle"]
+    return {
+        "id": row["id"],
+        **dict.fromkeys(_FIELDS),
+        "tags": [],
+        "statuses": [],
+        "custom_attributes": [],
+        "is_completed": False,
+        **doc,
+        "full_name": doc.get("full_name") or name or None,
+        "tier": {"handle": tier, "name": tier.title()} if tier else None,
+        "created_at": row["created_at"],
+        "updated_at": row["updated_at"],
+    }
+
+
+def brief(row: sqlite3.Row | None) -> Body | None:
+    """Return the few fields of a profile that redemptions and transactions carry."""
+    if row is None:
+        return None
+    full = shown(row)
+    return {name: full[name] for name in ("first_name", "last_name", "full_name", "email", "statuses")}
+
+
+def context(scene: Scene, profile_id: str) -> Body:
+    """Return what a claim or view condition is evaluated against."""
+    full = shown(known(scene, profile_id))
+    return full | {"reward_balance": 0, "point_balance": 0}
+
+
+def balances(scene: Scene, profile_id: str) -> Body:
+    """Return the balances of a profile: none of money, and the number of benefits held."""
+    from .rules import ACTIVE
+
+    held = scene.db.execute(
+        "SELECT count(*) FROM benefits b JOIN definitions d ON d.id = b.definition_id"  # noqa: S608 - the rule is ours
+        f" WHERE b.profile_id = ? AND {ACTIVE}",
+        (profile_id, scene.stamp),
+    ).fetchone()[0]
+    nothing: Body = {"reward_balance": 0, "point_balance": 0, "point_balance_dollars": 0, "credit_balance": 0}
+    money = nothing | {"benefit_balance": held, "combined_balance_dollars": 0}
+    return money | {"localised": money, "currency": "AUD"}
+
+
+def _read(scene: Scene, form: Form, profile_id: str | None) -> Body:
+    doc = {name: read_kind(form, name, kind) for name, kind in _FIELDS.items() if form.has(name)}
+    if profile_id is not None:
+        _check_email(scene, form, doc.get("email"), profile_id)
+    return doc
+
+
+def _check_email(scene: Scene, form: Form, email: Any, profile_id: str) -> None:
+    taken = "SELECT 1 FROM profiles WHERE email = ? AND id <> ?"
+    if isinstance(email, str) and scene.db.execute(taken, (email, profile_id)).fetchone():
+        form.fault("email", "The email exists.")
+
+
+def _columns(doc: Body) -> Body:
+    return {"email": doc.get("email"), "tier_handle": doc.get("tier_handle"), "doc": json.dumps(doc)}

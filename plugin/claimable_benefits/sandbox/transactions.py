@@ -1,0 +1,364 @@
+"""Transactions: completed orders, and the redemption each may carry (Omneo facts 11, 13.5, 13.6, 16.28 to 16.32)."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+
+from flask import Blueprint, Response
+
+from . import events, identities, profiles, redemptions, store
+from .form import Form, body, read_kind, row_id
+from .listing import Source, Where, page
+from .problems import missing
+from .scene import Scene, scene
+from .wire import Body, answer, created, gone, one
+
+bp = Blueprint("transactions", __name__)
+
+_COLUMNS = {
+    "external_id": "text",
+    "receipt_ref": "text",
+    "order_number": "text",
+    "status": "text",
+    "type": "text",
+    "location_id": "whole",
+}
+_FREE = {
+    "total_original": "number",
+    "rounding": "number",
+    "margin": "number",
+    "tender": "any",
+    "currency": "text",
+    "currency_value": "json",
+    "staff_id": "any",
+    "payments": "json",
+    "systems": "strings",
+    "tags": "strings",
+    "meta": "json",
+    "linked_receipt_ref": "text",
+    "receipt_email": "text",
+    "receipt_is_email": "flag",
+    "need_action": "flag",
+    "order_id": "whole",
+    "external_order_id": "text",
+    "organisation_id": "whole",
+    "fees": "json",
+    "custom_fields": "json",
+}
+_ITEM = {
+    "external_id": "text",
+    "sku": "text",
+    "price_original": "number",
+    "price_margin": "number",
+    "variant_external_id": "text",
+    "product_variant_sku": "text",
+    "product_variant_id": "any",
+    "product_variant": "json",
+    "department": "any",
+    "discounts": "json",
+    "meta": "json",
+    "is_void": "flag",
+    "is_return": "flag",
+}
+_LIST = Source(
+    "transactions t",
+    "t.*",
+    {
+        **{name: (f"t.{name}", "number") for name in ("id", "total", "redemption_id", "location_id")},
+        **{
+            name: (f"t.{name}", "text")
+            for name in ("profile_id", "external_id", "timezone", "receipt_ref", "order_number", "status", "type")
+        },
+        **{name: (f"t.{name}", "time") for name in ("transacted_at", "created_at", "updated_at")},
+        "is_void": ("t.is_void", "flag"),
+        "linked_receipt_ref": ("json_extract(t.doc, '$.linked_receipt_ref')", "text"),
+        "need_action": ("coalesce(json_extract(t.doc, '$.need_action'), 0)", "flag"),
+        "profile.identities.identifier": (
+            "(SELECT max(i.identifier) FROM identities i WHERE i.profile_id = t.profile_id)",
+            "text",
+        ),
+    },
+)
+
+
+@bp.get("/transactions")
+def browse_transactions() -> Response:
+    """List transactions."""
+    return _page(Where())
+
+
+@bp.post("/transactions")
+def create_transaction() -> Response:
+    """Record an order; a repeated external_id makes another one (16.29)."""
+    here, form = scene(), Form(body())
+    with here.writing():
+        row = record(here, form, None)
+    return created(shown(here, row))
+
+
+@bp.post("/transactions/update-create")
+def upsert_transaction() -> Response:
+    """Record an order, or change the one with its external_id, else with its id (16.29)."""
+    here, form = scene(), Form(body())
+    with here.writing():
+        row, was_there = _upsert(here, form)
+    return one(shown(here, row)) if was_there else created(shown(here, row))
+
+
+@bp.post("/transactions/queue")
+def queue_transaction() -> Response:
+    """Record an order as update-create does, and answer nothing but that it arrived."""
+    here, form = scene(), Form(body())
+    with here.writing():
+        _upsert(here, form)
+    return answer({"data": "OK"})
+
+
+@bp.get("/transactions/<transaction_id>")
+def read_transaction(transaction_id: str) -> Response:
+    """Read one transaction."""
+    here = scene()
+    return one(shown(here, known(here, row_id(transaction_id))))
+
+
+@bp.get("/transactions/external/<path:external_id>")
+def read_by_external_id(external_id: str) -> Response:
+    """Read the first transaction with an external_id."""
+    here = scene()
+    row = _by_external_id(here, external_id)
+    if row is None:
+        raise missing("transaction")
+    return one(shown(here, row))
+
+
+@bp.put("/transactions/<transaction_id>")
+def update_transaction(transaction_id: str) -> Response:
+    """Change some fields; ``is_void`` keeps the row and leaves the redemption alone (16.31)."""
+    here, form = scene(), Form(body())
+    with here.writing():
+        row = record(here, form, known(here, row_id(transaction_id)))
+    return one(shown(here, row))
+
+
+@bp.delete("/transactions/<transaction_id>")
+def delete_transaction(transaction_id: str) -> Response:
+    """Remove a transaction; its redemption stands, no longer linked."""
+    here = scene()
+    with here.writing():
+        row = known(here, row_id(transaction_id))
+        here.db.execute("UPDATE redemptions SET transaction_id = NULL WHERE transaction_id = ?", (row["id"],))
+        here.db.execute("DELETE FROM transactions WHERE id = ?", (row["id"],))
+        events.record(here, "transaction.deleted", "transaction", row["id"], row["profile_id"])
+    return gone()
+
+
+@bp.get("/profiles/<profile_id>/transactions")
+def browse_profile_transactions(profile_id: str) -> Response:
+    """List a profile's transactions."""
+    profiles.known(scene(), profile_id)
+    where = Where()
+    where.add("t.profile_id = ?", profile_id)
+    return _page(where)
+
+
+@bp.get("/profiles/<profile_id>/transactions/<transaction_id>")
+def read_profile_transaction(profile_id: str, transaction_id: str) -> Response:
+    """Read one transaction of a profile."""
+    here = scene()
+    profiles.known(here, profile_id)
+    row = known(here, row_id(transaction_id))
+    if row["profile_id"] != profile_id:
+        raise missing("transaction")
+    return one(shown(here, row))
+
+
+def known(scene: Scene, transaction_id: int) -> sqlite3.Row:
+    """Return a transaction's row, or raise 404."""
+    row = store.find(scene.db, "transactions", transaction_id)
+    if row is None:
+        raise missing("transaction")
+    return row
+
+
+def shown(scene: Scene, row: sqlite3.Row) -> Body:
+    """Return a transaction as answers show it."""
+    doc, profile = json.loads(row["doc"]), store.find(scene.db, "profiles", row["profile_id"])
+    redemption = store.find(scene.db, "redemptions", row["redemption_id"]) if row["redemption_id"] else None
+    undone = [redemption] if redemption is not None and redemption["reversed_by"] else []
+    items = doc.pop("items", None)
+    return {
+        "id": row["id"],
+        **{name: row[name] for name in _COLUMNS},
+        "profile_id": row["profile_id"],
+        "profile": {"email": profile["email"]} if profile is not None else None,
+        "total": _plain(row["total"]),
+        **dict.fromkeys(_FREE),
+        "systems": [],
+        "tags": [],
+        "currency": "AUD",
+        **doc,
+        "total_converted": _plain(row["total"]),
+        "transacted_at": scene.shown(row["transacted_at"], row["timezone"]),
+        "timezone": row["timezone"],
+        "is_void": bool(row["is_void"]),
+        "redemption": redemptions.briefly(scene, [redemption])[0] if redemption is not None else None,
+        "reversed_redemptions": redemptions.briefly(scene, undone),
+        "location": None,
+        "items": items or [],
+        "created_at": row["created_at"],
+        "updated_at": row["updated_at"],
+    }
+
+
+def _page(where: Where) -> Response:
+    here = scene()
+    return page(here, _LIST, where, lambda rows: [shown(here, row) for row in rows])
+
+
+def _by_external_id(scene: Scene, external_id: str) -> sqlite3.Row | None:
+    row: sqlite3.Row | None = scene.db.execute(
+        "SELECT * FROM transactions WHERE external_id = ? ORDER BY id", (external_id,)
+    ).fetchone()
+    return row
+
+
+def _upsert(scene: Scene, form: Form) -> tuple[sqlite3.Row, bool]:
+    for name in ("is_void", "receipt_is_email"):
+        if form.has(name) and form.anything(name) is None:
+            form.fault(name, f"{name} must not be null here.")
+    external_id, number = form.text("external_id"), form.whole("id")
+    form.check()
+    row = _by_external_id(scene, external_id) if external_id else None
+    if row is None and number is not None:
+        row = store.find(scene.db, "transactions", number)
+    return record(scene, form, row), row is not None
+
+
+def record(scene: Scene, form: Form, row: sqlite3.Row | None) -> sqlite3.Row:
+    """Insert a transaction, or change one, and link its redemption both ways; to be called while writing."""
+    columns, doc = _read(scene, form, row), {} if row is None else json.loads(row["doc"])
+    doc |= {name: read_kind(form, name, kind) for name, kind in _FREE.items() if form.has(name)}
+    if form.has("items"):
+        doc["items"] = _items(scene, form, doc.get("items") or [])
+    redemption_id = _redemption_id(scene, form, columns, row)
+    form.check()
+    columns |= {"doc": json.dumps(doc), "redemption_id": redemption_id, "updated_at": scene.stamp}
+    if row is None:
+        number = store.insert(scene.db, "transactions", columns | {"created_at": scene.stamp})
+    else:
+        number = row["id"]
+        store.update(scene.db, "transactions", number, columns)
+    _link(scene, number, redemption_id)
+    made = known(scene, number)
+    kind = "transaction.created" if row is None else "transaction.updated"
+    events.record(scene, kind, "transaction", number, made["profile_id"])
+    return made
+
+
+def _read(scene: Scene, form: Form, row: sqlite3.Row | None) -> Body:
+    """Return the columns that a body sets; a new transaction must bring total, time, zone and items (16.28)."""
+    new = row is None
+    columns: Body = {name: read_kind(form, name, kind) for name, kind in _COLUMNS.items() if form.has(name)}
+    if new or form.has("total"):
+        columns["total"] = form.number("total", required=True)
+    zone = None if row is None else row["timezone"]
+    if new or form.has("timezone"):
+        zone = columns["timezone"] = form.zone(required=True)
+    if new or form.has("transacted_at"):
+        columns["transacted_at"] = form.moment("transacted_at", zone, required=True)
+    if new and not form.has("items"):
+        form.fault("items", "items is required; it may be null.")
+    if form.has("is_void"):
+        columns["is_void"] = form.flag("is_void") or False
+    if form.has("profile_id"):
+        columns["profile_id"] = _profile_id(scene, form)
+    return columns
+
+
+def _profile_id(scene: Scene, form: Form) -> str | None:
+    """Return the profile that a body means by ``profile_id`` and ``profile_id_handle`` (16.30)."""
+    key, handle = form.text("profile_id"), form.text("profile_id_handle")
+    if key is None:
+        return None
+    if handle is None:
+        row = store.find(scene.db, "profiles", key)
+    elif handle == "email":
+        row = scene.db.execute("SELECT * FROM profiles WHERE email = ?", (key,)).fetchone()
+    else:
+        row = identities.resolve(scene, handle, key)
+    if row is None:
+        form.fault("profile_id", "There is no such profile.")
+        return None
+    return str(row["id"])
+
+
+def _redemption_id(scene: Scene, form: Form, columns: Body, row: sqlite3.Row | None) -> int | None:
+    """Return the redemption to link: the one named, or one that named this order beforehand (16.28, 16.32)."""
+    kept = None if row is None else row["redemption_id"]
+    if not form.has("redemption_id"):
+        return kept or _announced(scene, columns.get("external_id"))
+    number = form.whole("redemption_id")
+    if number is None:
+        return None
+    redemption = store.find(scene.db, "redemptions", number)
+    if redemption is None:
+        form.fault("redemption_id", "There is no such redemption.")
+    elif scene.switches["redemption_link"] == "strict":
+        owner = columns.get("profile_id") or (row["profile_id"] if row is not None else None)
+        if redemption["profile_id"] != owner:
+            form.fault("redemption_id", "This redemption is another profile's.")
+        if redemption["transaction_id"] not in (None, row["id"] if row is not None else None):
+            form.fault("redemption_id", "This redemption belongs to a transaction already.")
+    return number
+
+
+def _announced(scene: Scene, external_id: str | None) -> int | None:
+    found = scene.db.execute(
+        "SELECT id FROM redemptions WHERE transaction_external_id = ? AND type = 'redeem' AND transaction_id IS NULL"
+        " ORDER BY id",
+        (external_id,),
+    ).fetchone()
+    return found["id"] if found is not None else None
+
+
+def _link(scene: Scene, transaction_id: int, redemption_id: int | None) -> None:
+    others = "UPDATE redemptions SET transaction_id = NULL WHERE transaction_id = ? AND id IS NOT ?"
+    scene.db.execute(others, (transaction_id, redemption_id))
+    if redemption_id is not None:
+        linked = {"transaction_id": transaction_id, "updated_at": scene.stamp}
+        store.update(scene.db, "redemptions", redemption_id, linked)
+
+
+def _items(scene: Scene, form: Form, held: list[Body]) -> list[Body]:
+    """Return the lines after a body's: merged by id or external_id, or replaced when it says delete_existing_items."""
+    replace = form.flag("delete_existing_items")
+    lines: list[Body] = [] if replace else [dict(line) for line in held]
+    for wanted in form.forms("items"):
+        line = _line(wanted)
+        same = _same_line(lines, wanted.whole("id"), line.get("external_id"))
+        if same is None:
+            number = 1 + max((other["id"] for other in (*held, *lines)), default=0)
+            lines.append(
+                {"id": number, "is_void": False, "created_at": scene.stamp} | line | {"updated_at": scene.stamp}
+            )
+        else:
+            same.update(line, updated_at=scene.stamp)
+    return lines
+
+
+def _line(form: Form) -> Body:
+    line: Body = {name: read_kind(form, name, kind) for name, kind in _ITEM.items() if form.has(name)}
+    line["name"] = form.text("name", required=True)
+    return line | {name: form.number(name, required=True) for name in ("quantity", "price_current", "price_sell")}
+
+
+def _same_line(lines: list[Body], number: int | None, external_id: object) -> Body | None:
+    for line in lines:
+        if (number is not None and line["id"] == number) or (external_id and line.get("external_id") == external_id):
+            return line
+    return None
+
+
+def _plain(total: float) -> float | int:
+    return int(total) if float(total).is_integer() else total
