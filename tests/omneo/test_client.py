@@ -539,6 +539,26 @@ def test_a_wrong_setting_stops_the_start_with_its_key(option: dict[str, Any], ke
     assert key == caught.value.key
 
 
+@pytest.mark.parametrize(
+    "base_url",
+    [
+        "",
+        "omneo",
+        "ftp://omneo.test",
+        "https://",
+        "https://me:secret@omneo.test",
+        "https://omneo.test?x=1",
+        "http://[x",
+    ],
+)
+def test_an_address_that_is_none_stops_the_start(base_url: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        OmneoClient(base_url, TOKEN, timezone="UTC")
+
+    assert caught.value.key == "OMNEO_BASE_URL"
+    assert "secret" not in str(caught.value)
+
+
 @pytest.mark.parametrize("token", ["", "  ", "two words", "line\nbreak", "tökén"])
 def test_a_token_that_no_header_can_carry_stops_the_start(token: str) -> None:
     with pytest.raises(SettingsError) as caught:

@@ -63,7 +63,7 @@ class Http:
     """A pool of connections to one base URL; safe to share between threads."""
 
     def __init__(self, base_url: str, token: Token, transport: Transport | None = None) -> None:
-        self._base_url = base_url.rstrip("/")
+        self._base_url = _checked(base_url)
         self._token = token
         _hush()
         # No cookies are kept: a session cookie must not travel from one shopper's call to the next.
@@ -119,6 +119,17 @@ class Http:
             return NoAnswer(sent=False, reason=_words(error))
         except (httpx.HTTPError, httpx.StreamError) as error:
             return NoAnswer(sent=True, reason=_words(error))
+
+
+def _checked(base_url: str) -> str:
+    try:
+        url = httpx.URL(base_url)
+    except httpx.InvalidURL:
+        url = httpx.URL()
+    if url.scheme not in {"http", "https"} or not url.host or url.query or url.userinfo:
+        problem = "This is not the address of an API."  # not quoted, because it may hold a password
+        raise SettingsError("OMNEO_BASE_URL", problem, "Write it as in https://api.shop.getomneo.com/api/v3.")
+    return base_url.rstrip("/")
 
 
 def _body(response: httpx.Response, deadline: float) -> bytes | None:
