@@ -549,6 +549,8 @@ def test_a_wrong_setting_stops_the_start_with_its_key(option: dict[str, Any], ke
         "https://me:secret@omneo.test",
         "https://omneo.test?x=1",
         "http://[x",
+        "https://x:y",
+        "https://my shop.test",
     ],
 )
 def test_an_address_that_is_none_stops_the_start(base_url: str) -> None:

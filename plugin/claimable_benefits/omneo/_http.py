@@ -126,7 +126,8 @@ def _checked(base_url: str) -> str:
         url = httpx.URL(base_url)
     except httpx.InvalidURL:
         url = httpx.URL()
-    if url.scheme not in {"http", "https"} or not url.host or url.query or url.userinfo:
+    has_more = url.query or url.fragment or url.userinfo
+    if url.scheme not in {"http", "https"} or not url.host or "%" in url.host or has_more:
         problem = "This is not the address of an API."  # not quoted, because it may hold a password
         raise SettingsError("OMNEO_BASE_URL", problem, "Write it as in https://api.shop.getomneo.com/api/v3.")
     return base_url.rstrip("/")
