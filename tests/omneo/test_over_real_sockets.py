@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import socket
 import threading
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -98,6 +99,20 @@ def test_a_silent_server_is_in_doubt() -> None:
 def test_an_answer_that_trickles_in_is_given_up_and_in_doubt() -> None:
     with server(trickles) as base_url:
         assert (Unreachable, OutcomeUnknown) == kinds_of_errors(base_url)
+
+
+def test_an_answer_whose_last_piece_is_late_is_an_answer() -> None:
+    def drips(connection: socket.socket) -> None:
+        read_request(connection)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 19\r\n\r\n")
+        for piece in (b'{"data"', b': {"id"', b": 7}}"):
+            time.sleep(0.15)
+            connection.sendall(piece)
+
+    with server(drips) as base_url, client_at(base_url) as client:
+        benefit = client.benefit("p", "7")
+
+    assert benefit is not None
 
 
 def test_a_torn_body_is_in_doubt() -> None:

@@ -19,9 +19,11 @@ from claimable_benefits.omneo.verdicts import Answer, NoAnswer, Outcome
 
 # Raised before the first byte of the request is on its way. Everything else counts as sent.
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
-Transport = httpx.BaseTransport
 _LARGEST_BODY = 5 * 1024 * 1024
 _POOL = httpx.Limits(max_connections=32, max_keepalive_connections=16, keepalive_expiry=15)
+
+
+Transport = httpx.BaseTransport
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,14 +137,15 @@ def _checked(base_url: str) -> str:
 
 def _body(response: httpx.Response, deadline: float) -> bytes | None:
     """The whole body; None where it is torn, too long or wrongly packed."""
-    read = bytearray()
+    read, is_late = bytearray(), False
     try:
         for chunk in response.iter_bytes():
+            if is_late:  # and not even whole with the chunk that came late
+                raise httpx.ReadTimeout("the answer trickles in")
             read += chunk
             if len(read) > _LARGEST_BODY:
                 return None
-            if time.monotonic() > deadline:
-                raise httpx.ReadTimeout("the answer trickles in")
+            is_late = time.monotonic() > deadline
     except (httpx.RemoteProtocolError, httpx.DecodingError):
         return None
     return bytes(read)
