@@ -36,7 +36,7 @@ def kinds_of_errors(base_url: str) -> tuple[type[OmneoError], type[OmneoError]]:
 def sends(head: str, body: bytes = b"") -> Callable[[socket.socket], None]:
     def behave(connection: socket.socket) -> None:
         read_request(connection)
-        connection.sendall(head.replace("\n", "\r\n").encode() + b"\r\n\r\n" + body)
+        connection.sendall(f"{head}\nConnection: close\n\n".replace("\n", "\r\n").encode() + body)
 
     return behave
 
@@ -168,7 +168,9 @@ def test_cookies_are_not_carried_from_call_to_call() -> None:
 
     def behave(connection: socket.socket) -> None:
         received.append(read_request(connection))
-        connection.sendall(b"HTTP/1.1 404 Not Found\r\nSet-Cookie: session=of-mia\r\nContent-Length: 0\r\n\r\n")
+        connection.sendall(
+            b"HTTP/1.1 404 Not Found\r\nConnection: close\r\nSet-Cookie: session=of-mia\r\nContent-Length: 0\r\n\r\n"
+        )
 
     with server(behave) as base_url, client_at(base_url) as client:
         answers = client.benefit("p", "7"), client.benefit("p", "8")

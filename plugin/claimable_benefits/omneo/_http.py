@@ -20,6 +20,7 @@ from claimable_benefits.omneo.verdicts import Answer, NoAnswer, Outcome
 # Raised before the first byte of the request is on its way. Everything else counts as sent.
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
 _LARGEST_BODY = 5 * 1024 * 1024
+# Idle connections go well before servers close them (60 s is usual): a write that meets a closing one is in doubt.
 _POOL = httpx.Limits(max_connections=32, max_keepalive_connections=16, keepalive_expiry=15)
 
 
