@@ -392,6 +392,7 @@ def test_rule_25_a_reversal_within_ten_minutes_gives_the_use_back(world: World) 
     again = world.post(f"/redemptions/{redemption['id']}/reversal")
 
     assert (reversal.status, reversal.data["type"], again.status) == (201, "reversal", 422)
+    assert again.json["errors"] == {"redemption": ["This redemption was reversed already."]}
     assert world.get(f"/benefits/{benefit['id']}").data["redemptions_remaining"] == 1
 
 

@@ -9,6 +9,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from claimable_benefits.sandbox import create_sandbox
+from claimable_benefits.sandbox.scene import look, sandbox
+from claimable_benefits.sandbox.seed import plant
 
 TOKEN = "sandbox-token"
 NOON = datetime(2026, 6, 15, 2, 0, 0, tzinfo=UTC)  # noon in Melbourne, where winter is UTC+10
@@ -54,6 +56,13 @@ class World:
         self.clock = Ticker()
         self.app: Flask = create_sandbox(seed=seed, clock=self.clock, **options)
         self.client: FlaskClient = self.app.test_client()
+
+    def renew(self, seed: str) -> None:
+        """Go back to a seed, with nothing set and the clock at noon."""
+        self.clock.now = NOON
+        with sandbox(self.app).store.lent() as db:
+            db.execute("DELETE FROM settings")
+            plant(look(sandbox(self.app), db), seed, anew=True)
 
     def call(self, method: str, path: str, body: Any = None, **options: Any) -> Reply:
         """Send a request; paths are the API's unless they start with ``/_sandbox``."""
