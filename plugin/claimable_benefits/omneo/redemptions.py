@@ -92,6 +92,11 @@ class Redemptions(Resource):
             raise problem
         return tuple(found.values())
 
+    def keeps_references(self) -> bool | None:
+        """Whether the form in which this tenant redeems keeps our reference; None while no redeem has succeeded yet."""
+        form = self._session.dialects.known_form("redeem")
+        return None if form is None else form in _REFERENCE_FIELDS
+
     def _filtered(self, field: str, reference: str) -> list[Redemption]:
         found = self._by_filter(field, reference)
         if any(one.external_id is None for one in found):

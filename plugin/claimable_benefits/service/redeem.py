@@ -146,7 +146,9 @@ def _intend(
 
 def _send(ctx: Context, use: Use, actor: str, *, then: UseState) -> Use:
     try:
-        redemption = ctx.omneo.redeem(use.profile_id, use.benefit_id, reference=use.reference, at=ctx.clock())
+        redemption = ctx.omneo.redeem(
+            use.profile_id, use.benefit_id, reference=use.reference, at=ctx.clock(), handle=use.definition_handle
+        )
     except Unreachable as error:
         _not_sent(ctx, use, actor, error)
     except Rejected as error:
