@@ -14,7 +14,7 @@ from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx
 
-from claimable_benefits.errors import SettingsError
+from claimable_benefits.errors import NotPermitted, SettingsError
 from claimable_benefits.omneo.verdicts import Answer, NoAnswer, Outcome
 
 # Raised before the first byte of the request is on its way. Everything else counts as sent.
@@ -45,18 +45,18 @@ class Token:
 
     def __init__(self, token: str | Callable[[], str]) -> None:
         self._read = token if callable(token) else lambda: token
+        if isinstance(token, str) and self.header() is None:
+            problem = "The token is empty, or holds characters that no header can carry."
+            raise SettingsError("OMNEO_TOKEN", problem, "Copy it again from Omneo's settings.")
 
     def __repr__(self) -> str:
         return "Token(***)"
 
-    def header(self) -> str:
-        """The value of ``Authorization``; raises ``SettingsError`` where the token cannot stand in a header."""
+    def header(self) -> str | None:
+        """The value of ``Authorization``; None where the token cannot stand in a header."""
         token = self._read().strip()
-        if not token or not token.isascii() or not token.isprintable() or " " in token:
-            raise SettingsError(
-                "OMNEO_TOKEN", "The token is empty or has blanks in it.", "Copy it again from Omneo's settings."
-            )
-        return f"Bearer {token}"
+        is_usable = token and token.isascii() and token.isprintable() and " " not in token
+        return f"Bearer {token}" if is_usable else None
 
 
 class Http:
@@ -85,8 +85,11 @@ class Http:
         query: Mapping[str, str] | None = None,
         body: str | None = None,
     ) -> Outcome:
-        """Send one request, never twice, and say what came back; raises nothing but ``SettingsError``."""
-        headers = {"Authorization": self._token.header(), "Accept": "application/json"}
+        """Send one request, never twice, and say what came back; raises ``NotPermitted`` where there is no token."""
+        authorization = self._token.header()
+        if authorization is None:
+            raise NotPermitted("There is no usable token, so nothing was sent.", request=f"{method} {path}")
+        headers = {"Authorization": authorization, "Accept": "application/json"}
         if body is not None:
             headers["Content-Type"] = "application/json"
         if self._client.is_closed:

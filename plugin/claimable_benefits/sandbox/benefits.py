@@ -163,10 +163,10 @@ def owned(scene: Scene, profile_id: str, benefit_id: int) -> sqlite3.Row:
 
 
 def grant(scene: Scene, definition: sqlite3.Row, profile_id: str, given: Body) -> sqlite3.Row:
-    """Insert an instance and count it, with a code of its own when the definition says so; to be called while writing."""
+    """Insert an instance and count it, with a code of its own if it must have one; to be called while writing."""
     code = _allocate(scene, definition)
     doc = definitions.doc_of(definition)
-    codes = {name: code["code"] if code else None for name in ("redeem_code_pos", "redeem_code_online")}
+    codes = dict.fromkeys(("redeem_code_pos", "redeem_code_online"), code["code"] if code else None)
     row = {
         "definition_id": definition["id"],
         "profile_id": profile_id,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from flask import request
@@ -192,7 +192,7 @@ class Form:
 
 def read_kind(form: Form, name: str, kind: str) -> Any:
     """Return a field read by the name of its kind, as the tables of fields give it."""
-    readers = {
+    readers: dict[str, Callable[[str], Any]] = {
         "text": form.text,
         "prose": form.prose,
         "number": form.number,

@@ -38,7 +38,7 @@ _LIST = Source(
         },
         **{name: (f"r.{name}", "time") for name in ("redeem_at", "created_at", "updated_at")},
         "has_benefit": (f"EXISTS ({_ITEMS})", "exists"),
-        **{name: ("0", "exists") for name in ("has_reward", "has_point", "has_credit")},
+        **dict.fromkeys(("has_reward", "has_point", "has_credit"), ("0", "exists")),
     },
 )
 _KINDS = ("benefit", "reward", "point", "credit")
@@ -68,7 +68,7 @@ def redeem_by_count(profile_id: str, benefit_id: str) -> Response:
     form.check()
     with here.writing():
         benefit = benefits.owned(here, profile_id, row_id(benefit_id))
-        facts = {"timezone": benefit["timezone"], "redeem_at": here.stamp}
+        facts: Body = {"timezone": benefit["timezone"], "redeem_at": here.stamp}
         made = redeem(here, profile_id, [(benefit, count or 1)], facts)
     return created(shown(here, made))
 
@@ -80,7 +80,7 @@ def redeem_by_strategy(profile_id: str) -> Response:
     strategies = form.strings("strategies")
     if strategies is None or strategies != ["benefits"]:
         form.fault("strategies", 'This sandbox knows the strategy ["benefits"] only.')
-    facts = {
+    facts: Body = {
         "transaction_external_id": form.text("transaction_external_id"),
         "transaction_receipt_ref": form.text("transaction_receipt_ref"),
         "location_id": form.whole("location_id"),
@@ -178,7 +178,7 @@ def note(scene: Scene, profile_id: str, kind: str, facts: Body) -> int:
 def note_item(scene: Scene, redemption_id: int, benefit_id: int, count: int) -> None:
     """Insert what a redemption used, or gave back."""
     times = {"created_at": scene.stamp, "updated_at": scene.stamp}
-    row = {"redemption_id": redemption_id, "benefit_id": benefit_id, "count": count}
+    row: Body = {"redemption_id": redemption_id, "benefit_id": benefit_id, "count": count}
     store.insert(scene.db, "redemption_items", row | times)
 
 
@@ -275,7 +275,7 @@ def _uses(scene: Scene, profile_id: str, form: Form) -> Uses:
 
 def _by_handle(scene: Scene, profile_id: str, handle: str | None) -> sqlite3.Row:
     row: sqlite3.Row | None = scene.db.execute(
-        "SELECT b.* FROM benefits b JOIN definitions d ON d.id = b.definition_id"
+        "SELECT b.* FROM benefits b JOIN definitions d ON d.id = b.definition_id"  # noqa: S608 - the rule is ours
         f" WHERE d.handle = ? AND b.profile_id = ? AND {REDEEMABLE} ORDER BY b.expires_at IS NULL, b.expires_at, b.id",
         (handle, profile_id, scene.stamp, scene.stamp),
     ).fetchone()

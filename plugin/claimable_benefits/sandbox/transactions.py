@@ -294,7 +294,7 @@ def _profile_id(scene: Scene, form: Form) -> str | None:
 
 
 def _redemption_id(scene: Scene, form: Form, columns: Body, row: sqlite3.Row | None) -> int | None:
-    """Return the redemption to link: the one named, or the one that named this order before it existed (16.28, 16.32)."""
+    """Return the redemption to link: the one named, or one that named this order beforehand (16.28, 16.32)."""
     kept = None if row is None else row["redemption_id"]
     if not form.has("redemption_id"):
         return kept or _announced(scene, columns.get("external_id"))
@@ -315,7 +315,8 @@ def _redemption_id(scene: Scene, form: Form, columns: Body, row: sqlite3.Row | N
 
 def _announced(scene: Scene, external_id: str | None) -> int | None:
     found = scene.db.execute(
-        "SELECT id FROM redemptions WHERE transaction_external_id = ? AND type = 'redeem' AND transaction_id IS NULL ORDER BY id",
+        "SELECT id FROM redemptions WHERE transaction_external_id = ? AND type = 'redeem' AND transaction_id IS NULL"
+        " ORDER BY id",
         (external_id,),
     ).fetchone()
     return found["id"] if found is not None else None

@@ -44,7 +44,7 @@ def claim(ctx: Context, shopper: Shopper, handle: str, claim_id: str) -> Claimed
         intended = _intend(ctx, shopper, shelf.profile_id or "", definition, claim_id)
     except Overtaken:
         return Claimed(definition.name, already=True, confirmed=False)
-    return _send(ctx, intended, by(shopper))
+    return _send(ctx, intended, definition, by(shopper))
 
 
 def _find_own(ctx: Context, shopper: Shopper, claim_id: str) -> Claim | None:
@@ -90,14 +90,9 @@ def _intend(ctx: Context, shopper: Shopper, profile_id: str, definition: Definit
         )
 
 
-def _send(ctx: Context, intended: Claim, actor: str) -> Claimed:
+def _send(ctx: Context, intended: Claim, definition: Definition, actor: str) -> Claimed:
     try:
-        benefit = ctx.omneo.claim(
-            intended.profile_id,
-            intended.definition_handle,
-            definition_id=intended.definition_id,
-            reference=intended.reference,
-        )
+        benefit = ctx.omneo.claim(intended.profile_id, definition, reference=intended.reference)
     except Unreachable as error:
         _move(ctx, intended, ClaimState.ABANDONED, actor, "Omneo was not reached", note=str(error))
         sentence = f"We could not reach the loyalty programme, so {intended.name} was not claimed. Please try again."

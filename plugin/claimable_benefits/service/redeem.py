@@ -59,10 +59,30 @@ def use_from_account(ctx: Context, shopper: Shopper, benefit_id: str, use_id: st
 
     Raises `Declined` like `redeem_for_order`, and `OmneoError` where the benefits cannot be read.
     """
-    if known := find_own_use(ctx, shopper, use_id):
+    if known := find_use(ctx, shopper, use_id):
         return _known(known)
     shelf = read_shelf(ctx, shopper)
     benefit = _account_benefit(shelf, benefit_id)
+    return _use_now(ctx, shopper, shelf, benefit, use_id, channel="account", actor=by(shopper))
+
+
+def use_for_customer(ctx: Context, customer_id: str, benefit_id: str, use_id: str, *, actor: str) -> Used:
+    """Record a use on a customer's behalf, whatever the policy says of places: staff has seen it happen.
+
+    Raises `Declined` like `redeem_for_order`, and `OmneoError` where the benefits cannot be read.
+    """
+    shopper = Shopper(customer_id)
+    shelf = read_shelf(ctx, shopper)
+    held = shelf.benefit(benefit_id)
+    if held is None:
+        raise Declined("unknown_benefit", f"Customer {customer_id} has no usable benefit {benefit_id}.")
+    return _use_now(ctx, shopper, shelf, held.benefit, use_id, channel="store", actor=actor)
+
+
+def _use_now(
+    ctx: Context, shopper: Shopper, shelf: Shelf, benefit: Benefit, use_id: str, *, channel: str, actor: str
+) -> Used:
+    because = ctx.because(actor, f"used: {channel}")
     try:
         with ctx.ledger.write() as connection:
             use = take_slot(
@@ -71,21 +91,21 @@ def use_from_account(ctx: Context, shopper: Shopper, benefit_id: str, use_id: st
                 shopper,
                 shelf.profile_id or "",
                 benefit,
-                ctx.because(by(shopper), "used from the account page"),
+                because,
                 use_id=use_id,
-                channel="account",
-                cart_id=f"account {use_id}",
+                channel=channel,
+                cart_id=f"{channel} {use_id}",
             )
-            use = _intend(ctx, connection, use, by(shopper), "used from the account page")
+            use = _intend(ctx, connection, use, actor, because.reason)
     except Overtaken:
-        if known := find_own_use(ctx, shopper, use_id):
+        if known := find_use(ctx, shopper, use_id):
             return _known(known)
         sentence = f"{benefit.name} is being used elsewhere at this moment. Please try again."
         raise Declined("in_another_cart", sentence) from None
-    return Used(_send(ctx, use, by(shopper), then=UseState.CONSUMED))
+    return Used(_send(ctx, use, actor, then=UseState.CONSUMED))
 
 
-def find_own_use(ctx: Context, shopper: Shopper, use_id: str) -> Use | None:
+def find_use(ctx: Context, shopper: Shopper, use_id: str) -> Use | None:
     """The shopper's own use of that id; None for anybody else's."""
     with ctx.ledger.read() as connection:
         use = ledger_uses.find_use(connection, use_id)

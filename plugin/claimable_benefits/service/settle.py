@@ -91,7 +91,7 @@ def _settle(ctx: Context, use: Use) -> bool:
 def _believe(ctx: Context, use: Use, finding: Finding) -> bool:
     age = ctx.clock() - (use.sent_at or use.updated_at)
     if finding.trace is Trace.FOUND and finding.found_id:
-        to = UseState.CONSUMED if use.channel == "account" else UseState.REDEEMED
+        to = UseState.CONSUMED if use.channel != "checkout" else UseState.REDEEMED
         redeemed(ctx, use, finding.found_id, "worker", "found at Omneo", to=to)
         return True
     if finding.trace is Trace.UNCLEAR:

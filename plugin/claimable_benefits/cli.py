@@ -1,0 +1,261 @@
+"""``flask benefits …``: what a merchant does at a terminal. Thin: every command calls a verb and prints."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import time
+import tomllib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any, Protocol, cast
+from uuid import uuid4
+from zoneinfo import ZoneInfo
+
+import click
+from flask import current_app
+from flask.cli import AppGroup
+
+from claimable_benefits.domain.benefits import Benefit
+from claimable_benefits.domain.shop import Shopper, Transaction
+from claimable_benefits.domain.states import DeliveryState
+from claimable_benefits.errors import BenefitsError, Declined, OmneoError
+from claimable_benefits.service import doctor as examinations
+from claimable_benefits.service import merchant
+from claimable_benefits.service.context import Context
+from claimable_benefits.service.redeem import use_for_customer
+from claimable_benefits.service.shelf import read_shelf
+from claimable_benefits.service.work import WorkDone, run_once
+from claimable_benefits.settings import TABLE, Settings
+
+commands = AppGroup("benefits", help="Loyalty benefits from Omneo: define, issue, redeem, submit, show.")
+
+
+class _Runtime(Protocol):
+    @property
+    def context(self) -> Context: ...
+    @property
+    def settings(self) -> Settings: ...
+
+
+def _runtime() -> _Runtime:
+    return cast(_Runtime, current_app.extensions["claimable_benefits"])
+
+
+def _context() -> Context:
+    context = _runtime().context
+    return replace(context, omneo=context.omneo.patient())
+
+
+@contextmanager
+def _one_line_errors() -> Iterator[None]:
+    """What goes wrong is one line for a person, and an exit code that a script sees."""
+    try:
+        yield
+    except Declined as error:
+        raise click.ClickException(error.shopper_message) from error
+    except OmneoError as error:
+        raise click.ClickException(f"Omneo: {error}") from error
+    except BenefitsError as error:
+        raise click.ClickException(str(error)) from error
+
+
+@commands.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def define(file: Path) -> None:
+    """Create a benefit definition from FILE (.toml or .json; needed: name, handle, period)."""
+    fields = _read_document(file)
+    with _one_line_errors():
+        defined = merchant.define(_context(), fields)
+    definition = defined.definition
+    if defined.already:
+        click.echo(f"{definition.handle} exists already as definition {definition.id}. Nothing was changed.")
+        return
+    click.echo(f"Created definition {definition.id}: {definition.name} ({definition.handle}).")
+    click.echo(f"Issue it to a customer:  flask benefits issue {definition.handle} --customer ID")
+
+
+@commands.command()
+@click.argument("handle")
+@click.option("--customer", required=True, help="The shop's own id of the customer.")
+def issue(handle: str, customer: str) -> None:
+    """Give a customer the benefit HANDLE."""
+    with _one_line_errors():
+        benefit = merchant.issue(_context(), handle, customer)
+    until = f", valid until {_at(benefit.expires_at)}" if benefit.expires_at else ""
+    click.echo(f"Issued benefit {benefit.id}: {benefit.name or handle} to customer {customer}{until}.")
+    click.echo(f"Record its use:  flask benefits redeem {benefit.id} --customer {customer}")
+
+
+@commands.command()
+@click.argument("benefit_id")
+@click.option("--customer", required=True, help="The shop's own id of the customer.")
+def redeem(benefit_id: str, customer: str) -> None:
+    """Record that a customer has used the benefit BENEFIT_ID, and print the redemption id."""
+    with _one_line_errors():
+        used = use_for_customer(_context(), customer, benefit_id, str(uuid4()), actor=_staff())
+    click.echo(f"Redeemed {used.use.name}: redemption {used.use.redemption_id}.")
+    click.echo(
+        f"Link it to its sale:  flask benefits submit ORDER --customer {customer} --total 89.99 "
+        f"--redemption {used.use.redemption_id}"
+    )
+
+
+@commands.command()
+@click.argument("order_number")
+@click.option("--customer", help="The shop's own id of the customer; leave it out for a guest.")
+@click.option("--total", required=True, help="What was charged, in major units such as 89.99.")
+@click.option("--total-original", help="The price before discounts; the same as --total if left out.")
+@click.option("--redemption", help="Omneo's id of the redemption that the sale used.")
+@click.option("--currency", default="AUD", show_default=True)
+def submit(
+    order_number: str,
+    customer: str | None,
+    total: str,
+    total_original: str | None,
+    redemption: str | None,
+    currency: str,
+) -> None:
+    """Record a sale at Omneo as a transaction, with the redemption it used."""
+    context = _context()
+    transaction = Transaction(
+        order_number=order_number,
+        customer_id=customer,
+        total=_amount(total, "--total"),
+        total_original=_amount(total_original or total, "--total-original"),
+        transacted_at=context.clock(),
+        currency=currency,
+    )
+    with _one_line_errors():
+        delivery = merchant.record_sale(context, transaction, redemption_id=redemption, actor=_staff())
+    if delivery.state is DeliveryState.DELIVERED:
+        link = f", with redemption {delivery.redemption_id}" if delivery.redemption_id else ""
+        click.echo(f"Recorded order {order_number} as transaction {delivery.transaction_id}{link}.")
+        return
+    raise click.ClickException(_undelivered(order_number, delivery.state, delivery.note))
+
+
+@commands.command()
+@click.option("--customer", required=True, help="The shop's own id of the customer.")
+def show(customer: str) -> None:
+    """Show what a customer may claim, holds, and has had."""
+    with _one_line_errors():
+        shelf = read_shelf(_context(), Shopper(customer))
+    if not shelf.known:
+        raise click.ClickException(f"Omneo does not know customer {customer!r}.")
+    click.echo(f"Customer {customer} is profile {shelf.profile_id}.")
+    _list("Ready to claim", [f"{d.handle}  {d.name}" for d in shelf.ready])
+    _list("Theirs to use", [_held(held.benefit) for held in shelf.yours])
+    _list("Used up or expired", [_held(benefit) for benefit in shelf.past])
+
+
+@commands.command()
+@click.option("--once", is_flag=True, help="Do what is due now, then stop.")
+@click.option("--seconds", default=1.0, show_default=True, help="How long to wait when there is nothing to do.")
+def work(once: bool, seconds: float) -> None:
+    """Deliver transactions, settle what is in doubt, undo what was never placed; until Ctrl-C."""
+    with _one_line_errors():
+        context = _context()
+        done = run_once(context)
+        click.echo(_told(done))
+        while not once:
+            if not done:
+                time.sleep(seconds)
+            done = run_once(context)
+            if done:
+                click.echo(_told(done))
+
+
+@commands.command()
+@click.argument("order_number")
+def resume(order_number: str) -> None:
+    """Let the stopped delivery of an order's transaction try again."""
+    with _one_line_errors():
+        resumed = merchant.resume(_context(), order_number, actor=_staff())
+    if not resumed:
+        raise click.ClickException(f"The delivery of order {order_number} is not stopped; nothing was changed.")
+    click.echo(f"The transaction of order {order_number} is due again.")
+
+
+@commands.command()
+def doctor() -> None:
+    """Check the settings, the ledger, the connection to Omneo and the policies."""
+    runtime = _runtime()
+    findings = examinations.examine(_context(), runtime.settings)
+    for finding in findings:
+        mark = click.style("ok  ", fg="green") if finding.is_well else click.style("!!  ", fg="red")
+        click.echo(f"{mark}{finding.subject}: {finding.sentence}")
+    if not all(finding.is_well for finding in findings):
+        raise SystemExit(1)
+
+
+@commands.command()
+def settings() -> None:
+    """List every setting with its default and what it is for."""
+    for setting in TABLE:
+        default = "" if setting.default in (None, "") else f" [{setting.default}]"
+        click.echo(f"{setting.key}{default}\n    {setting.sentence}")
+
+
+def _read_document(file: Path) -> dict[str, object]:
+    reader: Callable[[str], Any] = json.loads if file.suffix == ".json" else tomllib.loads
+    try:
+        document = reader(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        kind = "JSON" if file.suffix == ".json" else "TOML"
+        raise click.ClickException(f"{file} is no {kind}: {error}") from error
+    if not isinstance(document, dict):
+        raise click.ClickException(f"{file} holds no definition: write name, handle and period as keys.")
+    return document
+
+
+def _amount(text: str, option: str) -> Decimal:
+    try:
+        amount = Decimal(text)
+    except InvalidOperation:
+        amount = Decimal("NaN")
+    if not amount.is_finite() or amount < 0:
+        raise click.BadParameter(f"{text!r} is no amount; write one such as 89.99.", param_hint=option)
+    return amount
+
+
+def _undelivered(order_number: str, state: DeliveryState, note: str | None) -> str:
+    if state is DeliveryState.STOPPED:
+        return f"Omneo refuses order {order_number}: {note} Mend it, then: flask benefits resume {order_number}"
+    return f"Order {order_number} is queued, not delivered yet ({note or 'waiting'}). It is tried again by itself."
+
+
+def _held(benefit: Benefit) -> str:
+    left = "unlimited uses" if benefit.remaining is None else f"{benefit.remaining} left"
+    ends = f", until {_at(benefit.expires_at)}" if benefit.expires_at else ""
+    return f"{benefit.id}  {benefit.name} ({benefit.handle}), {left}{ends}"
+
+
+def _at(moment: datetime) -> str:
+    zone = _runtime().settings.timezone
+    return f"{moment.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M} {zone}"
+
+
+def _list(title: str, rows: list[str]) -> None:
+    click.echo(f"\n{title}:")
+    for row in rows or ["(none)"]:
+        click.echo(f"  {row}")
+
+
+def _told(done: WorkDone) -> str:
+    counts = (
+        f"{done.delivered} delivered, {done.settled} settled, {done.decided} orders decided, "
+        f"{done.undone} undone, {done.released} holds released"
+    )
+    return f"{datetime.now(UTC):%H:%M:%S} {counts}" if done else "Nothing was due."
+
+
+def _staff() -> str:
+    try:
+        return f"staff {getpass.getuser()}"
+    except (OSError, KeyError):
+        return "staff"

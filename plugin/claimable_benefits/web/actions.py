@@ -1,0 +1,93 @@
+"""The POSTs. Each does one thing, leaves a sentence for the next page, and sends the browser there with a 303."""
+
+from __future__ import annotations
+
+import logging
+
+from flask import redirect, request
+from flask.typing import ResponseReturnValue
+
+from claimable_benefits.domain.shop import Cart
+from claimable_benefits.errors import BenefitsError, Declined, OutcomeUnknown
+from claimable_benefits.web import texts
+from claimable_benefits.web.face import context, runtime, url, verbs
+from claimable_benefits.web.forms import Action
+from claimable_benefits.web.gate import Admission, admit, return_path
+from claimable_benefits.web.notices import leave_notice
+
+_log = logging.getLogger("claimable_benefits")
+
+
+def claim() -> ResponseReturnValue:
+    """Claim a benefit and go back to the list."""
+    asked = admit(Action.CLAIM, way_on=url("shelf"))
+    try:
+        outcome = verbs().claim(context(), asked.shopper, asked.subject, asked.number)
+    except BenefitsError as error:
+        _leave_error(asked, error)
+    else:
+        leave_notice(asked.shopper, texts.claimed(outcome))
+    return redirect(url("shelf"), 303)
+
+
+def use() -> ResponseReturnValue:
+    """Use a benefit from the account and go to its receipt."""
+    asked = admit(Action.USE, way_on=url("shelf"))
+    try:
+        outcome = verbs().use_from_account(context(), asked.shopper, asked.subject, asked.number)
+    except BenefitsError as error:
+        if doubtful := _use_in_doubt(error):
+            return redirect(url("receipt", use_id=doubtful), 303)
+        _leave_error(asked, error)
+        return redirect(url("shelf"), 303)
+    return redirect(url("receipt", use_id=outcome.use.use_id), 303)
+
+
+def apply() -> ResponseReturnValue:
+    """Hold a benefit for this request's cart."""
+    return _on_the_cart(Action.APPLY)
+
+
+def move() -> ResponseReturnValue:
+    """Take a hold over from another cart of the same shopper."""
+    return _on_the_cart(Action.MOVE)
+
+
+def remove() -> ResponseReturnValue:
+    """Release what this request's cart holds."""
+    return _on_the_cart(Action.REMOVE)
+
+
+def _on_the_cart(action: Action) -> ResponseReturnValue:
+    back_to = return_path(request.form.get("next"))
+    asked = admit(action, way_on=back_to)
+    cart = runtime().load_cart()
+    if cart is None:
+        leave_notice(asked.shopper, texts.NO_CART, alert=True)
+        return redirect(back_to, 303)
+    try:
+        leave_notice(asked.shopper, _do(action, asked, cart))
+    except BenefitsError as error:
+        _leave_error(asked, error)
+    return redirect(back_to, 303)
+
+
+def _do(action: Action, asked: Admission, cart: Cart) -> str:
+    """Do it, and say what was done."""
+    if action is Action.REMOVE:
+        return texts.released(verbs().release(context(), asked.shopper, cart, asked.subject))
+    move = action is Action.MOVE
+    return texts.held(verbs().hold(context(), asked.shopper, cart, asked.subject, move=move))
+
+
+def _use_in_doubt(error: BenefitsError) -> str | None:
+    """The use that went out and found no answer: its receipt says so, until it is settled."""
+    if isinstance(error, Declined) and error.reason == "not_confirmed":
+        return error.facts.get("use_id")
+    return None
+
+
+def _leave_error(asked: Admission, error: BenefitsError) -> None:
+    if not isinstance(error, Declined):
+        _log.warning("A shopper was turned away: %s", error)
+    leave_notice(asked.shopper, texts.of_error(error), alert=not isinstance(error, OutcomeUnknown))

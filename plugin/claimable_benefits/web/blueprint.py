@@ -1,0 +1,93 @@
+"""The blueprint: where pages, forms and files are, and how a shop replaces a template."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+
+from flask import Blueprint, request
+from flask.blueprints import BlueprintSetupState
+from flask.wrappers import Response
+from jinja2 import BaseLoader, ChoiceLoader, FileSystemLoader, PrefixLoader
+
+from claimable_benefits.web import actions, pages
+from claimable_benefits.web.face import FACE, STATIC, Face
+from claimable_benefits.web.panel import benefits_panel, keep_out_of_caches
+from claimable_benefits.web.record import benefits_record
+from claimable_benefits.web.verbs import Verbs
+
+_WEEK = 7 * 24 * 60 * 60
+_ON_THE_CART = (actions.apply, actions.remove, actions.move)
+
+
+def templates_folder() -> Path:
+    """Beside the package in an installed wheel, at the top of the checkout otherwise."""
+    package = Path(__file__).resolve().parent.parent
+    shipped = package / "templates"
+    return shipped if shipped.is_dir() else package.parent.parent / "templates"
+
+
+class BenefitsBlueprint(Blueprint):
+    """A blueprint whose templates go by two names.
+
+    ``claimable_benefits/x.html`` is whatever the shop has, ``claimable_benefits:x.html`` is always ours: so a shop's
+    file can extend the one it replaces.
+    """
+
+    @cached_property
+    def jinja_loader(self) -> BaseLoader | None:
+        folder = templates_folder()
+        ours = FileSystemLoader(folder / "claimable_benefits")
+        return ChoiceLoader([FileSystemLoader(folder), PrefixLoader({"claimable_benefits": ours}, delimiter=":")])
+
+    def get_send_file_max_age(self, filename: str | None) -> int | None:
+        """Our files carry a fingerprint in their address, so a browser may keep them."""
+        return _WEEK if request.args.get("v") else super().get_send_file_max_age(filename)
+
+
+def make_blueprint(verbs: Verbs | None = None) -> Blueprint:
+    """Make the blueprint "claimable_benefits".
+
+    ``register_blueprint`` takes ``url_prefix`` for the account pages (without it: /account/benefits) and
+    ``checkout_prefix``, the path of the panel's forms (without it: /checkout under the first).
+    """
+    blueprint = BenefitsBlueprint(
+        "claimable_benefits", __name__, url_prefix="/account/benefits", static_folder=STATIC, static_url_path="/static"
+    )
+    blueprint.add_url_rule("", view_func=pages.shelf, strict_slashes=False)
+    blueprint.add_url_rule("/held/<benefit_id>", view_func=pages.held)
+    blueprint.add_url_rule("/claimable/<handle>", view_func=pages.claimable)
+    blueprint.add_url_rule("/uses/<use_id>", view_func=pages.receipt)
+    blueprint.add_url_rule("/claim", view_func=actions.claim, methods=["POST"])
+    blueprint.add_url_rule("/use", view_func=actions.use, methods=["POST"])
+    blueprint.after_request(_protect)
+    blueprint.record(lambda state: _settle_in(state, verbs or Verbs()))
+    return blueprint
+
+
+def _settle_in(state: BlueprintSetupState, verbs: Verbs) -> None:
+    """Mount the checkout rules, remember where we are, and offer the panel and the record to templates."""
+    prefix = state.options.get("checkout_prefix")
+    base = prefix if prefix is not None else f"{(state.url_prefix or '').rstrip('/')}/checkout"
+    mount = f"{state.name_prefix}.{state.name}".lstrip(".")
+    for view in _ON_THE_CART:
+        state.app.add_url_rule(
+            f"{base.rstrip('/')}/{view.__name__}",
+            f"{mount}.{view.__name__}",
+            view,
+            methods=["POST"],
+            defaults=dict(state.url_defaults) or None,
+            subdomain=state.subdomain,
+        )
+    before = state.app.extensions.get(FACE)
+    state.app.extensions[FACE] = Face(verbs, (*before.mounts, mount) if before else (mount,))
+    state.app.jinja_env.globals.update(benefits_panel=benefits_panel, benefits_record=benefits_record)
+
+
+def _protect(response: Response) -> Response:
+    """Files may be cached; everything else is for one shopper and is kept nowhere."""
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Referrer-Policy"] = "same-origin"
+    if request.endpoint and request.endpoint.endswith(".static"):
+        return response
+    return keep_out_of_caches(response)

@@ -1,0 +1,76 @@
+"""What a page finds in its app: the extension's runtime, the verbs, and where the pages are mounted."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+from flask import current_app, request, url_for
+
+from claimable_benefits.domain.shop import Cart, Shopper
+from claimable_benefits.service.context import Context
+from claimable_benefits.settings import Settings
+from claimable_benefits.web.verbs import Verbs
+
+EXTENSION = "claimable_benefits"
+FACE = "claimable_benefits_web"
+STATIC = Path(__file__).resolve().parent.parent / "static"
+
+
+class Runtime(Protocol):
+    """What the extension keeps for each app."""
+
+    @property
+    def context(self) -> Context: ...
+    @property
+    def settings(self) -> Settings: ...
+    def load_shopper(self) -> Shopper | None: ...
+    def load_cart(self) -> Cart | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """The web face of one app. ``mounts`` are the full names under which the blueprint is registered, oldest first."""
+
+    verbs: Verbs
+    mounts: tuple[str, ...]
+
+
+def runtime() -> Runtime:
+    return cast(Runtime, current_app.extensions[EXTENSION])
+
+
+def context() -> Context:
+    return runtime().context
+
+
+def settings() -> Settings:
+    return runtime().settings
+
+
+def face() -> Face:
+    return cast(Face, current_app.extensions[FACE])
+
+
+def verbs() -> Verbs:
+    return face().verbs
+
+
+def url(endpoint: str, **values: Any) -> str:
+    """The address of one of our endpoints: under the mount that serves this request, else under the first one."""
+    mounts = face().mounts
+    here = request.blueprint if request.blueprint in mounts else mounts[0]
+    return url_for(f"{here}.{endpoint}", **values)
+
+
+def stylesheet_url() -> str:
+    return url("static", filename="benefits.css", v=_fingerprint("benefits.css"))
+
+
+@cache
+def _fingerprint(filename: str) -> str:
+    """Changes with the file, so that browsers may keep it for long."""
+    return hashlib.sha256((STATIC / filename).read_bytes()).hexdigest()[:12]

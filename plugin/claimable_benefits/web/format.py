@@ -1,0 +1,120 @@
+"""Dates and money as this shopper writes them, in this shopper's time zone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from claimable_benefits.domain.shop import Shopper
+from claimable_benefits.web.clean import plain
+
+MINUS = "\N{MINUS SIGN}"
+_LAST_MINUTE = time(23, 59)
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """A moment as a sentence: ``iso`` for the ``datetime`` attribute, ``soon`` where it is today or tomorrow."""
+
+    text: str
+    iso: str
+    soon: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """How one shopper reads dates and amounts. ``zone_is_theirs`` is False where the shop's zone stands in."""
+
+    locale: str
+    zone: ZoneInfo
+    zone_is_theirs: bool
+    now: datetime
+
+    def money(self, amount: Decimal, currency: str) -> str:
+        from babel.numbers import format_currency  # babel takes a while to import: only where it is needed
+
+        return format_currency(amount, currency, locale=self.locale)
+
+    def off(self, amount: Decimal, currency: str) -> str:
+        """What comes off a total, with a true minus sign, which screen readers say."""
+        return MINUS + self.money(amount, currency)
+
+    def percent(self, percent: Decimal) -> str:
+        from babel.numbers import format_percent
+
+        return format_percent(percent / 100, locale=self.locale, decimal_quantization=False)
+
+    def day(self, at: datetime) -> str:
+        from babel.dates import format_date
+
+        return format_date(at.astimezone(self.zone), format="long", locale=self.locale)
+
+    def clock(self, at: datetime) -> str:
+        """The time of day, without a zone."""
+        from babel.dates import format_time
+
+        return format_time(at, format="short", tzinfo=self.zone, locale=self.locale)
+
+    def zone_name(self, at: datetime) -> str:
+        from babel.dates import get_timezone_name
+
+        return get_timezone_name(at.astimezone(self.zone), width="long", locale=self.locale)
+
+    def on(self, at: datetime) -> When:
+        return When(self.day(at), at.isoformat())
+
+    def moment(self, at: datetime) -> When:
+        """Day and time; the zone is named where it may not be the shopper's."""
+        return When(f"{self.day(at)} at {self._time(at)}", at.isoformat())
+
+    def until(self, at: datetime) -> When:
+        """A time that is minutes away."""
+        return When(self._time(at), at.isoformat())
+
+    def ends(self, at: datetime, *, what: str = "") -> When:
+        """When something ends. Hours and zone are said where they matter: close to the end, or within a day."""
+        last = at - timedelta(seconds=1) if self._local(at).time() == time.min else at
+        days = (self._local(last).date() - self._local(self.now).date()).days
+        hours = f" at {self.clock(last)} ({self.zone_name(last)})"
+        if at < self.now:
+            return When(f"{_sentence(what, 'ended')} on {self.day(last)}", at.isoformat())
+        if days <= 1:
+            day = "tomorrow" if days == 1 else "today"
+            return When(f"{_sentence(what, 'ends')} {day}{hours}", at.isoformat(), soon=True)
+        within_a_day = self._local(last).time() < _LAST_MINUTE
+        return When(f"{_sentence(what, 'ends')} on {self.day(last)}{hours if within_a_day else ''}", at.isoformat())
+
+    def _time(self, at: datetime) -> str:
+        return self.clock(at) if self.zone_is_theirs else f"{self.clock(at)} ({self.zone_name(at)})"
+
+    def _local(self, at: datetime) -> datetime:
+        return at.astimezone(self.zone)
+
+
+def format_for(shopper: Shopper | None, *, locale: str, timezone: str, now: datetime) -> Format:
+    """The shopper's own habits, and the shop's where they are missing or unknown."""
+    theirs = _zone(shopper.timezone) if shopper and shopper.timezone else None
+    language = (_locale(shopper.locale) if shopper and shopper.locale else None) or _locale(locale) or "en"
+    return Format(language, theirs or ZoneInfo(timezone), theirs is not None, now)
+
+
+def _sentence(what: str, verb: str) -> str:
+    return f"{what} {verb}" if what else verb.capitalize()
+
+
+def _zone(name: str) -> ZoneInfo | None:
+    try:
+        return ZoneInfo(name)
+    except (ValueError, LookupError, OSError):
+        return None
+
+
+def _locale(name: str) -> str | None:
+    from babel import Locale, UnknownLocaleError
+
+    try:
+        return str(Locale.parse(plain(name).replace("-", "_")))
+    except (ValueError, TypeError, UnknownLocaleError):
+        return None

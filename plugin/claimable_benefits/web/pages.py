@@ -1,0 +1,155 @@
+"""The account pages: the list, one benefit, one receipt. Reading them changes nothing."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from flask import render_template
+from flask.typing import ResponseReturnValue
+
+from claimable_benefits.domain.shop import Shopper
+from claimable_benefits.domain.states import UseState
+from claimable_benefits.errors import OmneoError
+from claimable_benefits.service.shelf import Shelf
+from claimable_benefits.web import cards, entries
+from claimable_benefits.web.clean import name_of, plain, safe_html
+from claimable_benefits.web.codes import qr_code
+from claimable_benefits.web.face import context, runtime, settings, stylesheet_url, url, verbs
+from claimable_benefits.web.format import Format, format_for
+from claimable_benefits.web.gate import login_url, this_page
+from claimable_benefits.web.notices import take_notices
+from claimable_benefits.web.refusals import NoSuchBenefit
+
+_log = logging.getLogger("claimable_benefits")
+_USED = (UseState.REDEEMED, UseState.CONSUMED)
+_CONFIRMING = (UseState.REDEEMING, UseState.IN_DOUBT)
+_FIRST_ROWS = 20
+
+
+def say_for(shopper: Shopper | None) -> Format:
+    """How this shopper reads dates and amounts, now."""
+    held = settings()
+    return format_for(shopper, locale=held.locale, timezone=held.timezone, now=context().clock())
+
+
+def page(template: str, status: int = 200, **values: Any) -> ResponseReturnValue:
+    """One of our pages inside the shop's layout."""
+    html = render_template(
+        template,
+        cb_base=settings().base_template,
+        stylesheet=stylesheet_url(),
+        shelf_url=url("shelf"),
+        here=this_page(),
+        **values,
+    )
+    return html, status
+
+
+def shelf() -> ResponseReturnValue:
+    """Your benefits: ready to claim, yours to use, history."""
+    shopper = runtime().load_shopper()
+    if shopper is None:
+        return _invitation()
+    say = say_for(shopper)
+    try:
+        found = verbs().read_shelf(context(), shopper)
+    except OmneoError as error:
+        return _out_of_reach("claimable_benefits/list.html", shopper, error)
+    names = cards.Names()
+    return page(
+        "claimable_benefits/list.html",
+        state="shelf" if found.known else "unknown",
+        notices=take_notices(shopper),
+        ready=cards.ready_cards(shopper, found.ready, say, cards.Names()),
+        claiming=[name_of(name, "") for name in found.claiming],
+        yours=cards.yours_cards(shopper, found.yours, say, names),
+        past=[cards.past_card(benefit, say, names) for benefit in found.past],
+        checkout_url=settings().checkout_url,
+        **_history(shopper, found, say),
+    )
+
+
+def claimable(handle: str) -> ResponseReturnValue:
+    """One benefit that this shopper may claim; 404 for any other handle."""
+    return _detail(handle=handle)
+
+
+def held(benefit_id: str) -> ResponseReturnValue:
+    """One benefit of this shopper's own; 404 for any other id."""
+    return _detail(benefit_id=benefit_id)
+
+
+def receipt(use_id: str) -> ResponseReturnValue:
+    """What a use from the account brought: code and instructions; 404 for any other use."""
+    shopper = runtime().load_shopper()
+    if shopper is None:
+        return _invitation()
+    use = verbs().find_use(context(), shopper, use_id)
+    if use is None or use.channel != "account":
+        raise NoSuchBenefit
+    code = plain(use.code) if use.state in _USED else ""
+    return page(
+        "claimable_benefits/receipt.html",
+        notices=take_notices(shopper),
+        name=name_of(use.name, use.definition_handle),
+        use=use,
+        state="used" if use.state in _USED else "confirming" if use.state in _CONFIRMING else use.state.value,
+        used=say_for(shopper).moment(use.redeemed_at or use.updated_at),
+        code=code,
+        qr=qr_code(code) if code else "",
+        instructions=safe_html(use.instructions) if use.state in _USED else "",
+    )
+
+
+def _detail(*, handle: str = "", benefit_id: str = "") -> ResponseReturnValue:
+    shopper = runtime().load_shopper()
+    if shopper is None:
+        return _invitation()
+    try:
+        found = verbs().read_shelf(context(), shopper)
+    except OmneoError as error:
+        return _out_of_reach("claimable_benefits/detail.html", shopper, error)
+    card = _card(shopper, found, handle, benefit_id)
+    return page(
+        "claimable_benefits/detail.html",
+        state="detail",
+        kind=type(card).__name__.removesuffix("Card").lower(),
+        notices=take_notices(shopper),
+        card=card,
+        checkout_url=settings().checkout_url,
+    )
+
+
+def _card(shopper: Shopper, found: Shelf, handle: str, benefit_id: str) -> object:
+    """The card of what the address names, taken from this shopper's own shelf and nowhere else."""
+    say, names = say_for(shopper), cards.Names()
+    if definition := found.definition(handle):
+        return cards.ready_card(shopper, definition, say, names)
+    if own := found.benefit(benefit_id):
+        return cards.yours_card(shopper, own, say, names)
+    for benefit in found.past:
+        if benefit.id == benefit_id:
+            return cards.past_card(benefit, say, names)
+    raise NoSuchBenefit
+
+
+def _history(shopper: Shopper, found: Shelf, say: Format) -> dict[str, Any]:
+    """The history; a page that has everything else is shown without it."""
+    if not found.known:
+        return {}
+    try:
+        rows = [entries.row(entry, say) for entry in verbs().read_history(context(), shopper)]
+    except OmneoError as error:
+        _log.warning("The history of a shopper cannot be read: %s", error)
+        return {"history": None}
+    return {"history": rows[:_FIRST_ROWS], "older": rows[_FIRST_ROWS:]}
+
+
+def _invitation() -> ResponseReturnValue:
+    return page("claimable_benefits/list.html", state="guest", login_url=login_url(this_page()))
+
+
+def _out_of_reach(template: str, shopper: Shopper, error: OmneoError) -> ResponseReturnValue:
+    _log.warning("The benefits of a shopper cannot be read: %s", error)
+    return page(template, 503, state="down", notices=take_notices(shopper))

@@ -1,0 +1,139 @@
+"""The panel of a checkout page: what is applied, what fits, what does not and why."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from flask import after_this_request, render_template
+from flask.wrappers import Response
+from markupsafe import Markup
+
+from claimable_benefits.domain.shop import Cart, Shopper
+from claimable_benefits.service.offers import Applied, Offer
+from claimable_benefits.web import texts
+from claimable_benefits.web.cards import Names
+from claimable_benefits.web.clean import name_of, plain, safe_html
+from claimable_benefits.web.face import context, runtime, stylesheet_url, url, verbs
+from claimable_benefits.web.format import Format, When
+from claimable_benefits.web.forms import Action, Form, form
+from claimable_benefits.web.gate import checkout_page, login_url
+from claimable_benefits.web.notices import take_notices
+from claimable_benefits.web.pages import say_for
+
+_log = logging.getLogger("claimable_benefits")
+_FALLBACK = Markup(
+    '<section class="cb cb-panel" aria-labelledby="cb-panel-title">'
+    '<h2 class="cb-panel__title" id="cb-panel-title">Benefits</h2><p>{}</p></section>'
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AppliedRow:
+    """The benefit on this cart. ``effect`` is what it does to the total, ``problem`` why it does nothing right now."""
+
+    name: str
+    effect: str
+    problem: str
+    held_until: When
+    code: str
+    instructions: Markup
+    remove: Form
+
+
+@dataclass(frozen=True, slots=True)
+class OfferRow:
+    """Another benefit of the shopper's. ``apply`` is there where it fits, ``reason`` where it does not."""
+
+    name: str
+    summary: str
+    worth: str
+    reason: str
+    elsewhere: bool
+    apply: Form | None
+
+
+def benefits_panel() -> Markup:
+    """The region "Benefits" of a checkout page. Never raises: a checkout works without it."""
+    try:
+        return Markup(_panel())  # noqa: S704 - rendered by an autoescaping template
+    except Exception:  # noqa: BLE001 - whatever it is, the shop's page matters more
+        _log.exception("The benefits panel cannot be shown.")
+        return _FALLBACK.format(texts.PANEL_DOWN)
+
+
+def keep_out_of_caches(response: Response) -> Response:
+    """What is on this page is for one shopper."""
+    response.headers["Cache-Control"] = "private, no-store"
+    return response
+
+
+def _panel() -> str:
+    after_this_request(keep_out_of_caches)
+    shopper, cart = runtime().load_shopper(), runtime().load_cart()
+    back_to = checkout_page()
+    if shopper is None:
+        return _render(state="guest", login_url=login_url(back_to))
+    if cart is None:
+        return _render(state="no-cart", notices=take_notices(shopper))
+    offers = verbs().read_offers(context(), shopper, cart)
+    rows = _Rows(shopper, cart, say_for(shopper), back_to)
+    return _render(
+        state="offers",
+        notices=take_notices(shopper),
+        applied=rows.applied(offers.applied) if offers.applied else None,
+        fitting=[rows.offer(offer) for offer in offers.fitting],
+        unfitting=[rows.offer(offer) for offer in offers.unfitting],
+        pending=[name_of(name, "") for name in offers.pending],
+        reachable=offers.reachable,
+    )
+
+
+def _render(**values: object) -> str:
+    return render_template(
+        "claimable_benefits/panel.html", stylesheet=stylesheet_url(), shelf_url=url("shelf"), **values
+    )
+
+
+class _Rows:
+    """Makes the rows of one panel."""
+
+    def __init__(self, shopper: Shopper, cart: Cart, say: Format, back_to: str) -> None:
+        self._shopper = shopper
+        self._currency = cart.currency
+        self._say = say
+        self._back_to = back_to
+        self._names = Names()
+
+    def applied(self, applied: Applied) -> AppliedRow:
+        name = self._names.own(applied.name, applied.handle)
+        policy = context().policy(applied.handle)
+        effect = texts.effect(policy, applied.discount, self._currency, self._say) if applied.fit.fits else ""
+        return AppliedRow(
+            name=name,
+            effect=effect,
+            problem=texts.misfit(applied.fit, self._currency, self._say),
+            held_until=self._say.until(applied.held_until),
+            code=plain(applied.code),
+            instructions=safe_html(applied.instructions),
+            remove=self._form(Action.REMOVE, applied.benefit_id, f"Remove {name}"),
+        )
+
+    def offer(self, offer: Offer) -> OfferRow:
+        name = self._names.own(offer.benefit.name, offer.benefit.handle)
+        return OfferRow(
+            name=name,
+            summary=plain(offer.benefit.definition.short_description),
+            worth=texts.worth(offer.policy, offer.discount, self._currency, self._say) if offer.fit.fits else "",
+            reason=texts.misfit(offer.fit, self._currency, self._say),
+            elsewhere=offer.elsewhere,
+            apply=self._button(offer, name) if offer.fit.fits else None,
+        )
+
+    def _button(self, offer: Offer, name: str) -> Form:
+        if offer.elsewhere:
+            return self._form(Action.MOVE, offer.benefit.id, f"Use {name} here instead")
+        return self._form(Action.APPLY, offer.benefit.id, f"Apply {name}")
+
+    def _form(self, action: Action, benefit_id: str, label: str) -> Form:
+        return form(self._shopper, action, benefit_id, label, back_to=self._back_to)
