@@ -40,7 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m example_shop",
         description="A small shop with loyalty benefits, its payment provider and an Omneo sandbox, on this machine.",
-        epilog="With OMNEO_BASE_URL and OMNEO_TOKEN in the environment the shop talks to that Omneo instead of a sandbox.",
+        epilog="With OMNEO_BASE_URL and OMNEO_TOKEN in the environment the shop talks to that Omneo, not to a sandbox.",
     )
     for name, port in (("--port", 5000), ("--sandbox-port", 5001), ("--payments-port", 5002)):
         parser.add_argument(name, type=_port, default=port, help=f"default: {port}; 0 takes a free one")
@@ -68,7 +68,9 @@ def _complain(sentence: str) -> int:
 
 def _welcome(running: Running, data: Path) -> str:
     names = ", ".join(shopper.name for shopper in SHOPPERS)
-    omneo = f"Omneo sandbox   {running.sandbox_url}" if running.sandbox else "Omneo           the one in your environment"
+    omneo = (
+        f"Omneo sandbox   {running.sandbox_url}" if running.sandbox else "Omneo           the one in your environment"
+    )
     return f"""
   Fennel & Tide   {running.shop_url}
   Payments        {running.payments_url}

@@ -87,7 +87,8 @@ def move(order: Order, source: State, target: State, **also: Any) -> bool:
 
 def note(order: Order, **facts: Any) -> None:
     """Write facts about an order down, in a commit of its own."""
-    db.session.execute(update(Order).where(Order.number == order.number).values(**facts))
+    for name, fact in facts.items():
+        setattr(order, name, fact)
     db.session.commit()
 
 

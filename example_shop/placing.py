@@ -1,8 +1,8 @@
 """Placing an order, so that nobody pays for nothing and no benefit is used for nothing.
 
 The steps go from the most to the least undoable: reserve the money, redeem the benefit, move the money, and record the
-paid order together with what Omneo is to hear of it in one database commit. Each call to somebody else has a commit before
-it that says what is under way, and no database transaction is open while it runs:
+paid order together with what Omneo is to hear of it in one database commit. Each call to somebody else has a commit
+before it that says what is under way, and no database transaction is open while it runs:
 
 ==========================  ==========================================================================
 the row says                and that means
@@ -23,7 +23,7 @@ from contextlib import nullcontext
 from datetime import timedelta
 
 from flask import current_app, url_for
-from sqlalchemy import or_, update
+from sqlalchemy import update
 
 from claimable_benefits import Declined
 from example_shop import carts, orders
@@ -84,7 +84,7 @@ def take(order: Order) -> None:
 
 
 def come_back(order: Order) -> None:
-    """Go on after the shopper was at the provider's page; the verbs stand one by one, as a redirect gateway needs it."""
+    """Go on after the shopper was at the provider's page; the verbs stand one by one, as redirects need it."""
     payment = _look(order)
     if payment is None or payment.status is Status.REDIRECT or order.state is not State.OPEN:
         return
@@ -183,8 +183,8 @@ def _lease(order: Order) -> bool:
 
 
 def _wait_before_asking(order: Order) -> None:
-    # The provider may still be at work, and asking decides: what is not captured by then is voided. The cart is put away
-    # meanwhile, so that nobody pays for the same things twice.
+    # The provider may still be at work, and asking decides: what is not captured by then is voided. The cart is put
+    # away meanwhile, so that nobody pays for the same things twice.
     until = orders.now() + timedelta(seconds=current_app.config["SHOP_SETTLE_SECONDS"])
     orders.move(order, State.UNKNOWN, State.UNKNOWN, leased_until=until)
     carts.close(order.cart_id, order.checkout_id)

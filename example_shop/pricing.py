@@ -13,7 +13,7 @@ from example_shop.models import Cart
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """A price with its parts, in Australian dollars. ``discounts`` are by row; ``use_id`` names the use that pays them."""
+    """A price with its parts, in Australian dollars: ``discounts`` by row, ``use_id`` the use that pays for them."""
 
     rows: tuple[carts.Row, ...]
     method: Method

@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001  # product texts are set as a typographer would set them
 """What the shop sells. The tags are what the benefits' policies fit and exclude."""
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ PRODUCTS = (
         "Washed European linen, oat",
         "A shirt for the first warm morning and the last cool one. We wash the cloth before we cut it, so it is soft "
         "from the first day and keeps its shape after the hundredth wash.",
-        ("100 % linen, 170 g/m²", "Corozo nut buttons", "Relaxed fit; alterations in our workroom", "Wash at 40 °C"),
+        ("100% linen, 170 g/m²", "Corozo nut buttons", "Relaxed fit; alterations in our workroom", "Wash at 40 °C"),
         "An oat-coloured linen shirt on a wooden hanger",
     ),
     Product(
@@ -46,7 +47,7 @@ PRODUCTS = (
         "Midi length, clay",
         "Cut on the bias, so that it moves when you do. Pockets deep enough for a book, a neckline plain enough for "
         "every day.",
-        ("100 % linen", "Side pockets", "Midi length, 112 cm", "Wash at 40 °C"),
+        ("100% linen", "Side pockets", "Midi length, 112 cm", "Wash at 40 °C"),
         "A clay-coloured sleeveless linen dress",
     ),
     Product(
@@ -58,8 +59,8 @@ PRODUCTS = (
         "Fisherman’s rib, deep sea",
         "Knitted in a half-cardigan stitch that traps warm air and lets the damp out. Made from Tasmanian merino, in "
         "one piece, without side seams.",
-        ("100 % merino, traceable to three farms", "Knitted in Melbourne", "Wash by hand, dry flat"),
-        "A deep blue ribbed jumper, folded arms hanging",
+        ("100% merino, traceable to three farms", "Knitted in Melbourne", "Wash by hand, dry flat"),
+        "A deep blue ribbed jumper on a wooden hanger",
     ),
     Product(
         "fennel-cardigan",
@@ -69,7 +70,7 @@ PRODUCTS = (
         frozenset({"clothing", "knitwear"}),
         "Moss stitch, fennel green",
         "The cardigan that lives on the back of the chair and is never there, because somebody is wearing it.",
-        ("70 % merino, 30 % alpaca", "Five horn buttons", "Wash by hand, dry flat"),
+        ("70% merino, 30% alpaca", "Five horn buttons", "Wash by hand, dry flat"),
         "A green button-up cardigan with two pockets",
     ),
     Product(
@@ -81,7 +82,7 @@ PRODUCTS = (
         "Wide leg, flint",
         "High in the waist, wide in the leg, and the right length to show your shoes. Last season’s colour, this "
         "season’s price.",
-        ("55 % linen, 45 % cotton", "Side zip, two pockets", "Wash at 40 °C"),
+        ("55% linen, 45% cotton", "Side zip, two pockets", "Wash at 40 °C"),
         "Grey wide-leg trousers with a tie belt",
         was=Decimal("149.00"),
     ),
@@ -137,7 +138,7 @@ PRODUCTS = (
         frozenset({"accessories", "scarf"}),
         "Lambswool, wide check",
         "Wide enough to be a blanket on the ferry, soft enough for a bare neck.",
-        ("100 % lambswool", "70 × 200 cm", "Woven in Geelong"),
+        ("100% lambswool", "70 × 200 cm", "Woven in Geelong"),
         "A folded checked wool scarf with fringes",
     ),
     Product(
@@ -148,7 +149,7 @@ PRODUCTS = (
         frozenset({"accessories", "scarf", "sale"}),
         "Cotton voile, coral stripe",
         "Sun on the shoulders, sand in the fringe. The last of this summer’s print.",
-        ("100 % cotton voile", "90 × 180 cm", "Printed in Sydney"),
+        ("100% cotton voile", "90 × 180 cm", "Printed in Sydney"),
         "A light scarf with coral stripes, loosely draped",
         was=Decimal("78.00"),
     ),

@@ -27,7 +27,7 @@ class OmneoIncomplete(Exception):
 
 
 class Running:
-    """What runs: ``shop_url``, ``payments_url``, and the sandbox with its ``sandbox_url`` (None: another Omneo is used)."""
+    """What runs: ``shop_url``, ``payments_url``, and ``sandbox`` with its ``sandbox_url`` (None: another Omneo)."""
 
     def __init__(
         self, shop_url: str, payments_url: str, sandbox: RunningSandbox | None, close: Callable[[], None]
@@ -60,21 +60,20 @@ def start(
 ) -> Running:
     """Start everything on 127.0.0.1; port 0 is a free one.
 
-    No sandbox is started where ``environ`` (default: the process's) names an Omneo: ``OMNEO_BASE_URL``, ``OMNEO_TOKEN``.
-    ``late_seconds`` is how late the payment provider's late answers are. Raises `PortTaken`, `OmneoIncomplete` and the
-    plugin's `SettingsError`, with nothing left running.
+    No sandbox is started where ``environ`` (default: the process's) names an Omneo with ``OMNEO_BASE_URL`` and
+    ``OMNEO_TOKEN``. ``late_seconds`` is how late the payment provider's late answers are. Raises `PortTaken`,
+    `OmneoIncomplete` and the plugin's `SettingsError`, with nothing left running.
     """
     omneo = omneo_settings(os.environ if environ is None else environ)
     with ExitStack() as stack:
-        shop_port, provider_port, omneo_port = (reserve(number) for number in (port, payments_port, sandbox_port))
-        for reserved in (shop_port, provider_port, omneo_port):
-            stack.enter_context(reserved)
+        shop_port = stack.enter_context(reserve(port))
+        provider_port = stack.enter_context(reserve(payments_port))
+        omneo_port = None if omneo else stack.enter_context(reserve(sandbox_port))
         if reset:
             empty(data)
         data.mkdir(parents=True, exist_ok=True)
-        sandbox = None
-        if not omneo:
-            sandbox = _serve_sandbox(stack, data, omneo_port)
+        sandbox = _serve_sandbox(stack, data, omneo_port) if omneo_port else None
+        if sandbox:
             omneo = {"OMNEO_BASE_URL": sandbox.base_url, "OMNEO_TOKEN": sandbox.token}
         payments = _serve_payments(stack, data, provider_port, late_seconds)
         shop = _serve_shop(stack, data, shop_port, {"PAYMENTS_URL": payments.url, **omneo, **(config or {})})

@@ -43,9 +43,7 @@ class Served:
 
     def __init__(self, app: Flask, listening: socket.socket) -> None:
         with listening:
-            self._server = make_server(
-                HOST, 0, app, threaded=True, request_handler=_Quiet, fd=listening.fileno()
-            )
+            self._server = make_server(HOST, 0, app, threaded=True, request_handler=_Quiet, fd=listening.fileno())
         self.url = f"http://{HOST}:{self._server.port}"
         self._thread = Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         self._thread.start()

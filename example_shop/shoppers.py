@@ -26,7 +26,7 @@ class DemoShopper:
 def _shopper(
     customer_id: str, name: str, about: str, street: str, suburb: str, state: str, postcode: str, **more: str
 ) -> DemoShopper:
-    email = f"{name.split()[0].lower()}@example.com"
+    email = f"{name.split(maxsplit=1)[0].lower()}@example.com"
     address = {"name": name, "email": email, "street": street, "suburb": suburb, "state": state, "postcode": postcode}
     return DemoShopper(customer_id, name, email, about, address=address, **more)
 
@@ -48,5 +48,7 @@ SHOPPERS = (
     ),
     _shopper("1005", "Zoe Martin", "Hobart", "3 Kelly Street", "Battery Point", "TAS", "7004"),
     _shopper("1006", "Sam Okoro", "Geelong", "77 Pakington Street", "Geelong West", "VIC", "3218"),
-    _shopper("1007", "Kim Lee", "new here: not in the loyalty programme", "5 Rathdowne Street", "Carlton", "VIC", "3053"),
+    _shopper(
+        "1007", "Kim Lee", "new here: not in the loyalty programme", "5 Rathdowne Street", "Carlton", "VIC", "3053"
+    ),
 )

@@ -1,7 +1,7 @@
 """Quayside Pay: a payment provider that approves, declines, redirects, and can answer late.
 
-A capture is the only thing that moves money. Capture, void and refund may be repeated; a payment that is voided is never
-captured, and one that is captured is never voided: whoever asks first decides.
+A capture is the only thing that moves money. Capture, void and refund may be repeated; a payment that is voided is
+never captured, and one that is captured is never voided: whoever asks first decides.
 """
 
 from __future__ import annotations
@@ -28,6 +28,13 @@ _MOVES = {
     "refund": (("captured",), "refunded"),
 }
 _AT_AUTHORISE = {cards.DECLINED: "declined", cards.REDIRECT: "redirect"}
+
+
+class BankDeclined(HTTPException):
+    """402, which Werkzeug does not bring."""
+
+    code = 402
+    description = "Your bank declined the payment."
 
 
 class Provider:
@@ -97,7 +104,7 @@ def change(payment_id: str, verb: str) -> Response:
     row = _find(payment_id)
     sources, target = _MOVES[verb]
     if verb == "capture" and row.status in sources and row.card == cards.CAPTURE_DECLINED[-4:]:
-        abort(402, "Your bank declined the payment.")
+        raise BankDeclined
     if not _store().move(payment_id, sources, target) and _find(payment_id).status != target:
         abort(409, f"A payment that is {_find(payment_id).status} cannot be {target}.")
     if verb == "capture" and row.card == cards.LATE_CAPTURE[-4:]:
