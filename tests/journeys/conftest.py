@@ -9,9 +9,9 @@ from typing import Any
 
 import httpx
 import pytest
-from example_shop.run import Running, start
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from example_shop.run import Running, start
 from tests.chromium import REMEDY, find_chromium, launch_arguments
 
 GOOD_CARD = "4242 4242 4242 4242"
