@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
 
@@ -18,22 +19,33 @@ from example_shop.shoppers import SHOPPERS
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run until Ctrl-C or SIGTERM; gives the exit code."""
     asked = _parser().parse_args(arguments)
-    stop = Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    try:
-        running = start(asked.port, asked.sandbox_port, asked.payments_port, asked.data, reset=asked.reset)
-    except PortTaken as taken:
-        return _complain(_other_port(asked, taken.port))
-    except (OmneoIncomplete, SettingsError) as problem:
-        return _complain(str(problem))
-    except OSError as problem:
-        return _complain(f"The data folder {asked.data} cannot be used ({problem.strerror}): name another with --data.")
-    with running:
-        print(_welcome(running, asked.data), flush=True)
-        stop.wait()
+    with _asked_to_stop() as stop:
+        try:
+            running = start(asked.port, asked.sandbox_port, asked.payments_port, asked.data, reset=asked.reset)
+        except PortTaken as taken:
+            return _complain(_other_port(asked, taken.port))
+        except (OmneoIncomplete, SettingsError) as problem:
+            return _complain(str(problem))
+        except OSError as problem:
+            return _complain(f"{asked.data} cannot be used ({problem.strerror}): name another folder with --data.")
+        with running:
+            print(_welcome(running, asked.data), flush=True)
+            stop.wait()
     print("\nClosed. Everything is kept for next time.")
     return 0
+
+
+@contextmanager
+def _asked_to_stop() -> Iterator[Event]:
+    """An event that Ctrl-C and SIGTERM set."""
+    stop = Event()
+    signals = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, lambda *_: stop.set()) for number in signals]
+    try:
+        yield stop
+    finally:
+        for number, handler in zip(signals, before, strict=True):
+            signal.signal(number, handler)
 
 
 def _parser() -> argparse.ArgumentParser:

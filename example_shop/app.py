@@ -77,7 +77,12 @@ def _secret(file: Path) -> str:
 
 
 def _everywhere() -> dict[str, Any]:
-    return {"visitor": visitors.current(), "cart_count": carts.count(), "categories": CATEGORIES}
+    return {
+        "visitor": visitors.current(),
+        "cart_count": carts.count(),
+        "categories": CATEGORIES,
+        "has_picture": catalogue.find,
+    }
 
 
 def _explain(error: HTTPException) -> tuple[str, int] | Response | HTTPException:

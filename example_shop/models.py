@@ -45,7 +45,7 @@ class Cart(Base):
     checkout_id: Mapped[str] = mapped_column(default=new_id)
     shipping: Mapped[str] = mapped_column(default="standard")
     address: Mapped[dict[str, str]] = mapped_column(JSON, default=dict)
-    is_closed: Mapped[bool] = mapped_column(default=False)  # bought, or about to be
+    is_closed: Mapped[bool] = mapped_column(default=False)  # bought, or being paid for
     lines: Mapped[list[CartLine]] = relationship(order_by="CartLine.id", lazy="selectin")
 
 
@@ -87,6 +87,7 @@ class Order(Base):
     created_at: Mapped[datetime]
     paid_at: Mapped[datetime | None]
     cancelled_at: Mapped[datetime | None]
+    is_imported: Mapped[bool] = mapped_column(default=False)  # from the shop's former system: to be looked at only
     lines: Mapped[list[OrderLine]] = relationship(order_by="OrderLine.position", lazy="selectin")
 
     @property

@@ -34,7 +34,7 @@ def cancel(number: str) -> Response:
     """Refund the order and give its benefit back."""
     order = _own(number)
     try:
-        if order.paid_at is not None:
+        if order.paid_at is not None and not order.is_imported:
             placing.cancel(order)
     except PaymentProblem:
         flash("The refund could not be confirmed, so your order stands as it is. Please try again.", "problem")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,6 +14,7 @@ from claimable_benefits.sandbox import RunningSandbox, create_sandbox, serve_san
 from example_shop.app import DATABASE_NAME, SECRET_NAME, close_app, create_app
 from example_shop.payments.provider import create_provider, provider_of
 from example_shop.payments.store import FILE_NAME as PAYMENTS_NAME
+from example_shop.seed import plant
 from example_shop.serving import Served, reserve
 
 SANDBOX_NAME = "sandbox.sqlite3"
@@ -76,7 +76,12 @@ def start(
         if sandbox:
             omneo = {"OMNEO_BASE_URL": sandbox.base_url, "OMNEO_TOKEN": sandbox.token}
         payments = _serve_payments(stack, data, provider_port, late_seconds)
-        shop = _serve_shop(stack, data, shop_port, {"PAYMENTS_URL": payments.url, **omneo, **(config or {})})
+        app = create_app(data, {"PAYMENTS_URL": payments.url, **omneo, **(config or {})})
+        stack.callback(close_app, app)
+        if sandbox:
+            plant(app)
+        shop = Served(app, shop_port)
+        stack.callback(shop.close)
         return Running(shop.url, payments.url, sandbox, stack.pop_all().close)
 
 
@@ -100,7 +105,7 @@ def empty(data: Path) -> None:
 
 def _serve_sandbox(stack: ExitStack, data: Path, reserved: socket) -> RunningSandbox:
     port = reserved.getsockname()[1]
-    app = create_sandbox(data=data, token=secrets.token_urlsafe(16), seed="demo")
+    app = create_sandbox(data=data, seed="demo")
     reserved.close()
     sandbox = serve_sandbox(app, port)
     stack.callback(sandbox.close)
@@ -112,12 +117,4 @@ def _serve_payments(stack: ExitStack, data: Path, reserved: socket, late_seconds
     served = Served(app, reserved)
     stack.callback(served.close)
     stack.callback(provider_of(app).close)
-    return served
-
-
-def _serve_shop(stack: ExitStack, data: Path, reserved: socket, settings: Mapping[str, Any]) -> Served:
-    app = create_app(data, settings)
-    stack.callback(close_app, app)
-    served = Served(app, reserved)
-    stack.callback(served.close)
     return served

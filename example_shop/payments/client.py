@@ -17,6 +17,9 @@ from typing import Any
 import requests
 from urllib3.exceptions import NewConnectionError
 
+# What comes of reading something that is not JSON, or not what it should be.
+_UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, ArithmeticError)
+
 
 class PaymentProblem(Exception):
     """The root of everything that can go wrong with a payment."""
@@ -89,13 +92,11 @@ class PaymentClient:
 
     def find(self, payment_id: str) -> Payment | None:
         """The payment with that id. Raises `PaymentUnreachable`."""
-        found = self._read("/payments/" + payment_id)
-        return _payment(found) if found is not None else None
+        return next(iter(self._read(f"/payments/{payment_id}")), None)
 
     def find_by_reference(self, reference: str) -> Payment | None:
         """The payment that was made for ``reference``. Raises `PaymentUnreachable`."""
-        found = self._read("/payments", {"reference": reference})
-        return next((_payment(each) for each in found["data"]), None) if found is not None else None
+        return next(iter(self._read("/payments", {"reference": reference})), None)
 
     def _write(self, path: str, body: Mapping[str, Any] | None = None) -> Payment:
         try:
@@ -106,16 +107,16 @@ class PaymentClient:
             raise PaymentUnknown("Our payment provider did not answer in time.") from error
         return _read_write_answer(answer)
 
-    def _read(self, path: str, query: Mapping[str, str] | None = None) -> dict[str, Any] | None:
+    def _read(self, path: str, query: Mapping[str, str] | None = None) -> list[Payment]:
         try:
             answer = requests.get(self._base_url + path, params=query, timeout=self._timeout)
             if answer.status_code == requests.codes.not_found:
-                return None
+                return []
             answer.raise_for_status()
-            found: dict[str, Any] = answer.json()
-        except requests.RequestException as error:
+            body = answer.json()
+            return [_payment(each) for each in body.get("data", [body])]
+        except (requests.RequestException, *_UNREADABLE) as error:
             raise PaymentUnreachable("Our payment provider cannot be reached.") from error
-        return found
 
 
 def _was_never_sent(error: requests.RequestException) -> bool:
@@ -131,7 +132,7 @@ def _read_write_answer(answer: requests.Response) -> Payment:
         if answer.ok:
             return _payment(body)
         message = str(body["message"])
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except _UNREADABLE as error:
         raise PaymentUnknown("Our payment provider gave an answer that we cannot read.") from error
     if answer.status_code >= requests.codes.server_error:
         raise PaymentUnknown(message)

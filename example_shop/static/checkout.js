@@ -12,7 +12,8 @@
   };
 
   const takeOver = (page) => {
-    if (Boolean(page.querySelector("[name=card]")) !== Boolean(document.querySelector("[name=card]"))) location.reload();
+    const hasCard = (where) => where.querySelector("[name=card]") !== null;
+    if (hasCard(page) !== hasCard(document)) return location.reload();
     for (const id of ["checkout", "sum", "benefits"]) {
       document.getElementById(id).replaceChildren(...page.getElementById(id).childNodes);
     }
@@ -24,7 +25,6 @@
     takeOver(new DOMParser().parseFromString(await answer.text(), "text/html"));
   };
 
-  reprice.hidden = true;
   document.addEventListener("change", (event) => {
     if (event.target.form !== form || event.target.name === "card") return;
     if (event.target.name === "shipping") priceAnew().catch(() => form.requestSubmit(reprice));
