@@ -121,7 +121,12 @@ def resume_delivery(connection: Connection, order_number: str, because: Because)
         .where(outbox.c.order_number == order_number, outbox.c.state == DeliveryState.STOPPED)
         .values(state=DeliveryState.DUE, due_at=because.at, attempts=0, note=None, updated_at=because.at)
     )
-    return result.rowcount == 1
+    if result.rowcount == 0:
+        return False
+    stopped = select(outbox.c.revision).where(outbox.c.order_number == order_number)
+    revision = connection.execute(stopped).scalar_one()
+    _note(connection, order_number, because, DeliveryState.STOPPED, DeliveryState.DUE, revision)
+    return True
 
 
 def write_transaction(transaction: Transaction) -> str:
