@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from flask import Blueprint, Flask, current_app, g
 from sqlalchemy import Connection, event
@@ -22,7 +22,7 @@ from claimable_benefits.domain.shop import Cart, Order, OrderState, Shopper, Tra
 from claimable_benefits.errors import BenefitsError, Declined, SettingsError
 from claimable_benefits.ledger import Ledger
 from claimable_benefits.ledger.uses import Use
-from claimable_benefits.omneo import OmneoClient
+from claimable_benefits.omneo import OmneoClient, Transport
 from claimable_benefits.service.context import Clock, Context, OwnDiscount, Timing, by
 from claimable_benefits.service.offers import Applied, read_applied
 from claimable_benefits.service.records import Record, read_record
@@ -34,9 +34,6 @@ from claimable_benefits.service.work import WorkDone, run_once
 from claimable_benefits.service.worker import EmbeddedWorker
 from claimable_benefits.settings import Settings, read_settings
 from claimable_benefits.web.blueprint import make_blueprint
-
-if TYPE_CHECKING:
-    import httpx
 
 _log = logging.getLogger("claimable_benefits")
 _KEY = "claimable_benefits"
@@ -87,7 +84,7 @@ class ClaimableBenefits:
         *,
         clock: Clock | None = None,
         sleep: Callable[[float], None] = time.sleep,
-        transport: httpx.BaseTransport | None = None,
+        transport: Transport | None = None,
     ) -> None:
         self._clock = clock or (lambda: datetime.now(UTC))
         self._sleep = sleep

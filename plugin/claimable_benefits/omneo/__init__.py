@@ -1,6 +1,6 @@
 """Omneo over HTTP: one client, two dialects, and an error that says what is known of every call."""
 
-from claimable_benefits.omneo._http import Timeouts
+from claimable_benefits.omneo._http import Timeouts, Transport
 from claimable_benefits.omneo.client import OmneoClient
 
-__all__ = ["OmneoClient", "Timeouts"]
+__all__ = ["OmneoClient", "Timeouts", "Transport"]

@@ -89,15 +89,14 @@ class _Reading(Generic[R]):
         return self._pages == 1 or self._totals in ({None}, {len(self.found)})
 
     def run(self, fetch: Callable[[int], Page[R]], is_enough: Callable[[Page[R]], bool] = lambda _: False) -> None:
+        before: list[str] = []
         for number in range(1, _MOST_PAGES + 1):
             page = fetch(number)
-            fresh = {record.id: record for record in page.items if record.id not in self.found}
-            self.found |= fresh
+            ids = [record.id for record in page.items]
+            self.found.update((record.id, record) for record in page.items)
+            self.stands_still = bool(ids) and ids == before
             self._totals.add(page.total)
-            self._pages = number
-            if page.is_last or not page.items or is_enough(page):
-                return
-            if not fresh:
-                self.stands_still = True
+            self._pages, before = number, ids
+            if page.is_last or not ids or self.stands_still or is_enough(page):
                 return
         raise Malformed("A list at Omneo does not come to an end.")

@@ -17,7 +17,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     if not given.beyond_loopback and not _is_loopback(given.host):
         return _fail(
-            f"{given.host} is not this machine alone, and the sandbox guards nothing: add --beyond-loopback if you mean it."
+            f"{given.host} is not this machine alone, and the sandbox guards nothing:"
+            " add --beyond-loopback if you mean it."
         )
     try:
         app = create_sandbox(

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from flask import Blueprint, Response, request
 
-from . import definitions, events, profiles, store
+from . import definitions, events, granting, profiles, store
 from .form import Form, body, row_id
 from .listing import Source, Where, page
 from .moments import from_stamp, stamp
@@ -162,30 +162,6 @@ def owned(scene: Scene, profile_id: str, benefit_id: int) -> sqlite3.Row:
     return row
 
 
-def grant(scene: Scene, definition: sqlite3.Row, profile_id: str, given: Body) -> sqlite3.Row:
-    """Insert an instance and count it, with a code of its own when the definition says so; to be called while writing."""
-    code = _allocate(scene, definition)
-    doc = definitions.doc_of(definition)
-    codes = dict.fromkeys(("redeem_code_pos", "redeem_code_online"), code["code"] if code else None)
-    row = {
-        "definition_id": definition["id"],
-        "profile_id": profile_id,
-        "value": doc.get("value") if code is None else code["value"],
-        "created_at": scene.stamp,
-        "updated_at": scene.stamp,
-        **codes,
-        **given,
-    }
-    number = store.insert(scene.db, "benefits", row)
-    if code is not None:
-        store.update(scene.db, "allocations", code["id"], {"allocated_at": scene.stamp, "benefit_id": number})
-        events.record(scene, "benefit.code.allocated", "benefit", number, profile_id)
-    count = "UPDATE definitions SET total_global_created = total_global_created + 1 WHERE id = ?"
-    scene.db.execute(count, (definition["id"],))
-    events.record(scene, "benefit.created", "benefit", number, profile_id)
-    return known(scene, number)
-
-
 def shown(scene: Scene, row: sqlite3.Row) -> Body:
     """Return a benefit as answers show it, with its definition in full."""
     return _shown(scene, row, definitions.known(scene, row["definition_id"]))
@@ -252,7 +228,7 @@ def _issue(scene: Scene, form: Form) -> sqlite3.Row:
     zone = form.zone(required=True)
     issued = form.moment("issued_at", zone) or scene.stamp
     ends = form.moment("expires_at", zone)
-    given = {"external_id": form.text("external_id"), **free(form)}
+    given = {"external_id": form.text("external_id"), **granting.free(form)}
     form.check()
     assert definition is not None  # noqa: S101 - the check above raised
     assert profile_id is not None  # noqa: S101 - likewise
@@ -261,13 +237,7 @@ def _issue(scene: Scene, form: Form) -> sqlite3.Row:
         "timezone": zone,
         "expires_at": ends or expiry(definition, from_stamp(issued), zone or "UTC"),
     }
-    return grant(scene, definition, profile_id, given | times)
-
-
-def free(form: Form) -> Body:
-    """Return the fields that an instance may be given besides its times."""
-    given: Body = {"meta": json.dumps(form.mapping("meta")) if form.anything("meta") is not None else None}
-    return given | ({"value": form.number("value")} if form.anything("value") is not None else {})
+    return granting.grant(scene, definition, profile_id, given | times)
 
 
 def _extend(scene: Scene, form: Form, benefit_id: int, profile_id: str, days: int | None) -> sqlite3.Row:
@@ -296,7 +266,7 @@ def _update(scene: Scene, benefit_id: int, profile_id: str | None) -> Response:
             if form.has(name):
                 changes[name] = form.text(name)
         if form.has("meta"):
-            changes["meta"] = free(form)["meta"]
+            changes["meta"] = granting.free(form)["meta"]
         if form.has("value"):
             changes["value"] = form.number("value")
         form.check()
@@ -315,17 +285,3 @@ def _delete(scene: Scene, benefit_id: int, profile_id: str | None) -> Response:
         scene.db.execute("DELETE FROM benefits WHERE id = ?", (row["id"],))
         events.record(scene, "benefit.deleted", "benefit", row["id"], row["profile_id"])
     return gone()
-
-
-def _allocate(scene: Scene, definition: sqlite3.Row) -> sqlite3.Row | None:
-    """Return the next free code of a pool, None where there need be none, or raise 422 when it is empty (16.9)."""
-    if not definition["force_allocation"]:
-        return None
-    code: sqlite3.Row | None = scene.db.execute(
-        "SELECT * FROM allocations WHERE definition_id = ? AND allocated_at IS NULL"
-        " AND (valid_from IS NULL OR valid_from <= ?) AND (valid_to IS NULL OR valid_to >= ?) ORDER BY id",
-        (definition["id"], scene.stamp, scene.stamp),
-    ).fetchone()
-    if code is None:
-        raise invalid(benefit_definition_id="No code is left for this benefit.")
-    return code

@@ -6,7 +6,7 @@ import sqlite3
 
 from flask import Blueprint, Response
 
-from . import benefits, definitions, profiles, redemptions
+from . import benefits, definitions, granting, profiles, receipts, redemptions
 from .form import Form, body, row_id
 from .logic import holds
 from .problems import Problem, invalid, missing
@@ -56,7 +56,7 @@ def claim_and_redeem(profile_id: str) -> Response:
     with here.writing():
         row = _claim(here, profile_id, _named(here, form), form)
         made = redemptions.redeem(here, profile_id, [(row, 1)], {"timezone": row["timezone"], "redeem_at": here.stamp})
-    return created(redemptions.shown(here, made))
+    return created(receipts.shown(here, made))
 
 
 def is_claimable(scene: Scene, definition: sqlite3.Row, profile_id: str) -> bool:
@@ -97,7 +97,7 @@ def _claim(scene: Scene, profile_id: str, definition: sqlite3.Row | None, form: 
     """Check everything anew and make the instance; to be called while writing (16.14 to 16.16)."""
     profiles.known(scene, profile_id)
     zone = form.zone(required=True)
-    given = {"external_id": form.text("external_id"), **benefits.free(form)}
+    given = {"external_id": form.text("external_id"), **granting.free(form)}
     form.check()
     if definition is None or zone is None:
         raise missing("benefit definition")
@@ -109,4 +109,4 @@ def _claim(scene: Scene, profile_id: str, definition: sqlite3.Row | None, form: 
         "timezone": zone,
         "expires_at": expiry(definition, scene.now, zone),
     }
-    return benefits.grant(scene, definition, profile_id, given | times)
+    return granting.grant(scene, definition, profile_id, given | times)

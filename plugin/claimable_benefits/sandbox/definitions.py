@@ -203,7 +203,7 @@ def _new_handle(scene: Scene, form: Form) -> str | None:
 
 
 def _read(form: Form, row: sqlite3.Row | None) -> Body:
-    """Return the columns that a body sets, over those of `row`, or over the defaults for a new one; 422 if any is wrong."""
+    """Return the columns that a body sets, with the defaults for a new one (`row` is None); 422 if any is wrong."""
     new = row is None
     columns: Body = {"period_type": "days", **dict.fromkeys(_FLAGS, False)} if new else {}
     if new or form.has("name"):

@@ -6,7 +6,7 @@ import sqlite3
 import uuid
 from datetime import timedelta
 
-from . import benefits, definitions, profiles, redemptions, transactions
+from . import benefits, definitions, granting, profiles, redemptions, transactions
 from .demo_definitions import DEFINITIONS
 from .form import Form
 from .moments import end_of_day, from_stamp, local_day, shown, stamp
@@ -104,7 +104,7 @@ def _give(
         "timezone": scene.zone,
         "expires_at": ends or expiry(definition, issued, scene.zone),
     }
-    return benefits.grant(scene, definition, profile_id(customer), given)
+    return granting.grant(scene, definition, profile_id(customer), given)
 
 
 def _use(scene: Scene, benefit: sqlite3.Row, days: int, order: str | None = None) -> int:

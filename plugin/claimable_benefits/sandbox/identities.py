@@ -54,7 +54,8 @@ def search() -> Response:
 def search_profile(identifier: str) -> Response:
     """List the profiles that hold an identifier under any handle."""
     rows = scene().db.execute(
-        "SELECT DISTINCT p.* FROM profiles p JOIN identities i ON i.profile_id = p.id WHERE i.identifier = ? AND i.is_active",
+        "SELECT DISTINCT p.* FROM profiles p JOIN identities i ON i.profile_id = p.id"
+        " WHERE i.identifier = ? AND i.is_active",
         (identifier,),
     )
     return one([profiles.shown(row) for row in rows])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 Operands = list[Any]
@@ -79,9 +80,8 @@ def _look_up(path: Any, data: Any, default: Any = None) -> Any:
 
 
 def _var(operands: Operands, data: Any) -> Any:
-    return _look_up(
-        *[_value(part, data) for part in operands[:1]], data, *[_value(part, data) for part in operands[1:2]]
-    )
+    path, default = [*(_value(part, data) for part in operands[:2]), None, None][:2]
+    return _look_up(path, data, default)
 
 
 def _missing(operands: Operands, data: Any) -> list[Any]:
@@ -133,8 +133,7 @@ def _rising(*values: Any, strictly: bool) -> bool:
     keys: list[Any] = (
         list(values) if all(isinstance(value, str) for value in values) else [_number(value) for value in values]
     )
-    pairs = list(zip(keys, keys[1:], strict=False))
-    return all(low < high if strictly else low <= high for low, high in pairs)
+    return all(low < high if strictly else low <= high for low, high in pairwise(keys))
 
 
 def _contains(needle: Any, hay: Any) -> bool:

@@ -160,10 +160,11 @@ def balances(scene: Scene, profile_id: str) -> Body:
     from .rules import ACTIVE
 
     held = scene.db.execute(
-        f"SELECT count(*) FROM benefits b JOIN definitions d ON d.id = b.definition_id WHERE b.profile_id = ? AND {ACTIVE}",  # noqa: S608 - ours
+        "SELECT count(*) FROM benefits b JOIN definitions d ON d.id = b.definition_id"  # noqa: S608 - the rule is ours
+        f" WHERE b.profile_id = ? AND {ACTIVE}",
         (profile_id, scene.stamp),
     ).fetchone()[0]
-    nothing = {"reward_balance": 0, "point_balance": 0, "point_balance_dollars": 0, "credit_balance": 0}
+    nothing: Body = {"reward_balance": 0, "point_balance": 0, "point_balance_dollars": 0, "credit_balance": 0}
     money = nothing | {"benefit_balance": held, "combined_balance_dollars": 0}
     return money | {"localised": money, "currency": "AUD"}
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable
 
 from flask import Blueprint, Response, request
 
-from . import benefits, definitions, events, profiles, store
+from . import benefits, definitions, events, profiles, receipts, store
 from .form import Form, body, row_id
 from .listing import Source, Where, page
 from .problems import Problem, invalid, missing
@@ -57,7 +56,7 @@ def redeem_with_reference(profile_id: str, benefit_id: str) -> Response:
         if first is None:
             facts = {"timezone": zone, "redeem_at": used_at or here.stamp, "external_id": reference}
             made = redeem(here, profile_id, [(benefit, 1)], facts)
-    return one(shown(here, first)) if first is not None else created(shown(here, made))
+    return one(receipts.shown(here, first)) if first is not None else created(receipts.shown(here, made))
 
 
 @bp.post("/profiles/<profile_id>/benefits/<benefit_id>/redeem")
@@ -68,9 +67,9 @@ def redeem_by_count(profile_id: str, benefit_id: str) -> Response:
     form.check()
     with here.writing():
         benefit = benefits.owned(here, profile_id, row_id(benefit_id))
-        facts = {"timezone": benefit["timezone"], "redeem_at": here.stamp}
+        facts: Body = {"timezone": benefit["timezone"], "redeem_at": here.stamp}
         made = redeem(here, profile_id, [(benefit, count or 1)], facts)
-    return created(shown(here, made))
+    return created(receipts.shown(here, made))
 
 
 @bp.post("/profiles/<profile_id>/redeem")
@@ -80,7 +79,7 @@ def redeem_by_strategy(profile_id: str) -> Response:
     strategies = form.strings("strategies")
     if strategies is None or strategies != ["benefits"]:
         form.fault("strategies", 'This sandbox knows the strategy ["benefits"] only.')
-    facts = {
+    facts: Body = {
         "transaction_external_id": form.text("transaction_external_id"),
         "transaction_receipt_ref": form.text("transaction_receipt_ref"),
         "location_id": form.whole("location_id"),
@@ -92,7 +91,7 @@ def redeem_by_strategy(profile_id: str) -> Response:
         profiles.known(here, profile_id)
         uses = _uses(here, profile_id, form)
         made = redeem(here, profile_id, uses, facts)
-    return created(successful(here, made))
+    return created(receipts.successful(here, made))
 
 
 @bp.get("/redemptions")
@@ -105,7 +104,7 @@ def browse_redemptions() -> Response:
 def read_redemption(redemption_id: str) -> Response:
     """Read one redemption."""
     here = scene()
-    return one(shown(here, known(here, row_id(redemption_id))))
+    return one(receipts.shown(here, known(here, row_id(redemption_id))))
 
 
 @bp.get("/profiles/<profile_id>/redemptions")
@@ -125,7 +124,7 @@ def read_profile_redemption(profile_id: str, redemption_id: str) -> Response:
     row = known(here, row_id(redemption_id))
     if row["profile_id"] != profile_id:
         raise missing("redemption")
-    return one(shown(here, row))
+    return one(receipts.shown(here, row))
 
 
 @bp.get("/profiles/<profile_id>/redemptions/<kind>/<instance_id>/count")
@@ -147,12 +146,6 @@ def known(scene: Scene, redemption_id: int) -> sqlite3.Row:
     if row is None:
         raise missing("redemption")
     return row
-
-
-def items_of(scene: Scene, redemption_id: int) -> list[sqlite3.Row]:
-    """Return the rows of what a redemption used."""
-    found = scene.db.execute("SELECT * FROM redemption_items WHERE redemption_id = ? ORDER BY id", (redemption_id,))
-    return found.fetchall()
 
 
 def redeem(scene: Scene, profile_id: str, uses: Uses, facts: Body) -> sqlite3.Row:
@@ -178,7 +171,7 @@ def note(scene: Scene, profile_id: str, kind: str, facts: Body) -> int:
 def note_item(scene: Scene, redemption_id: int, benefit_id: int, count: int) -> None:
     """Insert what a redemption used, or gave back."""
     times = {"created_at": scene.stamp, "updated_at": scene.stamp}
-    row = {"redemption_id": redemption_id, "benefit_id": benefit_id, "count": count}
+    row: Body = {"redemption_id": redemption_id, "benefit_id": benefit_id, "count": count}
     store.insert(scene.db, "redemption_items", row | times)
 
 
@@ -193,47 +186,6 @@ def spend(scene: Scene, benefit: sqlite3.Row, count: int) -> None:
         events.record(scene, "benefit.redeemed", "benefit", benefit["id"], benefit["profile_id"])
 
 
-def shown(scene: Scene, row: sqlite3.Row) -> Body:
-    """Return a redemption as answers show it; external_id is not among its fields (13.3)."""
-    return {
-        "id": row["id"],
-        "profile_id": row["profile_id"],
-        "profile": profiles.brief(store.find(scene.db, "profiles", row["profile_id"])),
-        "type": row["type"],
-        "total": 0,
-        "total_localised": 0,
-        "meta": json.loads(row["meta"]) if row["meta"] else None,
-        "location_id": row["location_id"],
-        "location": None,
-        "transaction_id": row["transaction_id"],
-        "transaction": _transaction(scene, row["transaction_id"]),
-        "redeem_at": scene.shown(row["redeem_at"], row["timezone"]),
-        "items": [_item(scene, item) for item in items_of(scene, row["id"])],
-        "created_at": row["created_at"],
-        "updated_at": row["updated_at"],
-    }
-
-
-def successful(scene: Scene, row: sqlite3.Row) -> Body:
-    """Return a redemption as a strategy, a return or a reversal answers it (13.4)."""
-    return {
-        "id": row["id"],
-        "profile_id": row["profile_id"],
-        "type": row["type"],
-        "total": 0,
-        "total_localised": 0,
-        "location_id": row["location_id"],
-        "location": None,
-        "meta": json.loads(row["meta"]) if row["meta"] else None,
-        "transaction_external_id": row["transaction_external_id"],
-        "transaction_receipt_ref": row["transaction_receipt_ref"],
-        "currency": {"id": 1, "from": "AUD", "to": "AUD", "rate": 1, "is_system": True},
-        "balances": profiles.balances(scene, row["profile_id"]),
-        "created_at": row["created_at"],
-        "updated_at": row["updated_at"],
-    }
-
-
 def _page(where: Where) -> Response:
     here, source = scene(), _LIST
     for name in ("has_benefit", "has_reward", "has_point", "has_credit"):
@@ -241,7 +193,7 @@ def _page(where: Where) -> Response:
             where.add(_LIST.columns[name][0])
     if here.switches["external_id_filter"] == "ignored":
         source = Source(_LIST.table, _LIST.rows, _LIST.columns, ignored=frozenset({"external_id"}))
-    return page(here, source, where, lambda rows: [shown(here, row) for row in rows])
+    return page(here, source, where, lambda rows: [receipts.shown(here, row) for row in rows])
 
 
 def _earlier(scene: Scene, reference: str | None) -> sqlite3.Row | None:
@@ -275,46 +227,10 @@ def _uses(scene: Scene, profile_id: str, form: Form) -> Uses:
 
 def _by_handle(scene: Scene, profile_id: str, handle: str | None) -> sqlite3.Row:
     row: sqlite3.Row | None = scene.db.execute(
-        "SELECT b.* FROM benefits b JOIN definitions d ON d.id = b.definition_id"
+        "SELECT b.* FROM benefits b JOIN definitions d ON d.id = b.definition_id"  # noqa: S608 - the rule is ours
         f" WHERE d.handle = ? AND b.profile_id = ? AND {REDEEMABLE} ORDER BY b.expires_at IS NULL, b.expires_at, b.id",
         (handle, profile_id, scene.stamp, scene.stamp),
     ).fetchone()
     if row is None:
         raise missing("benefit")
     return row
-
-
-def _item(scene: Scene, item: sqlite3.Row) -> Body:
-    benefit = store.find(scene.db, "benefits", item["benefit_id"])
-    return {
-        "id": item["id"],
-        "type": "benefit",
-        "value": None,
-        "count": item["count"],
-        "type_attributes": benefits.shown(scene, benefit) if benefit is not None else None,
-        "created_at": item["created_at"],
-        "updated_at": item["updated_at"],
-    }
-
-
-def _transaction(scene: Scene, transaction_id: int | None) -> Body | None:
-    row = store.find(scene.db, "transactions", transaction_id) if transaction_id else None
-    if row is None:
-        return None
-    return {
-        "external_id": row["external_id"],
-        "receipt_ref": row["receipt_ref"],
-        "transacted_at": scene.shown(row["transacted_at"], row["timezone"]),
-        "total": row["total"],
-        "location": None,
-    }
-
-
-def briefly(scene: Scene, rows: Iterable[sqlite3.Row]) -> list[Body]:
-    """Return redemptions as transactions carry them."""
-    names = ("id", "type", "total", "total_localised", "location_id", "location")
-    return [
-        {name: full[name] for name in names}
-        | {"items": [{n: i[n] for n in ("id", "type", "count")} for i in full["items"]]}
-        for full in (shown(scene, row) for row in rows)
-    ]

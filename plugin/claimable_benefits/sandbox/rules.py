@@ -11,18 +11,19 @@ from .moments import end_of_day, from_stamp, local_day, parse_wall, stamp, to_ut
 PERIODS = ("days", "weeks", "months", "years", "absolute_date", "absolute_week", "absolute_month")
 REVERSAL_WINDOW = timedelta(minutes=10)
 
-# Facts 16.11 and 16.12: what claimable and viewable have in common; it is asked of table `d` with `now` four times.
+# Facts 16.11 and 16.12: what claimable and viewable have in common; it is asked of table `d`.
 OFFERED = """d.is_claimable AND d.is_published AND NOT d.is_archived
   AND (d.claim_period_start_at IS NULL OR d.claim_period_start_at <= ?)
   AND (d.claim_period_end_at IS NULL OR d.claim_period_end_at >= ?)
   AND (d.end_at IS NULL OR d.end_at >= ?)
   AND (d.max_global_redemptions IS NULL OR d.total_global_redemptions < d.max_global_redemptions)
-  AND (NOT d.force_allocation OR EXISTS (SELECT 1 FROM allocations a WHERE a.definition_id = d.id AND a.allocated_at IS NULL
+  AND (NOT d.force_allocation OR EXISTS (
+       SELECT 1 FROM allocations a WHERE a.definition_id = d.id AND a.allocated_at IS NULL
        AND (a.valid_from IS NULL OR a.valid_from <= ?) AND (a.valid_to IS NULL OR a.valid_to >= ?)))
   AND (d.is_reclaimable OR NOT EXISTS (
        SELECT 1 FROM benefits c WHERE c.definition_id = d.id AND c.profile_id = ? AND c.claimed_at IS NOT NULL))"""
 
-# Of tables `b` and `d`, with `now` once each.
+# Asked of tables `b` and `d`, with now once and twice.
 ACTIVE = "(b.expires_at IS NULL OR b.expires_at >= ?) AND (d.max_redemptions IS NULL OR b.used < d.max_redemptions)"
 REDEEMABLE = (
     f"{ACTIVE} AND b.issued_at <= ? AND NOT d.is_archived "

@@ -26,52 +26,69 @@ TABLES = (
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS profiles (
-  id TEXT PRIMARY KEY, email TEXT, tier_handle TEXT, doc TEXT NOT NULL, created_at TEXT NOT NULL, updated_at TEXT NOT NULL);
+  id TEXT PRIMARY KEY, email TEXT, tier_handle TEXT, doc TEXT NOT NULL, created_at TEXT NOT NULL, updated_at
+  TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS profiles_email ON profiles (email);
 CREATE TABLE IF NOT EXISTS identities (
-  id INTEGER PRIMARY KEY AUTOINCREMENT, profile_id TEXT NOT NULL, handle TEXT NOT NULL, identifier TEXT NOT NULL,
+  id INTEGER PRIMARY KEY AUTOINCREMENT, profile_id TEXT NOT NULL, handle TEXT NOT NULL, identifier TEXT NOT
+  NULL,
   is_primary INTEGER NOT NULL, is_active INTEGER NOT NULL, merged_from TEXT,
   created_at TEXT NOT NULL, updated_at TEXT NOT NULL, UNIQUE (handle, identifier));
 CREATE INDEX IF NOT EXISTS identities_identifier ON identities (identifier);
 CREATE INDEX IF NOT EXISTS identities_profile ON identities (profile_id);
 CREATE TABLE IF NOT EXISTS definitions (
-  id INTEGER PRIMARY KEY AUTOINCREMENT, handle TEXT NOT NULL UNIQUE, name TEXT NOT NULL, type TEXT, external_id TEXT, campaign TEXT,
+  id INTEGER PRIMARY KEY AUTOINCREMENT, handle TEXT NOT NULL UNIQUE, name TEXT NOT NULL, type TEXT,
+  external_id TEXT, campaign TEXT,
   period INTEGER NOT NULL, period_type TEXT NOT NULL, absolute_expiry TEXT, end_at TEXT,
   max_redemptions INTEGER, max_global_redemptions INTEGER,
   total_global_redemptions INTEGER NOT NULL DEFAULT 0, total_global_created INTEGER NOT NULL DEFAULT 0,
-  is_claimable INTEGER NOT NULL, is_reclaimable INTEGER NOT NULL, is_published INTEGER NOT NULL, is_archived INTEGER NOT NULL,
+  is_claimable INTEGER NOT NULL, is_reclaimable INTEGER NOT NULL, is_published INTEGER NOT NULL, is_archived
+  INTEGER NOT NULL,
   is_extendable INTEGER NOT NULL, force_allocation INTEGER NOT NULL,
-  claim_period_start_at TEXT, claim_period_end_at TEXT, doc TEXT NOT NULL, created_at TEXT NOT NULL, updated_at TEXT NOT NULL);
+  claim_period_start_at TEXT, claim_period_end_at TEXT, doc TEXT NOT NULL, created_at TEXT NOT NULL,
+  updated_at TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS allocations (
-  id INTEGER PRIMARY KEY AUTOINCREMENT, definition_id INTEGER NOT NULL, code TEXT NOT NULL, name TEXT, value REAL, external_id TEXT,
-  valid_from TEXT, valid_to TEXT, allocated_at TEXT, benefit_id INTEGER, created_at TEXT NOT NULL, updated_at TEXT NOT NULL);
+  id INTEGER PRIMARY KEY AUTOINCREMENT, definition_id INTEGER NOT NULL, code TEXT NOT NULL, name TEXT, value
+  REAL, external_id TEXT,
+  valid_from TEXT, valid_to TEXT, allocated_at TEXT, benefit_id INTEGER, created_at TEXT NOT NULL,
+  updated_at TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS allocations_free ON allocations (definition_id, allocated_at);
 CREATE TABLE IF NOT EXISTS benefits (
-  id INTEGER PRIMARY KEY AUTOINCREMENT, definition_id INTEGER NOT NULL, profile_id TEXT NOT NULL, external_id TEXT,
-  issued_at TEXT NOT NULL, expires_at TEXT, timezone TEXT NOT NULL, claimed_at TEXT, extended_at TEXT, used INTEGER NOT NULL DEFAULT 0,
-  redeem_code_pos TEXT, redeem_code_online TEXT, value REAL, meta TEXT, created_at TEXT NOT NULL, updated_at TEXT NOT NULL);
+  id INTEGER PRIMARY KEY AUTOINCREMENT, definition_id INTEGER NOT NULL, profile_id TEXT NOT NULL,
+  external_id TEXT,
+  issued_at TEXT NOT NULL, expires_at TEXT, timezone TEXT NOT NULL, claimed_at TEXT, extended_at TEXT, used
+  INTEGER NOT NULL DEFAULT 0,
+  redeem_code_pos TEXT, redeem_code_online TEXT, value REAL, meta TEXT, created_at TEXT NOT NULL, updated_at
+  TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS benefits_profile ON benefits (profile_id, definition_id);
 CREATE INDEX IF NOT EXISTS benefits_definition ON benefits (definition_id);
 CREATE TABLE IF NOT EXISTS redemptions (
-  id INTEGER PRIMARY KEY AUTOINCREMENT, profile_id TEXT NOT NULL, type TEXT NOT NULL, external_id TEXT, redeem_at TEXT, timezone TEXT,
-  undoes INTEGER, reversed_by INTEGER, transaction_id INTEGER, transaction_external_id TEXT, transaction_receipt_ref TEXT,
+  id INTEGER PRIMARY KEY AUTOINCREMENT, profile_id TEXT NOT NULL, type TEXT NOT NULL, external_id TEXT,
+  redeem_at TEXT, timezone TEXT,
+  undoes INTEGER, reversed_by INTEGER, transaction_id INTEGER, transaction_external_id TEXT,
+  transaction_receipt_ref TEXT,
   location_id INTEGER, meta TEXT, created_at TEXT NOT NULL, updated_at TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS redemptions_profile ON redemptions (profile_id);
 CREATE INDEX IF NOT EXISTS redemptions_external ON redemptions (external_id);
 CREATE INDEX IF NOT EXISTS redemptions_order ON redemptions (transaction_external_id);
 CREATE TABLE IF NOT EXISTS redemption_items (
-  id INTEGER PRIMARY KEY AUTOINCREMENT, redemption_id INTEGER NOT NULL, benefit_id INTEGER NOT NULL, count INTEGER NOT NULL,
+  id INTEGER PRIMARY KEY AUTOINCREMENT, redemption_id INTEGER NOT NULL, benefit_id INTEGER NOT NULL, count
+  INTEGER NOT NULL,
   returned INTEGER NOT NULL DEFAULT 0, created_at TEXT NOT NULL, updated_at TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS items_redemption ON redemption_items (redemption_id);
 CREATE INDEX IF NOT EXISTS items_benefit ON redemption_items (benefit_id);
 CREATE TABLE IF NOT EXISTS transactions (
-  id INTEGER PRIMARY KEY AUTOINCREMENT, external_id TEXT, profile_id TEXT, redemption_id INTEGER, total REAL NOT NULL,
-  transacted_at TEXT NOT NULL, timezone TEXT NOT NULL, receipt_ref TEXT, order_number TEXT, status TEXT, type TEXT,
-  location_id INTEGER, is_void INTEGER NOT NULL DEFAULT 0, doc TEXT NOT NULL, created_at TEXT NOT NULL, updated_at TEXT NOT NULL);
+  id INTEGER PRIMARY KEY AUTOINCREMENT, external_id TEXT, profile_id TEXT, redemption_id INTEGER, total REAL
+  NOT NULL,
+  transacted_at TEXT NOT NULL, timezone TEXT NOT NULL, receipt_ref TEXT, order_number TEXT, status TEXT,
+  type TEXT,
+  location_id INTEGER, is_void INTEGER NOT NULL DEFAULT 0, doc TEXT NOT NULL, created_at TEXT NOT NULL,
+  updated_at TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS transactions_external ON transactions (external_id);
 CREATE INDEX IF NOT EXISTS transactions_profile ON transactions (profile_id);
 CREATE TABLE IF NOT EXISTS events (
-  id INTEGER PRIMARY KEY AUTOINCREMENT, trigger TEXT NOT NULL, subject TEXT NOT NULL, subject_id TEXT NOT NULL, profile_id TEXT,
+  id INTEGER PRIMARY KEY AUTOINCREMENT, trigger TEXT NOT NULL, subject TEXT NOT NULL, subject_id TEXT NOT
+  NULL, profile_id TEXT,
   created_at TEXT NOT NULL);
 """
 
@@ -91,7 +108,7 @@ class Store:
         self._finalizer = weakref.finalize(self, _clear, self._idle, self.folder if self._temporary else None)
         with self.lent() as db:
             db.execute("PRAGMA journal_mode = WAL")
-            db.executescript(_SCHEMA)
+            db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")  # one commit, not thirty
 
     def borrow(self) -> sqlite3.Connection:
         """Return a connection of one's own until `give_back`."""
@@ -157,7 +174,8 @@ def update(db: sqlite3.Connection, table: str, key: object, row: Mapping[str, ob
 
 def find(db: sqlite3.Connection, table: str, key: object) -> sqlite3.Row | None:
     """Return the row with this id."""
-    row: sqlite3.Row | None = db.execute(f"SELECT * FROM {table} WHERE id = ?", (key,)).fetchone()  # noqa: S608 - ours
+    sql = f"SELECT * FROM {table} WHERE id = ?"  # noqa: S608 - names are ours
+    row: sqlite3.Row | None = db.execute(sql, (key,)).fetchone()
     return row
 
 

@@ -30,7 +30,7 @@ SWITCHES = {
         Switch(
             "dialect",
             ("both", "guide", "reference"),
-            "Which family of paths answers: the developer guide's, the API reference's, or both. The others answer 404.",
+            "Which family of paths answers: the guide's, the API reference's, or both. The others answer 404.",
             "Omneo facts 15",
             "The guide's paths are stated by the guide, the reference's by the SDK; no tenant was seen.",
         ),
@@ -93,7 +93,7 @@ SWITCHES = {
         Switch(
             "redemption_link",
             ("lenient", "strict"),
-            "A transaction naming a redemption of another profile, or one already linked: is taken, or refused with 422.",
+            "A transaction with another profile's redemption, or one already linked: is taken, or refused with 422.",
             "Omneo facts 16.32",
             "Unknown.",
         ),

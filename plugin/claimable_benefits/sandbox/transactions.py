@@ -7,7 +7,7 @@ import sqlite3
 
 from flask import Blueprint, Response
 
-from . import events, identities, profiles, redemptions, store
+from . import events, lines, linking, profiles, receipts, store
 from .form import Form, body, read_kind, row_id
 from .listing import Source, Where, page
 from .problems import missing
@@ -45,21 +45,6 @@ _FREE = {
     "organisation_id": "whole",
     "fees": "json",
     "custom_fields": "json",
-}
-_ITEM = {
-    "external_id": "text",
-    "sku": "text",
-    "price_original": "number",
-    "price_margin": "number",
-    "variant_external_id": "text",
-    "product_variant_sku": "text",
-    "product_variant_id": "any",
-    "product_variant": "json",
-    "department": "any",
-    "discounts": "json",
-    "meta": "json",
-    "is_void": "flag",
-    "is_return": "flag",
 }
 _LIST = Source(
     "transactions t",
@@ -202,8 +187,8 @@ def shown(scene: Scene, row: sqlite3.Row) -> Body:
         "transacted_at": scene.shown(row["transacted_at"], row["timezone"]),
         "timezone": row["timezone"],
         "is_void": bool(row["is_void"]),
-        "redemption": redemptions.briefly(scene, [redemption])[0] if redemption is not None else None,
-        "reversed_redemptions": redemptions.briefly(scene, undone),
+        "redemption": receipts.briefly(scene, [redemption])[0] if redemption is not None else None,
+        "reversed_redemptions": receipts.briefly(scene, undone),
         "location": None,
         "items": items or [],
         "created_at": row["created_at"],
@@ -240,8 +225,8 @@ def record(scene: Scene, form: Form, row: sqlite3.Row | None) -> sqlite3.Row:
     columns, doc = _read(scene, form, row), {} if row is None else json.loads(row["doc"])
     doc |= {name: read_kind(form, name, kind) for name, kind in _FREE.items() if form.has(name)}
     if form.has("items"):
-        doc["items"] = _items(scene, form, doc.get("items") or [])
-    redemption_id = _redemption_id(scene, form, columns, row)
+        doc["items"] = lines.merged(scene, form, doc.get("items") or [])
+    redemption_id = linking.redemption_id(scene, form, columns, row)
     form.check()
     columns |= {"doc": json.dumps(doc), "redemption_id": redemption_id, "updated_at": scene.stamp}
     if row is None:
@@ -249,7 +234,7 @@ def record(scene: Scene, form: Form, row: sqlite3.Row | None) -> sqlite3.Row:
     else:
         number = row["id"]
         store.update(scene.db, "transactions", number, columns)
-    _link(scene, number, redemption_id)
+    linking.link(scene, number, redemption_id)
     made = known(scene, number)
     kind = "transaction.created" if row is None else "transaction.updated"
     events.record(scene, kind, "transaction", number, made["profile_id"])
@@ -272,91 +257,8 @@ def _read(scene: Scene, form: Form, row: sqlite3.Row | None) -> Body:
     if form.has("is_void"):
         columns["is_void"] = form.flag("is_void") or False
     if form.has("profile_id"):
-        columns["profile_id"] = _profile_id(scene, form)
+        columns["profile_id"] = linking.profile_id(scene, form)
     return columns
-
-
-def _profile_id(scene: Scene, form: Form) -> str | None:
-    """Return the profile that a body means by ``profile_id`` and ``profile_id_handle`` (16.30)."""
-    key, handle = form.text("profile_id"), form.text("profile_id_handle")
-    if key is None:
-        return None
-    if handle is None:
-        row = store.find(scene.db, "profiles", key)
-    elif handle == "email":
-        row = scene.db.execute("SELECT * FROM profiles WHERE email = ?", (key,)).fetchone()
-    else:
-        row = identities.resolve(scene, handle, key)
-    if row is None:
-        form.fault("profile_id", "There is no such profile.")
-        return None
-    return str(row["id"])
-
-
-def _redemption_id(scene: Scene, form: Form, columns: Body, row: sqlite3.Row | None) -> int | None:
-    """Return the redemption to link: the one named, or the one that named this order before it existed (16.28, 16.32)."""
-    kept = None if row is None else row["redemption_id"]
-    if not form.has("redemption_id"):
-        return kept or _announced(scene, columns.get("external_id"))
-    number = form.whole("redemption_id")
-    if number is None:
-        return None
-    redemption = store.find(scene.db, "redemptions", number)
-    if redemption is None:
-        form.fault("redemption_id", "There is no such redemption.")
-    elif scene.switches["redemption_link"] == "strict":
-        owner = columns.get("profile_id") or (row["profile_id"] if row is not None else None)
-        if redemption["profile_id"] != owner:
-            form.fault("redemption_id", "This redemption is another profile's.")
-        if redemption["transaction_id"] not in (None, row["id"] if row is not None else None):
-            form.fault("redemption_id", "This redemption belongs to a transaction already.")
-    return number
-
-
-def _announced(scene: Scene, external_id: str | None) -> int | None:
-    found = scene.db.execute(
-        "SELECT id FROM redemptions WHERE transaction_external_id = ? AND type = 'redeem' AND transaction_id IS NULL ORDER BY id",
-        (external_id,),
-    ).fetchone()
-    return found["id"] if found is not None else None
-
-
-def _link(scene: Scene, transaction_id: int, redemption_id: int | None) -> None:
-    others = "UPDATE redemptions SET transaction_id = NULL WHERE transaction_id = ? AND id IS NOT ?"
-    scene.db.execute(others, (transaction_id, redemption_id))
-    if redemption_id is not None:
-        linked = {"transaction_id": transaction_id, "updated_at": scene.stamp}
-        store.update(scene.db, "redemptions", redemption_id, linked)
-
-
-def _items(scene: Scene, form: Form, held: list[Body]) -> list[Body]:
-    """Return the lines after a body's: merged by id or external_id, or replaced when it says delete_existing_items."""
-    replace = form.flag("delete_existing_items")
-    lines: list[Body] = [] if replace else [dict(line) for line in held]
-    for wanted in form.forms("items"):
-        line = _line(wanted)
-        same = _same_line(lines, wanted.whole("id"), line.get("external_id"))
-        if same is None:
-            number = 1 + max((other["id"] for other in (*held, *lines)), default=0)
-            lines.append(
-                {"id": number, "is_void": False, "created_at": scene.stamp} | line | {"updated_at": scene.stamp}
-            )
-        else:
-            same.update(line, updated_at=scene.stamp)
-    return lines
-
-
-def _line(form: Form) -> Body:
-    line: Body = {name: read_kind(form, name, kind) for name, kind in _ITEM.items() if form.has(name)}
-    line["name"] = form.text("name", required=True)
-    return line | {name: form.number(name, required=True) for name in ("quantity", "price_current", "price_sell")}
-
-
-def _same_line(lines: list[Body], number: int | None, external_id: object) -> Body | None:
-    for line in lines:
-        if (number is not None and line["id"] == number) or (external_id and line.get("external_id") == external_id):
-            return line
-    return None
 
 
 def _plain(total: float) -> float | int:

@@ -6,7 +6,7 @@ import sqlite3
 
 from flask import Blueprint, Response
 
-from . import benefits, redemptions, store
+from . import benefits, receipts, redemptions, store
 from .form import Form, body, row_id
 from .problems import invalid
 from .rules import may_reverse
@@ -24,12 +24,12 @@ def reverse(redemption_id: str) -> Response:
         row = _undoable(here, redemption_id)
         if not may_reverse(row["created_at"], here.now):
             raise invalid(redemption="A redemption can be reversed within ten minutes of its making only.")
-        standing = [(item, item["count"] - item["returned"]) for item in redemptions.items_of(here, row["id"])]
+        standing = [(item, item["count"] - item["returned"]) for item in receipts.items_of(here, row["id"])]
         if not any(count for _item, count in standing):
             raise invalid(redemption="Everything of this redemption was returned already.")
         made = _give_back(here, row, "reversal", standing)
         store.update(here.db, "redemptions", row["id"], {"reversed_by": made["id"], "updated_at": here.stamp})
-    return created(redemptions.successful(here, made))
+    return created(receipts.successful(here, made))
 
 
 @bp.post("/redemptions/<redemption_id>/benefit/return")
@@ -40,8 +40,8 @@ def return_benefit(redemption_id: str) -> Response:
     form.check()
     with here.writing():
         row = _undoable(here, redemption_id)
-        made = _give_back(here, row, "return", _share(redemptions.items_of(here, row["id"]), count or 1))
-    return created(redemptions.shown(here, made))
+        made = _give_back(here, row, "return", _share(receipts.items_of(here, row["id"]), count or 1))
+    return created(receipts.shown(here, made))
 
 
 def _undoable(scene: Scene, redemption_id: str) -> sqlite3.Row:

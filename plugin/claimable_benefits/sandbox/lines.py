@@ -1,0 +1,53 @@
+"""The lines of a transaction, and how new ones meet old ones (Omneo facts 13.6)."""
+
+from __future__ import annotations
+
+from .form import Form, read_kind
+from .scene import Scene
+from .wire import Body
+
+_ITEM = {
+    "external_id": "text",
+    "sku": "text",
+    "price_original": "number",
+    "price_margin": "number",
+    "variant_external_id": "text",
+    "product_variant_sku": "text",
+    "product_variant_id": "any",
+    "product_variant": "json",
+    "department": "any",
+    "discounts": "json",
+    "meta": "json",
+    "is_void": "flag",
+    "is_return": "flag",
+}
+
+
+def merged(scene: Scene, form: Form, held: list[Body]) -> list[Body]:
+    """Return the lines after a body's: merged by id or external_id, or replaced when it says delete_existing_items."""
+    replace = form.flag("delete_existing_items")
+    lines: list[Body] = [] if replace else [dict(line) for line in held]
+    for wanted in form.forms("items"):
+        line = _line(wanted)
+        same = _same_line(lines, wanted.whole("id"), line.get("external_id"))
+        if same is None:
+            number = 1 + max((other["id"] for other in (*held, *lines)), default=0)
+            lines.append(
+                {"id": number, "is_void": False, "created_at": scene.stamp} | line | {"updated_at": scene.stamp}
+            )
+        else:
+            same.update(line, updated_at=scene.stamp)
+    return lines
+
+
+def _line(form: Form) -> Body:
+    line: Body = {name: read_kind(form, name, kind) for name, kind in _ITEM.items() if form.has(name)}
+    line["name"] = form.text("name", required=True)
+    return line | {name: form.number(name, required=True) for name in ("quantity", "price_current", "price_sell")}
+
+
+def _same_line(lines: list[Body], number: int | None, external_id: object) -> Body | None:
+    for line in lines:
+        if (number is not None and line["id"] == number) or (external_id and line.get("external_id") == external_id):
+            return line
+    return None

@@ -1,0 +1,176 @@
+"""Lists in pages: all of it, each once, and never for ever."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from claimable_benefits.errors import Malformed, Unreachable
+from tests.omneo.doubles import answer, client_of, data, query
+
+BENEFITS, REDEMPTIONS = "GET /profiles/p/benefits", "GET /profiles/p/redemptions"
+NOW = datetime(2025, 6, 15, 4, 30, tzinfo=UTC)
+Rows = Sequence[dict[str, Any]]
+
+
+def paged(rows: Callable[[], Rows], size: int, *, counts: bool = True) -> Callable[[httpx.Request], httpx.Response]:
+    """A list that answers ``size`` rows at a time, whatever size is asked for."""
+
+    def reply(request: httpx.Request) -> httpx.Response:
+        number, found = int(query(request)["page[number]"]), rows()
+        last = max(1, -(-len(found) // size))
+        meta = {"current_page": number, "last_page": last, "total": len(found)}
+        links = {"next": "…" if number < last else None}
+        body = {"data": found[(number - 1) * size : number * size], "links": links}
+        return answer({**body, "meta": meta} if counts else body)
+
+    return reply
+
+
+def ids_of(reply: Callable[[httpx.Request], httpx.Response]) -> list[str]:
+    with client_of({BENEFITS: reply}) as (client, _):
+        return [benefit.id for benefit in client.benefits("p")]
+
+
+@given(count=st.integers(0, 40), size=st.integers(1, 15), counts=st.booleans())
+def test_every_benefit_is_read_once_whatever_the_size_of_pages(count: int, size: int, counts: bool) -> None:
+    rows = [{"id": number} for number in range(count)]
+
+    assert [str(number) for number in range(count)] == ids_of(paged(lambda: rows, size, counts=counts))
+
+
+def test_a_list_without_pages_is_the_whole_list() -> None:
+    with client_of({BENEFITS: data([{"id": 1}, {"id": 2}, {"id": 1}])}) as (client, tenant):
+        found = client.benefits("p")
+
+    assert [benefit.id for benefit in found] == ["1", "2"]
+    assert len(tenant.calls) == 1
+
+
+def test_a_benefit_that_disappears_while_paging_hides_no_other() -> None:
+    rows = [1, 2, 3, 4, 5, 6]
+
+    def shrinking() -> Rows:
+        current = list(rows)
+        if current[0] == 1:
+            rows.pop(0)
+        return [{"id": number} for number in current]
+
+    assert ids_of(paged(shrinking, 2)) == ["2", "3", "4", "5", "6"]
+
+
+def test_a_benefit_that_appears_while_paging_doubles_no_other() -> None:
+    rows = [1, 2, 3, 4, 5, 6]
+
+    def growing() -> Rows:
+        current = list(rows)
+        if 0 not in rows:
+            rows.insert(0, 0)
+        return [{"id": number} for number in current]
+
+    found = ids_of(paged(growing, 2))
+
+    assert [str(number) for number in range(7)] == sorted(found)
+
+
+def test_a_tenant_that_always_answers_the_first_page_is_malformed() -> None:
+    rows = [{"id": number} for number in range(4)]
+
+    def stuck(request: httpx.Request) -> httpx.Response:
+        return answer({"data": rows[:2], "meta": {"last_page": 2, "total": 4}})
+
+    with pytest.raises(Malformed, match="repeats the same page"):
+        ids_of(stuck)
+
+
+def test_a_list_that_never_ends_is_malformed() -> None:
+    def endless(request: httpx.Request) -> httpx.Response:
+        return answer({"data": [{"id": query(request)["page[number]"]}], "links": {"next": "…"}})
+
+    with pytest.raises(Malformed, match="does not come to an end"):
+        ids_of(endless)
+
+
+def test_a_list_that_never_adds_up_is_read_three_times_and_kept() -> None:
+    def miscounted(request: httpx.Request) -> httpx.Response:
+        return answer({"data": [{"id": query(request)["page[number]"]}], "meta": {"last_page": 2, "total": 99}})
+
+    with client_of({BENEFITS: miscounted}) as (client, tenant):
+        found = client.benefits("p")
+
+    assert [benefit.id for benefit in found] == ["1", "2"]
+    assert len(tenant.calls) == 6
+
+
+def test_a_page_that_fails_fails_the_list() -> None:
+    def failing(request: httpx.Request) -> httpx.Response:
+        if query(request)["page[number]"] == "2":
+            return answer({}, 503)
+        return answer({"data": [{"id": 1}], "meta": {"last_page": 2}})
+
+    with pytest.raises(Unreachable):
+        ids_of(failing)
+
+
+@pytest.mark.parametrize("body", [{"data": "x"}, {"data": [1]}, {"data": [{}]}, "x", 7])
+def test_a_list_that_is_none_is_malformed(body: object) -> None:
+    with client_of({BENEFITS: answer(body)}) as (client, _), pytest.raises(Malformed):
+        client.benefits("p")
+
+
+def hourly(count: int) -> list[dict[str, Any]]:
+    """Redemptions, newest first, one an hour."""
+    return [{"id": age, "created_at": f"{NOW - timedelta(hours=age):%Y-%m-%d %H:%M:%S}"} for age in range(count)]
+
+
+def test_redemptions_are_read_until_they_are_old_enough() -> None:
+    with client_of({REDEMPTIONS: paged(lambda: hourly(50), 5)}) as (client, tenant):
+        found = client.redemptions("p", until=NOW - timedelta(hours=7))
+
+    assert [str(age) for age in range(8)] == [redemption.id for redemption in found]
+    assert len(tenant.calls) == 2
+    assert query(tenant.requests[0])["sort"] == "-created_at"
+
+
+def test_redemptions_in_another_order_are_all_read() -> None:
+    rows = hourly(50)[::-1]
+    with client_of({REDEMPTIONS: paged(lambda: rows, 5)}) as (client, tenant):
+        found = client.redemptions("p", until=NOW - timedelta(hours=7))
+
+    assert {str(age) for age in range(8)} == {redemption.id for redemption in found}
+    assert len(tenant.calls) == 10
+
+
+@pytest.mark.parametrize("status", [400, 422])
+def test_a_tenant_that_cannot_sort_is_read_to_the_end(status: int) -> None:
+    listed = paged(lambda: hourly(50)[::-1], 10)
+
+    def unsorted(request: httpx.Request) -> httpx.Response:
+        return answer({"message": "Sort is not allowed."}, status) if "sort" in query(request) else listed(request)
+
+    with client_of({REDEMPTIONS: unsorted}) as (client, tenant):
+        client.redemptions("p", until=NOW - timedelta(hours=7))
+        found = client.redemptions("p", until=NOW - timedelta(hours=7))
+
+    assert len(found) == 8
+    assert len(tenant.calls) == 1 + 5 + 5
+
+
+def test_a_redemption_without_a_time_is_never_left_out() -> None:
+    with client_of({REDEMPTIONS: data([{"id": "timeless"}, *hourly(20)])}) as (client, _):
+        found = client.redemptions("p", until=NOW - timedelta(hours=7))
+
+    assert len(found) == 9
+
+
+def test_all_redemptions_are_read_where_no_time_is_given() -> None:
+    with client_of({REDEMPTIONS: paged(lambda: hourly(23), 5)}) as (client, _):
+        found = client.redemptions("p")
+
+    assert len(found) == 23

@@ -1,0 +1,192 @@
+"""A context over a real ledger and a real sandbox, with a clock to move and a wire to cut."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from flask import Flask
+
+from claimable_benefits.domain.policy import read_policies
+from claimable_benefits.domain.shop import Cart, Item, Line, Order, OrderState, Shopper, Transaction
+from claimable_benefits.ledger import Ledger
+from claimable_benefits.ledger.events import Event, events_of
+from claimable_benefits.omneo import OmneoClient
+from claimable_benefits.sandbox import create_sandbox
+from claimable_benefits.service.context import Context
+
+MIA = Shopper("1001", name="Mia Ngo", timezone="Australia/Melbourne")
+LEO = Shopper("1002", name="Leo Park")
+KIM = Shopper("1007", name="Kim Lee")
+CART = Cart(
+    id="cart-1",
+    lines=(Line("shirt", "Linen shirt", 1, Decimal("99.99"), frozenset({"clothing"})),),
+    currency="AUD",
+    shipping=Decimal("9.95"),
+)
+POLICIES = read_policies(
+    {
+        "free-shipping": {"discount": "shipping", "used_at": "checkout"},
+        "first-spend": {"discount": "percent", "size": 10, "used_at": "checkout", "given_back": "full-refund"},
+        "alterations": {"used_at": ["checkout"], "given_back": "never"},
+        "vip-lounge": {"used_at": "account"},
+        "thank-you-10": {"discount": "amount", "size": 10, "minimum": 200, "used_at": "checkout"},
+        "barista-coffee": {"used_at": "store"},
+    }
+)
+
+
+class Clock:
+    """Stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def forward(self, **span: float) -> None:
+        self.now += timedelta(**span)
+
+
+@dataclass
+class Fault:
+    """What happens to the next requests that it matches."""
+
+    method: str
+    path: str
+    kind: str
+    times: int
+
+
+@dataclass
+class Wire(httpx.BaseTransport):
+    """The way to the sandbox: counts what passes, and fails as it is told."""
+
+    inner: httpx.BaseTransport
+    faults: list[Fault] = field(default_factory=list)
+    seen: list[tuple[str, str]] = field(default_factory=list)
+    before_write: Callable[[httpx.Request], None] | None = None
+
+    def fail(self, method: str, path: str, kind: str, times: int = 1) -> None:
+        self.faults.append(Fault(method, path, kind, times))
+
+    def heal(self) -> None:
+        self.faults.clear()
+
+    def sent(self, method: str, path: str) -> int:
+        return sum(1 for seen_method, seen_path in self.seen if seen_method == method and path in seen_path)
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        self.seen.append((request.method, request.url.path))
+        if self.before_write and request.method != "GET":
+            self.before_write(request)
+        fault = self._fault(request)
+        if fault is None:
+            return self.inner.handle_request(request)
+        if fault == "refused":
+            raise httpx.ConnectError("refused", request=request)
+        if fault == "applied then dropped":
+            self.inner.handle_request(request).read()
+            raise httpx.ReadTimeout("no answer", request=request)
+        if fault == "dropped":
+            raise httpx.ReadTimeout("no answer", request=request)
+        status = int(fault)
+        headers = {"Retry-After": "7"} if status == 429 else {}
+        return httpx.Response(status, json={"message": "as told"}, headers=headers, request=request)
+
+    def _fault(self, request: httpx.Request) -> str | None:
+        for fault in self.faults:
+            if fault.times and fault.method == request.method and fault.path in request.url.path:
+                fault.times -= 1
+                return fault.kind
+        return None
+
+
+@dataclass
+class Orders:
+    """What the shop knows of its orders."""
+
+    states: dict[str, Order] = field(default_factory=dict)
+
+    def __call__(self, number: str) -> Order | None:
+        return self.states.get(number)
+
+    def set(self, number: str, state: OrderState, transaction: Transaction | None = None) -> None:
+        self.states[number] = Order(number, state, transaction)
+
+
+@dataclass
+class World:
+    """One shop, its ledger, its Omneo."""
+
+    ctx: Context
+    clock: Clock
+    wire: Wire
+    orders: Orders
+    sandbox: Flask
+
+    def held_at_omneo(self) -> dict[str, Any]:
+        state = self.sandbox.test_client().get("/_sandbox/state").get_json()
+        assert isinstance(state, dict)
+        return state
+
+    def redemptions(self, kind: str = "redeem") -> list[dict[str, Any]]:
+        """Those made since the demo data was laid out."""
+        return [r for r in self.held_at_omneo()["redemptions"] if r["type"] == kind and r["id"] not in self.before]
+
+    before: frozenset[int] = frozenset()
+
+    def events(self, subject: str) -> list[Event]:
+        with self.ctx.ledger.read() as connection:
+            return events_of(connection, subject)
+
+    def submit(self, number: str, customer_id: str | None = "1001") -> Transaction:
+        from claimable_benefits.service.submit import submit
+
+        transaction = sale(number, customer_id, self.clock.now)
+        with self.ctx.ledger.write() as connection:
+            submit(self.ctx, transaction, connection)
+        return transaction
+
+
+def sale(number: str, customer_id: str | None, at: datetime) -> Transaction:
+    item = Item("Linen shirt", 1, Decimal("99.99"), Decimal("89.99"), discount=Decimal("10.00"))
+    return Transaction(number, customer_id, Decimal("89.99"), Decimal("99.99"), at, "AUD", (item,))
+
+
+def open_world(folder: Path, *, dialect: str = "auto", switches: dict[str, str] | None = None) -> World:
+    clock = Clock()
+    sandbox = create_sandbox(data=folder / "omneo", seed="demo", clock=clock, switches=switches or {})
+    wire = Wire(httpx.WSGITransport(app=sandbox))
+    ledger = Ledger(f"sqlite:///{folder / 'ledger.sqlite3'}")
+    ledger.create_tables()
+    omneo = OmneoClient(
+        "http://127.0.0.1/api/v3", "sandbox-token", timezone="Australia/Melbourne", dialect=dialect, transport=wire
+    )
+    orders = Orders()
+    ctx = Context(
+        ledger=ledger,
+        omneo=omneo,
+        clock=clock,
+        sleep=lambda seconds: clock.forward(seconds=seconds),
+        order_loader=orders,
+        policies=POLICIES,
+    )
+    world = World(ctx, clock, wire, orders, sandbox)
+    return replace(world, before=frozenset(r["id"] for r in world.held_at_omneo()["redemptions"]))
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    (tmp_path / "omneo").mkdir()
+    opened = open_world(tmp_path)
+    yield opened
+    opened.ctx.omneo.close()
+    opened.ctx.ledger.close()
