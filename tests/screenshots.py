@@ -1,4 +1,4 @@
-"""Photograph the running example shop: ``make screenshots`` (docs/images), or ``python -m tests.screenshots FOLDER``."""
+"""Photograph the example shop: ``make screenshots`` (into docs/images), or ``python -m tests.screenshots FOLDER``."""
 
 from __future__ import annotations
 
