@@ -9,10 +9,9 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from example_shop.run import Running, start
-from tests.chromium import REMEDY, find_chromium, launch_arguments
 
 GOOD_CARD = "4242 4242 4242 4242"
 DECLINED_CARD = "4000 0000 0000 0002"
@@ -79,20 +78,10 @@ def town(tmp_path: Path) -> Iterator[Town]:
         yield Town(running)
 
 
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    path = find_chromium()
-    assert path is not None, REMEDY
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=path, args=launch_arguments())
-        yield launched
-        launched.close()
-
-
 @pytest.fixture(params=["with scripts", "without scripts"])
-def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
+def page(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
     """A tab; every journey is walked with JavaScript and without. A broken page or a blocked resource fails it."""
-    context = browser.new_context(java_script_enabled=request.param == "with scripts", locale="en-AU")
+    context = chromium.new_context(java_script_enabled=request.param == "with scripts", locale="en-AU")
     context.set_default_timeout(10_000)
     tab = context.new_page()
     complaints: list[str] = []

@@ -11,13 +11,12 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from flask import Flask
 from flask.wrappers import Response
-from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect
 from werkzeug.serving import make_server
 
 from claimable_benefits.errors import Unreachable
 from claimable_benefits.service.offers import Offers
 from claimable_benefits.service.shelf import Shelf
-from tests.chromium import find_chromium, launch_arguments
 from tests.web.demo import LOUNGE, demo
 from tests.web.hostile import ALL, hostile
 from tests.web.world import World, held, make_shop, use
@@ -40,15 +39,6 @@ PAGES = (
 # Chromium says so of every page that is a 404 or a 503, which some of ours are meant to be.
 _STATUS = "Failed to load resource: the server responded with a status of"
 Serve = Callable[[Flask], str]
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    path = find_chromium()
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=launch_arguments())
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
