@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -91,15 +91,6 @@ def page(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
     context.close()
     expected = ("status of 4", "status of 503")  # the browser reports our own error pages, which journeys ask for
     assert [text for text in complaints if not any(part in text for part in expected)] == []
-
-
-@pytest.fixture
-def visit(town: Town, page: Page) -> Callable[[str], Page]:
-    def go(path: str) -> Page:
-        page.goto(town.url + path)
-        return page
-
-    return go
 
 
 def sign_in(page: Page, town: Town, name: str) -> None:

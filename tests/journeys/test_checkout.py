@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.journeys.conftest import (
@@ -21,7 +21,8 @@ from tests.journeys.conftest import (
     sign_in,
 )
 
-Visit = Callable[[str], Page]
+# A browser that leaves a page lets go of its pictures half-way; the development server then forgets to close the file.
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed file <_io.BufferedReader:ResourceWarning")
 
 
 def claim(page: Page, town: Town, name: str) -> None:
