@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from flask import Flask
 from flask.wrappers import Response
-from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect
+from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
 from werkzeug.serving import make_server
 
 from claimable_benefits.errors import Unreachable
 from claimable_benefits.service.offers import Offers
 from claimable_benefits.service.shelf import Shelf
+from tests.chromium import REMEDY, find_chromium, launch_arguments
 from tests.web.demo import LOUNGE, demo
 from tests.web.hostile import ALL, hostile
 from tests.web.world import World, held, make_shop, use
@@ -39,11 +41,51 @@ PAGES = (
 # Chromium says so of every page that is a 404 or a 503, which some of ours are meant to be.
 _STATUS = "Failed to load resource: the server responded with a status of"
 Serve = Callable[[Flask], str]
+Found = TypeVar("Found")
+
+
+class Chromium:
+    """One browser in a thread of its own: playwright allows one per thread, and other folders have theirs."""
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(1)
+        self._playwright: Playwright
+        self._browser: Browser
+        self._thread.submit(self._start).result()
+
+    def walk(self, story: Callable[[Page], Found], **options: Any) -> Found:
+        """Run ``story`` in a new window; ``options`` are those of a browser context."""
+        return self._thread.submit(self._walk, story, options).result()
+
+    def close(self) -> None:
+        self._thread.submit(self._stop).result()
+        self._thread.shutdown()
+
+    def _start(self) -> None:
+        path = find_chromium()
+        assert path is not None, REMEDY
+        self._playwright = sync_playwright().start()
+        self._browser = self._playwright.chromium.launch(executable_path=path, args=launch_arguments())
+
+    def _walk(self, story: Callable[[Page], Found], options: dict[str, Any]) -> Found:
+        with self._browser.new_context(**options) as context:
+            return story(context.new_page())
+
+    def _stop(self) -> None:
+        self._browser.close()
+        self._playwright.stop()
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Chromium]:
+    browser = Chromium()
+    yield browser
+    browser.close()
 
 
 @pytest.fixture
 def serve() -> Iterator[Serve]:
-    """Serve an app on a free port of this machine; gives its address."""
+    """Serve an app on a free port of this machine, under a strict policy; gives its address."""
     running = []
 
     def start(app: Flask) -> str:
@@ -72,13 +114,6 @@ def served(serve: Serve) -> tuple[World, str]:
     return world, serve(make_shop(world))
 
 
-@pytest.fixture
-def page(chromium: Browser) -> Iterator[Page]:
-    """A page without script, at a laptop's size."""
-    with chromium.new_context(viewport={"width": 1280, "height": 900}, java_script_enabled=False) as context:
-        yield context.new_page()
-
-
 def complaints(page: Page) -> list[str]:
     found = Axe().run(page, options=RULES).response["violations"]
     troubles = [f"{one['id']}: {[node['target'] for node in one['nodes']][:3]}" for one in found]
@@ -87,36 +122,38 @@ def complaints(page: Page) -> list[str]:
     return troubles
 
 
-def look_at(context: BrowserContext, address: str, paths: Iterable[str]) -> dict[str, list[str]]:
-    """Open each page as Mia; give what axe, the console and the page's width complain about."""
-    page = context.new_page()
-    page.goto(f"{address}/sign-in/mia")
-    said: list[str] = []
-    page.on("console", lambda message: said.append(message.text))
-    found = {}
-    for path in paths:
-        said.clear()
-        page.goto(address + path)
-        for summary in page.locator("summary").all():
-            summary.click()
-        found[path] = complaints(page) + [text for text in said if not text.startswith(_STATUS)]
-    return {path: troubles for path, troubles in found.items() if troubles}
+def looked_at(address: str, paths: Iterable[str]) -> Callable[[Page], dict[str, list[str]]]:
+    """A story that opens each page as Mia, and gives what axe, the console and the page's width complain about."""
+
+    def story(page: Page) -> dict[str, list[str]]:
+        said: list[str] = []
+        page.on("console", lambda message: said.append(message.text))
+        page.goto(f"{address}/sign-in/mia")
+        found = {}
+        for path in paths:
+            said.clear()
+            page.goto(address + path)
+            for summary in page.locator("summary").all():
+                summary.click()
+            found[path] = complaints(page) + [text for text in said if not text.startswith(_STATUS)]
+        return {path: troubles for path, troubles in found.items() if troubles}
+
+    return story
 
 
 @pytest.mark.parametrize("width", [1280, 320])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_page_is_accessible_and_fits_its_screen(
-    chromium: Browser, served: tuple[World, str], scheme: Literal["light", "dark"], width: int
+    chromium: Chromium, served: tuple[World, str], scheme: Literal["light", "dark"], width: int
 ) -> None:
-    size: ViewportSize = {"width": width, "height": 900}
-    with chromium.new_context(viewport=size, color_scheme=scheme) as context:
-        troubles = look_at(context, served[1], PAGES)
+    size = {"width": width, "height": 900}
+    troubles = chromium.walk(looked_at(served[1], PAGES), viewport=size, color_scheme=scheme)
 
     assert troubles == {}
 
 
 @pytest.mark.parametrize("state", ["guest", "unknown", "empty", "down"])
-def test_every_empty_state_is_accessible(chromium: Browser, served: tuple[World, str], state: str) -> None:
+def test_every_empty_state_is_accessible(chromium: Chromium, served: tuple[World, str], state: str) -> None:
     world, address = served
     if state == "guest":
         world.shoppers.clear()
@@ -125,13 +162,12 @@ def test_every_empty_state_is_accessible(chromium: Browser, served: tuple[World,
     world.shelves["mia"] = Shelf(known=state != "unknown")
     world.offers["mia"] = Offers(reachable=state != "down")
     world.histories.clear()
-    with chromium.new_context(viewport={"width": 390, "height": 844}) as context:
-        troubles = look_at(context, address, ("/account/benefits", "/checkout"))
+    troubles = chromium.walk(looked_at(address, ("/account/benefits", "/checkout")))
 
     assert troubles == {}
 
 
-def test_inside_a_dark_layout_the_regions_stay_readable(chromium: Browser, serve: Serve, tmp_path: Path) -> None:
+def test_inside_a_dark_layout_the_regions_stay_readable(chromium: Chromium, serve: Serve, tmp_path: Path) -> None:
     dark = (
         '<!doctype html><html lang="en"><head><title>{% block title %}{% endblock %}</title>'
         '{% block head %}{% endblock %}<link rel="stylesheet" href="/dark.css"></head>'
@@ -142,85 +178,105 @@ def test_inside_a_dark_layout_the_regions_stay_readable(chromium: Browser, serve
     app.add_url_rule(
         "/dark.css", view_func=lambda: Response("body { background: #101010; color: #eeeeee }", mimetype="text/css")
     )
-    with chromium.new_context() as context:
-        troubles = look_at(context, serve(app), ("/account/benefits", "/account/benefits/held/b-birthday"))
+    troubles = chromium.walk(looked_at(serve(app), ("/account/benefits", "/account/benefits/held/b-birthday")))
 
     assert troubles == {}
 
 
 @pytest.mark.parametrize("path", ["/account/benefits", "/account/benefits/held/yours", "/checkout", "/orders/1"])
-def test_no_text_of_an_enemy_runs(chromium: Browser, serve: Serve, path: str) -> None:
+def test_no_text_of_an_enemy_runs(chromium: Chromium, serve: Serve, path: str) -> None:
     address = serve(make_shop(hostile(ALL)))
-    with chromium.new_context(viewport={"width": 390, "height": 844}) as context:
-        page = context.new_page()
+
+    def story(page: Page) -> tuple[object, str, int]:
         page.goto(f"{address}/sign-in/mia")
         page.goto(address + path)
         for link in page.locator("a:not([href])", has_text="press").all():
             link.dispatch_event("click")
+        return page.evaluate("window.pwned"), page.url, page.locator("h1").count()
 
-        assert page.evaluate("window.pwned") is None
-        assert page.url == address + path
-        assert page.locator("h1").count() == 1
-
-
-def test_claiming_needs_no_script(page: Page, served: tuple[World, str]) -> None:
-    page.goto(f"{served[1]}/sign-in/mia")
-    page.get_by_role("button", name="Claim Free Shipping").click()
-
-    expect(page.get_by_role("status")).to_have_text("Free Shipping is yours.")
-    expect(page.get_by_role("heading", name="Your benefits", level=1)).to_be_visible()
+    assert chromium.walk(story) == (None, address + path, 1)
 
 
-def test_using_takes_one_press_and_shows_the_code(page: Page, served: tuple[World, str]) -> None:
-    page.goto(f"{served[1]}/sign-in/mia")
-    page.get_by_role("button", name="Use Lounge Visit now").click()
+def test_claiming_needs_no_script(chromium: Chromium, served: tuple[World, str]) -> None:
+    def story(page: Page) -> None:
+        page.goto(f"{served[1]}/sign-in/mia")
+        page.get_by_role("button", name="Claim Free Shipping").click()
 
-    expect(page.get_by_role("heading", name="Lounge Visit")).to_be_visible()
-    expect(page.get_by_text("Used on 15 June 2025")).to_be_visible()
+        expect(page.get_by_role("status")).to_have_text("Free Shipping is yours.")
+        expect(page.get_by_role("heading", name="Your benefits", level=1)).to_be_visible()
+
+    chromium.walk(story, java_script_enabled=False)
 
 
-def test_a_double_click_claims_once(page: Page, served: tuple[World, str]) -> None:
+def test_using_takes_one_press_and_shows_the_receipt(chromium: Chromium, served: tuple[World, str]) -> None:
+    def story(page: Page) -> None:
+        page.goto(f"{served[1]}/sign-in/mia")
+        page.get_by_role("button", name="Use Lounge Visit now").click()
+
+        expect(page.get_by_role("heading", name="Lounge Visit")).to_be_visible()
+        expect(page.get_by_text("Used on 15 June 2025")).to_be_visible()
+
+    chromium.walk(story, java_script_enabled=False)
+
+
+def test_a_double_click_claims_once(chromium: Chromium, served: tuple[World, str]) -> None:
     world, address = served
-    page.goto(f"{address}/sign-in/mia")
-    page.get_by_role("button", name="Claim Free Shipping").dblclick()
-    expect(page.get_by_role("status").first).to_be_visible()
+
+    def story(page: Page) -> None:
+        page.goto(f"{address}/sign-in/mia")
+        page.get_by_role("button", name="Claim Free Shipping").dblclick()
+        expect(page.get_by_role("status").first).to_be_visible()
+
+    chromium.walk(story)
 
     assert len({call[3] for call in world.calls}) == 1
 
 
-def test_applying_by_keyboard_returns_to_the_checkout(page: Page, served: tuple[World, str]) -> None:
-    page.goto(f"{served[1]}/sign-in/mia")
-    page.goto(f"{served[1]}/checkout?step=2")
-    panel = page.get_by_role("region", name="Benefits")
-    panel.get_by_role("button", name="Apply 10% off").focus()
-    page.keyboard.press("Enter")
+def test_applying_by_keyboard_returns_to_the_checkout(chromium: Chromium, served: tuple[World, str]) -> None:
+    def story(page: Page) -> str:
+        page.goto(f"{served[1]}/sign-in/mia")
+        page.goto(f"{served[1]}/checkout?step=2")
+        panel = page.get_by_role("region", name="Benefits")
+        panel.get_by_role("button", name="Apply 10% off").focus()
+        page.keyboard.press("Enter")
+        expect(panel.get_by_role("status")).to_have_text("10% off is applied.")
+        return page.url
 
-    expect(panel.get_by_role("status")).to_have_text("10% off is applied.")
-    assert page.url == f"{served[1]}/checkout?step=2"
-
-
-def test_the_record_is_a_region_with_terms(page: Page, served: tuple[World, str]) -> None:
-    page.goto(f"{served[1]}/orders/1001")
-    record = page.get_by_role("region", name="Loyalty record")
-
-    expect(record.get_by_role("term")).to_have_text(["Benefit", "Redemption", "Delivered", "Transaction"])
-    expect(record.get_by_role("definition").nth(1)).to_have_text("159")
+    assert chromium.walk(story) == f"{served[1]}/checkout?step=2"
 
 
-def test_a_press_after_signing_in_as_somebody_else_is_refused(page: Page, served: tuple[World, str]) -> None:
+def test_the_record_is_a_region_of_terms_and_definitions(chromium: Chromium, served: tuple[World, str]) -> None:
+    def story(page: Page) -> None:
+        page.goto(f"{served[1]}/orders/1001")
+        record = page.get_by_role("region", name="Loyalty record")
+
+        expect(record.get_by_role("term")).to_have_text(["Benefit", "Redemption", "Delivered", "Transaction"])
+        expect(record.get_by_role("definition").nth(1)).to_have_text("159")
+
+    chromium.walk(story)
+
+
+def test_a_press_after_signing_in_as_somebody_else_is_refused(chromium: Chromium, served: tuple[World, str]) -> None:
     world, address = served
-    page.goto(f"{address}/sign-in/mia")
-    page.context.new_page().goto(f"{address}/sign-in/new")
-    page.get_by_role("button", name="Claim Free Shipping").click()
 
-    expect(page.get_by_role("heading", name="That did not work")).to_be_visible()
+    def story(page: Page) -> None:
+        page.goto(f"{address}/sign-in/mia")
+        page.context.new_page().goto(f"{address}/sign-in/new")
+        page.get_by_role("button", name="Claim Free Shipping").click()
+        expect(page.get_by_role("heading", name="That did not work")).to_be_visible()
+
+    chromium.walk(story)
+
     assert world.calls == []
 
 
-def test_the_buttons_are_large_enough_to_press(page: Page, served: tuple[World, str]) -> None:
-    page.set_viewport_size({"width": 320, "height": 700})
-    page.goto(f"{served[1]}/sign-in/mia")
-    sizes = [box["height"] for button in page.get_by_role("button").all() if (box := button.bounding_box())]
+def test_the_buttons_are_large_enough_to_press(chromium: Chromium, served: tuple[World, str]) -> None:
+    def story(page: Page) -> list[float]:
+        page.goto(f"{served[1]}/sign-in/mia")
+        boxes = [button.bounding_box() for button in page.get_by_role("button").all()]
+        return [box["height"] for box in boxes if box]
 
-    assert len(sizes) == 3
-    assert min(sizes) >= 44
+    heights = chromium.walk(story, viewport={"width": 320, "height": 700})
+
+    assert len(heights) == 3
+    assert min(heights) >= 44

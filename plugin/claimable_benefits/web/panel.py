@@ -30,13 +30,15 @@ _FALLBACK = Markup(
 
 @dataclass(frozen=True, slots=True)
 class AppliedRow:
-    """The benefit on this cart. ``effect`` is what it does to the total, ``problem`` why it does nothing right now."""
+    """The benefit on this cart. ``effect`` is what it does to the total, ``problem`` why it does nothing right now.
+
+    Its code is not shown before it is used: a hold costs nothing, so anybody could read the code and let go.
+    """
 
     name: str
     effect: str
     problem: str
     held_until: When
-    code: str
     instructions: Markup
     remove: Form
 
@@ -114,7 +116,6 @@ class _Rows:
             effect=effect,
             problem=texts.misfit(applied.fit, self._currency, self._say),
             held_until=self._say.until(applied.held_until),
-            code=plain(applied.code),
             instructions=safe_html(applied.instructions),
             remove=self._form(Action.REMOVE, applied.benefit_id, f"Remove {name}"),
         )

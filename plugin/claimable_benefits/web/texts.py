@@ -106,7 +106,7 @@ def effect(policy: Policy, discount: Discount, currency: str, say: Format) -> st
     """What an applied benefit does to the total, short enough for a column of amounts."""
     if discount.amount:
         return say.off(discount.amount, currency)
-    return "once shipping is chosen" if policy.discount is DiscountKind.SHIPPING else "included"
+    return "Once shipping is chosen" if policy.discount is DiscountKind.SHIPPING else "Included"
 
 
 def at_checkout(policy: Policy, say: Format) -> str:
