@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -21,9 +22,7 @@ REMEDY = (
 
 def find_chromium() -> str | None:
     """The path of a Chromium that starts; None where there is none."""
-    named = os.environ.get("CHROMIUM")
-    candidates = [named] if named else [*(shutil.which(name) for name in _NAMES), _playwrights_own()]
-    return next((path for path in candidates if path and _starts(path)), None)
+    return next((path for path in _candidates() if path and _starts(path)), None)
 
 
 def get_chromium() -> str:
@@ -40,6 +39,14 @@ def launch_arguments() -> list[str]:
     """Chromium does not sandbox itself for root; the rest keeps it from calling home."""
     quiet = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
     return [*quiet, "--no-sandbox"] if os.geteuid() == 0 else quiet
+
+
+def _candidates() -> Iterator[str | None]:
+    if named := os.environ.get("CHROMIUM"):
+        yield named
+        return
+    yield from map(shutil.which, _NAMES)
+    yield _playwrights_own()
 
 
 def _starts(path: str) -> bool:

@@ -9,9 +9,9 @@ from typing import Any
 
 import httpx
 import pytest
-from example_shop.run import Running, start
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from example_shop.run import Running, start
 from tests.chromium import REMEDY, find_chromium, launch_arguments
 
 GOOD_CARD = "4242 4242 4242 4242"
@@ -19,6 +19,13 @@ DECLINED_CARD = "4000 0000 0000 0002"
 DECLINED_AT_CAPTURE = "4000 0000 0000 0341"
 LATE_CAPTURE = "4000 0000 0000 0267"
 REDIRECT_CARD = "4000 0000 0000 3220"
+ADDRESS = {
+    "Full name": "Mia Ngo",
+    "Email": "mia@example.com",
+    "Street and number": "12 Gertrude Street",
+    "Suburb": "Fitzroy",
+    "Postcode": "3065",
+}
 
 
 @dataclass
@@ -39,19 +46,16 @@ class Town:
         return [row for row in self.at_omneo()["transactions"] if row["external_id"] == order_number]
 
     def live_uses(self, customer_id: str, handle: str) -> int:
-        """How often a customer's benefit of that kind is used and not given back."""
-        held = self.benefits(customer_id, handle)
-        return sum(benefit["definition_max"] - benefit["left"] for benefit in held)
+        """How often a customer's benefits of that kind are used and not given back."""
+        return sum(benefit["used"] for benefit in self.benefits(customer_id, handle))
 
     def benefits(self, customer_id: str, handle: str) -> list[dict[str, Any]]:
+        """A customer's benefits of that kind, as Omneo holds them."""
         state = self.at_omneo()
         profile = next(row["profile_id"] for row in state["identities"] if row["identifier"] == customer_id)
-        definition = next(row for row in state["definitions"] if row["handle"] == handle)
-        return [
-            {"id": row["id"], "left": row["redemptions_remaining"], "definition_max": definition["max_redemptions"]}
-            for row in state["benefits"]
-            if row["profile_id"] == profile and row["definition_id"] == definition["id"]
-        ]
+        definition = next(row["id"] for row in state["definitions"] if row["handle"] == handle)
+        mine = [row for row in state["benefits"] if row["profile_id"] == profile]
+        return [row for row in mine if row["definition_id"] == definition]
 
     def use_at_the_till(self, customer_id: str, handle: str) -> None:
         """Somebody behind a counter redeems the benefit; the shop hears nothing of it."""
@@ -59,7 +63,7 @@ class Town:
         assert sandbox is not None
         state = self.at_omneo()
         profile = next(row["profile_id"] for row in state["identities"] if row["identifier"] == customer_id)
-        benefit = next(row["id"] for row in self.benefits(customer_id, handle) if row["left"] != 0)
+        benefit = self.benefits(customer_id, handle)[0]["id"]
         answer = httpx.post(
             f"{sandbox.base_url}/profiles/{profile}/benefits/{benefit}/redemptions",
             headers={"Authorization": f"Bearer {sandbox.token}"},
@@ -116,20 +120,16 @@ def sign_in(page: Page, town: Town, name: str) -> None:
 
 def fill_a_cart(page: Page, town: Town) -> None:
     """One thing that every benefit of the demo fits."""
-    page.goto(f"{town.url}/products/linen-shirt")
+    page.goto(f"{town.url}/products/harbour-linen-shirt")
     page.get_by_role("button", name="Add to cart").click()
 
 
 def fill_in_checkout(page: Page, town: Town, card: str = GOOD_CARD) -> None:
     if not page.url.startswith(f"{town.url}/checkout"):
         page.goto(f"{town.url}/checkout")
-    for label, value in {
-        "Full name": "Mia Ngo",
-        "Address": "12 Gertrude Street",
-        "City": "Fitzroy",
-        "Postcode": "3065",
-    }.items():
+    for label, value in ADDRESS.items():
         page.get_by_label(label, exact=True).fill(value)
+    page.get_by_role("combobox", name="State").select_option("VIC")
     page.get_by_label("Card number").fill(card)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from claimable_benefits.domain.benefits import Benefit, Definition
 from claimable_benefits.domain.policy import Place, Policy
 from claimable_benefits.domain.shop import Cart, Line, Shopper
@@ -45,10 +47,8 @@ def hostile(payload: str) -> World:
     world = World(shoppers={"mia": Shopper("mia", name=payload)}, cart=_cart(payload))
     world.shelves["mia"] = Shelf(
         True,
-        ready=(kind,),
-        yours=(
-            Held(Benefit("yours", kind, code_online=payload, code_store=payload), Policy("kind", used_at=EVERYWHERE)),
-        ),
+        ready=(kind, replace(kind, handle=payload)),
+        yours=tuple(_held(benefit_id, kind, payload) for benefit_id in ("yours", payload)),
         past=(past,),
         claiming=(payload,),
     )
@@ -92,9 +92,13 @@ def _definition(payload: str) -> Definition:
     )
 
 
+def _held(benefit_id: str, kind: Definition, payload: str) -> Held:
+    return Held(Benefit(benefit_id, kind, code_online=payload, code_store=payload), Policy("kind", used_at=EVERYWHERE))
+
+
 def _offers(payload: str, kind: Definition) -> Offers:
     held: Applied = applied("a", payload, code=payload, instructions=payload)
-    other = Offer(Benefit("o", kind), Policy("kind"), held.discount, held.fit)
+    other = Offer(Benefit(payload, kind), Policy("kind"), held.discount, held.fit)
     return Offers(applied=held, fitting=(other,), pending=(payload,))
 
 

@@ -224,6 +224,14 @@ def test_an_order_number_cannot_bend_its_link(world: World, mia: Browser) -> Non
     assert region(mia.read(), "History").all("a")[0].attributes["href"] == "/orders/..%2F..%2Flogout%3Fnow%3D1"
 
 
+def test_a_sale_in_a_store_is_no_order_of_this_shop(world: World, mia: Browser) -> None:
+    world.histories["mia"] = (Entry("Thing", NOW, "store", order_number="TILL-7"),)
+    history = region(mia.read(), "History")
+
+    assert "In a store, Order TILL-7" in history.text
+    assert [link for link in history.all("a") if "TILL" in link.attributes["href"]] == []
+
+
 def test_an_entry_in_doubt_is_told(world: World, mia: Browser) -> None:
     world.histories["mia"] = (Entry("Thing", NOW, "checkout", order_number="7", pending=True),)
 

@@ -67,6 +67,21 @@ def test_a_declined_sentence_is_text(world: World, mia: Browser) -> None:
     assert notices(mia.read()) == [("alert", "Gift has gone.")]
 
 
+def test_a_sentence_that_hides_a_tag_is_still_text(world: World, mia: Browser) -> None:
+    world.fails("claim", Declined("not_claimable", "&lt;script&gt;window.pwned=1&lt;/script&gt;"))
+    mia.press("Claim Free Shipping")
+    page = mia.read()
+
+    assert harm_in(page) == []
+    assert notices(page) == [("alert", "<script>window.pwned=1</script>")]
+
+
+def test_the_query_of_a_checkout_is_carried_and_not_read(mia: Browser) -> None:
+    answer = mia.client.get("/checkout", environ_overrides={"QUERY_STRING": '"><script>window.pwned=1</script>'})
+
+    assert harm_in(read_page(answer.text)) == []
+
+
 def test_an_addresss_own_text_is_not_repeated(mia: Browser) -> None:
     answer = mia.get("/account/benefits/held/%3Cscript%3Ealert(1)%3C/script%3E")
 
