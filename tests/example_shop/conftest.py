@@ -15,6 +15,7 @@ from flask import Flask
 from claimable_benefits.sandbox import RunningSandbox
 from example_shop.app import close_app, create_app
 from example_shop.run import Running, start
+from example_shop.seed import plant
 from tests.example_shop.browser import Browser
 
 GOOD_CARD = "4242 4242 4242 4242"
@@ -62,6 +63,7 @@ class World:
             with closing(sqlite3.connect(self.data / name, timeout=5)) as connection, connection:
                 for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
                     connection.execute(f"DELETE FROM {table}")  # noqa: S608  # names of our own tables
+        plant(self.running.app)
 
     def payment_states(self) -> list[str]:
         """How all payments stand, oldest first, as the provider's own file says."""
