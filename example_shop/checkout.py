@@ -27,7 +27,7 @@ def show() -> str | Response:
         return redirect(url_for("carts.show"))
     pending = orders.for_checkout(cart.checkout_id)
     if pending is not None:
-        return _land(pending)
+        return land(pending)
     return _page(cart, quote(cart))
 
 
@@ -56,7 +56,7 @@ def place() -> str | Response | tuple[str, int]:
     earlier = orders.for_checkout(checkout_id)
     cart = carts.current()
     if earlier is not None and _is_ours(earlier, cart):
-        return _land(earlier)
+        return land(earlier)
     if cart is None or not cart.lines:
         return redirect(url_for("carts.show"), 303)
     _remember(cart)
@@ -65,9 +65,10 @@ def place() -> str | Response | tuple[str, int]:
     wrong = {} if objection else _problems(cart, now)
     if objection or wrong:
         return _page(cart, now, problem=objection, wrong=wrong), 409 if objection else 422
-    order = orders.create(cart, now)
-    placing.place(order, _card())
-    return _land(order)
+    order, is_new = orders.create(cart, now)
+    if is_new:
+        placing.place(order, _card())
+    return land(order)
 
 
 @blueprint.get("/checkout/return/<number>")
@@ -78,23 +79,23 @@ def come_back(number: str) -> Response:
         placing.come_back(order)
     except PaymentUnreachable:
         flash("Our payment provider cannot be reached right now. Try again in a moment.", "problem")
-    return _land(order)
+    return land(order)
 
 
 @blueprint.get("/checkout/waiting/<number>")
 def waiting(number: str) -> str | Response:
     """A payment waits for the shopper's approval: go on with it, or pay another way."""
     order = _own(number)
-    return render_template("waiting.html", order=order) if _waits(order) else _land(order)
+    return render_template("waiting.html", order=order) if waits(order) else land(order)
 
 
 @blueprint.post("/checkout/waiting/<number>")
 def pay_another_way(number: str) -> Response:
     """Let go of a payment that waits for approval."""
     order = _own(number)
-    if _waits(order):
+    if waits(order):
         placing.call_off(order, "The payment was let go. You have not been charged.")
-    return _land(order)
+    return land(order)
 
 
 def _page(cart: Cart, now: Quote, problem: str | None = None, wrong: dict[str, str] | None = None) -> str:
@@ -159,10 +160,10 @@ def _new_total(old: Decimal, new: Decimal) -> str:
     return f"The total was {money(old)} and is now {money(new)}."
 
 
-def _land(order: Order) -> Response:
+def land(order: Order) -> Response:
     """Go where an order in this state belongs; a repeated request ends there too."""
     visitors.remember_order(order.number)
-    if _waits(order):
+    if waits(order):
         page = order.approval_url if request.endpoint == "checkout.place" else None
         return redirect(page or url_for("checkout.waiting", number=order.number), 303)
     if order.state is not State.CANCELLED:
@@ -174,7 +175,8 @@ def _land(order: Order) -> Response:
     return redirect(url_for("checkout.show"), 303)
 
 
-def _waits(order: Order) -> bool:
+def waits(order: Order) -> bool:
+    """Whether the order waits for the shopper's approval at the payment provider."""
     return order.state is State.OPEN and order.approval_url is not None
 
 

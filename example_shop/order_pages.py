@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, abort, flash, make_response, redirect, render_template, url_for
 from werkzeug.wrappers import Response
 
-from example_shop import carts, orders, placing, visitors
+from example_shop import carts, checkout, orders, placing, visitors
 from example_shop.extensions import benefits, db
 from example_shop.models import Order, State
 from example_shop.payments.client import PaymentProblem
@@ -24,8 +24,8 @@ def show(number: str) -> Response:
 def thanks(number: str) -> Response:
     """The confirmation; while the payment is being confirmed it says so, and looks again by itself."""
     order = _own(number)
-    if order.state is State.CANCELLED:
-        return redirect(url_for("orders.show", number=number), 303)
+    if order.state is State.CANCELLED or checkout.waits(order):
+        return checkout.land(order)
     return _page("thanks.html" if order.state is State.PAID else "confirming.html", order)
 
 
@@ -55,8 +55,17 @@ def again(number: str) -> Response:
 def _page(template: str, order: Order) -> Response:
     shopper = visitors.current()
     name = shopper.first_name if shopper else order.name.split(maxsplit=1)[0]
-    page = make_response(render_template(template, order=order, first_name=name, record=benefits.record(order.number)))
-    if order.state in (State.OPEN, State.UNKNOWN):
+    cart = carts.current()
+    page = make_response(
+        render_template(
+            template,
+            order=order,
+            first_name=name,
+            record=benefits.record(order.number),
+            is_in_cart=cart is not None and cart.id == order.cart_id,
+        )
+    )
+    if order.state in (State.OPEN, State.UNKNOWN) and not checkout.waits(order):
         page.headers["Refresh"] = _LOOK_AGAIN
     return page
 

@@ -42,10 +42,10 @@ def of_customer(customer_id: str) -> Sequence[Order]:
     return db.session.scalars(real.order_by(Order.created_at.desc())).all()
 
 
-def create(cart: Cart, quote: Quote) -> Order:
+def create(cart: Cart, quote: Quote) -> tuple[Order, bool]:
     """Freeze the quote as an open order, in a commit of its own.
 
-    Whoever comes second with the same checkout id gets the order of whoever came first.
+    Whoever comes second with the same checkout id gets the first one's order, and False: it is in other hands.
     """
     checkout_id = cart.checkout_id
     order = Order(
@@ -73,8 +73,8 @@ def create(cart: Cart, quote: Quote) -> Order:
         first = for_checkout(checkout_id)
         if first is None:
             raise
-        return first
-    return order
+        return first, False
+    return order, True
 
 
 def move(order: Order, source: State, target: State, **also: Any) -> bool:

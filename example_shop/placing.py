@@ -106,18 +106,17 @@ def finish(order: Order) -> None:
 
 
 def call_off(order: Order, problem: str) -> None:
-    """Cancel an order that was not paid, say why, and let go of the money that was reserved for it.
+    """Cancel an unpaid order, say why, and let go of the money that was reserved; nothing if it moved on meanwhile.
 
     The cart gets a new checkout id with it, so that the shopper may try again at once.
     """
     also = {"problem": problem, "cancelled_at": orders.now(), "leased_until": None, "approval_url": None}
-    moved = orders.move(order, State.OPEN, State.CANCELLED, **also) or orders.move(
-        order, State.UNKNOWN, State.CANCELLED, **also
-    )
-    same_cart = (Cart.id == order.cart_id, Cart.checkout_id == order.checkout_id)
-    db.session.execute(update(Cart).where(*same_cart).values(checkout_id=new_id()))
+    called_off = order.state in (State.OPEN, State.UNKNOWN) and orders.move(order, order.state, State.CANCELLED, **also)
+    if called_off:
+        same_cart = (Cart.id == order.cart_id, Cart.checkout_id == order.checkout_id)
+        db.session.execute(update(Cart).where(*same_cart).values(checkout_id=new_id()))
     db.session.commit()
-    if moved:
+    if called_off:
         _void(order)
 
 

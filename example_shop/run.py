@@ -10,6 +10,8 @@ from socket import socket
 from types import TracebackType
 from typing import Any, Self
 
+from flask import Flask
+
 from claimable_benefits.sandbox import RunningSandbox, create_sandbox, serve_sandbox
 from example_shop.app import DATABASE_NAME, SECRET_NAME, close_app, create_app
 from example_shop.payments.provider import create_provider, provider_of
@@ -27,11 +29,17 @@ class OmneoIncomplete(Exception):
 
 
 class Running:
-    """What runs: ``shop_url``, ``payments_url``, and ``sandbox`` with its ``sandbox_url`` (None: another Omneo)."""
+    """What runs: ``app`` at ``shop_url``, ``payments_url``, ``sandbox`` at ``sandbox_url`` (None: another Omneo)."""
 
     def __init__(
-        self, shop_url: str, payments_url: str, sandbox: RunningSandbox | None, close: Callable[[], None]
+        self,
+        app: Flask,
+        shop_url: str,
+        payments_url: str,
+        sandbox: RunningSandbox | None,
+        close: Callable[[], None],
     ) -> None:
+        self.app = app
         self.shop_url = shop_url
         self.payments_url = payments_url
         self.sandbox = sandbox
@@ -82,7 +90,7 @@ def start(
             plant(app)
         shop = Served(app, shop_port)
         stack.callback(shop.close)
-        return Running(shop.url, payments.url, sandbox, stack.pop_all().close)
+        return Running(app, shop.url, payments.url, sandbox, stack.pop_all().close)
 
 
 def omneo_settings(environ: Mapping[str, str]) -> dict[str, str]:

@@ -8,6 +8,7 @@ CAPTURE_DECLINED = "4000000000000341"
 LATE_AUTHORISE = "4000000000000259"
 LATE_CAPTURE = "4000000000000267"
 REDIRECT = "4000000000003220"
+REDIRECT_THEN_DECLINED = "4000008400001629"
 
 TEST_CARDS = (
     (APPROVED, "is approved"),
@@ -16,6 +17,7 @@ TEST_CARDS = (
     (LATE_AUTHORISE, "gets its answer too late; nothing is charged"),
     (LATE_CAPTURE, "is charged, but the answer comes too late"),
     (REDIRECT, "asks you to approve the payment on another page"),
+    (REDIRECT_THEN_DECLINED, "asks you too, and is declined when the money should move"),
 )
 
 

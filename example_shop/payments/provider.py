@@ -27,7 +27,8 @@ _MOVES = {
     "void": (("approved", "redirect"), "voided"),
     "refund": (("captured",), "refunded"),
 }
-_AT_AUTHORISE = {cards.DECLINED: "declined", cards.REDIRECT: "redirect"}
+_AT_AUTHORISE = {cards.DECLINED: "declined", cards.REDIRECT: "redirect", cards.REDIRECT_THEN_DECLINED: "redirect"}
+_BANK_DECLINES = (cards.CAPTURE_DECLINED[-4:], cards.REDIRECT_THEN_DECLINED[-4:])
 
 
 class BankDeclined(HTTPException):
@@ -103,7 +104,7 @@ def change(payment_id: str, verb: str) -> Response:
     """Move, let go of, or give back the money."""
     row = _find(payment_id)
     sources, target = _MOVES[verb]
-    if verb == "capture" and row.status in sources and row.card == cards.CAPTURE_DECLINED[-4:]:
+    if verb == "capture" and row.status in sources and row.card in _BANK_DECLINES:
         raise BankDeclined
     if not _store().move(payment_id, sources, target) and _find(payment_id).status != target:
         abort(409, f"A payment that is {_find(payment_id).status} cannot be {target}.")

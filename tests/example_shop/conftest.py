@@ -15,10 +15,11 @@ from flask import Flask
 from claimable_benefits.sandbox import RunningSandbox
 from example_shop.app import close_app, create_app
 from example_shop.run import Running, start
+from example_shop.seed import plant
 from tests.example_shop.browser import Browser
 
 GOOD_CARD = "4242 4242 4242 4242"
-FAST = {"PAYMENTS_TIMEOUT": 1.0, "SHOP_SETTLE_SECONDS": 0.2, "BENEFITS_WORKER": "off"}
+FAST: dict[str, Any] = {"PAYMENTS_TIMEOUT": 1.0, "SHOP_SETTLE_SECONDS": 0.2, "BENEFITS_WORKER": "off"}
 LATE_SECONDS = 1.5
 
 
@@ -62,11 +63,24 @@ class World:
             with closing(sqlite3.connect(self.data / name, timeout=5)) as connection, connection:
                 for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
                     connection.execute(f"DELETE FROM {table}")  # noqa: S608  # names of our own tables
+        plant(self.running.app)
 
     def payment_states(self) -> list[str]:
         """How all payments stand, oldest first, as the provider's own file says."""
+        return [status for status, _ in self._all_payments()]
+
+    def payment_references(self) -> list[str]:
+        """Whose payments they are, oldest first."""
+        return [reference for _, reference in self._all_payments()]
+
+    def _all_payments(self) -> list[tuple[str, str]]:
         with closing(sqlite3.connect(self.data / "payments.sqlite3")) as connection:
-            return [status for (status,) in connection.execute("SELECT status FROM payments ORDER BY rowid")]
+            return connection.execute("SELECT status, reference FROM payments ORDER BY rowid").fetchall()
+
+    def in_the_shops_file(self, statement: str) -> None:
+        """Change what the shop has on file, as a crash in the wrong moment would leave it."""
+        with closing(sqlite3.connect(self.data / "shop.sqlite3", timeout=5)) as connection, connection:
+            connection.execute(statement)
 
     def omneo(self, method: str, path: str, **body: Any) -> Any:
         """Ask Omneo, as another system of the merchant's would."""

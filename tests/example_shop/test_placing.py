@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from decimal import Decimal
 
 import pytest
+import requests
 
+from claimable_benefits import Order, OrderState
+from example_shop import loyalty
 from example_shop.payments import cards
 from tests.example_shop.browser import Browser, Page, at_once
-from tests.example_shop.conftest import World
+from tests.example_shop.conftest import FAST, World
 
 SHIRT = "harbour-linen-shirt"
 FIRST_SPEND = "First Spend Discount"
+UNDER_WAY = "UPDATE orders SET state = 'UNKNOWN', approval_url = NULL, leased_until = '{year}-01-01 00:00:00.000000'"
 
 
 def at_checkout(world: World, shopper: str = "Mia Ngo", benefit: str | None = FIRST_SPEND) -> Browser:
@@ -119,13 +124,35 @@ def test_a_capture_that_answers_late_is_confirmed_and_paid_once(world: World) ->
     assert remaining(world) == 0
 
 
-def test_the_plugins_worker_settles_a_late_payment_when_nobody_looks(make_world: Callable[..., World]) -> None:
-    world = make_world(BENEFITS_WORKER="embedded", BENEFITS_ORDER_GRACE_MINUTES=1)
+def test_the_order_loader_settles_a_late_payment_when_nobody_looks(world: World) -> None:
     browser = at_checkout(world)
     number = number_of(browser.press("Place order", card=cards.LATE_CAPTURE))
-    page = until_settled(browser, f"/orders/{number}")
+    with world.running.app.app_context():
+        early = loyalty.order(number)
+    time.sleep(FAST["SHOP_SETTLE_SECONDS"])
+    with world.running.app.app_context():
+        settled = loyalty.order(number)
 
-    assert "Paid" in page.text
+    assert early == Order(number, OrderState.UNKNOWN)
+    assert settled is not None
+    assert settled.state is OrderState.PAID
+    assert settled.transaction is not None
+    assert Decimal("126.05") == settled.transaction.total == sum(item.price_paid for item in settled.transaction.items)
+
+
+def test_the_order_loader_tells_open_from_cancelled_from_never_heard_of(world: World) -> None:
+    browser = at_checkout(world)
+    browser.press("Place order", card=cards.REDIRECT)
+    number = world.payment_references()[0]
+    with world.running.app.app_context():
+        waiting = loyalty.order(number)
+    browser.press("Decline payment")
+    with world.running.app.app_context():
+        declined, unheard_of = loyalty.order(number), loyalty.order("FT-NOBODYS")
+
+    assert waiting == Order(number, OrderState.OPEN)
+    assert declined == Order(number, OrderState.CANCELLED)
+    assert unheard_of is None
 
 
 def test_a_benefit_used_at_the_till_meanwhile_is_refused_before_any_money_moves(world: World) -> None:
@@ -195,6 +222,65 @@ def test_a_payment_declined_elsewhere_leaves_everything_as_it_was(world: World) 
     assert "You have not been charged, because the payment was not approved." in page.text
     assert "First Spend Discount \N{MINUS SIGN}$12.90" in page.text
     assert remaining(world) == 1
+
+
+def test_a_payment_that_fails_after_its_approval_gives_the_benefit_back_at_once(world: World) -> None:
+    browser = at_checkout(world)
+    browser.press("Place order", card=cards.REDIRECT_THEN_DECLINED)
+    page = browser.press("Approve payment")
+
+    assert "Your bank declined the payment. You have not been charged" in page.text
+    assert "First Spend Discount \N{MINUS SIGN}$12.90" in page.text
+    assert world.payment_states() == ["voided"]
+    assert remaining(world) == 1
+
+
+def test_a_benefit_used_at_the_till_while_the_bank_asks_is_refused_before_any_money_moves(world: World) -> None:
+    browser = at_checkout(world)
+    browser.press("Place order", card=cards.REDIRECT)
+    world.redeem_at_the_till("1001", "first-spend")
+    page = browser.press("Approve payment")
+
+    assert "The total was $126.05 and is now $138.95." in page.text
+    assert world.payment_states() == ["voided"]
+
+
+@pytest.mark.parametrize(
+    ("verb", "sentence", "states"),
+    [
+        ("capture", "Thank you, Mia", ["captured"]),
+        ("void", "The payment did not go through, and you have not been charged.", ["voided"]),
+        (None, "The payment did not go through, and you have not been charged.", ["voided"]),
+    ],
+)
+def test_an_order_whose_request_was_lost_is_settled_by_what_the_provider_says(
+    world: World, verb: str | None, sentence: str, states: list[str]
+) -> None:
+    browser = at_checkout(world, benefit=None)
+    asked = browser.press("Place order", card=cards.REDIRECT)
+    payment = asked.url.rsplit("/", 1)[1]
+    requests.post(asked.url, data={"approve": "yes"}, allow_redirects=False, timeout=5)
+    if verb:
+        requests.post(f"{world.running.payments_url}/payments/{payment}/{verb}", timeout=5)
+    world.in_the_shops_file(
+        "UPDATE orders SET state = 'UNKNOWN', approval_url = NULL, leased_until = '2020-01-01 00:00:00.000000'"
+    )
+    number = str(world.payment_references()[0])
+
+    assert sentence in browser.go(f"/orders/{number}/thanks").text
+    assert states == world.payment_states()
+
+
+def test_an_order_that_is_being_placed_is_left_to_the_request_that_places_it(world: World) -> None:
+    browser = at_checkout(world, benefit=None)
+    browser.press("Place order", card=cards.REDIRECT)
+    world.in_the_shops_file(
+        "UPDATE orders SET state = 'UNKNOWN', approval_url = NULL, leased_until = '2999-01-01 00:00:00.000000'"
+    )
+    page = browser.go("/checkout")
+
+    assert "is being confirmed" in page.text
+    assert world.payment_states() == ["redirect"]
 
 
 def test_coming_back_twice_pays_once(world: World) -> None:

@@ -1,0 +1,99 @@
+"""The shop in Chromium: accessible, within the screen, and with its script losing nothing that was typed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
+
+from tests.chromium import REMEDY, find_chromium, launch_arguments
+from tests.example_shop.conftest import GOOD_CARD, World
+
+PAGES = (
+    "/",
+    "/shop/sale",
+    "/products/tideline-mug",
+    "/cart",
+    "/sign-in",
+    "/checkout",
+    "/account",
+    "/orders/100007",
+    "/x",
+)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """A Chromium of this machine."""
+    path = find_chromium()
+    assert path is not None, REMEDY
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=launch_arguments())
+        yield browser
+        browser.close()
+
+
+def at_checkout(chromium: Browser, world: World, width: int = 1280) -> Page:
+    """Mia in front of the checkout page, with a shirt in the cart."""
+    page = chromium.new_page(viewport=ViewportSize(width=width, height=844))
+    page.set_default_timeout(10_000)
+    page.goto(f"{world.shop_url}/sign-in")
+    page.get_by_role("button", name="Sign in as Mia Ngo").click()
+    page.goto(f"{world.shop_url}/products/harbour-linen-shirt")
+    page.get_by_role("button", name="Add to cart").click()
+    page.get_by_role("link", name="Checkout").click()
+    return page
+
+
+def test_pages_are_accessible_and_fit_every_screen(chromium: Browser, world: World) -> None:
+    page = at_checkout(chromium, world, 1280)
+    found = []
+    for address in PAGES:
+        page.goto(world.shop_url + address)
+        found += [f"{address}: {each['id']}" for each in Axe().run(page).response["violations"]]
+        for width in (1280, 768, 390, 320):
+            page.set_viewport_size(ViewportSize(width=width, height=844))
+            if page.evaluate("document.documentElement.scrollWidth > window.innerWidth"):
+                found.append(f"{address}: wider than {width}")
+    page.close()
+
+    assert found == []
+
+
+def test_another_way_of_shipping_is_priced_where_one_stands(chromium: Browser, world: World) -> None:
+    page = at_checkout(chromium, world)
+    page.get_by_label("Street and number").fill("99 Typed Street")
+    page.get_by_label("Card number").fill(GOOD_CARD)
+    page.get_by_role("radio", name="Express").check()
+
+    expect(page.get_by_text("Shipping: Express")).to_be_visible()
+    expect(page.locator(".sums__total")).to_contain_text("$143.95")
+    expect(page.get_by_role("radio", name="Express")).to_be_focused()
+    expect(page.get_by_label("Card number")).to_have_value(GOOD_CARD)
+    page.get_by_role("button", name="Place order").click()
+    expect(page.get_by_role("heading", name="Thank you, Mia")).to_be_visible()
+    page.close()
+
+
+def test_what_is_typed_survives_applying_a_benefit(chromium: Browser, world: World) -> None:
+    page = at_checkout(chromium, world)
+    page.get_by_label("Street and number").fill("99 Typed Street")
+    page.get_by_label("Suburb").fill("Typedville")
+    page.get_by_role("button", name="Apply First Spend Discount").click()
+
+    expect(page.locator(".sums__benefit")).to_contain_text("First Spend Discount")
+    expect(page.get_by_label("Street and number")).to_have_value("99 Typed Street")
+    expect(page.get_by_label("Suburb")).to_have_value("Typedville")
+    page.close()
+
+
+def test_an_impatient_double_click_places_one_order(chromium: Browser, world: World) -> None:
+    page = at_checkout(chromium, world)
+    page.get_by_label("Card number").fill(GOOD_CARD)
+    page.get_by_role("button", name="Place order").dblclick()
+
+    expect(page.get_by_role("heading", name="Thank you, Mia")).to_be_visible()
+    assert world.payment_states() == ["captured"]
+    page.close()
