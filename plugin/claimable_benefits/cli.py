@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import getpass
 import json
+import logging
 import time
 import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from datetime import time as clock_time
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -23,7 +25,7 @@ from flask.cli import AppGroup
 from claimable_benefits.domain.benefits import Benefit
 from claimable_benefits.domain.shop import Shopper, Transaction
 from claimable_benefits.domain.states import DeliveryState
-from claimable_benefits.errors import BenefitsError, Declined, OmneoError
+from claimable_benefits.errors import BenefitsError, Declined, NotPermitted, OutcomeUnknown, Rejected
 from claimable_benefits.service import doctor as examinations
 from claimable_benefits.service import merchant
 from claimable_benefits.service.context import Context
@@ -58,18 +60,36 @@ def _one_line_errors() -> Iterator[None]:
         yield
     except Declined as error:
         raise click.ClickException(error.shopper_message) from error
-    except OmneoError as error:
-        raise click.ClickException(f"Omneo: {error}") from error
+    except Rejected as error:
+        raise click.ClickException(f"Omneo refuses this: {error.words}") from error
+    except NotPermitted as error:
+        raise click.ClickException(f"{error} Check OMNEO_TOKEN and its permissions.") from error
+    except OutcomeUnknown as error:
+        raise click.ClickException(f"{error} It may have happened all the same: look before you repeat it.") from error
     except BenefitsError as error:
         raise click.ClickException(str(error)) from error
 
 
+@contextmanager
+def _without_log() -> Iterator[None]:
+    """The command itself says what went wrong; a shop without logging would see it a second time."""
+    log, nowhere = logging.getLogger("claimable_benefits"), logging.NullHandler()
+    log.addHandler(nowhere)
+    try:
+        yield
+    finally:
+        log.removeHandler(nowhere)
+
+
 @commands.command()
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("file", type=click.Path(path_type=Path))
 def define(file: Path) -> None:
-    """Create a benefit definition from FILE (.toml or .json; needed: name, handle, period)."""
+    """Create a benefit definition from FILE.
+
+    FILE is .toml or .json and holds Omneo's own fields; name, handle and period are needed.
+    """
     fields = _read_document(file)
-    with _one_line_errors():
+    with _without_log(), _one_line_errors():
         defined = merchant.define(_context(), fields)
     definition = defined.definition
     if defined.already:
@@ -84,7 +104,7 @@ def define(file: Path) -> None:
 @click.option("--customer", required=True, help="The shop's own id of the customer.")
 def issue(handle: str, customer: str) -> None:
     """Give a customer the benefit HANDLE."""
-    with _one_line_errors():
+    with _without_log(), _one_line_errors():
         benefit = merchant.issue(_context(), handle, customer)
     until = f", valid until {_at(benefit.expires_at)}" if benefit.expires_at else ""
     click.echo(f"Issued benefit {benefit.id}: {benefit.name or handle} to customer {customer}{until}.")
@@ -95,8 +115,11 @@ def issue(handle: str, customer: str) -> None:
 @click.argument("benefit_id")
 @click.option("--customer", required=True, help="The shop's own id of the customer.")
 def redeem(benefit_id: str, customer: str) -> None:
-    """Record that a customer has used the benefit BENEFIT_ID, and print the redemption id."""
-    with _one_line_errors():
+    """Record that a customer has used BENEFIT_ID.
+
+    Prints the redemption id, which links the use to its sale.
+    """
+    with _without_log(), _one_line_errors():
         used = use_for_customer(_context(), customer, benefit_id, str(uuid4()), actor=_staff())
     click.echo(f"Redeemed {used.use.name}: redemption {used.use.redemption_id}.")
     click.echo(
@@ -120,7 +143,7 @@ def submit(
     redemption: str | None,
     currency: str,
 ) -> None:
-    """Record a sale at Omneo as a transaction, with the redemption it used."""
+    """Record a sale at Omneo, with the redemption it used."""
     context = _context()
     transaction = Transaction(
         order_number=order_number,
@@ -130,7 +153,7 @@ def submit(
         transacted_at=context.clock(),
         currency=currency,
     )
-    with _one_line_errors():
+    with _without_log(), _one_line_errors():
         delivery = merchant.record_sale(context, transaction, redemption_id=redemption, actor=_staff())
     if delivery.state is DeliveryState.DELIVERED:
         link = f", with redemption {delivery.redemption_id}" if delivery.redemption_id else ""
@@ -143,7 +166,7 @@ def submit(
 @click.option("--customer", required=True, help="The shop's own id of the customer.")
 def show(customer: str) -> None:
     """Show what a customer may claim, holds, and has had."""
-    with _one_line_errors():
+    with _without_log(), _one_line_errors():
         shelf = read_shelf(_context(), Shopper(customer))
     if not shelf.known:
         raise click.ClickException(f"Omneo does not know customer {customer!r}.")
@@ -157,7 +180,7 @@ def show(customer: str) -> None:
 @click.option("--once", is_flag=True, help="Do what is due now, then stop.")
 @click.option("--seconds", default=1.0, show_default=True, help="How long to wait when there is nothing to do.")
 def work(once: bool, seconds: float) -> None:
-    """Deliver transactions, settle what is in doubt, undo what was never placed; until Ctrl-C."""
+    """Deliver, settle what is in doubt, undo; until Ctrl-C."""
     with _one_line_errors():
         context = _context()
         done = run_once(context)
@@ -173,7 +196,7 @@ def work(once: bool, seconds: float) -> None:
 @commands.command()
 @click.argument("order_number")
 def resume(order_number: str) -> None:
-    """Let the stopped delivery of an order's transaction try again."""
+    """Let the stopped delivery of an order try again."""
     with _one_line_errors():
         resumed = merchant.resume(_context(), order_number, actor=_staff())
     if not resumed:
@@ -183,9 +206,10 @@ def resume(order_number: str) -> None:
 
 @commands.command()
 def doctor() -> None:
-    """Check the settings, the ledger, the connection to Omneo and the policies."""
+    """Check the ledger, the connection to Omneo and the policies."""
     runtime = _runtime()
-    findings = examinations.examine(_context(), runtime.settings)
+    with _without_log():
+        findings = examinations.examine(_context(), runtime.settings)
     for finding in findings:
         mark = click.style("ok  ", fg="green") if finding.is_well else click.style("!!  ", fg="red")
         click.echo(f"{mark}{finding.subject}: {finding.sentence}")
@@ -195,22 +219,41 @@ def doctor() -> None:
 
 @commands.command()
 def settings() -> None:
-    """List every setting with its default and what it is for."""
+    """List every setting, its default and what it is for."""
     for setting in TABLE:
         default = "" if setting.default in (None, "") else f" [{setting.default}]"
         click.echo(f"{setting.key}{default}\n    {setting.sentence}")
 
 
 def _read_document(file: Path) -> dict[str, object]:
-    reader: Callable[[str], Any] = json.loads if file.suffix == ".json" else tomllib.loads
+    is_json = file.suffix.lower() == ".json"
+    reader: Callable[..., Any] = json.loads if is_json else tomllib.loads
     try:
-        document = reader(file.read_text(encoding="utf-8"))
+        document = _as_sent(reader(file.read_text(encoding="utf-8-sig"), parse_float=_number))
+    except OSError as error:
+        raise click.ClickException(f"{file} cannot be read: {error.strerror}.") from error
     except ValueError as error:
-        kind = "JSON" if file.suffix == ".json" else "TOML"
-        raise click.ClickException(f"{file} is no {kind}: {error}") from error
+        raise click.ClickException(f"{file} is no {'JSON' if is_json else 'TOML'}: {error}") from error
     if not isinstance(document, dict):
         raise click.ClickException(f"{file} holds no definition: write name, handle and period as keys.")
     return document
+
+
+def _number(text: str) -> Decimal:
+    if not (number := Decimal(text)).is_finite():
+        raise ValueError(f"{text} is no number")
+    return number
+
+
+def _as_sent(value: Any) -> Any:
+    """TOML has times of its own; without a zone they are wall-clock times, which Omneo takes as they are written."""
+    if isinstance(value, dict):
+        return {key: _as_sent(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_as_sent(item) for item in value]
+    if isinstance(value, datetime):
+        return value if value.tzinfo else value.isoformat(" ", "seconds")
+    return value.isoformat() if isinstance(value, date | clock_time) else value
 
 
 def _amount(text: str, option: str) -> Decimal:
@@ -219,14 +262,15 @@ def _amount(text: str, option: str) -> Decimal:
     except InvalidOperation:
         amount = Decimal("NaN")
     if not amount.is_finite() or amount < 0:
-        raise click.BadParameter(f"{text!r} is no amount; write one such as 89.99.", param_hint=option)
+        raise click.ClickException(f"{option} {text!r} is no amount; write one such as 89.99.")
     return amount
 
 
 def _undelivered(order_number: str, state: DeliveryState, note: str | None) -> str:
     if state is DeliveryState.STOPPED:
         return f"Omneo refuses order {order_number}: {note} Mend it, then: flask benefits resume {order_number}"
-    return f"Order {order_number} is queued, not delivered yet ({note or 'waiting'}). It is tried again by itself."
+    why = f" {note}" if note else ""
+    return f"Order {order_number} is queued, but not at Omneo yet; the worker goes on trying.{why}"
 
 
 def _held(benefit: Benefit) -> str:
@@ -251,7 +295,7 @@ def _told(done: WorkDone) -> str:
         f"{done.delivered} delivered, {done.settled} settled, {done.decided} orders decided, "
         f"{done.undone} undone, {done.released} holds released"
     )
-    return f"{datetime.now(UTC):%H:%M:%S} {counts}" if done else "Nothing was due."
+    return f"{datetime.now(UTC):%H:%M:%S} UTC  {counts}." if done else "There was nothing that could be finished now."
 
 
 def _staff() -> str:

@@ -18,13 +18,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from click import ClickException
+
 
 class BenefitsError(Exception):
     """The root: catch this to catch everything this package raises on purpose."""
 
 
-class SettingsError(BenefitsError):
-    """A setting is missing or wrong; the sentence names the key and the remedy."""
+class SettingsError(BenefitsError, ClickException):
+    """A setting is missing or wrong; the sentence names the key and the remedy.
+
+    It is an error of the command line too, so that any ``flask …`` command says it in one line.
+    """
 
     def __init__(self, key: str, problem: str, remedy: str) -> None:
         self.key = key
@@ -100,6 +105,12 @@ class Rejected(OmneoError):
     ) -> None:
         self.fields = dict(fields or {})
         super().__init__(message, request=request, status=status)
+
+    @property
+    def words(self) -> str:
+        """What Omneo says: its message, and its sentences about single fields."""
+        about = [sentence for sentences in self.fields.values() for sentence in sentences]
+        return " ".join([self.message, *(sentence for sentence in about if sentence not in self.message)])
 
 
 class Malformed(OmneoError):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 from zoneinfo import ZoneInfo
 
 from claimable_benefits.errors import SettingsError
@@ -75,6 +75,9 @@ TABLE: tuple[Setting, ...] = (
         "BENEFITS_REFERENCE_PREFIX", "text", "shop", "What our references at Omneo begin with; tells your shops apart."
     ),
 )
+
+
+_MOST = 1_000_000  # minutes, that is nearly two years; far more, and there is no date to count to
 
 
 class Secret:
@@ -167,7 +170,8 @@ class _Reader:
         if isinstance(value, Path | int) and not isinstance(value, bool):
             return str(value)  # from_prefixed_env() reads an all-digit text as a number
         if not isinstance(value, str):
-            raise SettingsError(key, f"{value!r} is no text.", "Write it in quotes.")
+            shown = "Its value" if key == "OMNEO_TOKEN" else repr(value)  # a token is quoted nowhere
+            raise SettingsError(key, f"{shown} is no text.", "Write it in quotes.")
         return value.strip()
 
     def needed_text(self, key: str) -> str:
@@ -184,10 +188,12 @@ class _Reader:
         value = self._config.get(key, self._table[key].default)
         try:
             number = int(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             number = 0
-        if number < 1 or isinstance(value, bool):
-            raise SettingsError(key, f"{value!r} is no whole number above 0.", "Write a number such as 30.")
+        is_whole = not isinstance(value, bool) and (not isinstance(value, float) or value == number)
+        if not is_whole or not 1 <= number <= _MOST:
+            problem = f"{value!r} is no whole number from 1 to {_MOST}."
+            raise SettingsError(key, problem, "Write a number such as 30.")
         return number
 
     def path(self, key: str) -> str:
@@ -223,12 +229,25 @@ def _base_url(reader: _Reader) -> str:
                 "OMNEO_TENANT", f"{tenant!r} is no tenant's name.", "Write the name alone, such as acme."
             )
         return f"https://api.{tenant}.getomneo.com/api/v3"
-    parts = urlsplit(url)
-    if not parts.hostname or parts.scheme not in ("http", "https"):
-        raise SettingsError("OMNEO_BASE_URL", f"{url!r} is no address.", "Write https://…/api/v3.")
+    parts = _address(url)
+    if parts is None:
+        without_password = url.rpartition("@")[2]
+        problem = f"{without_password!r} is no plain address of a host and a path."
+        raise SettingsError("OMNEO_BASE_URL", problem, "Write https://…/api/v3.")
     if parts.scheme == "http" and parts.hostname not in ("127.0.0.1", "localhost", "::1"):
         raise SettingsError("OMNEO_BASE_URL", "would send the token in the clear.", "Use https:// for this address.")
     return url.rstrip("/")
+
+
+def _address(url: str) -> SplitResult | None:
+    """The address in parts; None where it holds more than host, port and path, or cannot be read."""
+    try:
+        parts = urlsplit(url)
+        is_readable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return None
+    is_plain = not (parts.username or parts.query or parts.fragment or re.search(r"\s", url))
+    return parts if is_readable and is_plain else None
 
 
 def _token(reader: _Reader) -> str:
@@ -242,20 +261,27 @@ def _token(reader: _Reader) -> str:
 def _database_url(config: Mapping[str, Any], instance_path: Path) -> str:
     """The shop's own database where it is known: submit() joins the shop's database transaction."""
     if own := config.get("BENEFITS_DATABASE_URL"):
-        return _in_instance_folder(_on_disk(str(own)), instance_path)
+        return _in_instance_folder(_on_disk(_rendered(own)), instance_path)
     engines = config.get("SQLALCHEMY_ENGINES")
     theirs = engines.get("default") if isinstance(engines, Mapping) else None
     theirs = theirs or config.get("SQLALCHEMY_DATABASE_URI")
     if isinstance(theirs, Mapping):
         theirs = theirs.get("url")
-    render = getattr(theirs, "render_as_string", None)  # SQLAlchemy's own URL hides the password in str()
-    url = render(hide_password=False) if render else str(theirs or "sqlite:///benefits.sqlite3")
-    return _in_instance_folder(_on_disk(url), instance_path)
+    return _in_instance_folder(_on_disk(_rendered(theirs or "sqlite:///benefits.sqlite3")), instance_path)
+
+
+def _rendered(url: Any) -> str:
+    if isinstance(url, Mapping):
+        from sqlalchemy import URL  # only where a shop gives its address in parts
+
+        url = URL.create(**url)
+    render = getattr(url, "render_as_string", None)  # SQLAlchemy's own URL hides the password in str()
+    return str(render(hide_password=False) if render else url).strip()
 
 
 def _on_disk(url: str) -> str:
-    in_memory = url in ("sqlite://", "sqlite:///") or ":memory:" in url or "mode=memory" in url
-    if url.startswith("sqlite:") and in_memory:
+    _, is_sqlite, path = url.partition(_sqlite(url))
+    if is_sqlite and (path in ("//", "///") or ":memory:" in path or "mode=memory" in path):
         problem = "is a database in memory, which forgets holds and redemptions."
         raise SettingsError("BENEFITS_DATABASE_URL", problem, "Use a file, such as sqlite:///shop.sqlite3.")
     return url
@@ -263,12 +289,21 @@ def _on_disk(url: str) -> str:
 
 def _in_instance_folder(url: str, instance_path: Path) -> str:
     """Flask-SQLAlchemy reads relative SQLite paths from the instance folder; so do we, to meet the same file."""
-    prefix = "sqlite:///"
+    prefix = f"{_sqlite(url)}///"
     path = url.removeprefix(prefix)
     if not url.startswith(prefix) or path.startswith(("/", ":", "file:")) or not path:
         return url
-    instance_path.mkdir(parents=True, exist_ok=True)
+    try:
+        instance_path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        problem = f"stands in {instance_path}, which cannot be made: {error.strerror}."
+        raise SettingsError("BENEFITS_DATABASE_URL", problem, "Write the whole path, or make the folder.") from error
     return f"{prefix}{instance_path / path}"
+
+
+def _sqlite(url: str) -> str:
+    """How an SQLite address begins, with or without its driver."""
+    return "sqlite+pysqlite:" if url.startswith("sqlite+pysqlite:") else "sqlite:"
 
 
 def _policies(text: str, root: Path) -> tuple[Path | None, Mapping[str, Any]]:

@@ -52,7 +52,7 @@ def _deliver(ctx: Context, delivery: Delivery) -> bool:
         return _finish(ctx, delivery, DeliveryState.DUE, str(error), due_at=until)
     except Rejected as error:
         _log.error("Omneo refuses the transaction of order %s: %s", delivery.order_number, error)
-        return _finish(ctx, delivery, DeliveryState.STOPPED, str(error), attempts=attempts)
+        return _finish(ctx, delivery, DeliveryState.STOPPED, error.words, attempts=attempts)
     except OmneoError as error:
         due_at = ctx.clock() + wait(attempts)
         return _finish(ctx, delivery, DeliveryState.DUE, str(error), attempts=attempts, due_at=due_at)

@@ -21,7 +21,7 @@ class Finding:
 
 def examine(ctx: Context, settings: Settings) -> list[Finding]:
     """Examine ledger, connection, token and policies; never raises."""
-    connection = _asked("Omneo", lambda: f"answers at {settings.base_url}, speaking the {ctx.omneo.dialect()} dialect.")
+    connection = _asked("Omneo", lambda: _connection(ctx, settings))
     found = [_ledger(ctx), connection]
     if connection.is_well:
         found += [
@@ -37,8 +37,17 @@ def _ledger(ctx: Context) -> Finding:
     return Finding("Ledger", True, f"is kept in {name}.")
 
 
-def _customers(ctx: Context, settings: Settings) -> str:
+def _connection(ctx: Context, settings: Settings) -> str:
+    _look_up_nobody(ctx)  # a dialect that is set, or known from before, does not say whether Omneo answers now
+    return f"answers at {settings.base_url}, speaking the {ctx.omneo.dialect()} dialect."
+
+
+def _look_up_nobody(ctx: Context) -> None:
     ctx.omneo.profile_id("claimable-benefits-doctor")
+
+
+def _customers(ctx: Context, settings: Settings) -> str:
+    _look_up_nobody(ctx)
     return f"can be looked up under the identity handle {settings.identity_handle!r}."
 
 

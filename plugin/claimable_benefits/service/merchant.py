@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from claimable_benefits.domain.benefits import Benefit, Definition
 from claimable_benefits.domain.shop import Transaction
-from claimable_benefits.errors import Declined
+from claimable_benefits.errors import Declined, OmneoError
 from claimable_benefits.ledger.outbox import Delivery, find_delivery, put_delivery, resume_delivery
 from claimable_benefits.ledger.uses import use_of_redemption
 from claimable_benefits.service.context import Context
@@ -55,8 +56,12 @@ def known_profile(ctx: Context, customer_id: str) -> str:
 def record_sale(ctx: Context, transaction: Transaction, *, redemption_id: str | None, actor: str) -> Delivery:
     """Queue a transaction with the redemption it used, and try to deliver it at once.
 
-    Gives where it stands afterwards: delivered, due again later, or stopped with its reason.
+    Gives where it stands afterwards: delivered, due again later, or stopped with its reason. Raises `Declined` where
+    Omneo does not know the customer: a mistyped id would be recorded as a guest's sale.
     """
+    if transaction.customer_id is not None:
+        with suppress(OmneoError):  # it cannot say now; the sale is kept all the same
+            known_profile(ctx, transaction.customer_id)
     because = ctx.because(actor, "recorded by hand")
     with ctx.ledger.write() as connection:
         use = use_of_redemption(connection, redemption_id) if redemption_id else None

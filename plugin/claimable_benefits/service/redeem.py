@@ -73,6 +73,8 @@ def use_for_customer(ctx: Context, customer_id: str, benefit_id: str, use_id: st
     """
     shopper = Shopper(customer_id)
     shelf = read_shelf(ctx, shopper)
+    if not shelf.known:
+        raise Declined("unknown_customer", f"Omneo does not know customer {customer_id!r}.")
     held = shelf.benefit(benefit_id)
     if held is None:
         raise Declined("unknown_benefit", f"Customer {customer_id} has no usable benefit {benefit_id}.")
