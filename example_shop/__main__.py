@@ -78,6 +78,15 @@ def _complain(sentence: str) -> int:
     return 1
 
 
+def _flask() -> str:
+    """How this very environment's flask is called from here."""
+    program = Path(sys.executable).with_name("flask")
+    try:
+        return str(program.relative_to(Path.cwd()))
+    except ValueError:
+        return str(program)
+
+
 def _welcome(running: Running, data: Path) -> str:
     names = ", ".join(shopper.name for shopper in SHOPPERS)
     omneo = (
@@ -90,6 +99,7 @@ def _welcome(running: Running, data: Path) -> str:
 
   Open the shop and sign in with one click: {names}.
   Pay with 4242 4242 4242 4242; the checkout page lists cards that decline, dawdle or ask you back.
+  At a terminal: {_flask()} --app example_shop.terminal benefits show --customer 1001
   Kept in {data}. Ctrl-C stops everything.
 """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -20,8 +21,9 @@ from example_shop.seed import plant
 from example_shop.serving import Served, reserve
 
 SANDBOX_NAME = "sandbox.sqlite3"
+RUNNING_NAME = "running.json"  # where the Omneo and the payments of a running shop are, for commands at a terminal
 _DATABASES = (DATABASE_NAME, PAYMENTS_NAME, SANDBOX_NAME)
-OUR_FILES = (SECRET_NAME, *(name + end for name in _DATABASES for end in ("", "-wal", "-shm")))
+OUR_FILES = (SECRET_NAME, RUNNING_NAME, *(name + end for name in _DATABASES for end in ("", "-wal", "-shm")))
 
 
 class OmneoIncomplete(Exception):
@@ -109,6 +111,13 @@ def empty(data: Path) -> None:
     """Delete our files from the data folder, and nothing else."""
     for name in OUR_FILES:
         (data / name).unlink(missing_ok=True)
+
+
+def _leave_word(stack: ExitStack, data: Path, settings: Mapping[str, str]) -> None:
+    """Tell commands at a terminal where everything is, for as long as it runs; a tenant's token is never written."""
+    running = data / RUNNING_NAME
+    running.write_text(json.dumps(settings), encoding="utf-8")
+    stack.callback(running.unlink, missing_ok=True)
 
 
 def _serve_sandbox(stack: ExitStack, data: Path, reserved: socket) -> RunningSandbox:
