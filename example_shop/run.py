@@ -86,6 +86,7 @@ def start(
         if sandbox:
             omneo = {"OMNEO_BASE_URL": sandbox.base_url, "OMNEO_TOKEN": sandbox.token}
         payments = _serve_payments(stack, data, provider_port, late_seconds)
+        _leave_word(stack, data, {"PAYMENTS_URL": payments.url, **(omneo if sandbox else {})})
         app = create_app(data, {"PAYMENTS_URL": payments.url, **omneo, **(config or {})})
         stack.callback(close_app, app)
         if sandbox:
