@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, Response, render_template
+from flask import Flask, Response, render_template, request
 from werkzeug.exceptions import HTTPException
 
 from example_shop import accounts, carts, catalogue, checkout, guard, money, order_pages, visitors
@@ -86,7 +86,7 @@ def _everywhere() -> dict[str, Any]:
 
 
 def _explain(error: HTTPException) -> tuple[str, int] | Response | HTTPException:
-    """Say on a page of ours what is wrong, and where to go on."""
-    if error.code is None or error.code < 400:
+    """Say on a page of ours what is wrong, and where to go on; the plugin's pages say it themselves, in our layout."""
+    if error.code is None or error.code < 400 or request.blueprint == benefits.blueprint.name:
         return error
     return render_template("problem.html", error=error), error.code

@@ -104,7 +104,7 @@ class Browser:
     def __init__(self, home: str) -> None:
         self.home = home
         self.session = requests.Session()
-        self.page = self.go("/")
+        self.page: Page
 
     def go(self, path: str) -> Page:
         """Open a page."""

@@ -43,7 +43,7 @@ class World:
         browser = Browser(self.shop_url)
         self._stack.callback(browser.close)
         if shopper:
-            browser.go("/sign-in")
+            browser.go("/sign-in?next=/cart")
             browser.press(f"Sign in as {shopper}")
         for sku in skus:
             browser.go(f"/products/{sku}")

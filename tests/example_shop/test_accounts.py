@@ -69,6 +69,14 @@ def test_the_benefits_page_stands_in_the_shops_layout(world: World) -> None:
     assert "Hello, Kim" in page.text
 
 
+def test_a_benefit_that_is_not_there_is_said_in_the_shops_layout(world: World) -> None:
+    page = world.browser("Mia Ngo").go("/account/benefits/held/999999")
+
+    assert page.status == 404
+    assert "Fennel & Tide" in page.text
+    assert page.links["Your benefits"].endswith("/account/benefits")
+
+
 @pytest.mark.parametrize("wanted", ["/cart", "/products/gift-card?x=1", "/account/benefits#top"])
 def test_a_path_of_ours_is_a_way_on(wanted: str) -> None:
     assert wanted == safe_next(wanted)

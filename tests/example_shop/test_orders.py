@@ -60,6 +60,18 @@ def test_an_order_that_moved_on_meanwhile_is_not_called_off(order: Order, state:
     assert (order.state, order.problem) == (state, None)
 
 
+def test_an_order_that_another_request_has_in_hand_is_left_to_it(app: Flask) -> None:
+    with app.app_context():
+        cart = Cart(address={"name": "Mia Ngo"})
+        db.session.add(cart)
+        db.session.commit()
+        free, _ = orders.create(cart, Quote((), METHODS["pickup"], ()))
+        elsewhere(free, State.UNKNOWN)
+        placing.take(free)
+
+        assert (free.state, free.paid_at) == (State.UNKNOWN, None)
+
+
 def test_an_order_that_is_called_off_lets_the_cart_try_again(order: Order) -> None:
     placing.call_off(order, "The card was declined.")
     cart = db.session.get_one(Cart, order.cart_id, populate_existing=True)
