@@ -34,6 +34,7 @@ from claimable_benefits.service.shelf import read_shelf
 from claimable_benefits.service.work import WorkDone, run_once
 from claimable_benefits.settings import TABLE, Settings
 
+_MOST_DIGITS = 30
 commands = AppGroup("benefits", help="Loyalty benefits from Omneo: define, issue, redeem, submit, show.")
 
 
@@ -240,7 +241,8 @@ def _read_document(file: Path) -> dict[str, object]:
 
 
 def _number(text: str) -> Decimal:
-    if not (number := Decimal(text)).is_finite():
+    number = Decimal(text)
+    if not number.is_finite() or abs(number.adjusted()) > _MOST_DIGITS:
         raise ValueError(f"{text} is no number")
     return number
 
@@ -251,6 +253,8 @@ def _as_sent(value: Any) -> Any:
         return {key: _as_sent(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_as_sent(item) for item in value]
+    if isinstance(value, float):
+        return _number(str(value))  # JSON's NaN and Infinity; every other number is exact already
     if isinstance(value, datetime):
         return value if value.tzinfo else value.isoformat(" ", "seconds")
     return value.isoformat() if isinstance(value, date | clock_time) else value
