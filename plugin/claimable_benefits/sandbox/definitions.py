@@ -19,8 +19,8 @@ from .wire import Body, created, gone, one
 bp = Blueprint("definitions", __name__)
 
 TYPES = ("discount", "value", "competition", "event", "gift", "voucher", "bonus", "other")
-_TIMES = ("end_at", "claim_period_start_at", "claim_period_end_at")
-_FLAGS = ("is_claimable", "is_reclaimable", "is_published", "is_archived", "is_extendable", "force_allocation")
+TIMES = ("end_at", "claim_period_start_at", "claim_period_end_at")
+FLAGS = ("is_claimable", "is_reclaimable", "is_published", "is_archived", "is_extendable", "force_allocation")
 _PROSE = (
     "description",
     "internal_notes",
@@ -33,7 +33,7 @@ _PROSE = (
     "icon",
     "image_url",
 )
-_FREE = {
+FREE = {
     **dict.fromkeys(_PROSE, "prose"),
     "redeem_code_pos": "text",
     "redeem_code_online": "text",
@@ -50,15 +50,15 @@ _FREE = {
     "region_id": "whole",
     "currency": "text",
 }
-_LIST = Source(
+LIST = Source(
     "definitions d",
     "d.*",
     {
         **{
             name: (f"d.{name}", "text") for name in ("handle", "name", "type", "campaign", "external_id", "period_type")
         },
-        **{name: (f"d.{name}", "flag") for name in _FLAGS},
-        **{name: (f"d.{name}", "time") for name in (*_TIMES, "created_at", "updated_at")},
+        **{name: (f"d.{name}", "flag") for name in FLAGS},
+        **{name: (f"d.{name}", "time") for name in (*TIMES, "created_at", "updated_at")},
         **{
             name: (f"d.{name}", "number")
             for name in ("id", "period", "max_redemptions", "max_global_redemptions", "total_global_redemptions")
@@ -74,7 +74,7 @@ _LIST = Source(
 def browse_definitions() -> Response:
     """List definitions."""
     here = scene()
-    return page(here, _LIST, Where(), lambda rows: [shown(here, row) for row in rows])
+    return page(here, LIST, Where(), lambda rows: [shown(here, row) for row in rows])
 
 
 @bp.post("/benefit-definitions")
@@ -177,12 +177,12 @@ def shown(scene: Scene, row: sqlite3.Row) -> Body:
     doc = json.loads(row["doc"])
     total, free = _pool(scene, row)
     return {
-        **dict.fromkeys(_FREE),
+        **dict.fromkeys(FREE),
         **{name: row[name] for name in row.keys() if name != "doc"},  # noqa: SIM118 - a Row iterates over values
         **dict.fromkeys(("is_assignable", "is_reassignable", "allow_user_redeem"), False),
         "tags": [],
         **doc,
-        **{name: bool(row[name]) for name in _FLAGS},
+        **{name: bool(row[name]) for name in FLAGS},
         "total_global_redemptions_remaining": global_remaining(row),
         "total_allocations": total,
         "total_allocations_remaining": free,
@@ -205,7 +205,7 @@ def _new_handle(scene: Scene, form: Form) -> str | None:
 def _read(form: Form, row: sqlite3.Row | None) -> Body:
     """Return the columns that a body sets, with the defaults for a new one (`row` is None); 422 if any is wrong."""
     new = row is None
-    columns: Body = {"period_type": "days", **dict.fromkeys(_FLAGS, False)} if new else {}
+    columns: Body = {"period_type": "days", **dict.fromkeys(FLAGS, False)} if new else {}
     if new or form.has("name"):
         columns["name"] = form.text("name", required=True)
     if new or form.has("period"):
@@ -213,15 +213,15 @@ def _read(form: Form, row: sqlite3.Row | None) -> Body:
     for name in ("max_redemptions", "max_global_redemptions"):
         if form.has(name):
             columns[name] = form.whole(name, least=0)
-    columns |= {name: form.moment(name, "UTC") for name in _TIMES if form.has(name)}
-    columns |= {name: form.flag(name) or False for name in _FLAGS if form.has(name)}
+    columns |= {name: form.moment(name, "UTC") for name in TIMES if form.has(name)}
+    columns |= {name: form.flag(name) or False for name in FLAGS if form.has(name)}
     columns |= {name: form.text(name) for name in ("campaign", "external_id", "absolute_expiry") if form.has(name)}
     if form.has("type"):
         columns["type"] = form.choice("type", TYPES)
     if form.has("period_type"):
         columns["period_type"] = form.choice("period_type", PERIODS) or "days"
     _check_together(form, (dict(row) if row is not None else {}) | columns)
-    free = {name: read_kind(form, name, kind) for name, kind in _FREE.items() if form.has(name)}
+    free = {name: read_kind(form, name, kind) for name, kind in FREE.items() if form.has(name)}
     form.check()
     return columns | {"doc": json.dumps(({} if row is None else doc_of(row)) | free)}
 

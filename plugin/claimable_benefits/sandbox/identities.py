@@ -15,7 +15,7 @@ from .wire import Body, created, gone, one
 
 bp = Blueprint("identities", __name__)
 
-_LIST = Source(
+LIST = Source(
     "identities i",
     "i.*",
     {
@@ -76,7 +76,7 @@ def browse_identities() -> Response:
     def element(rows: list[sqlite3.Row]) -> list[Body]:
         return [shown(row) | ({"profile": _profile(here, row)} if full else {}) for row in rows]
 
-    return page(here, _LIST, Where(), element)
+    return page(here, LIST, Where(), element)
 
 
 @bp.post("/profiles/search-id")

@@ -6,7 +6,7 @@ from .form import Form, read_kind
 from .scene import Scene
 from .wire import Body
 
-_ITEM = {
+ITEM = {
     "external_id": "text",
     "sku": "text",
     "price_original": "number",
@@ -41,7 +41,7 @@ def merged(scene: Scene, form: Form, held: list[Body]) -> list[Body]:
 
 
 def _line(form: Form) -> Body:
-    line: Body = {name: read_kind(form, name, kind) for name, kind in _ITEM.items() if form.has(name)}
+    line: Body = {name: read_kind(form, name, kind) for name, kind in ITEM.items() if form.has(name)}
     line["name"] = form.text("name", required=True)
     return line | {name: form.number(name, required=True) for name in ("quantity", "price_current", "price_sell")}
 

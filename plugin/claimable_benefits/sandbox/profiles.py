@@ -18,7 +18,7 @@ from .wire import Body, created, one
 
 bp = Blueprint("profiles", __name__)
 
-_FIELDS = {
+FIELDS = {
     "title": "text",
     "first_name": "text",
     "last_name": "text",
@@ -39,7 +39,7 @@ _FIELDS = {
     "meta": "json",
 }
 _OF_IDENTITY = "(SELECT max(i.identifier) FROM identities i WHERE i.profile_id = p.id)"
-_LIST = Source(
+LIST = Source(
     "profiles p",
     "p.*",
     {
@@ -59,7 +59,7 @@ _LIST = Source(
 @bp.get("/profiles")
 def browse_profiles() -> Response:
     """List profiles; ``filter[email]`` finds one."""
-    return page(scene(), _LIST, Where(), lambda rows: [shown(row) for row in rows])
+    return page(scene(), LIST, Where(), lambda rows: [shown(row) for row in rows])
 
 
 @bp.post("/profiles")
@@ -128,7 +128,7 @@ def shown(row: sqlite3.Row) -> Body:
     tier = row["tier_handle"]
     return {
         "id": row["id"],
-        **dict.fromkeys(_FIELDS),
+        **dict.fromkeys(FIELDS),
         "tags": [],
         "statuses": [],
         "custom_attributes": [],
@@ -170,7 +170,7 @@ def balances(scene: Scene, profile_id: str) -> Body:
 
 
 def _read(scene: Scene, form: Form, profile_id: str | None) -> Body:
-    doc = {name: read_kind(form, name, kind) for name, kind in _FIELDS.items() if form.has(name)}
+    doc = {name: read_kind(form, name, kind) for name, kind in FIELDS.items() if form.has(name)}
     if profile_id is not None:
         _check_email(scene, form, doc.get("email"), profile_id)
     return doc

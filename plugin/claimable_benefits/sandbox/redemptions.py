@@ -19,7 +19,7 @@ bp = Blueprint("redemptions", __name__)
 
 Uses = list[tuple[sqlite3.Row, int]]
 _ITEMS = "SELECT 1 FROM redemption_items n WHERE n.redemption_id = r.id"
-_LIST = Source(
+LIST = Source(
     "redemptions r",
     "r.*",
     {
@@ -187,12 +187,12 @@ def spend(scene: Scene, benefit: sqlite3.Row, count: int) -> None:
 
 
 def _page(where: Where) -> Response:
-    here, source = scene(), _LIST
+    here, source = scene(), LIST
     for name in ("has_benefit", "has_reward", "has_point", "has_credit"):
         if request.args.get(name, "").lower() in ("1", "true"):  # the bare form that a live test uses
-            where.add(_LIST.columns[name][0])
+            where.add(LIST.columns[name][0])
     if here.switches["external_id_filter"] == "ignored":
-        source = Source(_LIST.table, _LIST.rows, _LIST.columns, ignored=frozenset({"external_id"}))
+        source = Source(LIST.table, LIST.rows, LIST.columns, ignored=frozenset({"external_id"}))
     return page(here, source, where, lambda rows: [receipts.shown(here, row) for row in rows])
 
 
@@ -215,7 +215,7 @@ def _uses(scene: Scene, profile_id: str, form: Form) -> Uses:
         number, handle = wanted.whole("id"), wanted.text("handle")
         count = wanted.whole("quantity", least=1)
         try:
-            row = _by_handle(scene, profile_id, handle) if number is None else benefits.owned(scene, profile_id, number)
+            row = usable(scene, profile_id, handle) if number is None else benefits.owned(scene, profile_id, number)
             uses.append((row, count or 1))
         except Problem:
             wanted.fault("id", "This profile has no such benefit.")
@@ -225,7 +225,8 @@ def _uses(scene: Scene, profile_id: str, form: Form) -> Uses:
     return uses
 
 
-def _by_handle(scene: Scene, profile_id: str, handle: str | None) -> sqlite3.Row:
+def usable(scene: Scene, profile_id: str, handle: str | None) -> sqlite3.Row:
+    """Return the benefit of this kind that ends first of those a profile can use now, or raise 404."""
     row: sqlite3.Row | None = scene.db.execute(
         "SELECT b.* FROM benefits b JOIN definitions d ON d.id = b.definition_id"  # noqa: S608 - the rule is ours
         f" WHERE d.handle = ? AND b.profile_id = ? AND {REDEEMABLE} ORDER BY b.expires_at IS NULL, b.expires_at, b.id",

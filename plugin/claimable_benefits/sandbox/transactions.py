@@ -16,7 +16,7 @@ from .wire import Body, answer, created, gone, one
 
 bp = Blueprint("transactions", __name__)
 
-_COLUMNS = {
+COLUMNS = {
     "external_id": "text",
     "receipt_ref": "text",
     "order_number": "text",
@@ -24,7 +24,7 @@ _COLUMNS = {
     "type": "text",
     "location_id": "whole",
 }
-_FREE = {
+FREE = {
     "total_original": "number",
     "rounding": "number",
     "margin": "number",
@@ -46,7 +46,7 @@ _FREE = {
     "fees": "json",
     "custom_fields": "json",
 }
-_LIST = Source(
+LIST = Source(
     "transactions t",
     "t.*",
     {
@@ -174,11 +174,11 @@ def shown(scene: Scene, row: sqlite3.Row) -> Body:
     items = doc.pop("items", None)
     return {
         "id": row["id"],
-        **{name: row[name] for name in _COLUMNS},
+        **{name: row[name] for name in COLUMNS},
         "profile_id": row["profile_id"],
         "profile": {"email": profile["email"]} if profile is not None else None,
         "total": _plain(row["total"]),
-        **dict.fromkeys(_FREE),
+        **dict.fromkeys(FREE),
         "systems": [],
         "tags": [],
         "currency": "AUD",
@@ -198,7 +198,7 @@ def shown(scene: Scene, row: sqlite3.Row) -> Body:
 
 def _page(where: Where) -> Response:
     here = scene()
-    return page(here, _LIST, where, lambda rows: [shown(here, row) for row in rows])
+    return page(here, LIST, where, lambda rows: [shown(here, row) for row in rows])
 
 
 def _by_external_id(scene: Scene, external_id: str) -> sqlite3.Row | None:
@@ -223,7 +223,7 @@ def _upsert(scene: Scene, form: Form) -> tuple[sqlite3.Row, bool]:
 def record(scene: Scene, form: Form, row: sqlite3.Row | None) -> sqlite3.Row:
     """Insert a transaction, or change one, and link its redemption both ways; to be called while writing."""
     columns, doc = _read(scene, form, row), {} if row is None else json.loads(row["doc"])
-    doc |= {name: read_kind(form, name, kind) for name, kind in _FREE.items() if form.has(name)}
+    doc |= {name: read_kind(form, name, kind) for name, kind in FREE.items() if form.has(name)}
     if form.has("items"):
         doc["items"] = lines.merged(scene, form, doc.get("items") or [])
     redemption_id = linking.redemption_id(scene, form, columns, row)
@@ -244,7 +244,7 @@ def record(scene: Scene, form: Form, row: sqlite3.Row | None) -> sqlite3.Row:
 def _read(scene: Scene, form: Form, row: sqlite3.Row | None) -> Body:
     """Return the columns that a body sets; a new transaction must bring total, time, zone and items (16.28)."""
     new = row is None
-    columns: Body = {name: read_kind(form, name, kind) for name, kind in _COLUMNS.items() if form.has(name)}
+    columns: Body = {name: read_kind(form, name, kind) for name, kind in COLUMNS.items() if form.has(name)}
     if new or form.has("total"):
         columns["total"] = form.number("total", required=True)
     zone = None if row is None else row["timezone"]

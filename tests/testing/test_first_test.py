@@ -1,0 +1,60 @@
+"""The documentation's first test, run as a merchant would run it."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from claimable_benefits import testing
+
+pytest_plugins = ["pytester"]
+
+PAGE = Path(__file__).parents[2] / "docs" / "testing.md"
+PLUGIN = ("-p", "no:claimable_benefits", "-p", "claimable_benefits.testing")  # once, be the package installed or not
+
+
+def snippets() -> dict[str, str]:
+    """Return the page's files by name: the blocks that begin with a comment that names one."""
+    found = re.findall(r"```python\n# (\w+\.py)\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    return dict(found)
+
+
+def test_the_first_test_of_the_page_passes(pytester: pytest.Pytester) -> None:
+    for name, text in snippets().items():
+        pytester.makepyfile(**{name.removesuffix(".py"): text})
+
+    result = pytester.runpytest_subprocess(*PLUGIN, "-W", "error", "test_benefits.py")
+
+    result.assert_outcomes(passed=1)
+
+
+def test_without_the_sandbox_a_fixture_says_what_to_install(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        conftest="import sys\nsys.modules['claimable_benefits.sandbox'] = None",
+        test_shop="def test_it(omneo_sandbox): pass\n\n\ndef test_other(): pass",
+    )
+
+    result = pytester.runpytest_subprocess(*PLUGIN, "test_shop.py")
+
+    result.assert_outcomes(errors=1, passed=1)
+    result.stdout.fnmatch_lines(
+        ['*(claimable_benefits.sandbox is missing): pip install "flask-claimable-benefits?sandbox?"*']
+    )
+
+
+def test_a_project_that_asks_for_no_fixture_imports_next_to_nothing() -> None:
+    heavy = "('flask', 'sqlalchemy', 'httpx', 'jinja2', 'claimable_benefits.sandbox', 'claimable_benefits.extension')"
+    code = f"import sys, claimable_benefits.testing; print([name for name in {heavy} if name in sys.modules])"
+
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603 - ours
+
+    assert said.stdout.strip() == "[]"
+
+
+def test_every_name_of_the_module_can_be_imported() -> None:
+    for name in testing.__all__:
+        assert getattr(testing, name).__name__ == name
