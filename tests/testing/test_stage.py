@@ -31,9 +31,12 @@ def test_a_shopper_is_found_by_her_customer_id(omneo_sandbox: OmneoSandbox) -> N
     profile = ask(omneo_sandbox, f"/profiles/{mia.profile_id}")
 
     assert found["profile_id"] == mia.profile_id
-    assert tuple(
-        profile[name] for name in ("full_name", "tier_handle", "tags", "gender")
-    ) == ("Mia Ngo", "gold", ["member"], "female")
+    assert tuple(profile[name] for name in ("full_name", "tier_handle", "tags", "gender")) == (
+        "Mia Ngo",
+        "gold",
+        ["member"],
+        "female",
+    )
 
 
 def test_a_test_begins_with_an_empty_sandbox_whatever_the_one_before_left(
@@ -56,9 +59,12 @@ def test_a_held_benefit_has_its_uses_its_end_and_its_code(omneo_sandbox: OmneoSa
     [read] = ask(omneo_sandbox, f"/profiles/{mia.profile_id}/benefits")
 
     assert held == read
-    assert tuple(
-        held[name] for name in ("redemptions_remaining", "expires_at", "redeem_code_online", "value")
-    ) == (3, "2099-06-15 08:00:00", "ALT-1", 12.5)
+    assert tuple(held[name] for name in ("redemptions_remaining", "expires_at", "redeem_code_online", "value")) == (
+        3,
+        "2099-06-15 08:00:00",
+        "ALT-1",
+        12.5,
+    )
     assert (held["definition"]["name"], held["definition"]["handle"]) == ("Alterations", "alterations")
 
 

@@ -20,6 +20,7 @@ from . import (
     control,
     definitions,
     identities,
+    openapi,
     profiles,
     redemptions,
     seed,
@@ -74,7 +75,9 @@ def create_sandbox(
     for room in _ROOMS:
         app.register_blueprint(room.bp, url_prefix=PREFIX)
     app.register_blueprint(control.bp)
+    app.register_blueprint(openapi.bp)
     app.before_request(_door)
+    app.before_request(openapi.check_body)
     app.register_error_handler(Exception, _refuse)
     return app
 
