@@ -20,6 +20,7 @@ from . import (
     control,
     definitions,
     identities,
+    levers,
     profiles,
     redemptions,
     seed,
@@ -29,6 +30,7 @@ from . import (
 )
 from .clock import system_clock
 from .dialects import PREFIX, answers
+from .gate import guard
 from .moments import is_zone
 from .problems import Problem, missing, unauthenticated
 from .scene import Sandbox, install, look, sandbox, scene
@@ -74,8 +76,10 @@ def create_sandbox(
     for room in _ROOMS:
         app.register_blueprint(room.bp, url_prefix=PREFIX)
     app.register_blueprint(control.bp)
+    app.register_blueprint(levers.bp)
     app.before_request(_door)
     app.register_error_handler(Exception, _refuse)
+    guard(app)
     return app
 
 
