@@ -20,6 +20,7 @@ from . import (
     control,
     definitions,
     identities,
+    levers,
     openapi,
     profiles,
     redemptions,
@@ -30,6 +31,7 @@ from . import (
 )
 from .clock import system_clock
 from .dialects import PREFIX, answers
+from .gate import guard
 from .moments import is_zone
 from .problems import Problem, missing, unauthenticated
 from .scene import Sandbox, install, look, sandbox, scene
@@ -75,10 +77,12 @@ def create_sandbox(
     for room in _ROOMS:
         app.register_blueprint(room.bp, url_prefix=PREFIX)
     app.register_blueprint(control.bp)
+    app.register_blueprint(levers.bp)
     app.register_blueprint(openapi.bp)
     app.before_request(_door)
     app.before_request(openapi.check_body)
     app.register_error_handler(Exception, _refuse)
+    guard(app)
     return app
 
 

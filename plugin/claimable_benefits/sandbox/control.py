@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from flask import Blueprint, Response
 
 from . import seed, store
-from .clock import FROZEN, advanced, frozen_at, now_of, running
+from .clock import FROZEN, BaseClock, advanced, frozen_at, now_of, resumed, running
 from .form import Form, body
 from .problems import invalid, invalid_fields
 from .scene import Scene, look, sandbox, scene
@@ -67,20 +67,16 @@ def read_clock() -> Response:
 
 @bp.put("/_sandbox/clock")
 def set_clock() -> Response:
-    """Freeze the clock at ``now``, move it by ``advance_seconds``, or ``run`` with the real one again."""
-    box, here, form = sandbox(), scene(), Form(body())
+    """Move the clock: ``now`` (which freezes it), ``freeze``, ``advance_seconds``, and then ``resume`` or ``run``.
+
+    With ``resume`` it runs on from the time it shows, with ``run`` it shows the real time again.
+    """
+    here, form = scene(), Form(body())
     settings = store.load_settings(here.db)
-    if form.anything("now") is not None:
-        changed = frozen_at(_moment(form))
-    elif form.anything("advance_seconds") is not None:
-        seconds = form.whole("advance_seconds", least=-(10**9), most=10**9)
-        form.check()
-        changed = advanced(box.clock, settings, seconds or 0)
-    elif form.anything("run") is True:
-        changed = running()
-    else:
-        raise invalid(now='Send {"now": time}, {"advance_seconds": number} or {"run": true}.')
-    if not 1950 <= now_of(box.clock, settings | changed).year <= 2150:
+    changed = _turned(sandbox().clock, settings, form)
+    if not changed:
+        raise invalid(now='Send {"now": time}, {"advance_seconds": number}, {"freeze": true} or {"resume": true}.')
+    if not 1950 <= now_of(sandbox().clock, settings | changed).year <= 2150:
         raise invalid(now="The clock goes from 1950 to 2150.")
     store.save_settings(here.db, changed)
     return _clock()
@@ -101,6 +97,22 @@ def set_switches() -> Response:
         raise invalid_fields({name: [said] for name, said in wrong.items()})
     store.save_settings(here.db, {PREFIX + name: value for name, value in wanted.items()})
     return _switches()
+
+
+def _turned(base: BaseClock, settings: dict[str, str], form: Form) -> dict[str, str]:
+    """Return the settings of the clock that a request changes."""
+    changed: dict[str, str] = {}
+    if form.anything("now") is not None:
+        changed = frozen_at(_moment(form))
+    elif form.anything("freeze") is True:
+        changed = frozen_at(now_of(base, settings))
+    if form.anything("advance_seconds") is not None:
+        seconds = form.whole("advance_seconds", least=-(10**9), most=10**9)
+        form.check()
+        changed = advanced(base, settings | changed, seconds or 0)
+    if form.anything("resume") is True:
+        changed = resumed(base, settings | changed)
+    return running() if form.anything("run") is True else changed
 
 
 def _moment(form: Form) -> datetime:

@@ -10,11 +10,11 @@ from flask import Blueprint, Flask, Response, current_app, request
 from werkzeug.routing import Rule
 
 from . import parameters
-from .bodies import BODIES
 from .described import ANSWERS, Answer
 from .dialects import PREFIX, answers
 from .fields import check, schema_of
 from .form import Form, body
+from .request_bodies import BODIES
 from .scene import scene
 from .shapes import SHAPES, Schema, many, ref, thing
 from .wire import answer

@@ -9,8 +9,10 @@ from datetime import datetime
 from typing import Any, Self
 
 from . import benefits, definitions, granting, identities, profiles, redemptions, store
+from .calls import Call
 from .demo import HANDLE
 from .form import Form, read_kind
+from .gate import gate_of
 from .moments import parse_wall, stamp, to_utc
 from .problems import Problem
 from .rules import expiry
@@ -40,7 +42,11 @@ class OmneoSandbox:
         return {"OMNEO_BASE_URL": self.base_url, "OMNEO_TOKEN": self.token, "OMNEO_TIMEZONE": zone}
 
     def clean(self) -> None:
-        """Forget everything: people, definitions, switches and the clock."""
+        """Forget everything: people, definitions, switches, the clock, faults and calls."""
+        self.running.faults.clear()
+        self.running.faults.seed(0)
+        gate_of(self.app).zombies.clear()
+        self.running.calls.clear()
         with self.scene() as scene:
             scene.db.execute("DELETE FROM settings")
             plant(scene, "empty", anew=True)
@@ -103,6 +109,10 @@ class OmneoSandbox:
     def events(self) -> list[Body]:
         """Return what happened, oldest first: ``trigger``, ``subject`` and ``subject_id``."""
         return self._held("events")
+
+    def calls(self, path: str | None = None, method: str | None = None) -> list[Call]:
+        """Return the calls so far, oldest first; `path` is a pattern in which ``*`` is any text."""
+        return [call for call in self.running.calls.calls(path=path) if method in (None, call.method)]
 
     @contextmanager
     def scene(self) -> Iterator[Scene]:

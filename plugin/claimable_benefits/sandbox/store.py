@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import tempfile
+import threading
 import weakref
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
@@ -105,7 +106,11 @@ class Store:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.path = self.folder / FILE_NAME
         self._idle: deque[sqlite3.Connection] = deque()
-        self._finalizer = weakref.finalize(self, _clear, self._idle, self.folder if self._temporary else None)
+        self._watching: deque[sqlite3.Connection] = deque(maxlen=1)
+        self._guard = threading.Lock()
+        self._finalizer = weakref.finalize(
+            self, _clear, (self._idle, self._watching), self.folder if self._temporary else None
+        )
         with self.lent() as db:
             db.execute("PRAGMA journal_mode = WAL")
             db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")  # one commit, not thirty
@@ -134,6 +139,14 @@ class Store:
             yield db
         finally:
             self.give_back(db)
+
+    def version(self) -> int:
+        """Return a number that changes with every commit, of this process or another."""
+        with self._guard:
+            if not self._watching:  # a connection that only looks: SQLite tells it of everybody else's commits
+                self._watching.append(self._open())
+            number: int = self._watching[0].execute("PRAGMA data_version").fetchone()[0]
+            return number
 
     def close(self) -> None:
         """Close every idle connection, and remove a temporary folder."""
@@ -197,8 +210,9 @@ def wipe(db: sqlite3.Connection, tables: Iterable[str] = TABLES) -> None:
     db.execute("DELETE FROM sqlite_sequence")
 
 
-def _clear(idle: deque[sqlite3.Connection], temporary: Path | None) -> None:
-    while idle:
-        idle.pop().close()
+def _clear(pools: Iterable[deque[sqlite3.Connection]], temporary: Path | None) -> None:
+    for pool in pools:
+        while pool:
+            pool.pop().close()
     if temporary is not None:
         shutil.rmtree(temporary, ignore_errors=True)
