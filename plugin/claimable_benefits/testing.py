@@ -17,10 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["OmneoClock", "OmneoFaults", "OmneoSandbox", "ShopperBuilder"]
 
 _HOMES = {"OmneoClock": "dials", "OmneoFaults": "dials", "OmneoSandbox": "stage", "ShopperBuilder": "stage"}
-_REMEDY = (
-    "The sandbox of Omneo is not installed ({missing} is missing):"
-    ' pip install "flask-claimable-benefits[sandbox]" and run the tests again.'
-)
+_REMEDY = 'The fixtures of Omneo need its sandbox: pip install "flask-claimable-benefits[sandbox]" and run again.'
 
 
 def __getattr__(name: str) -> Any:
@@ -38,9 +35,10 @@ def omneo_server() -> Iterator[OmneoSandbox]:
     try:
         from claimable_benefits.sandbox import create_sandbox, serve_sandbox
         from claimable_benefits.sandbox.stage import OmneoSandbox as Stage
-    except ModuleNotFoundError as error:
-        pytest.fail(_REMEDY.format(missing=error.name), pytrace=False)
-    app = create_sandbox()
+
+        app = create_sandbox()
+    except ImportError as error:
+        pytest.fail(f"{error} {_REMEDY}", pytrace=False)
     with serve_sandbox(app) as running:
         stage = Stage(running)
         yield stage

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 import logging
 import sqlite3
 from collections.abc import Callable, Mapping
@@ -18,22 +17,33 @@ from . import (
     benefits,
     claims,
     control,
+    courier,
     definitions,
     identities,
+    issuing,
     levers,
+    locations,
+    logic,
+    omneo_id,
     openapi,
+    profile_transactions,
     profiles,
+    queueing,
     redemptions,
     seed,
     store,
+    tokens,
     transactions,
     undo,
+    used_items,
+    webhooks,
 )
 from .clock import system_clock
-from .dialects import PREFIX, answers
+from .dialects import PREFIX
+from .door import door
 from .gate import guard
 from .moments import is_zone
-from .problems import Problem, missing, unauthenticated
+from .problems import Problem, Refusal
 from .scene import Sandbox, install, look, sandbox, scene
 from .switches import PREFIX as SWITCH
 from .switches import faults
@@ -42,7 +52,10 @@ from .wire import answer
 DEFAULT_TOKEN = "sandbox-token"  # noqa: S105 - everybody may know it, it opens a double
 DEFAULT_ZONE = "Australia/Melbourne"
 _LARGEST_BODY = 1024 * 1024
-_ROOMS = (profiles, identities, definitions, allocations, benefits, claims, redemptions, undo, transactions)
+_ROOMS = (
+    *(profiles, identities, definitions, allocations, benefits, issuing, claims, redemptions, used_items, undo),
+    *(transactions, profile_transactions, queueing, locations, webhooks, tokens),
+)
 _log = logging.getLogger(__name__)
 
 Seed = Literal["demo", "empty"]
@@ -57,6 +70,7 @@ def create_sandbox(
     switches: Mapping[str, str] | None = None,
     timezone: str = DEFAULT_ZONE,
     reset: bool = False,
+    webhook_secret: str = courier.DEFAULT_SECRET,
 ) -> Flask:
     """Return the sandbox as a Flask app.
 
@@ -66,8 +80,11 @@ def create_sandbox(
     :param clock: the time it goes by, an aware datetime
     :param switches: values for `switches.SWITCHES`; others stay as the folder has them
     :param timezone: the tenant's IANA time zone
+    :param webhook_secret: what signs the webhooks it sends
+    :raises ImportError: when the package was installed without its extra ``sandbox``
     :raises ValueError: when a switch, the seed or the time zone does not exist
     """
+    logic.check()
     _check(seed, switches or {}, timezone)
     app = Flask("omneo-sandbox", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = _LARGEST_BODY
@@ -76,11 +93,14 @@ def create_sandbox(
     _prepare(sandbox(app), seed, switches or {}, reset)
     for room in _ROOMS:
         app.register_blueprint(room.bp, url_prefix=PREFIX)
+    app.register_blueprint(omneo_id.bp, url_prefix=omneo_id.ID_PREFIX)
+    omneo_id.mirror(app)
     app.register_blueprint(control.bp)
     app.register_blueprint(levers.bp)
     app.register_blueprint(openapi.bp)
-    app.before_request(_door)
+    app.before_request(door)
     app.before_request(openapi.check_body)
+    courier.install(app, sandbox(app), webhook_secret)
     app.register_error_handler(Exception, _refuse)
     guard(app)
     return app
@@ -102,19 +122,10 @@ def _prepare(box: Sandbox, kind: str, switches: Mapping[str, str], reset: bool) 
         seed.plant(look(box, db), kind, anew=reset)
 
 
-def _door() -> None:
-    """Let API requests in that bear the token and ask for a path of the dialect spoken here."""
-    if request.url_rule is None or not request.path.startswith(PREFIX):
-        return
-    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not hmac.compare_digest(given.strip().encode(), sandbox().token.encode()):
-        raise unauthenticated()
-    if not answers(request.url_rule.rule, scene().switches):
-        raise missing("path")
-
-
 def _refuse(error: Exception) -> Response:
     """Turn every failure into JSON."""
+    if isinstance(error, Refusal):
+        return answer(error.body(), int(scene().switches["refusal_status"]))
     if isinstance(error, Problem):
         return answer(error.body(), error.status)
     if isinstance(error, HTTPException):

@@ -9,6 +9,7 @@ from flask import Blueprint, Response
 
 from . import seed, store
 from .clock import FROZEN, BaseClock, advanced, frozen_at, now_of, resumed, running
+from .courier import courier
 from .form import Form, body
 from .problems import invalid, invalid_fields
 from .scene import Scene, look, sandbox, scene
@@ -42,7 +43,8 @@ def health() -> Response:
 def state() -> Response:
     """Answer everything the sandbox holds; times are UTC."""
     here = scene()
-    tables = ("profiles", "identities", "definitions", "allocations", "benefits", "events")
+    people = ("profiles", "identities", "definitions", "allocations", "benefits", "events")
+    tables = (*people, "locations", "tokens", "webhooks", "webhook_deliveries")
     held: Body = {table: _rows(here, f"SELECT * FROM {table} ORDER BY rowid") for table in tables}  # noqa: S608 - ours
     held["redemptions"] = [_redemption(here, row) for row in _rows(here, "SELECT * FROM redemptions ORDER BY id")]
     held["transactions"] = _rows(here, "SELECT * FROM transactions ORDER BY id")
@@ -57,6 +59,14 @@ def reset() -> Response:
     form.check()
     seed.plant(here, kind, anew=True)
     return answer({"seed": kind})
+
+
+@bp.post("/_sandbox/webhooks/flush")
+def flush_webhooks() -> Response:
+    """Send every webhook that is due, and answer when each is delivered or given up."""
+    courier().flush()
+    counted = scene().db.execute("SELECT state, count(*) FROM webhook_deliveries GROUP BY state")
+    return answer({"delivered": 0, "failed": 0, "recorded": 0} | dict(counted.fetchall()))
 
 
 @bp.get("/_sandbox/clock")

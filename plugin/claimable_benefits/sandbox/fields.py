@@ -77,6 +77,7 @@ _CHECKS: dict[str, Callable[[Form, str, Field], object]] = {
     "zone": lambda form, name, known: form.zone(name, required=known.required),
     "moment": lambda form, name, known: form.moment(name, "UTC", required=known.required),
     "number": lambda form, name, known: form.number(name, required=known.required),
+    "address": lambda form, name, known: form.text(name, required=known.required, limit=2000),
     "choice": lambda form, name, known: form.choice(name, known.values),
     "whole": lambda form, name, known: form.whole(name, required=known.required, least=known.least, most=known.most),
     "forms": _inner,
@@ -86,6 +87,7 @@ _CHECKS: dict[str, Callable[[Form, str, Field], object]] = {
 
 _SCHEMAS: dict[str, Schema] = {
     "text": {"type": "string", "maxLength": 255},
+    "address": {"type": "string", "maxLength": 2000, "pattern": "^https?://"},
     "prose": {"type": "string", "maxLength": 65535},
     "handle": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,255}$"},
     "zone": {"type": "string", "description": "An IANA time zone.", "examples": ["Australia/Melbourne"]},

@@ -14,6 +14,7 @@ from .described import ANSWERS, Answer
 from .dialects import PREFIX, answers
 from .fields import check, schema_of
 from .form import Form, body
+from .omneo_id import ID_PREFIX
 from .request_bodies import BODIES
 from .scene import scene
 from .shapes import SHAPES, Schema, many, ref, thing
@@ -22,7 +23,7 @@ from .wire import answer
 bp = Blueprint("openapi", __name__)
 
 Switches = Mapping[str, str]
-_PREFIXES = (PREFIX, "/id/api/v1")
+_PREFIXES = (PREFIX, ID_PREFIX)
 _VARIABLE = re.compile(r"<(?:(\w+)(?:\(([^)]*)\))?:)?(\w+)>")
 _REFUSALS = {
     "400": ("The request cannot be read: JSON that is none, or a filter that is not there.", "Error"),
@@ -32,6 +33,8 @@ _REFUSALS = {
     "413": ("The body is larger than a mebibyte.", "Error"),
     "422": ("Fields at fault, by name, each with what is wrong; or a rule that says no.", "ValidationError"),
 }
+_AS_THEY_ARE = ("Meta", "Token")  # their numbers are JSON's whatever the switch ``numbers`` says
+_NO = "A rule says no; the fields it is about, each with what is wrong."
 _ABOUT = """A double of the Omneo loyalty API for development and tests; it holds invented people only.
 
 It describes itself under the switches set now (`GET /_sandbox/switches`): paths that the dialect hides are left out.
@@ -48,7 +51,7 @@ def openapi() -> Response:
 
 def check_body() -> None:
     """Refuse a body whose fields are missing or of the wrong type, before a room reads it."""
-    fields = BODIES.get(request.endpoint or "")
+    fields = BODIES.get(view_of(request.endpoint or ""))
     if fields is not None:
         form = Form(body())
         check(form, fields)
@@ -80,11 +83,14 @@ def describe(app: Flask, switches: Switches) -> Schema:
         "components": {
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
             "schemas": _spelled(SHAPES, switches),
-            "responses": {
-                code: {"description": said, "content": _json(ref(shape))} for code, (said, shape) in _REFUSALS.items()
-            },
+            "responses": dict(_refusals(switches)),
         },
     }
+
+
+def view_of(endpoint: str) -> str:
+    """Return the name of the view behind an endpoint: a member's paths are served by the API's views."""
+    return endpoint.removeprefix("id.")
 
 
 def _path(rule: Rule) -> str:
@@ -93,12 +99,12 @@ def _path(rule: Rule) -> str:
 
 
 def _operation(app: Flask, rule: Rule, method: str, switches: Switches) -> Schema:
-    known, fields = ANSWERS[rule.endpoint], BODIES.get(rule.endpoint)
-    room, _, view = rule.endpoint.partition(".")
+    name = view_of(rule.endpoint)
+    known, fields, room = ANSWERS[name], BODIES.get(name), name.partition(".")[0]
     path = _path(rule)
     operation: Schema = {
         "operationId": f"{method.lower()}{re.sub('[^A-Za-z0-9]+', '_', path)}",
-        "summary": (app.view_functions[rule.endpoint].__doc__ or view).splitlines()[0],
+        "summary": (app.view_functions[rule.endpoint].__doc__ or name).splitlines()[0],
         "tags": [room],
         "parameters": parameters.of(re.findall(r"{(\w+)}", path), known),
         "responses": dict(_responses(path, known, fields is not None, switches)),
@@ -116,14 +122,22 @@ def _responses(path: str, known: Answer, takes_body: bool, switches: Switches) -
     refused = ["401", "403"]
     if takes_body:
         refused += ["400", "413"]
-    if known.how == "page":
-        refused += ["400"]
     if takes_body or known.refuses or known.how == "page":
         refused += ["422"]
+    if takes_body or known.refuses:
+        refused += [switches["refusal_status"]]
     if takes_body or known.refuses or "{" in path or "/me" in path:
         refused += ["404"]
     for code in sorted(set(refused)):
         yield code, {"$ref": f"#/components/responses/{code}"}
+
+
+def _refusals(switches: Switches) -> Iterator[tuple[str, Schema]]:
+    """Yield the answers that say no; a rule's may have the status of another one (switch ``refusal_status``)."""
+    rule = switches["refusal_status"]
+    for code, (said, shape) in {rule: (_NO, "ValidationError"), **_REFUSALS}.items():
+        either = {"anyOf": [ref(shape), ref("ValidationError")]}
+        yield code, {"description": said, "content": _json(either if code == rule else ref(shape))}
 
 
 def _successes(known: Answer, switches: Switches) -> list[str]:
@@ -136,7 +150,9 @@ def _carried(known: Answer, switches: Switches) -> Schema:
     shape = _identity_search(switches) if known.shape == "identity_search" else known.shape
     if known.how == "page":
         return thing(data=_spelled(many(shape), switches), links=ref("Links"), meta=ref("Meta"))
-    carried: Schema = _spelled(shape if known.how == "bare" else thing(data=shape), switches)
+    if known.how == "bare":
+        return shape
+    carried: Schema = _spelled(thing(data=shape), switches)
     return carried
 
 
@@ -158,7 +174,7 @@ def _spelled(schema: Any, switches: Switches) -> Any:
     if isinstance(schema, list):
         return [_spelled(part, switches) for part in schema]
     if isinstance(schema, dict):
-        return {name: part if name == "Meta" else _spelled(part, switches) for name, part in schema.items()}
+        return {name: part if name in _AS_THEY_ARE else _spelled(part, switches) for name, part in schema.items()}
     return "string" if schema in ("integer", "number") else schema
 
 

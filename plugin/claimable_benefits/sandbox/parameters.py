@@ -19,21 +19,28 @@ _PAGING = {
 }
 _OF_KIND: dict[str, Schema] = {
     "text": {"type": "string"},
+    "among": {"type": "string"},
     "number": {"type": "number"},
     "flag": {"enum": ["1", "0", "true", "false"]},
     "exists": {"enum": ["1", "0", "true", "false"]},
     "time": {"type": "string", "pattern": r"^(19|20|21)[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])$"},
 }
-_EXAMPLES = {"profile_id": demo.profile_id("1001"), "handle": demo.HANDLE, "identifier": "1001", "kind": "benefit"}
+_EXAMPLES = {
+    "profile_id": demo.profile_id("1001"),
+    "handle": demo.HANDLE,
+    "identifier": "1001",
+    "kind": "benefit",
+    "type": "current",
+}
 
 
 def of(places: Iterable[str], known: Answer) -> list[Schema]:
     """Return the parameters of a path with these places, whose view answers as `known`."""
     made = [_parameter(name, "path", _word(name), required=True) for name in places]
-    made += [_parameter(name, "query", _word(name), required=not name.endswith("[]")) for name in known.query]
+    made += [_parameter(name, "query", _word(name), required=name not in ("tags[]", "type")) for name in known.query]
     if known.source is not None:
         made += [_parameter(name, "query", schema) for name, schema in _PAGING.items()]
-        sortable = [name for name, (_, kind) in known.source.columns.items() if kind != "exists"]
+        sortable = [name for name, (_, kind) in known.source.columns.items() if kind not in ("exists", "among")]
         made.append(_parameter("sort", "query", {"enum": [sign + name for name in sortable for sign in ("", "-")]}))
         for name, (_, kind) in known.source.columns.items():
             made.append(_parameter(f"filter[{name.replace('.', '][')}]", "query", _OF_KIND[kind]))

@@ -10,8 +10,9 @@ from flask import Blueprint, Response, request
 from . import benefits, definitions, events, profiles, receipts, store
 from .form import Form, body, row_id
 from .listing import Source, Where, page
-from .problems import Problem, invalid, missing
-from .rules import REDEEMABLE, refusal
+from .members import is_member
+from .problems import Problem, missing, refused
+from .rules import REDEEMABLE, begun_by, refusal
 from .scene import Scene, scene
 from .wire import Body, created, one
 
@@ -38,6 +39,7 @@ LIST = Source(
         **{name: (f"r.{name}", "time") for name in ("redeem_at", "created_at", "updated_at")},
         "has_benefit": (f"EXISTS ({_ITEMS})", "exists"),
         **dict.fromkeys(("has_reward", "has_point", "has_credit"), ("0", "exists")),
+        **dict.fromkeys(("linked_source_id", "linked_source_type", "exchange_rate"), ("NULL", "text")),
     },
 )
 _KINDS = ("benefit", "reward", "point", "credit")
@@ -76,9 +78,7 @@ def redeem_by_count(profile_id: str, benefit_id: str) -> Response:
 def redeem_by_strategy(profile_id: str) -> Response:
     """Use several benefits at once, all or none, tied to an order by its future number."""
     here, form = scene(), Form(body())
-    strategies = form.strings("strategies")
-    if strategies is None or strategies != ["benefits"]:
-        form.fault("strategies", 'This sandbox knows the strategy ["benefits"] only.')
+    check_strategies(form)
     facts: Body = {
         "transaction_external_id": form.text("transaction_external_id"),
         "transaction_receipt_ref": form.text("transaction_receipt_ref"),
@@ -140,6 +140,12 @@ def count_redemptions(profile_id: str, kind: str, instance_id: str) -> Response:
     return one({"count": benefit["used"] if benefit is not None and kind.startswith("benefit") else 0})
 
 
+def check_strategies(form: Form) -> None:
+    """Note a fault when a body asks for more than benefits: rewards, points and credits are not kept here."""
+    if form.strings("strategies") != ["benefits"]:
+        form.fault("strategies", 'This sandbox knows the strategy ["benefits"] only.')
+
+
 def known(scene: Scene, redemption_id: int) -> sqlite3.Row:
     """Return a redemption's row, or raise 404."""
     row = store.find(scene.db, "redemptions", redemption_id)
@@ -154,12 +160,20 @@ def redeem(scene: Scene, profile_id: str, uses: Uses, facts: Body) -> sqlite3.Ro
     for stale, count in uses:
         benefit = benefits.known(scene, stale["id"])
         definition = definitions.known(scene, benefit["definition_id"])
-        why = refusal(benefit, definition, count, scene.stamp)
+        why = refusal(benefit, definition, count, scene.stamp, begun_by(scene.stamp, scene.switches))
         if why is not None:
-            raise invalid(**{why[0]: why[1]})
+            raise refused(**{why[0]: why[1]})
+        _check_member(scene, definition)
         spend(scene, benefit, count)
         note_item(scene, number, benefit["id"], count)
     return known(scene, number)
+
+
+def _check_member(scene: Scene, definition: sqlite3.Row) -> None:
+    """Refuse a member's own use of what only the shop may use, as the switch ``allow_user_redeem`` says."""
+    alone = is_member() and scene.switches["allow_user_redeem"] == "enforced"
+    if alone and not definitions.doc_of(definition).get("allow_user_redeem"):
+        raise refused(benefit="Members cannot use this benefit themselves.")
 
 
 def note(scene: Scene, profile_id: str, kind: str, facts: Body) -> int:
@@ -205,7 +219,7 @@ def _earlier(scene: Scene, reference: str | None) -> sqlite3.Row | None:
         "SELECT * FROM redemptions WHERE external_id = ? AND type = 'redeem' ORDER BY id", (reference,)
     ).fetchone()
     if first is not None and kind == "reject":
-        raise invalid(external_id="A redemption with this external_id exists.")
+        raise refused(external_id="A redemption with this external_id exists.")
     return first
 
 
@@ -230,7 +244,7 @@ def usable(scene: Scene, profile_id: str, handle: str | None) -> sqlite3.Row:
     row: sqlite3.Row | None = scene.db.execute(
         "SELECT b.* FROM benefits b JOIN definitions d ON d.id = b.definition_id"  # noqa: S608 - the rule is ours
         f" WHERE d.handle = ? AND b.profile_id = ? AND {REDEEMABLE} ORDER BY b.expires_at IS NULL, b.expires_at, b.id",
-        (handle, profile_id, scene.stamp, scene.stamp),
+        (handle, profile_id, scene.stamp, begun_by(scene.stamp, scene.switches)),
     ).fetchone()
     if row is None:
         raise missing("benefit")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import definitions, lines, profiles, transactions
+from . import definition_fields, lines, locations, profiles, queueing, transaction_fields
 from .fields import Field, Fields, table
 from .rules import PERIODS
 
@@ -26,14 +26,14 @@ _DEFINITION: Fields = {
     "period": Field("whole", required=True, least=0, most=36500),
     "period_type": Field("choice", values=PERIODS),
     "absolute_expiry": _TEXT,
-    "type": Field("choice", values=definitions.TYPES),
+    "type": Field("choice", values=definition_fields.TYPES),
     "max_redemptions": Field("whole", least=0),
     "max_global_redemptions": Field("whole", least=0),
     "campaign": _TEXT,
     "external_id": _TEXT,
-    **dict.fromkeys(definitions.TIMES, Field("moment")),
-    **dict.fromkeys(definitions.FLAGS, Field("flag")),
-    **table(definitions.FREE),
+    **dict.fromkeys(definition_fields.TIMES, Field("moment")),
+    **dict.fromkeys(definition_fields.FLAGS, Field("flag")),
+    **table(definition_fields.FREE),
 }
 _NEW_DEFINITION: Fields = {"handle": _HANDLE, **_DEFINITION}
 _OPTIONAL: Fields = {"name": Field("text", filled=True), "period": Field("whole", filled=True, least=0, most=36500)}
@@ -76,8 +76,8 @@ _TRANSACTION: Fields = {
     "redemption_id": Field("whole"),
     "is_void": Field("flag"),
     "delete_existing_items": Field("flag"),
-    **table(transactions.COLUMNS),
-    **table(transactions.FREE),
+    **table(transaction_fields.COLUMNS),
+    **table(transaction_fields.FREE),
 }
 _TRANSACTION_CHANGE: Fields = {
     **_TRANSACTION,
@@ -99,10 +99,19 @@ _CODE: Fields = {
     "valid_from": Field("moment"),
     "valid_to": Field("moment"),
 }
+_LOCATION: Fields = {"name": _NEEDED, "external_id": _TEXT, **table(locations.FREE)}
+_WEBHOOK: Fields = {
+    "trigger": _NEEDED,
+    "url": Field("address", required=True),
+    "queue": Field("choice", values=("low", "default", "high")),
+    **dict.fromkeys(("is_active", "retry_hourly", "retry_daily"), Field("flag")),
+    **dict.fromkeys(("condition", "extra_data_template"), Field("any")),
+}
 
 BODIES: dict[str, Fields] = {
     "profiles.create_profile": {**_PROFILE, "identities": Field("forms", fields=_IDENTITY)},
     "profiles.update_profile": _PROFILE,
+    "profiles.availability": {"email": _TEXT, "mobile_phone": _TEXT},
     "identities.search_id": _BY_TYPE,
     "identities.exists": _BY_TYPE,
     "identities.create_identity": _IDENTITY,
@@ -112,8 +121,9 @@ BODIES: dict[str, Fields] = {
     "definitions.update_definition": {**_DEFINITION, **_OPTIONAL},
     "definitions.clone_definition": {"handle": _HANDLE, "name": _TEXT},
     "allocations.create_allocations": {"definition": Field("json"), "allocations": Field("forms", fields=_CODE)},
-    "benefits.issue": _BENEFIT,
-    "benefits.extend": {
+    "issuing.issue": _BENEFIT,
+    "issuing.issue_batch": {"benefits": Field("forms", fields=_BENEFIT)},
+    "issuing.extend": {
         "ids": Field("ids", required=True),
         "profile_id": _NEEDED,
         "extend_date": Field("moment"),
@@ -139,8 +149,22 @@ BODIES: dict[str, Fields] = {
         "meta": _META,
     },
     "undo.return_benefit": {"count": _COUNT},
+    "undo.return_by_strategy": {"strategies": Field("strings", required=True), "benefits": Field("forms", fields=_USE)},
     "transactions.create_transaction": _TRANSACTION,
     "transactions.upsert_transaction": _UPSERT,
-    "transactions.queue_transaction": _UPSERT,
+    "queueing.queue_transaction": _UPSERT,
+    "queueing.queue_new_transaction": _TRANSACTION,
+    "queueing.queue_batch": {"transactions": Field("forms", fields=_UPSERT)},
+    "queueing.trigger_event": {"event": Field("choice", required=True, values=queueing.TRIGGERS)},
     "transactions.update_transaction": _TRANSACTION_CHANGE,
+    "locations.create_location": _LOCATION,
+    "locations.update_location": {**_LOCATION, "name": Field("text", filled=True)},
+    "webhooks.create_webhook": {**_WEBHOOK, "namespace": _NEEDED},
+    "webhooks.update_webhook": {
+        **_WEBHOOK,
+        "trigger": Field("text", filled=True),
+        "url": Field("address", filled=True),
+    },
+    "tokens.create_token": {"name": _NEEDED, "scopes": Field("strings")},
+    "omneo_id.create_id_token": {"id": _TEXT, "id_handle": _TEXT},
 }

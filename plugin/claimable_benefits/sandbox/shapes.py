@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from . import definitions, lines, profiles, transactions
+from . import definition_fields, lines, locations, profiles, transaction_fields
 
 Schema = dict[str, Any]
 
@@ -91,9 +91,9 @@ _DEFINITION = {
     "period": _WHOLE,
     "period_type": _WORD,
     "absolute_expiry": _TEXT,
-    **_all(definitions.TIMES, _TIME_OR_NULL),
-    **_all(definitions.FLAGS, _FLAG),
-    **_kinds(definitions.FREE),
+    **_all(definition_fields.TIMES, _TIME_OR_NULL),
+    **_all(definition_fields.FLAGS, _FLAG),
+    **_kinds(definition_fields.FREE),
     **_all(("max_redemptions", "max_global_redemptions", "total_global_redemptions_remaining"), _WHOLE_OR_NULL),
     **_all(("total_global_redemptions", "total_global_created"), _WHOLE),
     **_all(("total_allocations", "total_allocations_remaining"), _WHOLE_OR_NULL),
@@ -117,6 +117,7 @@ _BENEFIT = {
 }
 _MONEY = ("reward_balance", "point_balance", "point_balance_dollars", "credit_balance", "combined_balance_dollars")
 _MONIES = {**_all(_MONEY, _NUMBER), "benefit_balance": _WHOLE}
+_PLACE = _or_null(thing(id=_WHOLE, name=_WORD, external_id=_TEXT))
 _OLD_ITEM = thing(id=_WHOLE, type=_WORD, count=_WHOLE)
 _REDEMPTION = {
     "id": _WHOLE,
@@ -129,13 +130,21 @@ _REDEMPTION = {
     "total_localised": _NUMBER,
     "meta": _FREE,
     "location_id": _WHOLE_OR_NULL,
-    "location": ref("Location"),
+    "location": _or_null(ref("Location")),
     "transaction_id": _WHOLE_OR_NULL,
     "transaction": _or_null(
-        thing(external_id=_TEXT, receipt_ref=_TEXT, transacted_at=_TIME, total=_NUMBER, location=ref("Location")),
+        thing(external_id=_TEXT, receipt_ref=_TEXT, transacted_at=_TIME, total=_NUMBER, location=_PLACE),
     ),
     "redeem_at": _TIME_OR_NULL,
     "items": many(ref("RedemptionItem")),
+    **_TIMES,
+}
+_USED = {
+    "id": _WHOLE,
+    "type": _WORD,
+    "value": _NOTHING,
+    "count": _WHOLE,
+    "type_attributes": _or_null(ref("Benefit")),
     **_TIMES,
 }
 _SUCCESSFUL = {
@@ -152,14 +161,14 @@ _BRIEF = thing(
     total=_NUMBER,
     total_localised=_NUMBER,
     location_id=_WHOLE_OR_NULL,
-    location=ref("Location"),
+    location=_or_null(ref("Location")),
     items=many(_OLD_ITEM),
 )
 _LINE = {"id": _WHOLE, "name": _WORD, "is_void": _OF_KIND["flag"], **_TIMES}
 _TRANSACTION = {
     "id": _WHOLE,
-    **_kinds(transactions.COLUMNS),
-    **_kinds(transactions.FREE),
+    **_kinds(transaction_fields.COLUMNS),
+    **_kinds(transaction_fields.FREE),
     "profile_id": _TEXT,
     "profile": _or_null(thing(email=_TEXT)),
     "total": _NUMBER,
@@ -169,8 +178,24 @@ _TRANSACTION = {
     "is_void": _FLAG,
     "redemption": _or_null(_BRIEF),
     "reversed_redemptions": many(_BRIEF),
-    "location": ref("Location"),
+    "location": _or_null(ref("Location")),
     "items": many(ref("TransactionItem")),
+    **_TIMES,
+}
+_LOCATION = {"id": _WHOLE, "name": _WORD, "external_id": _TEXT, **_kinds(locations.FREE), **_TIMES}
+_WEBHOOK = {
+    "id": _WHOLE,
+    **_all(("trigger", "url", "namespace", "queue"), _WORD),
+    **_all(("is_active", "retry_hourly", "retry_daily"), _FLAG),
+    **_all(("condition", "extra_data_template"), _ANYTHING),
+    **_TIMES,
+}
+_TOKEN = {
+    **_all(("id", "name"), _WORD),
+    "scopes": many(_WORD),
+    "revoked": _FLAG,
+    "expires_at": _TIME,
+    **_all(("user_id", "client_id"), _WHOLE),
     **_TIMES,
 }
 _LINK = thing(url=_TEXT, label=_WORD, active=_FLAG)
@@ -196,16 +221,17 @@ SHAPES: dict[str, Schema] = {
         **_TIMES,
     ),
     "Redemption": _thing(_REDEMPTION),
-    "RedemptionItem": thing(
-        id=_WHOLE, type=_WORD, value=_NOTHING, count=_WHOLE, type_attributes=_or_null(ref("Benefit")), **_TIMES
-    ),
+    "RedemptionItem": _thing(_USED),
     "SuccessfulRedemption": _thing(_SUCCESSFUL),
     "Balances": _thing({**_MONIES, "localised": _thing(_MONIES), "currency": _WORD}),
     "Transaction": _thing(_TRANSACTION),
     "TransactionItem": _thing(
         {**_LINE, **_all(("quantity", "price_current", "price_sell"), _NUMBER)}, _kinds(lines.ITEM)
     ),
-    "Location": _NOTHING,
+    "Location": _thing(_LOCATION),
+    "Webhook": _thing(_WEBHOOK),
+    "Token": _thing(_TOKEN),
+    "UsedItem": _thing({**_USED, "redemption_id": _WHOLE, "redeemable_type": _WORD, "redeemable_id": _WHOLE}),
     "Links": thing(first=_WORD, last=_WORD, prev=_TEXT, next=_TEXT),
     "Meta": _thing(
         {

@@ -23,6 +23,10 @@ TABLES = (
     "redemption_items",
     "transactions",
     "events",
+    "locations",
+    "tokens",
+    "webhooks",
+    "webhook_deliveries",
 )
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -91,6 +95,21 @@ CREATE TABLE IF NOT EXISTS events (
   id INTEGER PRIMARY KEY AUTOINCREMENT, trigger TEXT NOT NULL, subject TEXT NOT NULL, subject_id TEXT NOT
   NULL, profile_id TEXT,
   created_at TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS locations (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL, external_id TEXT, doc TEXT NOT NULL,
+  created_at TEXT NOT NULL, updated_at TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS tokens (
+  id TEXT PRIMARY KEY, name TEXT NOT NULL, digest TEXT NOT NULL UNIQUE, scopes TEXT NOT NULL, revoked INTEGER NOT NULL,
+  expires_at TEXT NOT NULL, created_at TEXT NOT NULL, updated_at TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS webhooks (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, trigger TEXT NOT NULL, url TEXT NOT NULL, namespace TEXT NOT NULL,
+  is_active INTEGER NOT NULL, queue TEXT NOT NULL, doc TEXT NOT NULL, created_at TEXT NOT NULL,
+  updated_at TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS webhook_deliveries (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, event_id INTEGER NOT NULL, webhook_id INTEGER NOT NULL, trigger TEXT NOT NULL,
+  url TEXT NOT NULL, body TEXT NOT NULL, state TEXT NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, status INTEGER,
+  error TEXT, created_at TEXT NOT NULL, updated_at TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS deliveries_due ON webhook_deliveries (state);
 """
 
 
