@@ -29,6 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             timezone=given.timezone,
             reset=given.reset,
             webhook_secret=given.webhook_secret,
+            shop_url=given.shop_url,
+            beyond_loopback=given.beyond_loopback,
         )
         running = serve_sandbox(app, given.port, given.host)
     except (ImportError, ValueError) as error:
@@ -52,6 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--port", type=int, default=5001, help="the port to listen on (default: 5001; 0: any free one)")
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: 127.0.0.1)")
     parser.add_argument("--beyond-loopback", action="store_true", help="allow an address that other machines can reach")
+    parser.add_argument("--shop-url", help="a page of the shop, which the console shows beside what Omneo believes")
     parser.add_argument(
         "--token", default=DEFAULT_TOKEN, help=f"the Bearer token it asks for (default: {DEFAULT_TOKEN})"
     )

@@ -16,9 +16,11 @@ from . import (
     allocations,
     benefits,
     claims,
+    console,
     control,
     courier,
     definitions,
+    fence,
     identities,
     issuing,
     levers,
@@ -71,6 +73,8 @@ def create_sandbox(
     timezone: str = DEFAULT_ZONE,
     reset: bool = False,
     webhook_secret: str = courier.DEFAULT_SECRET,
+    shop_url: str | None = None,
+    beyond_loopback: bool = False,
 ) -> Flask:
     """Return the sandbox as a Flask app.
 
@@ -81,12 +85,15 @@ def create_sandbox(
     :param switches: values for `switches.SWITCHES`; others stay as the folder has them
     :param timezone: the tenant's IANA time zone
     :param webhook_secret: what signs the webhooks it sends
+    :param shop_url: a page of the shop, which the console shows beside what Omneo believes
+    :param beyond_loopback: let the console answer to other names than this machine's
     :raises ImportError: when the package was installed without its extra ``sandbox``
-    :raises ValueError: when a switch, the seed or the time zone does not exist
+    :raises ValueError: when a switch, the seed, the time zone or the shop's address cannot be
     """
     logic.check()
     _check(seed, switches or {}, timezone)
-    app = Flask("omneo-sandbox", static_folder=None)
+    app = Flask("omneo-sandbox", static_folder=None, template_folder=None)
+    app.config.update({console.SHOP: console.shop_address(shop_url), fence.BEYOND: beyond_loopback})
     app.config["MAX_CONTENT_LENGTH"] = _LARGEST_BODY
     app.url_map.strict_slashes = False
     install(app, Sandbox(store.Store(data), clock or system_clock, token, timezone))
@@ -96,8 +103,10 @@ def create_sandbox(
     app.register_blueprint(omneo_id.bp, url_prefix=omneo_id.ID_PREFIX)
     omneo_id.mirror(app)
     app.register_blueprint(control.bp)
+    app.register_blueprint(console.bp)
     app.register_blueprint(levers.bp)
     app.register_blueprint(openapi.bp)
+    app.before_request(fence.fence)
     app.before_request(door)
     app.before_request(openapi.check_body)
     courier.install(app, sandbox(app), webhook_secret)

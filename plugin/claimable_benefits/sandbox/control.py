@@ -18,20 +18,6 @@ from .wire import Body, answer
 
 bp = Blueprint("control", __name__)
 
-_PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Omneo sandbox</title>
-<h1>Omneo sandbox</h1>
-<p>A double of the Omneo loyalty API for development and tests. It is not Omneo, and holds invented people only.</p>
-<ul><li>The API: <code>/api/v3</code>, with a Bearer token</li>
-<li><a href="/_sandbox/state">Everything it holds</a></li>
-<li><a href="/_sandbox/switches">Its switches</a> and <a href="/_sandbox/clock">its clock</a></li></ul>
-</html>"""
-
-
-@bp.get("/")
-def front() -> str:
-    """Say what this is."""
-    return _PAGE
-
 
 @bp.get("/_sandbox/health")
 def health() -> Response:

@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from . import benefits, definitions, granting, identities, profiles, redemptions, store
 from .calls import Call
+from .courier import courier
 from .demo import HANDLE
 from .form import Form, read_kind
 from .gate import gate_of
@@ -118,7 +119,7 @@ class OmneoSandbox:
     def scene(self) -> Iterator[Scene]:
         """Lend a look at the state."""
         box = sandbox(self.app)
-        with box.store.lent() as db:
+        with self.app.app_context(), box.store.lent() as db:
             yield look(box, db)
 
     @contextmanager
@@ -131,6 +132,7 @@ class OmneoSandbox:
             except Problem as problem:
                 said = [sentence for part in (problem.errors or {}).values() for sentence in part]
                 raise ValueError(" ".join(said or [problem.message])) from None
+        courier(self.app).wake()
 
     def _held(self, what: str) -> list[Body]:
         with self.app.test_client() as client, client.get("/_sandbox/state") as answer:
