@@ -10,7 +10,7 @@ PAYMENTS_PORT ?= 5002
 DATA ?= ./instance
 RESET ?=
 
-.PHONY: help shop sandbox test check format lock clean
+.PHONY: help shop sandbox test check format screenshots lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -19,6 +19,7 @@ help:
 	@echo "make test      run every test, browser tests included"
 	@echo "make check     formatting, lint, types, layers"
 	@echo "make format    let ruff format and mend the code"
+	@echo "make screenshots  photograph the running shop anew for the README"
 	@echo "make lock      write requirements/dev.txt anew from pyproject.toml"
 
 $(READY): pyproject.toml requirements/dev.txt
@@ -49,6 +50,9 @@ check: $(READY)
 format: $(READY)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+screenshots: $(READY)
+	$(BIN)/python -m tests.screenshots docs/images
 
 lock:
 	$(PYTHON) -m venv $(VENV)-lock

@@ -338,15 +338,29 @@ def test_a_redemption_that_does_not_repeat_our_reference_is_trusted_if_the_filte
     def listed(request: httpx.Request) -> httpx.Response:
         return data([{"id": 159}] if query(request).get("filter[external_id]") == "r" else [])
 
-    with client_of({GLOBAL: listed}) as (client, _):
-        found = client.redemptions_by_reference("r")
+    with client_of({GLOBAL: listed}) as (client, tenant):
+        found = [client.redemptions_by_reference("r"), client.redemptions_by_reference("r")]
 
-    assert [redemption.id for redemption in found] == ["159"]
+    assert [[one.id for one in several] for several in found] == [["159"], ["159"]]
+    assert len(tenant.calls) == 5  # two fields each time, and the filter is tried out once
 
 
 def test_a_filter_that_is_not_heeded_proves_nothing() -> None:
     with client_of({GLOBAL: data([{"id": 1}, {"id": 2}])}) as (client, _), pytest.raises(Malformed):
         client.redemptions_by_reference("r")
+
+
+def test_one_filter_that_works_is_enough_where_it_finds_something() -> None:
+    def listed(request: httpx.Request) -> httpx.Response:
+        is_known = "filter[external_id]" in query(request)
+        return data([{"id": 159, "external_id": "r"}]) if is_known else answer({}, 400)
+
+    with client_of({GLOBAL: listed}) as (client, _):
+        found = client.redemptions_by_reference("r")
+        with pytest.raises(Rejected):
+            client.redemptions_by_reference("other")
+
+    assert [redemption.id for redemption in found] == ["159"]
 
 
 @pytest.mark.parametrize("status", [400, 404, 422])
@@ -475,7 +489,7 @@ def test_a_definition_is_created_with_the_merchants_fields() -> None:
         created = client.create_definition(fields)
 
     assert created == VIP
-    assert {**fields, "value": 10.5, "claim_period_end_at": "2025-06-15 14:30:00"} == t.sent()
+    assert {**fields, "value": 10.5, "claim_period_end_at": "2025-06-15 04:30:00"} == t.sent()
 
 
 # Ids, settings and lifetime
@@ -523,6 +537,28 @@ def test_a_wrong_setting_stops_the_start_with_its_key(option: dict[str, Any], ke
         OmneoClient(BASE_URL, TOKEN, **{"timezone": "UTC", **option})
 
     assert key == caught.value.key
+
+
+@pytest.mark.parametrize(
+    "base_url",
+    [
+        "",
+        "omneo",
+        "ftp://omneo.test",
+        "https://",
+        "https://me:secret@omneo.test",
+        "https://omneo.test?x=1",
+        "http://[x",
+        "https://x:y",
+        "https://my shop.test",
+    ],
+)
+def test_an_address_that_is_none_stops_the_start(base_url: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        OmneoClient(base_url, TOKEN, timezone="UTC")
+
+    assert caught.value.key == "OMNEO_BASE_URL"
+    assert "secret" not in str(caught.value)
 
 
 @pytest.mark.parametrize("token", ["", "  ", "two words", "line\nbreak", "tökén"])

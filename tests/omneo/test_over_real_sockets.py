@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import socket
 import threading
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -35,7 +36,7 @@ def kinds_of_errors(base_url: str) -> tuple[type[OmneoError], type[OmneoError]]:
 def sends(head: str, body: bytes = b"") -> Callable[[socket.socket], None]:
     def behave(connection: socket.socket) -> None:
         read_request(connection)
-        connection.sendall(head.replace("\n", "\r\n").encode() + b"\r\n\r\n" + body)
+        connection.sendall(f"{head}\nConnection: close\n\n".replace("\n", "\r\n").encode() + body)
 
     return behave
 
@@ -100,6 +101,20 @@ def test_an_answer_that_trickles_in_is_given_up_and_in_doubt() -> None:
         assert (Unreachable, OutcomeUnknown) == kinds_of_errors(base_url)
 
 
+def test_an_answer_whose_last_piece_is_late_is_an_answer() -> None:
+    def drips(connection: socket.socket) -> None:
+        read_request(connection)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 19\r\n\r\n")
+        for piece in (b'{"data"', b': {"id"', b": 7}}"):
+            time.sleep(0.15)
+            connection.sendall(piece)
+
+    with server(drips) as base_url, client_at(base_url) as client:
+        benefit = client.benefit("p", "7")
+
+    assert benefit is not None
+
+
 def test_a_torn_body_is_in_doubt() -> None:
     head = "HTTP/1.1 200 OK\nContent-Type: application/json\nContent-Length: 100"
     with server(sends(head, b'{"data": {"id": 1}}')) as base_url:
@@ -153,7 +168,9 @@ def test_cookies_are_not_carried_from_call_to_call() -> None:
 
     def behave(connection: socket.socket) -> None:
         received.append(read_request(connection))
-        connection.sendall(b"HTTP/1.1 404 Not Found\r\nSet-Cookie: session=of-mia\r\nContent-Length: 0\r\n\r\n")
+        connection.sendall(
+            b"HTTP/1.1 404 Not Found\r\nConnection: close\r\nSet-Cookie: session=of-mia\r\nContent-Length: 0\r\n\r\n"
+        )
 
     with server(behave) as base_url, client_at(base_url) as client:
         answers = client.benefit("p", "7"), client.benefit("p", "8")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from pathlib import Path
+
 import pytest
 
 from claimable_benefits.domain.shop import OrderState
@@ -14,7 +17,7 @@ from claimable_benefits.service.redeem import redeem_for_order, use_from_account
 from claimable_benefits.service.shelf import read_shelf
 from claimable_benefits.service.undo import undo_order
 from claimable_benefits.service.work import run_once
-from tests.service.conftest import CART, MIA, World
+from tests.service.conftest import CART, MIA, World, open_world
 
 
 def benefit_id(world: World, handle: str) -> str:
@@ -356,3 +359,62 @@ def test_nothing_is_left_live_after_an_order_is_placed(world: World) -> None:
 
     assert live == []
     assert [u.state for u in of_order] == [UseState.CONSUMED]
+
+
+@pytest.mark.parametrize(
+    ("dialect", "switches"),
+    [
+        ("auto", {"external_id_filter": "ignored"}),
+        ("auto", {"dialect": "reference"}),
+        ("auto", {"dialect": "guide"}),
+        ("reference", {}),
+        ("auto", {"duplicate_external_id": "reject"}),
+        ("auto", {"profile_benefits": "all", "numbers": "strings", "create_status": "200"}),
+        ("auto", {"dates": "utc", "update_create": "off"}),
+    ],
+)
+def test_a_lost_answer_ends_in_one_redemption_whatever_the_tenant_is_like(
+    tmp_path: Path, dialect: str, switches: dict[str, str]
+) -> None:
+    (tmp_path / "omneo").mkdir()
+    world = open_world(tmp_path, dialect=dialect, switches=switches)
+    use_id = held(world)
+    for path in ("/redemptions", "/redeem"):
+        world.wire.fail("POST", path, "applied then dropped")
+
+    with suppress(Declined):  # where the tenant names no reference, it is settled later
+        redeem_for_order(world.ctx, use_id, "A1", actor="shopper 1001")
+    world.orders.set("A1", OrderState.CANCELLED)
+    for _ in range(8):
+        world.clock.forward(seconds=40)
+        run_once(world.ctx)
+    made = len(world.redemptions())
+    final = use(world, use_id).state
+    world.ctx.omneo.close()
+    world.ctx.ledger.close()
+
+    assert made == 1
+    assert final is UseState.UNDONE
+
+
+def test_a_till_use_at_the_same_moment_is_not_taken_for_ours_where_no_reference_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "omneo").mkdir()
+    world = open_world(tmp_path, switches={"external_id_filter": "ignored"})
+    use_id = held(world, "alterations")
+    for _ in range(2):
+        world.ctx.omneo.redeem(
+            use(world, use_id).profile_id, use(world, use_id).benefit_id, reference="till", at=world.clock.now
+        )
+    world.wire.fail("POST", "/redemptions", "dropped")
+
+    with pytest.raises(Declined):
+        redeem_for_order(world.ctx, use_id, "A1", actor="shopper 1001")
+    for _ in range(60):
+        world.clock.forward(seconds=40)
+        run_once(world.ctx)
+    final = use(world, use_id)
+    world.ctx.omneo.close()
+    world.ctx.ledger.close()
+
+    assert final.state is UseState.NEEDS_A_PERSON
+    assert final.redemption_id is None

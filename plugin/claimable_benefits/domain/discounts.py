@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
+from fractions import Fraction
 
 from claimable_benefits.domain.policy import DiscountKind, Policy
 from claimable_benefits.domain.shop import Cart, Line
@@ -25,7 +26,7 @@ class Discount:
 def discount_for(policy: Policy, cart: Cart) -> Discount:
     """The discount that ``policy`` gives on ``cart``; never more than the lines it fits, or the shipping, cost."""
     eligible = [line if is_eligible(policy, line) else None for line in cart.lines]
-    totals = [line.total if line else Decimal(0) for line in eligible]
+    totals = [_payable(line.total, cart.decimals) if line else Decimal(0) for line in eligible]
     match policy.discount:
         case DiscountKind.PERCENT:
             return Discount(
@@ -36,14 +37,14 @@ def discount_for(policy: Policy, cart: Cart) -> Discount:
         case DiscountKind.SHIPPING:
             return Discount((Decimal(0),) * len(totals), cart.shipping or Decimal(0))
         case DiscountKind.FREE_ITEM:
-            return Discount(_cheapest_unit_free(eligible))
+            return Discount(_cheapest_unit_free(eligible, cart.decimals))
         case DiscountKind.NONE:
             return Discount((Decimal(0),) * len(totals))
 
 
 def amount_off(policy: Policy, cart: Cart, amount: Decimal) -> Discount:
     """Split ``amount`` over the lines that ``policy`` fits, capped at what they cost."""
-    totals = [line.total if is_eligible(policy, line) else Decimal(0) for line in cart.lines]
+    totals = [_payable(line.total, cart.decimals) if is_eligible(policy, line) else Decimal(0) for line in cart.lines]
     capped = max(Decimal(0), min(cents(amount, cart.decimals), sum(totals, Decimal(0))))
     return Discount(split(capped, totals, cart.decimals))
 
@@ -65,17 +66,25 @@ def split(amount: Decimal, weights: Sequence[Decimal], decimals: int) -> tuple[D
         return (Decimal(0),) * len(weights)
     unit = Decimal(1).scaleb(-decimals)
     units = int(amount / unit)
-    shares = [divmod(units * weight, whole) for weight in weights]
-    parts = [int(quotient) for quotient, _ in shares]
+    # Fractions round down below zero too, where Decimal would not: a coupon may stand in the cart as a negative line.
+    shares = [divmod(units * Fraction(weight), Fraction(whole)) for weight in weights]
+    parts = [quotient for quotient, _ in shares]
     by_remainder = sorted(range(len(shares)), key=lambda place: (-shares[place][1], place))
     for place in by_remainder[: units - sum(parts)]:
         parts[place] += 1
     return tuple(part * unit for part in parts)
 
 
-def _cheapest_unit_free(eligible: Sequence[Line | None]) -> tuple[Decimal, ...]:
+def _payable(price: Decimal, decimals: int) -> Decimal:
+    """A price may be finer than a cent (fuel, fabric); what comes off is whole cents, and no more than the price."""
+    return price.quantize(Decimal(1).scaleb(-decimals), rounding=ROUND_DOWN)
+
+
+def _cheapest_unit_free(eligible: Sequence[Line | None], decimals: int) -> tuple[Decimal, ...]:
     priced = [
-        (line.unit_price, place) for place, line in enumerate(eligible) if line is not None and line.unit_price > 0
+        (_payable(line.unit_price, decimals), place)
+        for place, line in enumerate(eligible)
+        if line is not None and line.unit_price > 0 and line.quantity > 0
     ]
     cheapest = min(priced, default=None)
     return tuple(cheapest[0] if cheapest and place == cheapest[1] else Decimal(0) for place in range(len(eligible)))

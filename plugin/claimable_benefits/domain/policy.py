@@ -68,6 +68,7 @@ class PolicyError(ValueError):
 
 Choice = TypeVar("Choice", bound=StrEnum)
 
+_MOST = 10**9  # nobody means more, and the arithmetic of cents ends somewhere
 _KEYS = ("discount", "size", "used_at", "given_back", "minimum", "fits", "excludes")
 
 
@@ -125,7 +126,7 @@ def _number(table: Mapping[str, Any], handle: str, key: str) -> Decimal:
         number = Decimal(str(value))
     except InvalidOperation:
         raise problem from None
-    if not number.is_finite() or number < 0:
+    if not number.is_finite() or not 0 <= number <= _MOST:
         raise problem
     return number
 

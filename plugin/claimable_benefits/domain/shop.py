@@ -68,13 +68,17 @@ class Item:
     discount: Decimal = Decimal(0)
     discount_reason: str | None = None
 
+    def __post_init__(self) -> None:
+        _check_amounts(self, "price", "price_paid", "discount")
+
 
 @dataclass(frozen=True, slots=True)
 class Transaction:
     """A completed sale as the shop records it at Omneo.
 
     ``total`` is what was charged, ``total_original`` the price before discounts, both in major units. ``transacted_at``
-    is an aware datetime. ``customer_id`` is None for a guest.
+    is an aware datetime. ``customer_id`` is None for a guest. Raises `ValueError` for a time without a zone and for an
+    amount that is no exact, finite number.
     """
 
     order_number: str
@@ -88,6 +92,15 @@ class Transaction:
     def __post_init__(self) -> None:
         if self.transacted_at.tzinfo is None:
             raise ValueError("transacted_at needs a time zone: pass an aware datetime.")
+        _check_amounts(self, "total", "total_original")
+
+
+def _check_amounts(record: object, *names: str) -> None:
+    """A float has no exact cents, and what is no number would stop the outbox later, where nobody can mend it."""
+    for name in names:
+        amount = getattr(record, name)
+        if isinstance(amount, bool) or not isinstance(amount, Decimal | int) or not Decimal(amount).is_finite():
+            raise ValueError(f"{name} is {amount!r}: pass a finite Decimal.")
 
 
 class OrderState(StrEnum):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
@@ -45,16 +46,17 @@ class Ledger:
 
     def is_same_database(self, connection: Connection) -> bool:
         """Whether ``connection`` (the shop's) reaches the database that this ledger lives in."""
-        theirs, ours = connection.engine.url, self.engine.url
-        return (theirs.get_backend_name(), theirs.host, theirs.port, theirs.database) == (
-            ours.get_backend_name(),
-            ours.host,
-            ours.port,
-            ours.database,
-        )
+        return _place(connection.engine.url) == _place(self.engine.url)
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+def _place(url: URL) -> tuple[object, ...]:
+    """Where a database is: its file, or its server and name."""
+    if url.get_backend_name() == "sqlite" and url.database:
+        return ("sqlite", Path(url.database).resolve())
+    return (url.get_backend_name(), url.host, url.port, url.database)
 
 
 def _open(url: str) -> Engine:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -86,21 +86,25 @@ def lease_due(connection: Connection, now: datetime, *, seconds: float, limit: i
     query = select(outbox).where(ready, free, outbox.c.due_at <= now).order_by(outbox.c.due_at).limit(limit)
     if connection.dialect.name != "sqlite":
         query = query.with_for_update(skip_locked=True)
-    leased = [_delivery(row) for row in connection.execute(query)]
-    if leased:
-        connection.execute(
-            update(outbox)
-            .where(outbox.c.order_number.in_([delivery.order_number for delivery in leased]))
-            .values(state=DeliveryState.DELIVERING, lease_until=now + timedelta(seconds=seconds), updated_at=now)
-        )
-    return leased
+    found = [_delivery(row) for row in connection.execute(query)]
+    lease: dict[str, Any] = {
+        "state": DeliveryState.DELIVERING,
+        "lease_until": now + timedelta(seconds=seconds),
+        "updated_at": now,
+    }
+    numbers = [delivery.order_number for delivery in found]
+    connection.execute(update(outbox).where(outbox.c.order_number.in_(numbers)).values(lease))
+    return [replace(delivery, **lease) for delivery in found]
 
 
 def finish_delivery(
     connection: Connection, delivery: Delivery, to: DeliveryState, because: Because, **changes: Any
 ) -> bool:
-    """Write the outcome of an attempt. False where a newer revision came meanwhile: that one stays due."""
-    this_order = outbox.c.order_number == delivery.order_number
+    """Write the outcome of an attempt. False where it no longer counts.
+
+    A newer revision came meanwhile: that one stays due. Or the lease ended, and somebody else holds the row now.
+    """
+    this_order = (outbox.c.order_number == delivery.order_number) & (outbox.c.lease_until == delivery.lease_until)
     same = (outbox.c.revision == delivery.revision) & (outbox.c.state == DeliveryState.DELIVERING)
     outcome = {"state": to, "lease_until": None, "updated_at": because.at, **changes}
     if connection.execute(update(outbox).where(this_order, same).values(outcome)).rowcount == 1:
@@ -117,7 +121,12 @@ def resume_delivery(connection: Connection, order_number: str, because: Because)
         .where(outbox.c.order_number == order_number, outbox.c.state == DeliveryState.STOPPED)
         .values(state=DeliveryState.DUE, due_at=because.at, attempts=0, note=None, updated_at=because.at)
     )
-    return result.rowcount == 1
+    if result.rowcount == 0:
+        return False
+    stopped = select(outbox.c.revision).where(outbox.c.order_number == order_number)
+    revision = connection.execute(stopped).scalar_one()
+    _note(connection, order_number, because, DeliveryState.STOPPED, DeliveryState.DUE, revision)
+    return True
 
 
 def write_transaction(transaction: Transaction) -> str:

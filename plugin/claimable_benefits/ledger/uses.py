@@ -69,7 +69,8 @@ def add_use(connection: Connection, because: Because, **values: Any) -> Use:
 def move_use(connection: Connection, use: Use, to: UseState, because: Because, **changes: Any) -> Use:
     """Move ``use`` to another state, if it still stands where the caller saw it.
 
-    Raises `Overtaken` where it does not, and `ValueError` for a movement that the table does not know.
+    Raises `Overtaken` where it does not, or where another use has the cart, the slot or the redemption that this one
+    would get, and `ValueError` for a movement that the table does not know.
     """
     if to not in USE_MOVES[use.state]:
         raise ValueError(f"A use does not go from {use.state} to {to}.")
@@ -84,11 +85,12 @@ def touch_use(connection: Connection, use: Use, now: datetime, **changes: Any) -
 
 
 def _change(connection: Connection, use: Use, now: datetime, **changes: Any) -> Use:
-    result = connection.execute(
-        update(uses)
-        .where(uses.c.use_id == use.use_id, uses.c.version == use.version, uses.c.state == use.state)
-        .values(version=use.version + 1, updated_at=now, **changes)
-    )
+    same = (uses.c.use_id == use.use_id) & (uses.c.version == use.version) & (uses.c.state == use.state)
+    change = update(uses).where(same).values(version=use.version + 1, updated_at=now, **changes)
+    try:
+        result = connection.execute(change)
+    except IntegrityError as error:
+        raise Overtaken("Another use has this cart, this slot or this redemption.") from error
     if result.rowcount != 1:
         raise Overtaken(f"Use {use.use_id} is no longer {use.state} in version {use.version}.")
     changed = find_use(connection, use.use_id)

@@ -19,9 +19,12 @@ from claimable_benefits.omneo.verdicts import Answer, NoAnswer, Outcome
 
 # Raised before the first byte of the request is on its way. Everything else counts as sent.
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
-Transport = httpx.BaseTransport
 _LARGEST_BODY = 5 * 1024 * 1024
+# Idle connections go well before servers close them (60 s is usual): a write that meets a closing one is in doubt.
 _POOL = httpx.Limits(max_connections=32, max_keepalive_connections=16, keepalive_expiry=15)
+
+
+Transport = httpx.BaseTransport
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,7 @@ class Http:
     """A pool of connections to one base URL; safe to share between threads."""
 
     def __init__(self, base_url: str, token: Token, transport: Transport | None = None) -> None:
-        self._base_url = base_url.rstrip("/")
+        self._base_url = _checked(base_url)
         self._token = token
         _hush()
         # No cookies are kept: a session cookie must not travel from one shopper's call to the next.
@@ -121,16 +124,29 @@ class Http:
             return NoAnswer(sent=True, reason=_words(error))
 
 
+def _checked(base_url: str) -> str:
+    try:
+        url = httpx.URL(base_url)
+    except httpx.InvalidURL:
+        url = httpx.URL()
+    has_more = url.query or url.fragment or url.userinfo
+    if url.scheme not in {"http", "https"} or not url.host or "%" in url.host or has_more:
+        problem = "This is not the address of an API."  # not quoted, because it may hold a password
+        raise SettingsError("OMNEO_BASE_URL", problem, "Write it as in https://api.shop.getomneo.com/api/v3.")
+    return base_url.rstrip("/")
+
+
 def _body(response: httpx.Response, deadline: float) -> bytes | None:
     """The whole body; None where it is torn, too long or wrongly packed."""
-    read = bytearray()
+    read, is_late = bytearray(), False
     try:
         for chunk in response.iter_bytes():
+            if is_late:  # and not even whole with the chunk that came late
+                raise httpx.ReadTimeout("the answer trickles in")
             read += chunk
             if len(read) > _LARGEST_BODY:
                 return None
-            if time.monotonic() > deadline:
-                raise httpx.ReadTimeout("the answer trickles in")
+            is_late = time.monotonic() > deadline
     except (httpx.RemoteProtocolError, httpx.DecodingError):
         return None
     return bytes(read)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 
 from claimable_benefits.domain.benefits import Benefit, Definition, Redemption
 from claimable_benefits.omneo import pages, paths
@@ -16,7 +17,10 @@ class Benefits(Resource):
     """Calls about benefits (Omneo facts 4 to 7). All raise ``OmneoError``."""
 
     def benefits(self, profile_id: str) -> tuple[Benefit, ...]:
-        """What the profile holds; tenants differ in whether expired and used-up benefits are among them."""
+        """What the profile holds; tenants differ in whether expired and used-up benefits are among them.
+
+        Raises ``Rejected`` with status 404 where there is no such profile, as after a merge: resolve it anew.
+        """
         ids = {"profile_id": profile_id}
         return pages.all_of(self._pages(paths.BENEFITS.guide, self._session.reader.benefit, ids))
 
@@ -43,7 +47,7 @@ class Benefits(Resource):
         ids = {"profile_id": profile_id, "definition_id": definition.id}
         body = self._session.writer.claim(definition, reference)
         forms = [
-            Form(path, lambda path=path: self._session.write(Call("POST", path, ids, body=body), self._benefit))  # type: ignore[misc]
+            Form(path, partial(self._session.write, Call("POST", path, ids, body=body), self._benefit))
             for path in (paths.CLAIM.guide, paths.CLAIM_BY_ID.guide)
         ]
         return self._session.dialects.first_present("claim", forms)

@@ -31,7 +31,7 @@ class Definitions(Resource):
         return named or self._by_id(handle_or_id)
 
     def create_definition(self, fields: Mapping[str, object]) -> Definition:
-        """Create a kind of benefit (Omneo facts 13.2); aware times in ``fields`` go out in the tenant's zone."""
+        """Create a kind of benefit (Omneo facts 13.2); aware times in ``fields`` go out in UTC."""
         body = self._session.writer.definition(fields)
         return self._in_dialect(
             "create a definition",

@@ -68,6 +68,10 @@ class Dialects:
         """The name of the form that has worked for ``purpose``, None while none has."""
         return self._forms.get(purpose)
 
+    def remember(self, purpose: str, form: str) -> None:
+        """Note that ``form`` has worked for ``purpose``."""
+        self._forms[purpose] = form
+
     def ask(self, purpose: str, *, guide: Sequence[Form[T]] = (), reference: Sequence[Form[T]] = ()) -> T:
         """Ask in the tenant's dialect; where the dialect is not fixed by a setting, the other one comes second."""
         if (known := self._known_among(purpose, [*guide, *reference])) is not None:
@@ -91,7 +95,7 @@ class Dialects:
     def _remembered(self, purpose: str, form: Form[T]) -> T:
         # Only success proves a form: a 404 or 422 may be about the record, not about the route.
         answer = form.send()
-        self._forms[purpose] = form.name
+        self.remember(purpose, form.name)
         return answer
 
     def _known_among(self, purpose: str, forms: Sequence[Form[T]]) -> Form[T] | None:

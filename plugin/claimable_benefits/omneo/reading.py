@@ -25,44 +25,14 @@ class Reader:
     def definition(self, value: object) -> Definition:
         """A kind of benefit (Omneo facts 13.2)."""
         raw = wire.mapping(value)
-        return self._definition(raw, wire.required_id(raw))
-
-    def _definition(self, raw: Mapping[str, object], definition_id: str) -> Definition:
-        handle = wire.text(raw.get("handle"))
-        is_limited = raw.get("max_global_redemptions") is not None
-        return Definition(
-            id=definition_id,
-            handle=handle,
-            name=wire.text(raw.get("name")) or handle,
-            short_description=wire.text(raw.get("short_description")),
-            long_description=wire.text(raw.get("long_description")),
-            terms=wire.text(raw.get("terms_conditions")),
-            earn_instructions=wire.text(raw.get("earn_instructions")),
-            instructions_online=wire.text(raw.get("redeem_instructions_online")),
-            instructions_store=wire.text(raw.get("redeem_instructions_store")),
-            code_online=wire.optional_text(raw.get("redeem_code_online")),
-            code_store=wire.optional_text(raw.get("redeem_code_pos")),
-            image_url=wire.optional_text(raw.get("image_url")),
-            type=wire.optional_text(raw.get("type")),
-            value=wire.decimal(raw.get("value")),
-            period=wire.integer(raw.get("period")),
-            period_type=wire.optional_text(raw.get("period_type")),
-            max_redemptions=wire.integer(raw.get("max_redemptions")),
-            global_remaining=wire.integer(raw.get("total_global_redemptions_remaining")) if is_limited else None,
-            is_claimable=wire.flag(raw.get("is_claimable")),
-            is_reclaimable=wire.flag(raw.get("is_reclaimable")),
-            is_published=wire.flag(raw.get("is_published"), default=True),
-            claim_from=self._told(raw, "claim_period_start_at"),
-            claim_until=self._told(raw, "claim_period_end_at"),
-            tags=_tags(raw.get("tags")),
-        )
+        return _definition(raw, wire.required_id(raw))
 
     def benefit(self, value: object) -> Benefit:
         """A benefit that a profile holds (Omneo facts 13.1); its definition may be whole, partial, an id or missing."""
         raw = wire.mapping(value)
         kind = wire.mapping(raw.get("definition"))
         bare = kind.get("id") or raw.get("benefit_definition_id") or raw.get("definition")
-        definition = self._definition(kind, wire.identifier(bare) or "")
+        definition = _definition(kind, wire.identifier(bare) or "")
         return Benefit(
             id=wire.required_id(raw),
             definition=definition,
@@ -124,6 +94,37 @@ class Reader:
         if not self.echo:
             return wire.moment(raw.get(name))
         return wire.moment(raw.get(name), wire.zone_named(raw.get("timezone")) or self.zone)
+
+
+def _definition(raw: Mapping[str, object], definition_id: str) -> Definition:
+    handle = wire.text(raw.get("handle"))
+    is_limited = raw.get("max_global_redemptions") is not None
+    return Definition(
+        id=definition_id,
+        handle=handle,
+        name=wire.text(raw.get("name")) or handle,
+        short_description=wire.text(raw.get("short_description")),
+        long_description=wire.text(raw.get("long_description")),
+        terms=wire.text(raw.get("terms_conditions")),
+        earn_instructions=wire.text(raw.get("earn_instructions")),
+        instructions_online=wire.text(raw.get("redeem_instructions_online")),
+        instructions_store=wire.text(raw.get("redeem_instructions_store")),
+        code_online=wire.optional_text(raw.get("redeem_code_online")),
+        code_store=wire.optional_text(raw.get("redeem_code_pos")),
+        image_url=wire.optional_text(raw.get("image_url")),
+        type=wire.optional_text(raw.get("type")),
+        value=wire.decimal(raw.get("value")),
+        period=wire.integer(raw.get("period")),
+        period_type=wire.optional_text(raw.get("period_type")),
+        max_redemptions=wire.integer(raw.get("max_redemptions")),
+        global_remaining=wire.integer(raw.get("total_global_redemptions_remaining")) if is_limited else None,
+        is_claimable=wire.flag(raw.get("is_claimable")),
+        is_reclaimable=wire.flag(raw.get("is_reclaimable")),
+        is_published=wire.flag(raw.get("is_published"), default=True),
+        claim_from=wire.moment(raw.get("claim_period_start_at")),
+        claim_until=wire.moment(raw.get("claim_period_end_at")),
+        tags=_tags(raw.get("tags")),
+    )
 
 
 def profile_id(value: object, handle: str, customer_id: str) -> str | None:

@@ -18,6 +18,9 @@ from claimable_benefits.omneo.wire import data
 _NOT_ALLOWED = frozenset({400, 422})  # how servers refuse a filter or an order that they do not know
 _NO_SCOPE = frozenset({403})  # the strategy form needs a scope of its own
 
+_FUTURE_ORDER = "transaction_external_id"
+_REFERENCE_FIELDS: dict[str | None, tuple[str, ...]] = {"redemptions": ("external_id",), "strategy": (_FUTURE_ORDER,)}
+
 
 class Redemptions(Resource):
     """Calls about uses of benefits (Omneo facts 8 to 10). All raise ``OmneoError``."""
@@ -72,29 +75,41 @@ class Redemptions(Resource):
         return self._session.find(Call("GET", paths.REDEMPTION_COUNT.guide, ids), _count)
 
     def redemptions_by_reference(self, reference: str) -> tuple[Redemption, ...]:
-        """Every redemption that was made with ``reference``, whoever it belongs to.
+        """Every redemption that was made with ``reference``, returns and reversals of it perhaps included.
 
-        Raises ``Rejected`` or ``Malformed`` where the tenant cannot be asked this way: that is no proof of absence.
+        Raises ``Rejected`` or ``Malformed`` where the tenant cannot be asked this way. Nothing found proves nothing
+        where the tenant redeems by count, for that form keeps no reference: look at the profile's redemptions too.
         """
-        fields = ["external_id"]
-        if self._session.dialects.known_form("redeem") != "redemptions":
-            fields.append("transaction_external_id")
-        refusal: Rejected | None = None
-        answers = []
+        fields = _REFERENCE_FIELDS.get(self._session.dialects.known_form("redeem"), ("external_id", _FUTURE_ORDER))
+        problem: Rejected | Malformed | None = None
+        found: dict[str, Redemption] = {}
         for field in fields:
             try:
-                answers.append(self._filtered(field, reference))
-            except Rejected as error:
-                refusal = error
-        if refusal is not None and not answers:
-            raise refusal
-        return tuple({one.id: one for found in answers for one in found}.values())
+                found |= {one.id: one for one in self._filtered(field, reference)}
+            except (Rejected, Malformed) as error:
+                problem = error
+        if problem is not None and not found:
+            raise problem
+        return tuple(found.values())
+
+    def keeps_references(self) -> bool | None:
+        """Whether the form in which this tenant redeems keeps our reference; None while no redeem has succeeded yet."""
+        form = self._session.dialects.known_form("redeem")
+        return None if form is None else form in _REFERENCE_FIELDS
 
     def _filtered(self, field: str, reference: str) -> list[Redemption]:
         found = self._by_filter(field, reference)
-        if any(one.external_id is None for one in found) and self._by_filter(field, f"nobody-{uuid4()}"):
-            raise Malformed("Omneo lists redemptions without heeding the filter.", request="GET /redemptions")
+        if any(one.external_id is None for one in found):
+            self._check_heeded(field)
         return [one for one in found if one.external_id in {None, reference}]
+
+    def _check_heeded(self, field: str) -> None:
+        # Redemptions need not repeat the reference, and a filter that is not applied would list everybody's.
+        dialects, purpose = self._session.dialects, f"filter by {field}"
+        if dialects.known_form(purpose) is None:
+            if self._by_filter(field, f"nobody-{uuid4()}"):
+                raise Malformed("Omneo lists redemptions without heeding the filter.", request="GET /redemptions")
+            dialects.remember(purpose, "heeded")
 
     def _by_filter(self, field: str, reference: str) -> tuple[Redemption, ...]:
         fetch = self._pages(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from claimable_benefits.domain.benefits import Definition
@@ -52,9 +52,10 @@ class Writer:
         }
 
     def definition(self, fields: Mapping[str, object]) -> Payload:
-        """Omneo facts 13.2: the merchant's fields, with aware times written as Omneo wants them."""
+        """Omneo facts 13.2: the merchant's fields; aware times in UTC, because a definition names no zone."""
         return {
-            name: self._wall_clock(value) if isinstance(value, datetime) else value for name, value in fields.items()
+            name: wire.wall_clock(value, UTC) if isinstance(value, datetime) else value
+            for name, value in fields.items()
         }
 
     def transaction(self, transaction: Transaction, profile_id: str | None, redemption_id: str | None) -> Payload:

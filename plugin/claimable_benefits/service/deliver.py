@@ -25,17 +25,20 @@ RATE_PAUSE = timedelta(seconds=30)
 
 def deliver_due(ctx: Context) -> int:
     """Deliver what is due, one after the other; gives how many arrived."""
-    if _is_paused(ctx):
-        return 0
-    with ctx.ledger.write() as connection:
-        due = lease_due(connection, ctx.clock(), seconds=ctx.timing.lease.total_seconds() * 3, limit=BATCH)
     delivered = 0
-    for delivery in due:
-        if _is_paused(ctx):
-            _finish(ctx, delivery, DeliveryState.DUE, "paused", due_at=ctx.clock())
-        else:
-            delivered += _deliver(ctx, delivery)
+    for _ in range(BATCH):
+        delivery = None if _is_paused(ctx) else _take(ctx)
+        if delivery is None:
+            break
+        delivered += _deliver(ctx, delivery)
     return delivered
+
+
+def _take(ctx: Context) -> Delivery | None:
+    """One at a time: a lease that covers the calls of one delivery would run out under a batch that is slow."""
+    with ctx.ledger.write() as connection:
+        leased = lease_due(connection, ctx.clock(), seconds=ctx.timing.lease.total_seconds() * 3, limit=1)
+    return leased[0] if leased else None
 
 
 def _deliver(ctx: Context, delivery: Delivery) -> bool:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from uuid import uuid4
+from collections.abc import Sequence
 
 from sqlalchemy import select
 
+from claimable_benefits.domain.benefits import Redemption
 from claimable_benefits.domain.lookup import (
     SKEW,
+    UNCLEAR,
     Finding,
     Sent,
+    Trace,
     find_by_reference,
     find_by_witness,
     find_claimed,
     find_undo,
 )
+from claimable_benefits.errors import Malformed, Rejected
 from claimable_benefits.ledger.claims import Claim
 from claimable_benefits.ledger.tables import claims, uses
 from claimable_benefits.ledger.uses import Use
@@ -22,7 +26,11 @@ from claimable_benefits.service.context import Context
 
 
 def look_for_redemption(ctx: Context, use: Use) -> Finding:
-    """Whether Omneo has a redemption for this use. Raises `OmneoError` where it cannot be asked."""
+    """Whether Omneo has a redemption for this use. Raises `OmneoError` where it cannot be asked.
+
+    Our reference decides where the tenant keeps references and filters by them; else the profile's own redemptions and
+    the uses left bear witness.
+    """
     sent_at = use.sent_at or use.updated_at
     sent = Sent(
         reference=use.reference,
@@ -32,15 +40,28 @@ def look_for_redemption(ctx: Context, use: Use) -> Finding:
         baseline_remaining=use.baseline_remaining,
         owned=_owned_redemptions(ctx, use),
     )
-    answered = ctx.omneo.redemptions_by_reference(use.reference)
-    if answered and any(redemption.external_id == use.reference for redemption in answered):
-        return find_by_reference(sent, [r for r in answered if r.external_id == use.reference])
-    if _filters_by_reference(ctx):
-        return find_by_reference(sent, answered)
-    recent = ctx.omneo.redemptions(use.profile_id, until=sent_at - SKEW)
+    named = _named(ctx, use)
+    if named is not None:
+        finding = find_by_reference(sent, named)
+        if finding.trace is Trace.FOUND or ctx.omneo.keeps_references():
+            return finding
+    finding = _witnessed(ctx, use, sent)
+    doubly_doubtful = named is not None and ctx.omneo.keeps_references() is None
+    return UNCLEAR if doubly_doubtful and finding.trace is Trace.FOUND else finding
+
+
+def _named(ctx: Context, use: Use) -> Sequence[Redemption] | None:
+    """What bears our reference; None where the tenant cannot be asked for it."""
+    try:
+        return ctx.omneo.redemptions_by_reference(use.reference)
+    except (Rejected, Malformed):
+        return None
+
+
+def _witnessed(ctx: Context, use: Use, sent: Sent) -> Finding:
+    recent = ctx.omneo.redemptions(use.profile_id, until=sent.at - SKEW)
     benefit = ctx.omneo.benefit(use.profile_id, use.benefit_id)
-    remaining = benefit.remaining if benefit else None
-    return find_by_witness(sent, recent, remaining, readable=benefit is not None)
+    return find_by_witness(sent, recent, benefit.remaining if benefit else None, readable=benefit is not None)
 
 
 def look_for_undo(ctx: Context, use: Use) -> Finding:
@@ -59,11 +80,6 @@ def look_for_claim(ctx: Context, claim: Claim) -> Finding:
         )
         owned = {str(row.benefit_id) for row in connection.execute(query)}
     return find_claimed(claim.reference, claim.definition_handle, claim.sent_at, held, owned)
-
-
-def _filters_by_reference(ctx: Context) -> bool:
-    """Ask for a reference that nobody ever sent: a tenant that answers with anything ignores the filter."""
-    return not ctx.omneo.redemptions_by_reference(f"{ctx.reference_prefix}-{uuid4()}")
 
 
 def _owned_redemptions(ctx: Context, use: Use) -> set[str]:

@@ -146,7 +146,9 @@ def _intend(
 
 def _send(ctx: Context, use: Use, actor: str, *, then: UseState) -> Use:
     try:
-        redemption = ctx.omneo.redeem(use.profile_id, use.benefit_id, reference=use.reference, at=ctx.clock())
+        redemption = ctx.omneo.redeem(
+            use.profile_id, use.benefit_id, reference=use.reference, at=ctx.clock(), handle=use.definition_handle
+        )
     except Unreachable as error:
         _not_sent(ctx, use, actor, error)
     except Rejected as error:
@@ -170,15 +172,25 @@ def redeemed(ctx: Context, use: Use, redemption_id: str, actor: str, reason: str
 
 def _not_sent(ctx: Context, use: Use, actor: str, error: OmneoError) -> NoReturn:
     """Nothing was applied, so the same reference may go out again: a cart's use is held as before."""
-    back_to = UseState.HELD if use.channel == "checkout" else UseState.RELEASED
-    with ctx.ledger.write() as connection:
-        move_use(connection, use, back_to, ctx.because(actor, "Omneo was not reached"), sent_at=None, note=str(error))
+    if use.channel == "checkout":
+        try:
+            _move_back(ctx, use, UseState.HELD, actor, error)
+        except Overtaken:  # the shopper has applied something else to this cart meanwhile
+            _move_back(ctx, use, UseState.RELEASED, actor, error)
+    else:
+        _move_back(ctx, use, UseState.RELEASED, actor, error)
     raise Declined(
         "loyalty_unavailable",
         f"We could not reach the loyalty programme, so {use.name} was not used. "
         "Please try again, or carry on without it.",
         use_id=use.use_id,
     )
+
+
+def _move_back(ctx: Context, use: Use, to: UseState, actor: str, error: OmneoError) -> None:
+    because = ctx.because(actor, "Omneo was not reached")
+    with ctx.ledger.write() as connection:
+        move_use(connection, use, to, because, sent_at=None, note=str(error))
 
 
 def _refused(ctx: Context, use: Use, actor: str, error: Rejected) -> NoReturn:

@@ -84,7 +84,7 @@ def _make_room(connection: Connection, live: list[Use], benefit: Benefit, becaus
         )
     if not overdue and not move:
         raise Declined(
-            "in_another_cart", f"{benefit.name} is reserved for another cart of yours. You can use it here instead."
+            "in_another_cart", f"{benefit.name} is applied to another cart of yours. Remove it there to use it here."
         )
     leaving = (overdue or holds)[0]
     why = Because(because.actor, "expired" if overdue else f"moved: {because.reason}", because.at)

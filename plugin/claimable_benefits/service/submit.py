@@ -8,12 +8,14 @@ from sqlalchemy import Connection
 
 from claimable_benefits.domain.shop import Transaction
 from claimable_benefits.domain.states import UseState
-from claimable_benefits.errors import SettingsError
+from claimable_benefits.errors import Overtaken, SettingsError
+from claimable_benefits.ledger.events import Because
 from claimable_benefits.ledger.outbox import put_delivery
 from claimable_benefits.ledger.uses import Use, move_use, uses_of_order
 from claimable_benefits.service.context import Context
 
 _log = logging.getLogger("claimable_benefits")
+_GIVEN_BACK = (UseState.UNDOING, UseState.UNDONE)
 
 
 def submit(ctx: Context, transaction: Transaction, connection: Connection) -> None:
@@ -35,11 +37,8 @@ def submit_in(ctx: Context, transaction: Transaction, connection: Connection, *,
     """The same on a connection that is known to be the ledger's."""
     because = ctx.because(actor, f"order {transaction.order_number} is placed")
     attempts = uses_of_order(connection, transaction.order_number)
-    use = _consumed(attempts)
-    redeemed = next((use for use in attempts if use.state is UseState.REDEEMED), None)
-    if redeemed is not None:
-        use = move_use(connection, redeemed, UseState.CONSUMED, because)
-    elif any(use.state in (UseState.UNDOING, UseState.UNDONE) for use in attempts) and use is None:
+    use = _consume(connection, attempts, because)
+    if use is None and any(attempt.state in _GIVEN_BACK for attempt in attempts):
         # The money has moved: the order stands, and a person should know that its benefit was given back.
         _log.error("Order %s was placed after its benefit had been given back.", transaction.order_number)
     put_delivery(
@@ -51,5 +50,16 @@ def submit_in(ctx: Context, transaction: Transaction, connection: Connection, *,
     )
 
 
-def _consumed(attempts: list[Use]) -> Use | None:
-    return next((use for use in attempts if use.state is UseState.CONSUMED), None)
+def _consume(connection: Connection, attempts: list[Use], because: Because) -> Use | None:
+    """The use that this order has: consumed now, or by an earlier submission."""
+    for use in attempts:
+        if use.state is UseState.CONSUMED:
+            return use
+    for use in attempts:
+        if use.state is UseState.REDEEMED:
+            try:
+                return move_use(connection, use, UseState.CONSUMED, because)
+            except Overtaken:
+                # The worker has begun to undo it at this moment. The shop's commit must not fail after a capture.
+                _log.exception("Order %s: its benefit is being given back.", use.order_number)
+    return None

@@ -24,7 +24,7 @@ from claimable_benefits.web.pages import say_for
 _log = logging.getLogger("claimable_benefits")
 _FALLBACK = Markup(
     '<section class="cb cb-panel" aria-labelledby="cb-panel-title">'
-    '<h2 class="cb-panel__title" id="cb-panel-title">Benefits</h2><p>{}</p></section>'
+    '<h2 class="cb-panel__title" id="cb-panel-title">Benefits</h2>\n<p>{}</p></section>'
 )
 
 

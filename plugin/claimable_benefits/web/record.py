@@ -18,7 +18,7 @@ _log = logging.getLogger("claimable_benefits")
 _USED = (UseState.REDEEMED, UseState.CONSUMED)
 _FALLBACK = Markup(
     '<section class="cb cb-record" aria-labelledby="cb-record-title">'
-    '<h2 class="cb-panel__title" id="cb-record-title">Loyalty record</h2><p>{}</p></section>'
+    '<h2 class="cb-panel__title" id="cb-record-title">Loyalty record</h2>\n<p>{}</p></section>'
 )
 
 

@@ -1,0 +1,92 @@
+"""One SQLite database through SQLAlchemy, one session per app context, and two column types."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from sqlite3 import Connection
+from typing import Any
+
+from flask import Flask, current_app, g
+from sqlalchemy import DateTime, Dialect, Engine, Integer, create_engine, event
+from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.types import TypeDecorator
+
+_KEY = "shop_database"
+_WAIT_SECONDS = 10  # the shop's threads and the plugin's worker write to the same file, one at a time
+
+
+class Cents(TypeDecorator[Decimal]):
+    """An amount in major units with two digits, stored as whole cents because SQLite has no decimals."""
+
+    impl = Integer
+    cache_ok = True
+
+    def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> int | None:  # noqa: ARG002  # SQLAlchemy passes it
+        """Return the amount in cents."""
+        return None if value is None else int(value.scaleb(2))
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> Decimal | None:  # noqa: ARG002  # SQLAlchemy passes it
+        """Return the amount in major units."""
+        return None if value is None else Decimal(value).scaleb(-2)
+
+
+class Moment(TypeDecorator[datetime]):
+    """An aware moment, stored in UTC."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002  # SQLAlchemy passes it
+        """Return the moment as SQLite keeps it: UTC, without a zone."""
+        return None if value is None else value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002  # SQLAlchemy passes it
+        """Return the moment with its zone."""
+        return None if value is None else value.replace(tzinfo=UTC)
+
+
+class Base(DeclarativeBase):
+    """The root of the shop's tables."""
+
+    type_annotation_map = {Decimal: Cents, datetime: Moment}  # noqa: RUF012  # SQLAlchemy reads a plain dict here
+
+
+class Database:
+    """The engine of each app, and the session of each app context.
+
+    The engine's address stands in ``SQLALCHEMY_ENGINES["default"]``, where the plugin looks for it too.
+    """
+
+    def init_app(self, app: Flask) -> None:
+        """Open the database and create the tables that are missing."""
+        engine = create_engine(app.config["SQLALCHEMY_ENGINES"]["default"], connect_args={"timeout": _WAIT_SECONDS})
+        event.listen(engine, "connect", _prepare)
+        Base.metadata.create_all(engine)
+        app.extensions[_KEY] = engine
+        app.teardown_appcontext(_close_session)
+
+    def engine_of(self, app: Flask) -> Engine:
+        """The engine of ``app``."""
+        engine: Engine = app.extensions[_KEY]
+        return engine
+
+    @property
+    def session(self) -> Session:
+        """The session of this app context; it closes, and rolls back what was not committed, when the context ends."""
+        if _KEY not in g:
+            # What is committed stays readable without a new transaction, so none is open while somebody else is called.
+            setattr(g, _KEY, Session(self.engine_of(current_app), expire_on_commit=False))
+        session: Session = getattr(g, _KEY)
+        return session
+
+
+def _prepare(connection: Connection, _record: object) -> None:
+    connection.execute("PRAGMA journal_mode = WAL")  # readers never wait for the writer
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _close_session(_error: BaseException | None) -> None:
+    session: Session | None = g.pop(_KEY, None)
+    if session is not None:
+        session.close()

@@ -1,0 +1,32 @@
+"""The test cards, and what each of them does."""
+
+from __future__ import annotations
+
+APPROVED = "4242424242424242"
+DECLINED = "4000000000000002"
+CAPTURE_DECLINED = "4000000000000341"
+LATE_AUTHORISE = "4000000000000259"
+LATE_CAPTURE = "4000000000000267"
+REDIRECT = "4000000000003220"
+
+TEST_CARDS = (
+    (APPROVED, "is approved"),
+    (DECLINED, "is declined"),
+    (CAPTURE_DECLINED, "is approved, and declined when the money should move"),
+    (LATE_AUTHORISE, "gets its answer too late; nothing is charged"),
+    (LATE_CAPTURE, "is charged, but the answer comes too late"),
+    (REDIRECT, "asks you to approve the payment on another page"),
+)
+
+
+def spaced(card: str) -> str:
+    """``4242 4242 4242 4242``."""
+    return " ".join(card[start : start + 4] for start in range(0, len(card), 4))
+
+
+def is_plausible(card: str) -> bool:
+    """Whether it has as many digits as a card has, and the last one checks out (Luhn)."""
+    if not (card.isascii() and card.isdigit() and 12 <= len(card) <= 19):
+        return False
+    doubled = [int(digit) * (1 + place % 2) for place, digit in enumerate(reversed(card))]
+    return sum(number // 10 + number % 10 for number in doubled) % 10 == 0

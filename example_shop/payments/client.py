@@ -1,0 +1,150 @@
+"""How the shop talks to its payment provider.
+
+PaymentProblem
+├── PaymentDeclined      a definite no; ``str()`` is a sentence for the shopper
+├── PaymentUnreachable   nothing was sent, or only a question was asked: trying again is safe
+└── PaymentUnknown       a request went out and no readable answer came back: it may or may not have happened
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+import requests
+from urllib3.exceptions import NewConnectionError
+
+# What comes of reading something that is not JSON, or not what it should be.
+_UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, ArithmeticError)
+
+
+class PaymentProblem(Exception):
+    """The root of everything that can go wrong with a payment."""
+
+
+class PaymentDeclined(PaymentProblem):
+    """The bank or the provider says no."""
+
+
+class PaymentUnreachable(PaymentProblem):
+    """The provider cannot be reached; nothing has changed there."""
+
+
+class PaymentUnknown(PaymentProblem):
+    """The provider may or may not have done what was asked."""
+
+
+class Status(StrEnum):
+    """Where a payment stands at the provider."""
+
+    REDIRECT = "redirect"  # the shopper has to approve it on the provider's page
+    APPROVED = "approved"  # the money is reserved
+    DECLINED = "declined"
+    CAPTURED = "captured"  # the money has moved
+    VOIDED = "voided"
+    REFUNDED = "refunded"
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """A payment as the provider knows it; ``amount`` in major units."""
+
+    id: str
+    reference: str
+    amount: Decimal
+    currency: str
+    status: Status
+    approval_url: str | None = None
+
+
+class PaymentClient:
+    """The provider at ``base_url``; ``timeout`` in seconds, for the connection and for each wait for an answer."""
+
+    def __init__(self, base_url: str, timeout: float = 3.0) -> None:
+        self._base_url = base_url.rstrip("/")
+        self._timeout = timeout
+
+    def authorise(self, amount: Decimal, currency: str, card: str, reference: str, return_url: str) -> Payment:
+        """Reserve the money. Raises `PaymentDeclined`, `PaymentUnreachable`, `PaymentUnknown`.
+
+        The provider keeps one payment for each ``reference``, so a repeated call reserves nothing twice.
+        """
+        wish = {"amount": int(amount.scaleb(2)), "currency": currency, "card": card, "reference": reference}
+        payment = self._write("/payments", wish | {"return_url": return_url})
+        if payment.status is Status.DECLINED:
+            raise PaymentDeclined("Your card was declined.")
+        return payment
+
+    def capture(self, payment_id: str) -> Payment:
+        """Move the reserved money. Raises like `authorise`."""
+        return self._write(f"/payments/{payment_id}/capture")
+
+    def void(self, payment_id: str) -> Payment:
+        """Let go of the reserved money. Raises `PaymentDeclined` where it has moved already, else like `authorise`."""
+        return self._write(f"/payments/{payment_id}/void")
+
+    def refund(self, payment_id: str) -> Payment:
+        """Give the money back. Raises like `authorise`."""
+        return self._write(f"/payments/{payment_id}/refund")
+
+    def find(self, payment_id: str) -> Payment | None:
+        """The payment with that id. Raises `PaymentUnreachable`."""
+        return next(iter(self._read(f"/payments/{payment_id}")), None)
+
+    def find_by_reference(self, reference: str) -> Payment | None:
+        """The payment that was made for ``reference``. Raises `PaymentUnreachable`."""
+        return next(iter(self._read("/payments", {"reference": reference})), None)
+
+    def _write(self, path: str, body: Mapping[str, Any] | None = None) -> Payment:
+        try:
+            answer = requests.post(self._base_url + path, json=body or {}, timeout=self._timeout)
+        except requests.RequestException as error:
+            if _was_never_sent(error):
+                raise PaymentUnreachable("Our payment provider cannot be reached.") from error
+            raise PaymentUnknown("Our payment provider did not answer in time.") from error
+        return _read_write_answer(answer)
+
+    def _read(self, path: str, query: Mapping[str, str] | None = None) -> list[Payment]:
+        try:
+            answer = requests.get(self._base_url + path, params=query, timeout=self._timeout)
+            if answer.status_code == requests.codes.not_found:
+                return []
+            answer.raise_for_status()
+            body = answer.json()
+            return [_payment(each) for each in body.get("data", [body])]
+        except (requests.RequestException, *_UNREADABLE) as error:
+            raise PaymentUnreachable("Our payment provider cannot be reached.") from error
+
+
+def _was_never_sent(error: requests.RequestException) -> bool:
+    if isinstance(error, requests.ConnectTimeout):
+        return True
+    cause = error.args[0] if error.args else None
+    return isinstance(getattr(cause, "reason", None), NewConnectionError)
+
+
+def _read_write_answer(answer: requests.Response) -> Payment:
+    try:
+        body = answer.json()
+        if answer.ok:
+            return _payment(body)
+        message = str(body["message"])
+    except _UNREADABLE as error:
+        raise PaymentUnknown("Our payment provider gave an answer that we cannot read.") from error
+    if answer.status_code >= requests.codes.server_error:
+        raise PaymentUnknown(message)
+    raise PaymentDeclined(message)
+
+
+def _payment(body: Mapping[str, Any]) -> Payment:
+    return Payment(
+        id=str(body["id"]),
+        reference=str(body["reference"]),
+        amount=Decimal(body["amount"]).scaleb(-2),
+        currency=str(body["currency"]),
+        status=Status(body["status"]),
+        approval_url=body.get("approval_url"),
+    )

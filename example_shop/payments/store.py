@@ -1,0 +1,71 @@
+"""What the payment provider remembers: one row per payment, moved only by compare-and-set."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+FILE_NAME = "payments.sqlite3"
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS payments (
+  id TEXT PRIMARY KEY, reference TEXT NOT NULL UNIQUE, amount INTEGER NOT NULL, currency TEXT NOT NULL,
+  card TEXT NOT NULL, status TEXT NOT NULL, return_url TEXT NOT NULL)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A payment; ``amount`` in cents, ``card`` the last four digits."""
+
+    id: str
+    reference: str
+    amount: int
+    currency: str
+    card: str
+    status: str
+    return_url: str
+
+
+class PaymentStore:
+    """The payments in one SQLite file."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / FILE_NAME
+        with self._open() as connection:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute(_SCHEMA)
+
+    def add(self, reference: str, amount: int, currency: str, card: str, status: str, return_url: str) -> Row:
+        """Keep a payment; the first one for a reference stays."""
+        row = (f"pay_{uuid4().hex}", reference, amount, currency, card, status, return_url)
+        with self._open() as connection:
+            connection.execute("INSERT INTO payments VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", row)
+        return self.with_reference(reference)[0]
+
+    def find(self, payment_id: str) -> Row | None:
+        """The payment with that id, or None."""
+        return next(iter(self._select("id", payment_id)), None)
+
+    def with_reference(self, reference: str) -> list[Row]:
+        """The payment for that reference, in a list."""
+        return self._select("reference", reference)
+
+    def move(self, payment_id: str, sources: Sequence[str], target: str) -> bool:
+        """Move a payment from one of these statuses to another; False where it stands elsewhere."""
+        step = "UPDATE payments SET status = ? WHERE id = ? AND status = ?"
+        with self._open() as connection:
+            return any(connection.execute(step, (target, payment_id, source)).rowcount for source in sources)
+
+    def _select(self, column: str, value: str) -> list[Row]:
+        with self._open() as connection:
+            question = f"SELECT * FROM payments WHERE {column} = ?"  # noqa: S608  # the column is one of two of ours
+            return [Row(*found) for found in connection.execute(question, (value,))]
+
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        with closing(sqlite3.connect(self._path, timeout=10)) as connection, connection:
+            yield connection

@@ -1,0 +1,56 @@
+"""Serve an app on 127.0.0.1 in a thread, quietly, and stop it again."""
+
+from __future__ import annotations
+
+import socket
+from threading import Thread
+
+from flask import Flask
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+HOST = "127.0.0.1"
+_BACKLOG = 128
+
+
+class PortTaken(Exception):
+    """Somebody else listens on that port; ``port`` is its number."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        super().__init__(f"Port {port} is taken.")
+
+
+class _Quiet(WSGIRequestHandler):
+    def log(self, type: str, message: str, *args: object) -> None:  # noqa: A002  # werkzeug's own signature
+        """A shop that runs fine has nothing to say."""
+
+
+def reserve(port: int) -> socket.socket:
+    """Take a port (0: a free one) before anything is started. Raises `PortTaken`."""
+    taken = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taken.bind((HOST, port))
+        taken.listen(_BACKLOG)
+    except (OSError, OverflowError) as error:
+        taken.close()
+        raise PortTaken(port) from error
+    return taken
+
+
+class Served:
+    """An app that listens on the socket it was given; ``url`` is where."""
+
+    def __init__(self, app: Flask, listening: socket.socket) -> None:
+        with listening:
+            self._server = make_server(HOST, 0, app, threaded=True, request_handler=_Quiet, fd=listening.fileno())
+        self.url = f"http://{HOST}:{self._server.port}"
+        self._thread = Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop listening; a second call does nothing."""
+        if self._thread.is_alive():
+            self._server.shutdown()
+            self._thread.join()
+            self._server.server_close()

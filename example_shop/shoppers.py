@@ -1,0 +1,54 @@
+"""The people who can sign in. The loyalty programme knows them by the same customer ids."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class DemoShopper:
+    """A customer. ``timezone`` is an IANA name, ``address`` what the checkout form is filled with at first."""
+
+    customer_id: str
+    name: str
+    email: str
+    about: str
+    timezone: str = "Australia/Melbourne"
+    locale: str = "en_AU"
+    address: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def first_name(self) -> str:
+        """What the shop calls them."""
+        return self.name.split()[0]
+
+
+def _shopper(
+    customer_id: str, name: str, about: str, street: str, suburb: str, state: str, postcode: str, **more: str
+) -> DemoShopper:
+    email = f"{name.split(maxsplit=1)[0].lower()}@example.com"
+    address = {"name": name, "email": email, "street": street, "suburb": suburb, "state": state, "postcode": postcode}
+    return DemoShopper(customer_id, name, email, about, address=address, **more)
+
+
+SHOPPERS = (
+    _shopper("1001", "Mia Ngo", "Melbourne", "12 Gertrude Street", "Fitzroy", "VIC", "3065"),
+    _shopper("1002", "Leo Park", "Melbourne", "8 Acland Street", "St Kilda", "VIC", "3182"),
+    _shopper("1003", "Ava Rossi", "Sydney", "41 Crown Street", "Surry Hills", "NSW", "2010"),
+    _shopper(
+        "1004",
+        "Noah Klein",
+        "at home in Berlin",
+        "c/o Ngo, 12 Gertrude Street",
+        "Fitzroy",
+        "VIC",
+        "3065",
+        timezone="Europe/Berlin",
+        locale="en_GB",
+    ),
+    _shopper("1005", "Zoe Martin", "Hobart", "3 Kelly Street", "Battery Point", "TAS", "7004"),
+    _shopper("1006", "Sam Okoro", "Geelong", "77 Pakington Street", "Geelong West", "VIC", "3218"),
+    _shopper(
+        "1007", "Kim Lee", "new here: not in the loyalty programme", "5 Rathdowne Street", "Carlton", "VIC", "3053"
+    ),
+)

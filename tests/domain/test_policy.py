@@ -1,0 +1,150 @@
+"""The policy file: what it may say, and what a person is told where it says something else."""
+
+from __future__ import annotations
+
+import tomllib
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from claimable_benefits.domain.policy import DiscountKind, GiveBack, Place, Policy, PolicyError, read_policies
+
+FILE = """
+[first-spend]
+discount = "percent"
+size = 12.5
+used_at = ["checkout", "account"]
+given_back = "full-refund"
+minimum = 49.90
+fits = ["clothing", "shoes"]
+excludes = ["gift-card"]
+
+[vip-lounge]
+used_at = "account"
+"""
+TABLE = {"discount": "percent", "size": 10, "used_at": "checkout"}
+
+
+def refused(table: Any) -> PolicyError:
+    with pytest.raises(PolicyError) as error:
+        read_policies({"gift": table})
+    return error.value
+
+
+def test_every_key_is_read() -> None:
+    policy = read_policies(tomllib.loads(FILE))["first-spend"]
+
+    expected = Policy(
+        handle="first-spend",
+        discount=DiscountKind.PERCENT,
+        size=Decimal("12.5"),
+        used_at=frozenset({Place.CHECKOUT, Place.ACCOUNT}),
+        given_back=GiveBack.FULL_REFUND,
+        minimum=Decimal("49.9"),
+        fits=frozenset({"clothing", "shoes"}),
+        excludes=frozenset({"gift-card"}),
+    )
+    assert expected == policy
+
+
+def test_what_is_left_out_takes_nothing_off_and_is_always_given_back() -> None:
+    policy = read_policies(tomllib.loads(FILE))["vip-lounge"]
+
+    assert Policy("vip-lounge", used_at=frozenset({Place.ACCOUNT})) == policy
+    assert (DiscountKind.NONE, GiveBack.ALWAYS, Decimal(0)) == (policy.discount, policy.given_back, policy.minimum)
+
+
+def test_an_empty_file_holds_no_policies() -> None:
+    assert read_policies({}) == {}
+
+
+@pytest.mark.parametrize("kind", DiscountKind)
+def test_every_kind_of_discount_can_be_written(kind: DiscountKind) -> None:
+    size = {"size": 5} if kind in ("percent", "amount") else {}
+
+    policy = read_policies({"gift": {"discount": str(kind), "used_at": "checkout", **size}})["gift"]
+
+    assert kind is policy.discount
+
+
+@pytest.mark.parametrize("amount", [7.1, "7.10", 7, Decimal("7.1")])
+def test_an_amount_is_exact_however_it_is_written(amount: object) -> None:
+    policy = read_policies({"gift": {"discount": "amount", "size": amount, "used_at": "checkout"}})["gift"]
+
+    assert policy.size in (Decimal("7.1"), Decimal(7))
+
+
+@pytest.mark.parametrize("size", [0.01, 1, 99.99, 100])
+def test_a_percentage_is_above_0_and_up_to_100(size: float) -> None:
+    assert Decimal(str(size)) == read_policies({"gift": TABLE | {"size": size}})["gift"].size
+
+
+BAD: dict[str, tuple[object, str, str]] = {
+    "a text for a table": ("10 percent", "gift", "Write [gift] on a line of its own"),
+    "a list for a table": ([TABLE], "gift", "Write [gift] on a line of its own"),
+    "a key nobody knows": (TABLE | {"sise": 10}, "gift.sise", "Known keys: discount, size, used_at"),
+    "a key in capitals": ({"Discount": "percent"}, "gift.Discount", "Known keys: discount"),
+    "an unknown discount": (TABLE | {"discount": "half"}, "gift.discount", 'Use one of "percent", "amount"'),
+    "a discount in capitals": (TABLE | {"discount": "Percent"}, "gift.discount", '"percent"'),
+    "a list of discounts": (TABLE | {"discount": ["percent"]}, "gift.discount", '"free-item"'),
+    "a number for a discount": (TABLE | {"discount": 10}, "gift.discount", '"shipping"'),
+    "0 percent": (TABLE | {"size": 0}, "gift.size", "Write a number above 0 and up to 100."),
+    "101 percent": (TABLE | {"size": 101}, "gift.size", "up to 100"),
+    "percent of no size": ({"discount": "percent", "used_at": "checkout"}, "gift.size", "Write a number above 0"),
+    "an amount of no size": ({"discount": "amount", "used_at": "checkout"}, "gift.size", "such as 10 or 7.50"),
+    "an amount of 0": (TABLE | {"discount": "amount", "size": 0}, "gift.size", "above 0"),
+    "a negative size": (TABLE | {"size": -5}, "gift.size", "Write a number such as 10"),
+    "a size in words": (TABLE | {"size": "ten"}, "gift.size", "Write a number such as 10"),
+    "a size with a sign": (TABLE | {"size": "10%"}, "gift.size", "Write a number such as 10"),
+    "a truth for a size": (TABLE | {"size": True}, "gift.size", "Write a number such as 10"),
+    "no size in quotes": (TABLE | {"size": ""}, "gift.size", "Write a number such as 10"),
+    "a list for a size": (TABLE | {"size": [10]}, "gift.size", "Write a number such as 10"),
+    "a size of nan": (TABLE | {"size": float("nan")}, "gift.size", "Write a number such as 10"),
+    "a size of infinity": (TABLE | {"size": "Infinity"}, "gift.size", "Write a number such as 10"),
+    "a size that no checkout can count": (
+        TABLE | {"discount": "amount", "size": "1e30"},
+        "gift.size",
+        "Write a number such as 10",
+    ),
+    "a size for shipping": ({"discount": "shipping", "size": 5, "used_at": "checkout"}, "gift.size", "Remove it."),
+    "a size for nothing": ({"size": 5, "used_at": "checkout"}, "gift.size", "Remove it."),
+    "a size of 0 for a free item": (
+        {"discount": "free-item", "size": 0, "used_at": "checkout"},
+        "gift.size",
+        "Remove it.",
+    ),
+    "no place": ({"discount": "shipping"}, "gift.used_at", 'Use one or more of "checkout", "account", "store".'),
+    "an empty list of places": (TABLE | {"used_at": []}, "gift.used_at", "Use one or more of"),
+    "an empty place": (TABLE | {"used_at": ""}, "gift.used_at", "Use one or more of"),
+    "an unknown place": (TABLE | {"used_at": ["checkout", "till"]}, "gift.used_at", '"store"'),
+    "a number for a place": (TABLE | {"used_at": 1}, "gift.used_at", "Use one or more of"),
+    "a list in the places": (TABLE | {"used_at": [["checkout"]]}, "gift.used_at", "Use one or more of"),
+    "an unknown way back": (TABLE | {"given_back": "sometimes"}, "gift.given_back", '"always", "full-refund"'),
+    "a truth for a way back": (TABLE | {"given_back": False}, "gift.given_back", '"never"'),
+    "a negative minimum": (TABLE | {"minimum": -1}, "gift.minimum", "such as 10 or 49.90"),
+    "a minimum in words": (TABLE | {"minimum": "50 AUD"}, "gift.minimum", "such as 10 or 49.90"),
+    "one tag without a list": (TABLE | {"fits": "shoes"}, "gift.fits", 'Write ["gift-card", "sale"].'),
+    "a number for a tag": (TABLE | {"fits": ["shoes", 5]}, "gift.fits", 'Write ["gift-card", "sale"].'),
+    "an excluded text": (TABLE | {"excludes": "shoes"}, "gift.excludes", 'Write ["gift-card", "sale"].'),
+}
+
+
+@pytest.mark.parametrize(("table", "key", "remedy"), BAD.values(), ids=BAD)
+def test_bad_input_names_its_key_and_the_remedy(table: object, key: str, remedy: str) -> None:
+    error = refused(table)
+
+    assert key == error.key
+    assert remedy in error.remedy
+    assert str(error) == f"{error.key}: {error.problem} {error.remedy}"
+
+
+def test_what_was_written_is_quoted() -> None:
+    assert "'half'" in refused(TABLE | {"discount": "half"}).problem
+
+
+def test_one_bad_entry_refuses_the_whole_file() -> None:
+    with pytest.raises(PolicyError) as error:
+        read_policies({"good": TABLE, "bad": {}})
+
+    assert error.value.key == "bad.used_at"

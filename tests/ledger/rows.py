@@ -1,0 +1,107 @@
+"""Rows to put into a ledger, and what a second process does to one."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import Connection
+
+from claimable_benefits.domain.benefits import Benefit, Definition
+from claimable_benefits.domain.shop import Item, Transaction
+from claimable_benefits.errors import Overtaken
+from claimable_benefits.ledger import Ledger
+from claimable_benefits.ledger.claims import Claim, add_claim
+from claimable_benefits.ledger.events import Because
+from claimable_benefits.ledger.outbox import put_delivery
+from claimable_benefits.ledger.uses import Use, add_use, find_use, touch_use
+
+NOW = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
+WHY = Because("shopper 1001", "for a test", NOW)
+GIFT = Benefit("7", Definition("1", "gift", "A gift"), remaining=1)
+
+
+def later(**span: float) -> Because:
+    """The same reason, at a later time."""
+    return Because(WHY.actor, WHY.reason, NOW + timedelta(**span))
+
+
+def open_ledger(path: Path) -> Ledger:
+    ledger = Ledger(f"sqlite:///{path}")
+    ledger.create_tables()
+    return ledger
+
+
+def new_use(connection: Connection, because: Because = WHY, **values: Any) -> Use:
+    """A hold of benefit 7 in a cart of its own."""
+    use_id = str(uuid4())
+    usual: dict[str, Any] = {
+        "use_id": use_id,
+        "reference": f"shop-{use_id}",
+        "channel": "checkout",
+        "customer_id": "1001",
+        "profile_id": "mia",
+        "benefit_id": "7",
+        "definition_handle": "gift",
+        "name": "A gift",
+        "code": None,
+        "instructions": "",
+        "slot": 0,
+        "cart_id": f"cart of {use_id}",
+        "baseline_remaining": 1,
+        "held_until": NOW + timedelta(minutes=30),
+    }
+    return add_use(connection, because, **(usual | values))
+
+
+def new_claim(connection: Connection, **values: Any) -> Claim:
+    claim_id = str(uuid4())
+    usual: dict[str, Any] = {
+        "claim_id": claim_id,
+        "reference": f"shop-{claim_id}",
+        "customer_id": "1001",
+        "profile_id": "mia",
+        "definition_id": "1",
+        "definition_handle": "gift",
+        "name": "A gift",
+        "sent_at": NOW,
+        "lease_until": NOW + timedelta(seconds=40),
+    }
+    return add_claim(connection, WHY, **(usual | values))
+
+
+def sale(number: str, total: str = "89.99") -> Transaction:
+    item = Item("Linen shirt", 1, Decimal("99.99"), Decimal(total))
+    return Transaction(number, "1001", Decimal(total), Decimal("99.99"), NOW, "AUD", (item,))
+
+
+def queue(connection: Connection, number: str, total: str = "89.99", because: Because = WHY, **links: Any) -> None:
+    put_delivery(connection, sale(number, total), because, **({"use_id": None, "redemption_id": None} | links))
+
+
+def write_much(path: Path, writer: str, rows: int, shared: str) -> None:
+    """What each of several processes does: rows of its own, and as many changes of one row that all of them change."""
+    ledger = Ledger(f"sqlite:///{path}")
+    for number in range(rows):
+        with ledger.write() as connection:
+            new_use(connection, benefit_id=f"{writer}-{number}")
+            queue(connection, f"{writer}-{number}")
+        _count_up(ledger, shared)
+    ledger.close()
+
+
+def _count_up(ledger: Ledger, use_id: str) -> None:
+    """Look in one transaction, change in another, and look anew where somebody came between."""
+    while True:
+        with ledger.read() as connection:
+            seen = find_use(connection, use_id)
+        assert seen is not None
+        try:
+            with ledger.write() as connection:
+                touch_use(connection, seen, NOW, attempts=seen.attempts + 1)
+        except Overtaken:
+            continue
+        return

@@ -1,0 +1,189 @@
+"""Many at once over one SQLite file: nothing is given twice, and nothing is lost."""
+
+from __future__ import annotations
+
+import multiprocessing
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from claimable_benefits.domain.shop import Shopper
+from claimable_benefits.domain.states import DeliveryState, UseState
+from claimable_benefits.errors import Declined, Overtaken
+from claimable_benefits.ledger import Ledger
+from claimable_benefits.ledger.events import events_of
+from claimable_benefits.ledger.outbox import finish_delivery, lease_due
+from claimable_benefits.ledger.uses import find_use, live_uses_of, move_use
+from claimable_benefits.omneo import OmneoClient
+from claimable_benefits.service.context import Context
+from claimable_benefits.service.slots import take_slot
+from tests.ledger.rows import GIFT, NOW, WHY, later, new_use, queue, write_much
+
+ROUNDS = 10
+MANY = 32
+Given = TypeVar("Given")
+
+
+def at_once(number: int, do: Callable[[int], Given]) -> list[Given]:
+    """Let so many threads begin at the same moment."""
+    together = threading.Barrier(number)
+
+    def begin(place: int) -> Given:
+        together.wait()
+        return do(place)
+
+    with ThreadPoolExecutor(number) as pool:
+        return list(pool.map(begin, range(number)))
+
+
+def nothing_is_sent(request: httpx.Request) -> httpx.Response:
+    raise AssertionError(f"Holding sends nothing to Omneo, but sent {request.method}.")
+
+
+@pytest.fixture
+def ctx(ledger: Ledger) -> Iterator[Context]:
+    omneo = OmneoClient("http://127.0.0.1/api/v3", "t", timezone="UTC", transport=httpx.MockTransport(nothing_is_sent))
+    yield Context(ledger, omneo, lambda: NOW, lambda _: None, lambda _: None)
+    omneo.close()
+
+
+@pytest.mark.parametrize("turn", range(ROUNDS))
+def test_the_last_use_of_a_benefit_is_held_by_one_of_many(ctx: Context, turn: int) -> None:
+    def hold(place: int) -> str:
+        use_id = str(uuid4())
+        try:
+            with ctx.ledger.write() as connection:
+                mia = Shopper("1001")
+                cart_id = f"cart-{place}"
+                take_slot(ctx, connection, mia, "mia", GIFT, WHY, use_id=use_id, channel="checkout", cart_id=cart_id)
+        except (Declined, Overtaken):
+            return ""
+        return use_id
+
+    held = [use_id for use_id in at_once(MANY, hold) if use_id]
+
+    with ctx.ledger.read() as connection:
+        assert held == [use.use_id for use in live_uses_of(connection, "mia", "7")]
+    assert len(held) == 1
+
+
+def test_three_uses_left_are_held_by_three_of_many(ctx: Context) -> None:
+    three = replace(GIFT, remaining=3)
+
+    def hold(place: int) -> bool:
+        try:
+            with ctx.ledger.write() as connection:
+                values: dict[str, Any] = {"use_id": str(uuid4()), "channel": "checkout", "cart_id": f"cart-{place}"}
+                take_slot(ctx, connection, Shopper("1001"), "mia", three, WHY, **values)
+        except (Declined, Overtaken):
+            return False
+        return True
+
+    won = sum(at_once(MANY, hold))
+
+    with ctx.ledger.read() as connection:
+        assert {0, 1, 2} == {use.slot for use in live_uses_of(connection, "mia", "7")}
+    assert won == 3
+
+
+def test_the_database_itself_lets_one_of_many_into_a_slot(ledger: Ledger) -> None:
+    def insert(place: int) -> bool:
+        try:
+            with ledger.write() as connection:
+                new_use(connection)
+        except Overtaken:
+            return False
+        return True
+
+    assert sum(at_once(MANY, insert)) == 1
+
+
+def test_a_double_click_moves_a_use_once(ledger: Ledger) -> None:
+    with ledger.write() as connection:
+        use = new_use(connection)
+
+    def place_order(place: int) -> bool:
+        try:
+            with ledger.write() as connection:
+                move_use(connection, use, UseState.REDEEMING, WHY)
+        except Overtaken:
+            return False
+        return True
+
+    won = sum(at_once(MANY, place_order))
+
+    with ledger.read() as connection:
+        events = events_of(connection, use.use_id)
+    assert (won, [event.to_state for event in events]) == (1, [UseState.HELD, UseState.REDEEMING])
+
+
+def test_sixteen_workers_lease_each_of_two_hundred_rows_once(ledger: Ledger) -> None:
+    with ledger.write() as connection:
+        for number in range(200):
+            queue(connection, f"A{number}")
+
+    def take_all(place: int) -> list[str]:
+        mine: list[str] = []
+        while len(mine) <= 200:
+            with ledger.write() as connection:
+                leased = lease_due(connection, NOW, seconds=120, limit=7)
+            if not leased:
+                break
+            mine += [delivery.order_number for delivery in leased]
+        return mine
+
+    taken = [number for mine in at_once(16, take_all) for number in mine]
+
+    assert (200, {f"A{number}" for number in range(200)}) == (len(taken), set(taken))
+
+
+def test_a_shop_that_changes_an_order_while_it_is_sent_is_never_overwritten(ledger: Ledger) -> None:
+    with ledger.write() as connection:
+        queue(connection, "A1", "1.00")
+        leased = lease_due(connection, NOW, seconds=120, limit=1)
+
+    def change_or_finish(place: int) -> bool:
+        with ledger.write() as connection:
+            if place:
+                queue(connection, "A1", f"{place}.50")
+                return False
+            return finish_delivery(connection, leased[0], DeliveryState.DELIVERED, WHY)
+
+    at_once(8, change_or_finish)
+
+    with ledger.write() as connection:
+        due = lease_due(connection, later(minutes=3).at, seconds=120, limit=5)
+    assert [delivery.revision for delivery in due] == [8]
+
+
+def test_two_processes_that_write_at_once_lose_nothing(ledger: Ledger, tmp_path: Path) -> None:
+    with ledger.write() as connection:
+        shared = new_use(connection).use_id
+    spawn = multiprocessing.get_context("spawn")
+    path = tmp_path / "ledger.sqlite3"
+    writers = [spawn.Process(target=write_much, args=(path, name, 40, shared)) for name in ("one", "two")]
+
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join(60)
+    codes = [writer.exitcode for writer in writers]
+    for writer in writers:
+        writer.close()
+
+    with ledger.write() as connection:
+        counted = find_use(connection, shared)
+        held = {use.benefit_id for use in live_uses_of(connection, "mia")} - {"7"}
+        queued = {delivery.order_number for delivery in lease_due(connection, NOW, seconds=1, limit=500)}
+    expected = {f"{name}-{number}" for name in ("one", "two") for number in range(40)}
+    assert codes == [0, 0]
+    assert (expected, expected) == (held, queued)
+    assert counted is not None
+    assert (counted.attempts, counted.version) == (80, 81)

@@ -1,0 +1,236 @@
+"""The pages in Chromium: accessible, within the screen, usable by keyboard and without script, light and dark."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from flask import Flask
+from flask.wrappers import Response
+from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect, sync_playwright
+from werkzeug.serving import make_server
+
+from claimable_benefits.errors import Unreachable
+from claimable_benefits.service.offers import Offers
+from claimable_benefits.service.shelf import Shelf
+from tests.chromium import find_chromium, launch_arguments
+from tests.web.demo import LOUNGE, demo
+from tests.web.hostile import ALL, hostile
+from tests.web.world import World, held, make_shop, use
+
+CSP = "default-src 'none'; style-src 'self'; img-src 'self' https:; form-action 'self'; base-uri 'none'"
+RULES = {
+    "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+}
+PAGES = (
+    "/account/benefits",
+    "/account/benefits/held/b-lounge",
+    "/account/benefits/held/b-birthday",
+    "/account/benefits/held/b-old",
+    "/account/benefits/held/nope",
+    "/account/benefits/claimable/free-shipping",
+    "/account/benefits/uses/u-1",
+    "/checkout",
+    "/orders/1001",
+)
+# Chromium says so of every page that is a 404 or a 503, which some of ours are meant to be.
+_STATUS = "Failed to load resource: the server responded with a status of"
+Serve = Callable[[Flask], str]
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    path = find_chromium()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=launch_arguments())
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """Serve an app on a free port of this machine; gives its address."""
+    running = []
+
+    def start(app: Flask) -> str:
+        @app.after_request
+        def strict(response: Response) -> Response:
+            response.headers["Content-Security-Policy"] = CSP
+            return response
+
+        server = make_server("127.0.0.1", 0, app, threaded=True)
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        running.append((server, thread))
+        return f"http://127.0.0.1:{server.server_port}"
+
+    yield start
+    for server, thread in running:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@pytest.fixture
+def served(serve: Serve) -> tuple[World, str]:
+    world = demo()
+    world.uses["u-1"] = ("mia", use("u-1", held("b-lounge", LOUNGE, code_online="LOUNGE-1").benefit))
+    return world, serve(make_shop(world))
+
+
+@pytest.fixture
+def page(chromium: Browser) -> Iterator[Page]:
+    """A page without script, at a laptop's size."""
+    with chromium.new_context(viewport={"width": 1280, "height": 900}, java_script_enabled=False) as context:
+        yield context.new_page()
+
+
+def complaints(page: Page) -> list[str]:
+    found = Axe().run(page, options=RULES).response["violations"]
+    troubles = [f"{one['id']}: {[node['target'] for node in one['nodes']][:3]}" for one in found]
+    if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+        troubles.append("wider than the screen")
+    return troubles
+
+
+def look_at(context: BrowserContext, address: str, paths: Iterable[str]) -> dict[str, list[str]]:
+    """Open each page as Mia; give what axe, the console and the page's width complain about."""
+    page = context.new_page()
+    page.goto(f"{address}/sign-in/mia")
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    found = {}
+    for path in paths:
+        said.clear()
+        page.goto(address + path)
+        for summary in page.locator("summary").all():
+            summary.click()
+        found[path] = complaints(page) + [text for text in said if not text.startswith(_STATUS)]
+    return {path: troubles for path, troubles in found.items() if troubles}
+
+
+@pytest.mark.parametrize("width", [1280, 320])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_page_is_accessible_and_fits_its_screen(
+    chromium: Browser, served: tuple[World, str], scheme: Literal["light", "dark"], width: int
+) -> None:
+    size: ViewportSize = {"width": width, "height": 900}
+    with chromium.new_context(viewport=size, color_scheme=scheme) as context:
+        troubles = look_at(context, served[1], PAGES)
+
+    assert troubles == {}
+
+
+@pytest.mark.parametrize("state", ["guest", "unknown", "empty", "down"])
+def test_every_empty_state_is_accessible(chromium: Browser, served: tuple[World, str], state: str) -> None:
+    world, address = served
+    if state == "guest":
+        world.shoppers.clear()
+    if state == "down":
+        world.fails("read_shelf", Unreachable("down"))
+    world.shelves["mia"] = Shelf(known=state != "unknown")
+    world.offers["mia"] = Offers(reachable=state != "down")
+    world.histories.clear()
+    with chromium.new_context(viewport={"width": 390, "height": 844}) as context:
+        troubles = look_at(context, address, ("/account/benefits", "/checkout"))
+
+    assert troubles == {}
+
+
+def test_inside_a_dark_layout_the_regions_stay_readable(chromium: Browser, serve: Serve, tmp_path: Path) -> None:
+    dark = (
+        '<!doctype html><html lang="en"><head><title>{% block title %}{% endblock %}</title>'
+        '{% block head %}{% endblock %}<link rel="stylesheet" href="/dark.css"></head>'
+        "<body><main>{% block content %}{% endblock %}</main></body></html>"
+    )
+    (tmp_path / "layout.html").write_text(dark, encoding="utf-8")
+    app = make_shop(demo(), {"BENEFITS_BASE_TEMPLATE": "layout.html"}, template_folder=tmp_path)
+    app.add_url_rule(
+        "/dark.css", view_func=lambda: Response("body { background: #101010; color: #eeeeee }", mimetype="text/css")
+    )
+    with chromium.new_context() as context:
+        troubles = look_at(context, serve(app), ("/account/benefits", "/account/benefits/held/b-birthday"))
+
+    assert troubles == {}
+
+
+@pytest.mark.parametrize("path", ["/account/benefits", "/account/benefits/held/yours", "/checkout", "/orders/1"])
+def test_no_text_of_an_enemy_runs(chromium: Browser, serve: Serve, path: str) -> None:
+    address = serve(make_shop(hostile(ALL)))
+    with chromium.new_context(viewport={"width": 390, "height": 844}) as context:
+        page = context.new_page()
+        page.goto(f"{address}/sign-in/mia")
+        page.goto(address + path)
+        for link in page.locator("a:not([href])", has_text="press").all():
+            link.dispatch_event("click")
+
+        assert page.evaluate("window.pwned") is None
+        assert page.url == address + path
+        assert page.locator("h1").count() == 1
+
+
+def test_claiming_needs_no_script(page: Page, served: tuple[World, str]) -> None:
+    page.goto(f"{served[1]}/sign-in/mia")
+    page.get_by_role("button", name="Claim Free Shipping").click()
+
+    expect(page.get_by_role("status")).to_have_text("Free Shipping is yours.")
+    expect(page.get_by_role("heading", name="Your benefits", level=1)).to_be_visible()
+
+
+def test_using_takes_one_press_and_shows_the_code(page: Page, served: tuple[World, str]) -> None:
+    page.goto(f"{served[1]}/sign-in/mia")
+    page.get_by_role("button", name="Use Lounge Visit now").click()
+
+    expect(page.get_by_role("heading", name="Lounge Visit")).to_be_visible()
+    expect(page.get_by_text("Used on 15 June 2025")).to_be_visible()
+
+
+def test_a_double_click_claims_once(page: Page, served: tuple[World, str]) -> None:
+    world, address = served
+    page.goto(f"{address}/sign-in/mia")
+    page.get_by_role("button", name="Claim Free Shipping").dblclick()
+    expect(page.get_by_role("status").first).to_be_visible()
+
+    assert len({call[3] for call in world.calls}) == 1
+
+
+def test_applying_by_keyboard_returns_to_the_checkout(page: Page, served: tuple[World, str]) -> None:
+    page.goto(f"{served[1]}/sign-in/mia")
+    page.goto(f"{served[1]}/checkout?step=2")
+    panel = page.get_by_role("region", name="Benefits")
+    panel.get_by_role("button", name="Apply 10% off").focus()
+    page.keyboard.press("Enter")
+
+    expect(panel.get_by_role("status")).to_have_text("10% off is applied.")
+    assert page.url == f"{served[1]}/checkout?step=2"
+
+
+def test_the_record_is_a_region_with_terms(page: Page, served: tuple[World, str]) -> None:
+    page.goto(f"{served[1]}/orders/1001")
+    record = page.get_by_role("region", name="Loyalty record")
+
+    expect(record.get_by_role("term")).to_have_text(["Benefit", "Redemption", "Delivered", "Transaction"])
+    expect(record.get_by_role("definition").nth(1)).to_have_text("159")
+
+
+def test_a_press_after_signing_in_as_somebody_else_is_refused(page: Page, served: tuple[World, str]) -> None:
+    world, address = served
+    page.goto(f"{address}/sign-in/mia")
+    page.context.new_page().goto(f"{address}/sign-in/new")
+    page.get_by_role("button", name="Claim Free Shipping").click()
+
+    expect(page.get_by_role("heading", name="That did not work")).to_be_visible()
+    assert world.calls == []
+
+
+def test_the_buttons_are_large_enough_to_press(page: Page, served: tuple[World, str]) -> None:
+    page.set_viewport_size({"width": 320, "height": 700})
+    page.goto(f"{served[1]}/sign-in/mia")
+    sizes = [box["height"] for button in page.get_by_role("button").all() if (box := button.bounding_box())]
+
+    assert len(sizes) == 3
+    assert min(sizes) >= 44

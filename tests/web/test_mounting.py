@@ -1,0 +1,221 @@
+"""Where the pages are, and how a shop replaces a template."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from flask import Blueprint, Flask, render_template_string
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
+from werkzeug.test import Client
+from werkzeug.wrappers import Response
+
+from claimable_benefits.web.blueprint import make_blueprint, templates_folder
+from tests.web.conftest import Browser
+from tests.web.reading import forms, read_page, region
+from tests.web.world import World, make_shop
+
+OURS = sorted(path.name for path in (templates_folder() / "claimable_benefits").glob("*.html"))
+
+
+def paths(app: Flask) -> list[str]:
+    return sorted(str(rule) for rule in app.url_map.iter_rules() if "claimable_benefits" in rule.endpoint)
+
+
+def under(account: str, checkout: str) -> list[str]:
+    names = ("", "/claim", "/claimable/<handle>", "/held/<benefit_id>", "/static/<path:filename>", "/use")
+    forms_of_the_cart = [f"{checkout}/{name}" for name in ("apply", "move", "remove")]
+    return sorted([f"{account}{name}" for name in (*names, "/uses/<use_id>")] + forms_of_the_cart)
+
+
+@pytest.mark.parametrize(
+    ("options", "account", "checkout"),
+    [
+        ({}, "/account/benefits", "/account/benefits/checkout"),
+        ({"url_prefix": "/club"}, "/club", "/club/checkout"),
+        (
+            {"url_prefix": "/account/benefits", "checkout_prefix": "/checkout/benefits"},
+            "/account/benefits",
+            "/checkout/benefits",
+        ),
+        ({"url_prefix": "/club", "checkout_prefix": "/buy/"}, "/club", "/buy"),
+    ],
+)
+def test_the_prefixes_say_where_everything_is(
+    world: World, options: dict[str, str], account: str, checkout: str
+) -> None:
+    app = make_shop(world, register=False)
+    app.register_blueprint(make_blueprint(world.verbs()), **options)
+
+    assert paths(app) == under(account, checkout)
+
+
+def test_the_buttons_post_to_where_the_blueprint_is(world: World) -> None:
+    app = make_shop(world, register=False)
+    app.register_blueprint(make_blueprint(world.verbs()), url_prefix="/club")
+    mia = Browser(app.test_client(), "mia")
+    found = forms(mia.read("/club")) | forms(mia.read("/checkout"))
+
+    assert {form.action for form in found.values()} == {
+        "/club/claim",
+        "/club/use",
+        "/club/checkout/apply",
+        "/club/checkout/move",
+        "/club/checkout/remove",
+    }
+    assert {mia.send(form).status_code for form in found.values()} == {303}
+
+
+def test_two_mounts_in_one_app_lead_to_themselves(world: World) -> None:
+    app = make_shop(world)
+    blueprint = make_blueprint(world.verbs())
+    app.register_blueprint(blueprint, url_prefix="/club", name="club")
+    mia = Browser(app.test_client(), "mia")
+
+    assert mia.form("Claim Free Shipping", "/club").action == "/club/claim"
+    assert mia.form("Claim Free Shipping").action == "/account/benefits/claim"
+    assert mia.form("Apply 10% off", "/checkout").action == "/checkout/benefits/apply"
+
+
+def test_the_blueprint_may_be_inside_another(world: World) -> None:
+    app = make_shop(world, register=False)
+    parent = Blueprint("members", "members", url_prefix="/members")
+    parent.register_blueprint(make_blueprint(world.verbs()), url_prefix="/benefits")
+    app.register_blueprint(parent)
+    mia = Browser(app.test_client(), "mia")
+
+    assert mia.form("Claim Free Shipping", "/members/benefits").action == "/members/benefits/claim"
+    assert mia.form("Apply 10% off", "/checkout").action == "/members/benefits/checkout/apply"
+    assert mia.press("Claim Free Shipping", "/members/benefits").location == "/members/benefits"
+
+
+def test_one_blueprint_serves_several_apps(world: World) -> None:
+    blueprint = make_blueprint(world.verbs())
+    apps = [make_shop(world, register=False) for _ in range(2)]
+    for number, app in enumerate(apps):
+        app.register_blueprint(blueprint, url_prefix=f"/club-{number}")
+
+    pages = [Browser(app.test_client(), "mia").read(f"/club-{number}") for number, app in enumerate(apps)]
+    assert [forms(page)["Claim Free Shipping"].action for page in pages] == ["/club-0/claim", "/club-1/claim"]
+
+
+def test_below_a_path_of_the_server_every_address_has_it(world: World) -> None:
+    server = DispatcherMiddleware(Response("elsewhere", status=404), {"/shop": make_shop(world)})
+    client = Client(server)
+    client.get("/shop/sign-in/mia")
+    button = forms(read_page(client.get("/shop/checkout").text))["Apply 10% off"]
+    answer = client.post(button.action, data=button.fields)
+
+    assert (button.action, answer.location) == ("/shop/checkout/benefits/apply", "/shop/checkout")
+
+
+def test_the_login_address_may_have_a_query_already(world: World) -> None:
+    app = make_shop(world, {"BENEFITS_LOGIN_URL": "/login?club=1"})
+    page = Browser(app.test_client()).read()
+
+    assert page.one("a", href="/login?club=1&next=/account/benefits").text == "Sign in"
+
+
+def with_templates(world: World, folder: Path, **files: str) -> Browser:
+    (folder / "claimable_benefits").mkdir(exist_ok=True)
+    for name, content in files.items():
+        place = folder / "claimable_benefits" if name != "layout" else folder
+        (place / f"{name}.html").write_text(content, encoding="utf-8")
+    config = {"BENEFITS_BASE_TEMPLATE": "layout.html"} if "layout" in files else {}
+    return Browser(make_shop(world, config, template_folder=folder).test_client(), "mia")
+
+
+def test_a_file_of_the_shops_extends_the_one_it_replaces(world: World, tmp_path: Path) -> None:
+    override = (
+        '{% extends "claimable_benefits:list.html" %}'
+        "{% block cb_title %}{{ super() }}<p>Hello from the shop</p>{% endblock %}"
+    )
+    page = with_templates(world, tmp_path, list=override).read()
+
+    assert page.one("h1").text == "Your benefits"
+    assert "Hello from the shop" in page.text
+    assert "Claim Free Shipping" in forms(page)
+
+
+def test_a_card_of_the_shops_gets_everything_that_ours_gets(world: World, tmp_path: Path) -> None:
+    override = (
+        '{% extends "claimable_benefits:list.html" %}'
+        "{% block cb_ready_card %}<b>{{ card.definition.handle }}</b>{{ parts.button(card.claim) }}{% endblock %}"
+    )
+    page = with_templates(world, tmp_path, list=override).read()
+
+    assert [item.text for item in page.all("b")] == ["free-shipping", "alterations"]
+    assert "Claim Free Shipping" in forms(page)
+
+
+def test_the_small_pieces_can_be_replaced_too(world: World, tmp_path: Path) -> None:
+    ours = (templates_folder() / "claimable_benefits" / "parts.html").read_text(encoding="utf-8")
+    page = with_templates(world, tmp_path, parts=ours.replace("cb-button", "their-button")).read()
+
+    assert {tuple(button.classes) for button in page.all("button")} == {("their-button",)}
+
+
+def test_the_panel_of_the_shops_extends_ours(world: World, tmp_path: Path) -> None:
+    override = (
+        '{% extends "claimable_benefits:panel.html" %}'
+        "{% block cb_panel_styles %}{% endblock %}"
+        "{% block cb_panel_title %}<h3 id='cb-panel-title'>Perks</h3>{% endblock %}"
+    )
+    page = with_templates(world, tmp_path, panel=override).read("/checkout")
+
+    assert "Apply 10% off" in forms(region(page, "Perks"))
+    assert page.all("link") == []
+
+
+def test_pages_stand_in_the_shops_own_layout(world: World, tmp_path: Path) -> None:
+    layout = (
+        "<!doctype html><title>{% block title %}{% endblock %} - Shop</title>{% block head %}{% endblock %}"
+        "<nav>Our own</nav>{% block content %}{% endblock %}"
+    )
+    page = with_templates(world, tmp_path, layout=layout).read()
+
+    assert page.one("title").text == "Your benefits - Shop"
+    assert page.one("nav").text == "Our own"
+    assert page.one("link", rel="stylesheet").attributes["href"].startswith("/account/benefits/static/benefits.css")
+
+
+@pytest.mark.parametrize("path", ["/account/benefits/held/b-lounge", "/account/benefits/held/nope"])
+def test_other_pages_stand_there_too(world: World, tmp_path: Path, path: str) -> None:
+    layout = "<nav>Our own</nav>{% block content %}{% endblock %}"
+    page = read_page(with_templates(world, tmp_path, layout=layout).get(path).text)
+
+    assert page.one("nav").text == "Our own"
+    assert len(page.all("h1")) == 1
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_every_template_can_be_reached_under_both_names(shop: Flask, name: str) -> None:
+    theirs, ours = (shop.jinja_env.get_template(f"claimable_benefits{sign}{name}") for sign in "/:")
+
+    assert theirs.filename == ours.filename == str(templates_folder() / "claimable_benefits" / name)
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_no_template_needs_inline_script_or_style(name: str) -> None:
+    text = (templates_folder() / "claimable_benefits" / name).read_text(encoding="utf-8")
+
+    assert [word for word in ("<script", "<style", " style=", " onclick", "javascript:") if word in text] == []
+
+
+def test_every_block_of_ours_has_the_prefix_or_is_of_the_layout() -> None:
+
+    files = [(templates_folder() / "claimable_benefits" / name).read_text(encoding="utf-8") for name in OURS]
+    blocks = {block for text in files for block in re.findall(r"{% block (\w+)", text)}
+
+    assert {block for block in blocks if not block.startswith("cb_")} == {"title", "head", "content"}
+
+
+def test_the_two_functions_are_there_for_every_template(shop: Flask) -> None:
+    with shop.test_request_context("/"):
+        text = render_template_string("{{ benefits_panel() }}{{ benefits_record('1001') }}")
+
+    assert [section.attributes["class"] for section in read_page(text).all("section")] == [
+        "cb cb-panel",
+        "cb cb-record",
+    ]
