@@ -27,8 +27,9 @@ def refusal_status(world: World) -> Any:
 
 def missing_reference(world: World) -> Any:
     world.define()
-    unknown = {"benefit_definition_id": 9, "profile_id": world.profile(), "timezone": ZONE}
-    return world.post("/benefits", unknown).status, world.claim(unknown["profile_id"], "unknown").status
+    profile = world.profile()
+    unknown = {"benefit_definition_id": 9, "profile_id": profile, "timezone": ZONE}
+    return world.post("/benefits", unknown).status, world.claim(profile, "unknown").status
 
 
 def claim_period_order(world: World) -> Any:

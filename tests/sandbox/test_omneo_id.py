@@ -17,7 +17,7 @@ NOON = 1_781_488_800  # 2026-06-15 02:00 UTC
 def ask(world: World, token: str, method: str, path: str, body: Any = None) -> Reply:
     sent = {"json": body} if body is not None else {}
     headers = {"Authorization": f"Bearer {token}"}
-    with world.client.open(f"/id/api/v1{path}", method=method, headers=headers, **sent) as answer:  # type: ignore[arg-type]
+    with world.client.open(f"/id/api/v1{path}", method=method, headers=headers, **sent) as answer:
         return Reply(answer.status_code, answer.get_json(silent=True))
 
 
