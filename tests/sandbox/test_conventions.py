@@ -202,6 +202,18 @@ NAMES = [
         "allocations",
     ),
     *("now", "advance_seconds", "run", "seed", "dialect"),
+    *(
+        "trigger",
+        "url",
+        "namespace",
+        "condition",
+        "queue",
+        "scopes",
+        "event",
+        "mobile_phone",
+        "transactions",
+        "payments",
+    ),
 ]
 SENSIBLE = {
     "timezone": "Australia/Melbourne",
@@ -213,6 +225,9 @@ SENSIBLE = {
     "name": "x",
     "benefit_definition_id": 1,
     "strategies": ["benefits"],
+    "trigger": "benefit.updated",
+    "url": "https://example.com/",
+    "namespace": "x",
 }
 PATHS = [
     *("/benefit-definitions", "/benefits", "/benefits/extend", "/profiles", "/profiles/search-id", "/transactions"),
@@ -224,13 +239,17 @@ PATHS = [
         "/profiles/{p}/identities",
         "/redemptions/1/benefit/return",
     ),
-    *("/_sandbox/reset",),
+    *("/_sandbox/reset", "/redemptions/1/return", "/benefits/batch.json", "/transactions/queue/create", "/locations"),
+    *("/transactions/batch.json", "/transactions/1/event-trigger", "/webhooks", "/auth/api-tokens"),
+    *("/profiles/availability", "/benefits/definitions/1/clone"),
 ]
 CHANGES = [
     "/benefit-definitions/1",
     "/benefits/1",
     "/transactions/1",
     "/profiles/{p}",
+    "/locations/1",
+    "/webhooks/1",
     "/_sandbox/switches",
     "/_sandbox/clock",
 ]

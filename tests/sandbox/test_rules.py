@@ -248,7 +248,8 @@ MIA = {"first_name": "Mia", "tier_handle": "gold", "birth_month": 11, "tags": ["
         ({"if": [False, True, {"var": "tags.1"}, True, False]}, True),
         ({"missing_some": [1, ["gender", "shoe_size"]]}, False),
         ({"some": [{"var": "gender"}, True]}, False),
-        ({"none": [{"var": "tags"}, {"some": [["vip"], {"all": [[1], True]}]}]}, False),  # three loops deep
+        ({"some": [{"var": "tags"}, {"some": [["vip"], {"all": [[1], True]}]}]}, False),  # three loops deep
+        ({"some": [{"var": "tags"}, {"some": [["vip"], {"!": [False]}]}]}, True),
         ({"log": "gender"}, False),
         ({"reduce": [[1, 2], {"var": "current"}, 1]}, False),
         ({"in": ["x", ["x" * 20_000]]}, False),

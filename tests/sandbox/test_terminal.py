@@ -55,3 +55,14 @@ def test_it_prints_its_address_and_token_and_answers() -> None:
         process.terminate()
 
     assert (status, "secret-7" in line) == (200, True)
+
+
+def test_without_the_extra_it_says_in_one_line_what_to_install() -> None:
+    script = (
+        "import sys; sys.modules['json_logic'] = None\n"
+        "from claimable_benefits.sandbox.__main__ import main; sys.exit(main(['--port', '0']))"
+    )
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)  # noqa: S603 - our own module
+
+    assert (ended.returncode, ended.stderr.count("\n"), ended.stdout) == (1, 1, "")
+    assert "install flask-claimable-benefits[sandbox]" in ended.stderr

@@ -17,18 +17,20 @@ _ID_TOKEN = f"{omneo_id.ID_PREFIX}/auth/token"  # the one path of Omneo ID that 
 def door() -> None:
     """Let requests in that bear the right token for a path of the dialect spoken here."""
     rule = request.url_rule
-    if rule is None:
+    if rule is None or not rule.rule.startswith((PREFIX, omneo_id.ID_PREFIX)):
         return
+    scheme, _, text = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer":
+        raise unauthenticated()
     if rule.rule.startswith(PREFIX) or rule.rule == _ID_TOKEN:
-        _admit(rule)
-    elif rule.rule.startswith(omneo_id.ID_PREFIX):
-        omneo_id.admit()
+        _admit(rule, text.strip())
+    else:
+        omneo_id.admit(text.strip())
 
 
-def _admit(rule: Rule) -> None:
+def _admit(rule: Rule, text: str) -> None:
     here = scene()
-    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-    scopes = tokens.granted(here, given.strip()) if scheme.lower() == "bearer" else None
+    scopes = tokens.granted(here, text)
     if scopes is None:
         raise unauthenticated()
     if not answers(rule.rule, here.switches):

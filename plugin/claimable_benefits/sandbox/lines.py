@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+
 from .form import Form, read_kind
 from .scene import Scene
 from .wire import Body
@@ -38,6 +40,14 @@ def merged(scene: Scene, form: Form, held: list[Body]) -> list[Body]:
         else:
             same.update(line, updated_at=scene.stamp)
     return lines
+
+
+def shown(line: Body, row: sqlite3.Row) -> Body:
+    """Return a line as answers show it, in the transaction of this row."""
+    order = {"receipt_ref": row["receipt_ref"], "external_id": row["external_id"]}
+    usual = dict.fromkeys(("product_id", "product", "price_tax", "order_id", "pivot")) | {"is_return": False}
+    held = {"product_images": [], "transaction_id": row["id"], "transaction": order}
+    return dict.fromkeys(ITEM) | usual | held | line
 
 
 def _line(form: Form) -> Body:

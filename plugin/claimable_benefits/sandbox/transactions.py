@@ -18,6 +18,14 @@ from .wire import Body, created, gone, one
 bp = Blueprint("transactions", __name__)
 
 
+# What answers carry of tills, tiers and currencies, which the sandbox does not keep.
+_ANSWERED: Body = {
+    **dict.fromkeys(("claimed_at", "staff", "organisation")),
+    **dict.fromkeys(("currency_id", "currency_rate"), 1),
+    **{name: [] for name in ("currency_values", "tier_points")},
+}
+
+
 @bp.get("/transactions")
 def browse_transactions() -> Response:
     """List transactions."""
@@ -110,7 +118,7 @@ def shown(scene: Scene, row: sqlite3.Row) -> Body:
     doc, profile = json.loads(row["doc"]), store.find(scene.db, "profiles", row["profile_id"])
     redemption = store.find(scene.db, "redemptions", row["redemption_id"]) if row["redemption_id"] else None
     undone = [redemption] if redemption is not None and redemption["reversed_by"] else []
-    items = doc.pop("items", None)
+    items, payments = doc.pop("items", None), doc.pop("payments", None)
     return {
         "id": row["id"],
         **{name: row[name] for name in COLUMNS},
@@ -121,7 +129,9 @@ def shown(scene: Scene, row: sqlite3.Row) -> Body:
         "systems": [],
         "tags": [],
         "currency": "AUD",
+        **_ANSWERED,
         **doc,
+        "payments": _paid(payments),
         "total_converted": _plain(row["total"]),
         "transacted_at": scene.shown(row["transacted_at"], row["timezone"]),
         "timezone": row["timezone"],
@@ -129,7 +139,7 @@ def shown(scene: Scene, row: sqlite3.Row) -> Body:
         "redemption": receipts.briefly(scene, [redemption])[0] if redemption is not None else None,
         "reversed_redemptions": receipts.briefly(scene, undone),
         "location": locations.at(scene, row["location_id"]),
-        "items": items or [],
+        "items": [lines.shown(item, row) for item in items or []],
         "created_at": row["created_at"],
         "updated_at": row["updated_at"],
     }
@@ -206,3 +216,13 @@ def _read(scene: Scene, form: Form, row: sqlite3.Row | None) -> Body:
 
 def _plain(total: float) -> float | int:
     return int(total) if float(total).is_integer() else total
+
+
+def _paid(payments: object) -> object:
+    """Return payments as answers show them: a name that was sent alone becomes an object (13.5)."""
+    if not isinstance(payments, list):
+        return payments
+    return [
+        {"id": place, "payment_code": part, "tender_value": None} if isinstance(part, str) else part
+        for place, part in enumerate(payments, 1)
+    ]
