@@ -58,3 +58,20 @@ def test_a_project_that_asks_for_no_fixture_imports_next_to_nothing() -> None:
 def test_every_name_of_the_module_can_be_imported() -> None:
     for name in testing.__all__:
         assert getattr(testing, name).__name__ == name
+
+
+def test_whatever_the_page_speaks_of_is_there() -> None:
+    owners = {"sandbox": testing.OmneoSandbox, "clock": testing.OmneoClock, "faults": testing.OmneoFaults}
+
+    named = set(re.findall(r"omneo_(\w+)\.(\w+)", PAGE.read_text(encoding="utf-8")))
+
+    assert len(named) > 15
+    assert [one for one in named if one[1] not in dir(owners[one[0]])] == []
+
+
+def test_the_builders_lines_of_the_page_run(omneo_sandbox: testing.OmneoSandbox) -> None:
+    [lines] = re.findall(r"```python\n(omneo_sandbox\.definition.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+
+    exec(lines, {"omneo_sandbox": omneo_sandbox})  # noqa: S102 - our own page
+
+    assert [row["definition"]["handle"] for row in omneo_sandbox.benefits_of("1001")] == ["alterations", "first-spend"]
