@@ -40,7 +40,9 @@ def test_help_names_every_option(capsys: pytest.CaptureFixture[str]) -> None:
 
     said = capsys.readouterr().out
     assert [
-        name for name in ("port", "token", "data", "seed", "reset", "timezone", "host") if f"--{name}" not in said
+        name
+        for name in ("port", "token", "data", "seed", "reset", "timezone", "host", "webhook-secret")
+        if f"--{name}" not in said
     ] == []
 
 
