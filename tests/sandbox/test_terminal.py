@@ -40,7 +40,9 @@ def test_help_names_every_option(capsys: pytest.CaptureFixture[str]) -> None:
 
     said = capsys.readouterr().out
     assert [
-        name for name in ("port", "token", "data", "seed", "reset", "timezone", "host") if f"--{name}" not in said
+        name
+        for name in ("port", "token", "data", "seed", "reset", "timezone", "host", "webhook-secret")
+        if f"--{name}" not in said
     ] == []
 
 
@@ -55,3 +57,14 @@ def test_it_prints_its_address_and_token_and_answers() -> None:
         process.terminate()
 
     assert (status, "secret-7" in line) == (200, True)
+
+
+def test_without_the_extra_it_says_in_one_line_what_to_install() -> None:
+    script = (
+        "import sys; sys.modules['json_logic'] = None\n"
+        "from claimable_benefits.sandbox.__main__ import main; sys.exit(main(['--port', '0']))"
+    )
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)  # noqa: S603 - our own module
+
+    assert (ended.returncode, ended.stderr.count("\n"), ended.stdout) == (1, 1, "")
+    assert "install flask-claimable-benefits[sandbox]" in ended.stderr

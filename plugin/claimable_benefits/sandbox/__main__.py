@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from .app import DEFAULT_TOKEN, DEFAULT_ZONE, create_sandbox
+from .courier import DEFAULT_SECRET
 from .serving import serve_sandbox
 
 
@@ -22,10 +23,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     try:
         app = create_sandbox(
-            data=given.data, token=given.token, seed=given.seed, timezone=given.timezone, reset=given.reset
+            data=given.data,
+            token=given.token,
+            seed=given.seed,
+            timezone=given.timezone,
+            reset=given.reset,
+            webhook_secret=given.webhook_secret,
+            shop_url=given.shop_url,
+            beyond_loopback=given.beyond_loopback,
         )
         running = serve_sandbox(app, given.port, given.host)
-    except ValueError as error:
+    except (ImportError, ValueError) as error:
         return _fail(str(error))
     except OSError as error:
         return _fail(f"Cannot listen on {given.host}:{given.port} ({error.strerror}): name another port with --port.")
@@ -46,6 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--port", type=int, default=5001, help="the port to listen on (default: 5001; 0: any free one)")
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: 127.0.0.1)")
     parser.add_argument("--beyond-loopback", action="store_true", help="allow an address that other machines can reach")
+    parser.add_argument("--shop-url", help="a page of the shop, which the console shows beside what Omneo believes")
     parser.add_argument(
         "--token", default=DEFAULT_TOKEN, help=f"the Bearer token it asks for (default: {DEFAULT_TOKEN})"
     )
@@ -56,6 +65,9 @@ def _parser() -> argparse.ArgumentParser:
         "--seed", choices=("demo", "empty"), default="demo", help="what a new state holds (default: demo)"
     )
     parser.add_argument("--reset", action="store_true", help="forget the state that the folder holds")
+    parser.add_argument(
+        "--webhook-secret", default=DEFAULT_SECRET, help=f"what signs its webhooks (default: {DEFAULT_SECRET})"
+    )
     parser.add_argument("--timezone", default=DEFAULT_ZONE, help=f"the tenant's time zone (default: {DEFAULT_ZONE})")
     return parser
 

@@ -12,7 +12,7 @@ from .wire import answer, one
 
 bp = Blueprint("allocations", __name__)
 
-_LIST = Source(
+LIST = Source(
     "allocations a",
     "a.*",
     {
@@ -29,7 +29,7 @@ _LIST = Source(
 def browse_allocations() -> Response:
     """List codes."""
     return page(
-        scene(), _LIST, Where(), lambda rows: [{**dict(row), "definition_type": "benefit_definition"} for row in rows]
+        scene(), LIST, Where(), lambda rows: [{**dict(row), "definition_type": "benefit_definition"} for row in rows]
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 import logging
 import sqlite3
 from collections.abc import Callable, Mapping
@@ -17,20 +16,36 @@ from . import (
     allocations,
     benefits,
     claims,
+    console,
     control,
+    courier,
     definitions,
+    fence,
     identities,
+    issuing,
+    levers,
+    locations,
+    logic,
+    omneo_id,
+    openapi,
+    profile_transactions,
     profiles,
+    queueing,
     redemptions,
     seed,
     store,
+    tokens,
     transactions,
     undo,
+    used_items,
+    webhooks,
 )
 from .clock import system_clock
-from .dialects import PREFIX, answers
+from .dialects import PREFIX
+from .door import door
+from .gate import guard
 from .moments import is_zone
-from .problems import Problem, missing, unauthenticated
+from .problems import Problem, Refusal
 from .scene import Sandbox, install, look, sandbox, scene
 from .switches import PREFIX as SWITCH
 from .switches import faults
@@ -39,7 +54,10 @@ from .wire import answer
 DEFAULT_TOKEN = "sandbox-token"  # noqa: S105 - everybody may know it, it opens a double
 DEFAULT_ZONE = "Australia/Melbourne"
 _LARGEST_BODY = 1024 * 1024
-_ROOMS = (profiles, identities, definitions, allocations, benefits, claims, redemptions, undo, transactions)
+_ROOMS = (
+    *(profiles, identities, definitions, allocations, benefits, issuing, claims, redemptions, used_items, undo),
+    *(transactions, profile_transactions, queueing, locations, webhooks, tokens),
+)
 _log = logging.getLogger(__name__)
 
 Seed = Literal["demo", "empty"]
@@ -54,6 +72,9 @@ def create_sandbox(
     switches: Mapping[str, str] | None = None,
     timezone: str = DEFAULT_ZONE,
     reset: bool = False,
+    webhook_secret: str = courier.DEFAULT_SECRET,
+    shop_url: str | None = None,
+    beyond_loopback: bool = False,
 ) -> Flask:
     """Return the sandbox as a Flask app.
 
@@ -63,19 +84,34 @@ def create_sandbox(
     :param clock: the time it goes by, an aware datetime
     :param switches: values for `switches.SWITCHES`; others stay as the folder has them
     :param timezone: the tenant's IANA time zone
-    :raises ValueError: when a switch, the seed or the time zone does not exist
+    :param webhook_secret: what signs the webhooks it sends
+    :param shop_url: a page of the shop, which the console shows beside what Omneo believes
+    :param beyond_loopback: let the console answer to other names than this machine's
+    :raises ImportError: when the package was installed without its extra ``sandbox``
+    :raises ValueError: when a switch, the seed, the time zone or the shop's address cannot be
     """
+    logic.check()
     _check(seed, switches or {}, timezone)
-    app = Flask("omneo-sandbox", static_folder=None)
+    app = Flask("omneo-sandbox", static_folder=None, template_folder=None)
+    app.config.update({console.SHOP: console.shop_address(shop_url), fence.BEYOND: beyond_loopback})
     app.config["MAX_CONTENT_LENGTH"] = _LARGEST_BODY
     app.url_map.strict_slashes = False
     install(app, Sandbox(store.Store(data), clock or system_clock, token, timezone))
     _prepare(sandbox(app), seed, switches or {}, reset)
     for room in _ROOMS:
         app.register_blueprint(room.bp, url_prefix=PREFIX)
+    app.register_blueprint(omneo_id.bp, url_prefix=omneo_id.ID_PREFIX)
+    omneo_id.mirror(app)
     app.register_blueprint(control.bp)
-    app.before_request(_door)
+    app.register_blueprint(console.bp)
+    app.register_blueprint(levers.bp)
+    app.register_blueprint(openapi.bp)
+    app.before_request(fence.fence)
+    app.before_request(door)
+    app.before_request(openapi.check_body)
+    courier.install(app, sandbox(app), webhook_secret)
     app.register_error_handler(Exception, _refuse)
+    guard(app)
     return app
 
 
@@ -95,19 +131,10 @@ def _prepare(box: Sandbox, kind: str, switches: Mapping[str, str], reset: bool) 
         seed.plant(look(box, db), kind, anew=reset)
 
 
-def _door() -> None:
-    """Let API requests in that bear the token and ask for a path of the dialect spoken here."""
-    if request.url_rule is None or not request.path.startswith(PREFIX):
-        return
-    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not hmac.compare_digest(given.strip().encode(), sandbox().token.encode()):
-        raise unauthenticated()
-    if not answers(request.url_rule.rule, scene().switches):
-        raise missing("path")
-
-
 def _refuse(error: Exception) -> Response:
     """Turn every failure into JSON."""
+    if isinstance(error, Refusal):
+        return answer(error.body(), int(scene().switches["refusal_status"]))
     if isinstance(error, Problem):
         return answer(error.body(), error.status)
     if isinstance(error, HTTPException):

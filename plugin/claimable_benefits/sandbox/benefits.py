@@ -5,18 +5,16 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable
-from datetime import timedelta
 
 from flask import Blueprint, Response, request
 
 from . import definitions, events, granting, profiles, store
 from .form import Form, body, row_id
 from .listing import Source, Where, page
-from .moments import from_stamp, stamp
-from .problems import invalid, missing
-from .rules import ACTIVE, REDEEMABLE, expiry, global_remaining, is_expired, refusal, remaining
+from .problems import missing
+from .rules import ACTIVE, REDEEMABLE, begun_by, global_remaining, is_expired, refusal, remaining
 from .scene import Scene, scene
-from .wire import Body, created, gone, one
+from .wire import Body, gone, one
 
 bp = Blueprint("benefits", __name__)
 
@@ -39,6 +37,8 @@ LIST = Source(
             name: (f"b.{name}", "time")
             for name in ("issued_at", "expires_at", "claimed_at", "extended_at", "created_at", "updated_at")
         },
+        "is_combined": ("0", "flag"),  # the sandbox combines nothing, and nothing but the API issues
+        **dict.fromkeys(("combine_meta", "source_id", "source_type"), ("NULL", "text")),
     },
 )
 
@@ -61,31 +61,6 @@ def count_benefits() -> Response:
         .fetchone()
     )
     return one({"countAll": row[0], "countRedeemed": row[1]})
-
-
-@bp.post("/benefits")
-def issue() -> Response:
-    """Issue an instance of a definition to a profile."""
-    here, form = scene(), Form(body())
-    with here.writing():
-        row = _issue(here, form)
-    return created(shown(here, row))
-
-
-@bp.post("/benefits/extend")
-def extend() -> Response:
-    """Give instances of one profile more time: a new end, or some days more."""
-    here, form = scene(), Form(body())
-    profile_id, days = form.text("profile_id", required=True), form.whole("extend_days", least=0, most=36500)
-    ids = form.anything("ids")
-    if not isinstance(ids, list) or not ids or not all(isinstance(part, int | str) for part in ids):
-        form.fault("ids", "ids must be a list of benefit ids.")
-    if days is None and form.anything("extend_date") is None:
-        form.fault("extend_date", "One of extend_date and extend_days is required.")
-    form.check()
-    with here.writing():
-        rows = [_extend(here, form, row_id(str(part)), profile_id or "", days) for part in ids]
-    return one([shown(here, row) for row in rows])
 
 
 @bp.get("/benefits/<benefit_id>")
@@ -122,7 +97,7 @@ def browse_profile_benefits(profile_id: str) -> Response:
 def browse_redeemable(profile_id: str) -> Response:
     """List the benefits that a profile can use this moment."""
     here, where = scene(), _of_profile(profile_id)
-    where.add(REDEEMABLE, here.stamp, here.stamp)
+    where.add(REDEEMABLE, here.stamp, begun_by(here.stamp, here.switches))
     return _page(here, where)
 
 
@@ -188,7 +163,7 @@ def _shown(scene: Scene, row: sqlite3.Row, definition: sqlite3.Row) -> Body:
         **{name: scene.shown(row[name], zone) for name in times},
         "timezone": zone,
         "is_expired": is_expired(row["expires_at"], scene.stamp),
-        "is_redeemable": refusal(row, definition, 1, scene.stamp) is None,
+        "is_redeemable": refusal(row, definition, 1, scene.stamp, begun_by(scene.stamp, scene.switches)) is None,
         "redemptions_remaining": remaining(definition, row["used"]),
         "total_global_redemptions_remaining": global_remaining(definition),
         "redeem_code_pos": row["redeem_code_pos"] or doc.get("redeem_code_pos"),
@@ -216,45 +191,6 @@ def _of_profile(profile_id: str) -> Where:
     return where
 
 
-def _issue(scene: Scene, form: Form) -> sqlite3.Row:
-    number, profile_id = form.whole("benefit_definition_id", required=True), form.text("profile_id", required=True)
-    definition = store.find(scene.db, "definitions", number)
-    if number is not None and definition is None:
-        form.fault("benefit_definition_id", "There is no such benefit definition.")
-    if definition is not None and definition["is_archived"]:
-        form.fault("benefit_definition_id", "This benefit definition is archived.")
-    if profile_id is not None and store.find(scene.db, "profiles", profile_id) is None:
-        form.fault("profile_id", "There is no such profile.")
-    zone = form.zone(required=True)
-    issued = form.moment("issued_at", zone) or scene.stamp
-    ends = form.moment("expires_at", zone)
-    given = {"external_id": form.text("external_id"), **granting.free(form)}
-    form.check()
-    assert definition is not None  # noqa: S101 - the check above raised
-    assert profile_id is not None  # noqa: S101 - likewise
-    times = {
-        "issued_at": issued,
-        "timezone": zone,
-        "expires_at": ends or expiry(definition, from_stamp(issued), zone or "UTC"),
-    }
-    return granting.grant(scene, definition, profile_id, given | times)
-
-
-def _extend(scene: Scene, form: Form, benefit_id: int, profile_id: str, days: int | None) -> sqlite3.Row:
-
-    row = owned(scene, profile_id, benefit_id)
-    if not definitions.known(scene, row["definition_id"])["is_extendable"]:
-        raise invalid(ids=f"Benefit {benefit_id} cannot be extended.")
-    ends = form.moment("extend_date", row["timezone"])
-    form.check()
-    if ends is None:
-        ends = min(
-            stamp(from_stamp(row["expires_at"] or scene.stamp) + timedelta(days=days or 0)), "2999-12-31 23:59:59"
-        )
-    _change(scene, row, {"expires_at": ends, "extended_at": scene.stamp})
-    return known(scene, benefit_id)
-
-
 def _update(scene: Scene, benefit_id: int, profile_id: str | None) -> Response:
     form = Form(body())
     with scene.writing():
@@ -270,11 +206,12 @@ def _update(scene: Scene, benefit_id: int, profile_id: str | None) -> Response:
         if form.has("value"):
             changes["value"] = form.number("value")
         form.check()
-        _change(scene, row, changes)
+        change(scene, row, changes)
     return one(shown(scene, known(scene, benefit_id)))
 
 
-def _change(scene: Scene, row: sqlite3.Row, changes: Body) -> None:
+def change(scene: Scene, row: sqlite3.Row, changes: Body) -> None:
+    """Set some columns of a benefit; to be called while writing."""
     store.update(scene.db, "benefits", row["id"], changes | {"updated_at": scene.stamp})
     events.record(scene, "benefit.updated", "benefit", row["id"], row["profile_id"])
 

@@ -6,13 +6,14 @@ import sqlite3
 
 from flask import Blueprint, Response
 
-from . import benefits, definitions, granting, profiles, receipts, redemptions
+from . import benefits, definitions, granting, profiles, receipts, redemptions, store
 from .form import Form, body, row_id
 from .logic import holds
-from .problems import Problem, invalid, missing
+from .problems import missing, refused
+from .references import absent
 from .rules import OFFERED, expiry, offered_values
 from .scene import Scene, scene
-from .wire import created, one
+from .wire import Body, created, one
 
 bp = Blueprint("claims", __name__)
 
@@ -63,10 +64,9 @@ def is_claimable(scene: Scene, definition: sqlite3.Row, profile_id: str) -> bool
     """Say whether a profile may claim a definition at this moment."""
     offered = scene.db.execute(
         f"SELECT 1 FROM definitions d WHERE d.id = ? AND {OFFERED}",  # noqa: S608 - ours
-        (definition["id"], *offered_values(scene.stamp, profile_id)),
+        (definition["id"], *offered_values(scene.stamp, profile_id, scene.switches)),
     ).fetchone()
-    condition = definitions.doc_of(definition).get("claim_condition")
-    return offered is not None and holds(condition, profiles.context(scene, profile_id))
+    return offered is not None and _meets(scene, definition, "claim_condition", profiles.context(scene, profile_id))
 
 
 def _offered(profile_id: str, condition: str) -> Response:
@@ -74,9 +74,14 @@ def _offered(profile_id: str, condition: str) -> Response:
     context = profiles.context(here, profile_id)
     rows = here.db.execute(
         f"SELECT d.* FROM definitions d WHERE {OFFERED} ORDER BY d.id",  # noqa: S608 - ours
-        offered_values(here.stamp, profile_id),
+        offered_values(here.stamp, profile_id, here.switches),
     ).fetchall()
-    return one([definitions.shown(here, row) for row in rows if holds(definitions.doc_of(row).get(condition), context)])
+    return one([definitions.shown(here, row) for row in rows if _meets(here, row, condition, context)])
+
+
+def _meets(scene: Scene, definition: sqlite3.Row, condition: str, context: Body) -> bool:
+    unreadable = scene.switches["malformed_condition"] == "true"
+    return holds(definitions.doc_of(definition).get(condition), context, unreadable=unreadable)
 
 
 def _named(scene: Scene, form: Form) -> sqlite3.Row | None:
@@ -86,11 +91,11 @@ def _named(scene: Scene, form: Form) -> sqlite3.Row | None:
         form.fault("definition", "definition is required: the handle of a benefit definition.")
         return None
     row = definitions.by_handle(scene, named) if isinstance(named, str) else None
-    try:
-        return row or definitions.known(scene, row_id(str(named)))
-    except Problem:
-        form.fault("definition", "There is no such benefit definition.")
-        return None
+    if row is None and scene.switches["claim_by_id"] == "on":
+        row = store.find(scene.db, "definitions", row_id(str(named)))
+    if row is None:
+        absent(scene, form, "definition", "benefit definition")
+    return row
 
 
 def _claim(scene: Scene, profile_id: str, definition: sqlite3.Row | None, form: Form) -> sqlite3.Row:
@@ -102,7 +107,7 @@ def _claim(scene: Scene, profile_id: str, definition: sqlite3.Row | None, form: 
     if definition is None or zone is None:
         raise missing("benefit definition")
     if not is_claimable(scene, definition, profile_id):
-        raise invalid(definition="This benefit cannot be claimed by this profile now.")
+        raise refused(definition="This benefit cannot be claimed by this profile now.")
     times = {
         "issued_at": scene.stamp,
         "claimed_at": scene.stamp,

@@ -40,3 +40,18 @@ def advanced(base: BaseClock, settings: Mapping[str, str], seconds: int) -> dict
 def running() -> dict[str, str]:
     """Return the settings that follow the base clock again, without any shift."""
     return {FROZEN: "", SHIFT: "0"}
+
+
+def resumed(base: BaseClock, settings: Mapping[str, str]) -> dict[str, str]:
+    """Return the settings with which the clock runs on from the time it shows."""
+    return _shifted(base, now_of(base, settings))
+
+
+def set_to(base: BaseClock, settings: Mapping[str, str], moment: datetime) -> dict[str, str]:
+    """Return the settings that put the clock to a moment; a frozen clock stays frozen, a running one runs on."""
+    return frozen_at(moment) if settings.get(FROZEN) else _shifted(base, moment)
+
+
+def _shifted(base: BaseClock, moment: datetime) -> dict[str, str]:
+    shift = moment - base().astimezone(UTC).replace(microsecond=0)
+    return {FROZEN: "", SHIFT: str(int(shift.total_seconds()))}

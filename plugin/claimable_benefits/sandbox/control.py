@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from flask import Blueprint, Response
 
 from . import seed, store
-from .clock import FROZEN, advanced, frozen_at, now_of, running
+from .clock import FROZEN, BaseClock, advanced, frozen_at, now_of, resumed, running
+from .courier import courier
 from .form import Form, body
 from .problems import invalid, invalid_fields
 from .scene import Scene, look, sandbox, scene
@@ -16,20 +17,6 @@ from .switches import PREFIX, SWITCHES, faults
 from .wire import Body, answer
 
 bp = Blueprint("control", __name__)
-
-_PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Omneo sandbox</title>
-<h1>Omneo sandbox</h1>
-<p>A double of the Omneo loyalty API for development and tests. It is not Omneo, and holds invented people only.</p>
-<ul><li>The API: <code>/api/v3</code>, with a Bearer token</li>
-<li><a href="/_sandbox/state">Everything it holds</a></li>
-<li><a href="/_sandbox/switches">Its switches</a> and <a href="/_sandbox/clock">its clock</a></li></ul>
-</html>"""
-
-
-@bp.get("/")
-def front() -> str:
-    """Say what this is."""
-    return _PAGE
 
 
 @bp.get("/_sandbox/health")
@@ -42,7 +29,8 @@ def health() -> Response:
 def state() -> Response:
     """Answer everything the sandbox holds; times are UTC."""
     here = scene()
-    tables = ("profiles", "identities", "definitions", "allocations", "benefits", "events")
+    people = ("profiles", "identities", "definitions", "allocations", "benefits", "events")
+    tables = (*people, "locations", "tokens", "webhooks", "webhook_deliveries")
     held: Body = {table: _rows(here, f"SELECT * FROM {table} ORDER BY rowid") for table in tables}  # noqa: S608 - ours
     held["redemptions"] = [_redemption(here, row) for row in _rows(here, "SELECT * FROM redemptions ORDER BY id")]
     held["transactions"] = _rows(here, "SELECT * FROM transactions ORDER BY id")
@@ -59,6 +47,14 @@ def reset() -> Response:
     return answer({"seed": kind})
 
 
+@bp.post("/_sandbox/webhooks/flush")
+def flush_webhooks() -> Response:
+    """Send every webhook that is due, and answer when each is delivered or given up."""
+    courier().flush()
+    counted = scene().db.execute("SELECT state, count(*) FROM webhook_deliveries GROUP BY state")
+    return answer({"delivered": 0, "failed": 0, "recorded": 0} | dict(counted.fetchall()))
+
+
 @bp.get("/_sandbox/clock")
 def read_clock() -> Response:
     """Answer the time in the sandbox, in UTC, and whether it runs."""
@@ -67,20 +63,16 @@ def read_clock() -> Response:
 
 @bp.put("/_sandbox/clock")
 def set_clock() -> Response:
-    """Freeze the clock at ``now``, move it by ``advance_seconds``, or ``run`` with the real one again."""
-    box, here, form = sandbox(), scene(), Form(body())
+    """Move the clock: ``now`` (which freezes it), ``freeze``, ``advance_seconds``, and then ``resume`` or ``run``.
+
+    With ``resume`` it runs on from the time it shows, with ``run`` it shows the real time again.
+    """
+    here, form = scene(), Form(body())
     settings = store.load_settings(here.db)
-    if form.anything("now") is not None:
-        changed = frozen_at(_moment(form))
-    elif form.anything("advance_seconds") is not None:
-        seconds = form.whole("advance_seconds", least=-(10**9), most=10**9)
-        form.check()
-        changed = advanced(box.clock, settings, seconds or 0)
-    elif form.anything("run") is True:
-        changed = running()
-    else:
-        raise invalid(now='Send {"now": time}, {"advance_seconds": number} or {"run": true}.')
-    if not 1950 <= now_of(box.clock, settings | changed).year <= 2150:
+    changed = _turned(sandbox().clock, settings, form)
+    if not changed:
+        raise invalid(now='Send {"now": time}, {"advance_seconds": number}, {"freeze": true} or {"resume": true}.')
+    if not 1950 <= now_of(sandbox().clock, settings | changed).year <= 2150:
         raise invalid(now="The clock goes from 1950 to 2150.")
     store.save_settings(here.db, changed)
     return _clock()
@@ -101,6 +93,22 @@ def set_switches() -> Response:
         raise invalid_fields({name: [said] for name, said in wrong.items()})
     store.save_settings(here.db, {PREFIX + name: value for name, value in wanted.items()})
     return _switches()
+
+
+def _turned(base: BaseClock, settings: dict[str, str], form: Form) -> dict[str, str]:
+    """Return the settings of the clock that a request changes."""
+    changed: dict[str, str] = {}
+    if form.anything("now") is not None:
+        changed = frozen_at(_moment(form))
+    elif form.anything("freeze") is True:
+        changed = frozen_at(now_of(base, settings))
+    if form.anything("advance_seconds") is not None:
+        seconds = form.whole("advance_seconds", least=-(10**9), most=10**9)
+        form.check()
+        changed = advanced(base, settings | changed, seconds or 0)
+    if form.anything("resume") is True:
+        changed = resumed(base, settings | changed)
+    return running() if form.anything("run") is True else changed
 
 
 def _moment(form: Form) -> datetime:

@@ -8,65 +8,16 @@ import sqlite3
 from flask import Blueprint, Response
 
 from . import events, store
+from .definition_fields import FLAGS, FREE, LIST, TIMES, TYPES
 from .form import Form, body, read_kind, row_id
-from .listing import Source, Where, page
+from .listing import Where, page
 from .moments import parse_wall
-from .problems import invalid, missing
+from .problems import missing, refused
 from .rules import PERIODS, global_remaining
 from .scene import Scene, scene
 from .wire import Body, created, gone, one
 
 bp = Blueprint("definitions", __name__)
-
-TYPES = ("discount", "value", "competition", "event", "gift", "voucher", "bonus", "other")
-_TIMES = ("end_at", "claim_period_start_at", "claim_period_end_at")
-_FLAGS = ("is_claimable", "is_reclaimable", "is_published", "is_archived", "is_extendable", "force_allocation")
-_PROSE = (
-    "description",
-    "internal_notes",
-    "short_description",
-    "long_description",
-    "terms_conditions",
-    "earn_instructions",
-    "redeem_instructions_store",
-    "redeem_instructions_online",
-    "icon",
-    "image_url",
-)
-_FREE = {
-    **dict.fromkeys(_PROSE, "prose"),
-    "redeem_code_pos": "text",
-    "redeem_code_online": "text",
-    "is_assignable": "flag",
-    "is_reassignable": "flag",
-    "allow_user_redeem": "flag",
-    "value": "number",
-    "tags": "strings",
-    "meta": "json",
-    "claim_condition": "any",
-    "view_condition": "any",
-    "visibility_condition": "any",
-    "claim_timeframe": "any",
-    "region_id": "whole",
-    "currency": "text",
-}
-_LIST = Source(
-    "definitions d",
-    "d.*",
-    {
-        **{
-            name: (f"d.{name}", "text") for name in ("handle", "name", "type", "campaign", "external_id", "period_type")
-        },
-        **{name: (f"d.{name}", "flag") for name in _FLAGS},
-        **{name: (f"d.{name}", "time") for name in (*_TIMES, "created_at", "updated_at")},
-        **{
-            name: (f"d.{name}", "number")
-            for name in ("id", "period", "max_redemptions", "max_global_redemptions", "total_global_redemptions")
-        },
-        **{name: (f"json_extract(d.doc, '$.{name}')", "flag") for name in ("is_assignable", "is_reassignable")},
-        **{name: (f"json_extract(d.doc, '$.{name}')", "number") for name in ("value", "region_id")},
-    },
-)
 
 
 @bp.get("/benefit-definitions")
@@ -74,7 +25,7 @@ _LIST = Source(
 def browse_definitions() -> Response:
     """List definitions."""
     here = scene()
-    return page(here, _LIST, Where(), lambda rows: [shown(here, row) for row in rows])
+    return page(here, LIST, Where(), lambda rows: [shown(here, row) for row in rows])
 
 
 @bp.post("/benefit-definitions")
@@ -113,7 +64,7 @@ def update_definition(definition_id: str) -> Response:
     here, form = scene(), Form(body())
     with here.writing():
         row = known(here, row_id(definition_id))
-        changes = _read(form, row) | {"updated_at": here.stamp}
+        changes = _read(here, form, row) | {"updated_at": here.stamp}
         store.update(here.db, "definitions", row["id"], changes)
         events.record(here, "benefit-definition.updated", "definition", row["id"], None)
     return one(shown(here, known(here, row["id"])))
@@ -127,7 +78,9 @@ def delete_definition(definition_id: str) -> Response:
     with here.writing():
         row = known(here, row_id(definition_id))
         if here.db.execute("SELECT 1 FROM benefits WHERE definition_id = ?", (row["id"],)).fetchone():
-            raise invalid(definition="There are benefits of this definition.")
+            if here.switches["definition_delete"] == "refuse":
+                raise refused(definition="There are benefits of this definition.")
+            here.db.execute("DELETE FROM benefits WHERE definition_id = ?", (row["id"],))
         here.db.execute("DELETE FROM definitions WHERE id = ?", (row["id"],))
         events.record(here, "benefit-definition.deleted", "definition", row["id"], None)
     return gone()
@@ -146,6 +99,7 @@ def clone_definition(definition_id: str) -> Response:
         row = {column: original[column] for column in original.keys() if column not in counted}  # noqa: SIM118 - a Row iterates over values
         times = {"created_at": here.stamp, "updated_at": here.stamp}
         number = store.insert(here.db, "definitions", row | times | {"handle": handle, "name": name})
+        events.record(here, "benefit-definition.created", "definition", number, None)
     return created(shown(here, known(here, number)))
 
 
@@ -166,7 +120,7 @@ def by_handle(scene: Scene, handle: str) -> sqlite3.Row | None:
 def add(scene: Scene, form: Form) -> sqlite3.Row:
     """Insert a definition; to be called while writing."""
     handle = _new_handle(scene, form)
-    row = _read(form, None) | {"handle": handle, "created_at": scene.stamp, "updated_at": scene.stamp}
+    row = _read(scene, form, None) | {"handle": handle, "created_at": scene.stamp, "updated_at": scene.stamp}
     number = store.insert(scene.db, "definitions", row)
     events.record(scene, "benefit-definition.created", "definition", number, None)
     return known(scene, number)
@@ -177,12 +131,12 @@ def shown(scene: Scene, row: sqlite3.Row) -> Body:
     doc = json.loads(row["doc"])
     total, free = _pool(scene, row)
     return {
-        **dict.fromkeys(_FREE),
+        **dict.fromkeys(FREE),
         **{name: row[name] for name in row.keys() if name != "doc"},  # noqa: SIM118 - a Row iterates over values
         **dict.fromkeys(("is_assignable", "is_reassignable", "allow_user_redeem"), False),
         "tags": [],
         **doc,
-        **{name: bool(row[name]) for name in _FLAGS},
+        **{name: bool(row[name]) for name in FLAGS},
         "total_global_redemptions_remaining": global_remaining(row),
         "total_allocations": total,
         "total_allocations_remaining": free,
@@ -202,10 +156,10 @@ def _new_handle(scene: Scene, form: Form) -> str | None:
     return handle
 
 
-def _read(form: Form, row: sqlite3.Row | None) -> Body:
+def _read(scene: Scene, form: Form, row: sqlite3.Row | None) -> Body:
     """Return the columns that a body sets, with the defaults for a new one (`row` is None); 422 if any is wrong."""
     new = row is None
-    columns: Body = {"period_type": "days", **dict.fromkeys(_FLAGS, False)} if new else {}
+    columns: Body = {"period_type": "days", **dict.fromkeys(FLAGS, False)} if new else {}
     if new or form.has("name"):
         columns["name"] = form.text("name", required=True)
     if new or form.has("period"):
@@ -213,23 +167,24 @@ def _read(form: Form, row: sqlite3.Row | None) -> Body:
     for name in ("max_redemptions", "max_global_redemptions"):
         if form.has(name):
             columns[name] = form.whole(name, least=0)
-    columns |= {name: form.moment(name, "UTC") for name in _TIMES if form.has(name)}
-    columns |= {name: form.flag(name) or False for name in _FLAGS if form.has(name)}
+    zone = scene.zone if scene.switches["claim_period_zone"] == "tenant" else "UTC"
+    columns |= {name: form.moment(name, zone) for name in TIMES if form.has(name)}
+    columns |= {name: form.flag(name) or False for name in FLAGS if form.has(name)}
     columns |= {name: form.text(name) for name in ("campaign", "external_id", "absolute_expiry") if form.has(name)}
     if form.has("type"):
         columns["type"] = form.choice("type", TYPES)
     if form.has("period_type"):
         columns["period_type"] = form.choice("period_type", PERIODS) or "days"
-    _check_together(form, (dict(row) if row is not None else {}) | columns)
-    free = {name: read_kind(form, name, kind) for name, kind in _FREE.items() if form.has(name)}
+    _check_together(scene, form, (dict(row) if row is not None else {}) | columns)
+    free = {name: read_kind(form, name, kind) for name, kind in FREE.items() if form.has(name)}
     form.check()
     return columns | {"doc": json.dumps(({} if row is None else doc_of(row)) | free)}
 
 
-def _check_together(form: Form, row: Body) -> None:
+def _check_together(scene: Scene, form: Form, row: Body) -> None:
     """Check what one field asks of another (16.2, 16.3)."""
     start, end = row.get("claim_period_start_at"), row.get("claim_period_end_at")
-    if start and end and end < start:
+    if start and end and end < start and scene.switches["claim_period_order"] == "checked":
         form.fault("claim_period_end_at", "The claim period ends before it starts.")
     fixed = row.get("absolute_expiry")
     if row["period_type"].startswith("absolute_") and not fixed:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from . import store
+from . import outbox, store
 from .scene import Scene
 
 
 def record(scene: Scene, trigger: str, subject: str, subject_id: object, profile_id: str | None) -> None:
-    """Note an event in the same transaction as the change it tells of."""
-    store.insert(
-        scene.db,
-        "events",
-        {
-            "trigger": trigger,
-            "subject": subject,
-            "subject_id": str(subject_id),
-            "profile_id": profile_id,
-            "created_at": scene.stamp,
-        },
-    )
+    """Note an event, and whom to tell of it, in the same transaction as the change it tells of."""
+    event = {
+        "trigger": trigger,
+        "subject": subject,
+        "subject_id": str(subject_id),
+        "profile_id": profile_id,
+        "created_at": scene.stamp,
+    }
+    number = store.insert(scene.db, "events", event)
+    outbox.post(scene, number, event | {"subject_id": subject_id})

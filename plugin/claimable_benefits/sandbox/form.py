@@ -13,6 +13,7 @@ from flask import request
 from .moments import is_zone, parse_wall, stamp, to_utc
 from .problems import invalid_fields, malformed
 
+_KEY = "omneo.body"
 _DEPTH = 64  # deeper bodies could be stored, and then never be written out again
 _LARGEST = 1e12
 _ROW_IDS = range(1, 2**53)
@@ -21,7 +22,14 @@ _HANDLE = re.compile(r"[A-Za-z0-9_-]{1,255}")
 
 
 def body() -> dict[str, Any]:
-    """Return the request's JSON object; an empty body is an empty one."""
+    """Return the request's JSON object, read once; an empty body is an empty one."""
+    if _KEY not in request.environ:
+        request.environ[_KEY] = _read()
+    read: dict[str, Any] = request.environ[_KEY]
+    return read
+
+
+def _read() -> dict[str, Any]:
     raw = request.get_data()
     if not raw.strip():
         return {}

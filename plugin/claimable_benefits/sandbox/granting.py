@@ -7,7 +7,7 @@ import sqlite3
 
 from . import definitions, events, store
 from .form import Form
-from .problems import invalid
+from .problems import refused
 from .scene import Scene
 from .wire import Body
 
@@ -54,5 +54,7 @@ def _allocate(scene: Scene, definition: sqlite3.Row) -> sqlite3.Row | None:
         (definition["id"], scene.stamp, scene.stamp),
     ).fetchone()
     if code is None:
-        raise invalid(benefit_definition_id="No code is left for this benefit.")
+        if scene.switches["empty_pool"] == "issue":
+            return None
+        raise refused(benefit_definition_id="No code is left for this benefit.")
     return code

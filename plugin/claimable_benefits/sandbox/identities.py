@@ -6,16 +6,16 @@ import sqlite3
 
 from flask import Blueprint, Response, request
 
-from . import profiles, store
+from . import events, profiles, store
 from .form import Form, body, row_id
 from .listing import Source, Where, page
-from .problems import invalid_fields, missing
+from .problems import invalid_fields, missing, refused
 from .scene import Scene, scene
 from .wire import Body, created, gone, one
 
 bp = Blueprint("identities", __name__)
 
-_LIST = Source(
+LIST = Source(
     "identities i",
     "i.*",
     {
@@ -76,7 +76,7 @@ def browse_identities() -> Response:
     def element(rows: list[sqlite3.Row]) -> list[Body]:
         return [shown(row) | ({"profile": _profile(here, row)} if full else {}) for row in rows]
 
-    return page(here, _LIST, Where(), element)
+    return page(here, LIST, Where(), element)
 
 
 @bp.post("/profiles/search-id")
@@ -124,8 +124,8 @@ def read_identity_by_id(profile_id: str, identity_id: str) -> Response:
 
 @bp.put("/profiles/<profile_id>/identities/<handle>")
 def update_identity(profile_id: str, handle: str) -> Response:
-    """Change a profile's identity, named by its handle."""
-    return _update(profile_id, "handle = ?", handle)
+    """Change a profile's identity, named by its handle, or by its number as the guide has it."""
+    return _update(profile_id, *_named(scene(), profile_id, handle))
 
 
 @bp.put("/profiles/<profile_id>/identities/id/<identity_id>")
@@ -136,8 +136,8 @@ def update_identity_by_id(profile_id: str, identity_id: str) -> Response:
 
 @bp.delete("/profiles/<profile_id>/identities/<handle>")
 def delete_identity(profile_id: str, handle: str) -> Response:
-    """Remove a profile's identity, named by its handle."""
-    return _delete(profile_id, "handle = ?", handle)
+    """Remove a profile's identity, named by its handle, or by its number as the guide has it."""
+    return _delete(profile_id, *_named(scene(), profile_id, handle))
 
 
 @bp.delete("/profiles/<profile_id>/identities/id/<identity_id>")
@@ -160,8 +160,8 @@ def attach(scene: Scene, profile_id: str, form: Form) -> sqlite3.Row:
     """Insert an identity; to be called while writing."""
     handle, identifier = form.handle("handle", required=True), form.text("identifier", required=True)
     primary, active = form.flag("is_primary"), form.flag("is_active")
-    _check_free(scene, form, handle, identifier, 0)
     form.check()
+    _check_free(scene, handle, identifier, 0)
     row = {
         "profile_id": profile_id,
         "handle": handle,
@@ -171,7 +171,9 @@ def attach(scene: Scene, profile_id: str, form: Form) -> sqlite3.Row:
         "created_at": scene.stamp,
         "updated_at": scene.stamp,
     }
-    return _row(scene, store.insert(scene.db, "identities", row))
+    number = store.insert(scene.db, "identities", row)
+    events.record(scene, "identity.created", "identity", number, profile_id)
+    return _row(scene, number)
 
 
 def shown(row: sqlite3.Row) -> Body:
@@ -195,6 +197,12 @@ def _by_type(scene: Scene) -> sqlite3.Row:
     return row
 
 
+def _named(scene: Scene, profile_id: str, key: str) -> tuple[str, object]:
+    """Return the condition and value that a path's last part means: a handle before a number."""
+    held = scene.db.execute("SELECT 1 FROM identities WHERE profile_id = ? AND handle = ?", (profile_id, key))
+    return ("handle = ?", key) if held.fetchone() or not row_id(key) else ("id = ?", row_id(key))
+
+
 def _of(scene: Scene, profile_id: str, condition: str, key: object) -> sqlite3.Row:
     profiles.known(scene, profile_id)
     row: sqlite3.Row | None = scene.db.execute(
@@ -212,8 +220,8 @@ def _update(profile_id: str, condition: str, key: object) -> Response:
     flags = {name: form.flag(name) for name in ("is_active", "is_primary")}
     with here.writing():
         row = _of(here, profile_id, condition, key)
-        _check_free(here, form, row["handle"], identifier, row["id"])
         form.check()
+        _check_free(here, row["handle"], identifier, row["id"])
         changes: Body = {name: flag for name, flag in flags.items() if flag is not None}
         changes |= {"identifier": identifier} if identifier is not None else {}
         store.update(here.db, "identities", row["id"], changes | {"updated_at": here.stamp})
@@ -228,10 +236,10 @@ def _delete(profile_id: str, condition: str, key: object) -> Response:
     return gone()
 
 
-def _check_free(scene: Scene, form: Form, handle: str | None, identifier: str | None, but: int) -> None:
+def _check_free(scene: Scene, handle: str | None, identifier: str | None, but: int) -> None:
     taken = "SELECT 1 FROM identities WHERE handle = ? AND identifier = ? AND id <> ?"
     if scene.db.execute(taken, (handle, identifier, but)).fetchone():
-        form.fault("identifier", "This handle and identifier belong to a profile already.")
+        raise refused(identifier="This handle and identifier belong to a profile already.")
 
 
 def _row(scene: Scene, identity_id: int) -> sqlite3.Row:

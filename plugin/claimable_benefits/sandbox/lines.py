@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
+
 from .form import Form, read_kind
 from .scene import Scene
 from .wire import Body
 
-_ITEM = {
+ITEM = {
     "external_id": "text",
     "sku": "text",
     "price_original": "number",
@@ -40,8 +42,16 @@ def merged(scene: Scene, form: Form, held: list[Body]) -> list[Body]:
     return lines
 
 
+def shown(line: Body, row: sqlite3.Row) -> Body:
+    """Return a line as answers show it, in the transaction of this row."""
+    order = {"receipt_ref": row["receipt_ref"], "external_id": row["external_id"]}
+    usual = dict.fromkeys(("product_id", "product", "price_tax", "order_id", "pivot")) | {"is_return": False}
+    held = {"product_images": [], "transaction_id": row["id"], "transaction": order}
+    return dict.fromkeys(ITEM) | usual | held | line
+
+
 def _line(form: Form) -> Body:
-    line: Body = {name: read_kind(form, name, kind) for name, kind in _ITEM.items() if form.has(name)}
+    line: Body = {name: read_kind(form, name, kind) for name, kind in ITEM.items() if form.has(name)}
     line["name"] = form.text("name", required=True)
     return line | {name: form.number(name, required=True) for name in ("quantity", "price_current", "price_sell")}
 

@@ -22,7 +22,8 @@ def profile_id(scene: Scene, form: Form) -> str | None:
     else:
         row = identities.resolve(scene, handle, key)
     if row is None:
-        form.fault("profile_id", "There is no such profile.")
+        if scene.switches["unresolved_profile"] == "refuse":
+            form.fault("profile_id", "There is no such profile.")
         return None
     return str(row["id"])
 

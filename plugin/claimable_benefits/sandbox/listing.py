@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 from flask import Response, request
 
 from .moments import parse_wall
-from .problems import invalid_fields, malformed
+from .problems import invalid_fields
 from .scene import Scene
 from .wire import Body, answer, spelled
 
@@ -48,8 +48,8 @@ class Source:
     """Where a list comes from: its tables, its rows, and the columns a client may filter and sort by.
 
     A column is an SQL expression by its name on the wire; its kind is ``text``, ``number``, ``flag``,
-    ``time`` or ``exists`` (an SQL condition that is asked for as true or false). Filters that are `ignored`
-    are taken and not applied.
+    ``time``, ``exists`` (an SQL condition that is asked for as true or false) or ``among`` (a query for the
+    values of which one must be the filter's). Filters that are `ignored` or unknown are taken and not applied.
     """
 
     table: str
@@ -82,12 +82,14 @@ def _apply(source: Source, where: Where, key: str, path: list[str], values: list
     path = path[:-1] if path[-1] == "" else path
     operator = path.pop() if len(path) > 1 and path[-1] in _OPERATORS else "eq"
     name = ".".join(path)
-    if name in source.ignored:
-        return
-    if name not in source.columns:
-        raise malformed(f"There is no filter {name!r} here; there are {', '.join(source.columns)}.")
+    if name in source.ignored or name not in source.columns:
+        return  # as Omneo's framework does: a filter that nobody knows narrows nothing
     expression, kind = source.columns[name]
-    if kind == "exists":
+    if kind == "among":
+        texts = [part for value in values for part in (value.split(",") if operator == "in" else [value])][:100]
+        each = " OR ".join([f"? IN ({expression})"] * len(texts))
+        where.add(f"NOT ({each})" if operator == "ne" else f"({each})", *texts)
+    elif kind == "exists":
         where.add(expression if _value(key, values[-1], "flag") else f"NOT ({expression})")
     elif operator == "nullable":
         where.add(f"{expression} IS {'' if _value(key, values[-1], 'flag') else 'NOT '}NULL")
@@ -121,8 +123,8 @@ def _order(source: Source) -> str:
     parts = []
     for name in filter(None, request.args.get("sort", "").split(",")):
         bare = name.removeprefix("-")
-        if bare not in source.columns or source.columns[bare][1] == "exists":
-            raise malformed(f"This list cannot be sorted by {bare!r}.")
+        if bare not in source.columns or source.columns[bare][1] in ("exists", "among"):
+            continue
         parts.append(f"{source.columns[bare][0]} {'DESC' if name.startswith('-') else 'ASC'}")
     return ", ".join([*parts[:5], source.columns["id"][0]])
 

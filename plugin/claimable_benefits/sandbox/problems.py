@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+_INVALID = "The given data was invalid."
+
 
 class Problem(Exception):
     """An answer other than 2xx: a status, a message and, for 422, the fields at fault."""
@@ -21,9 +23,18 @@ class Problem(Exception):
         return {"message": self.message, "errors": {name: list(said) for name, said in self.errors.items()}}
 
 
+class Refusal(Problem):
+    """The no of a business rule: a 422, unless the switch ``refusal_status`` says another one."""
+
+
 def unauthenticated() -> Problem:
     """Return the 401 for a missing or wrong token."""
     return Problem(401, "Unauthenticated.")
+
+
+def unscoped(needed: Sequence[str]) -> Problem:
+    """Return the 403 for a token without the scopes that a path needs."""
+    return Problem(403, f"Invalid scope(s) provided. This needs {' and '.join(needed)}.")
 
 
 def missing(what: str) -> Problem:
@@ -41,6 +52,11 @@ def invalid(**errors: str) -> Problem:
     return invalid_fields({name: [said] for name, said in errors.items()})
 
 
+def refused(**errors: str) -> Refusal:
+    """Return the no of a business rule, which names the fields it is about."""
+    return Refusal(422, _INVALID, {name: [said] for name, said in errors.items()})
+
+
 def invalid_fields(errors: Mapping[str, Sequence[str]]) -> Problem:
     """Return the 422 for fields whose names are not Python names."""
-    return Problem(422, "The given data was invalid.", errors)
+    return Problem(422, _INVALID, errors)

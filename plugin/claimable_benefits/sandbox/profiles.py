@@ -5,20 +5,19 @@ from __future__ import annotations
 import json
 import sqlite3
 import uuid
-from typing import Any
 
 from flask import Blueprint, Response
 
-from . import store
+from . import events, store
 from .form import Form, body, read_kind
 from .listing import Source, Where, page
 from .problems import missing
 from .scene import Scene, scene
-from .wire import Body, created, one
+from .wire import Body, created, gone, one
 
 bp = Blueprint("profiles", __name__)
 
-_FIELDS = {
+FIELDS = {
     "title": "text",
     "first_name": "text",
     "last_name": "text",
@@ -38,8 +37,8 @@ _FIELDS = {
     "custom_attributes": "json",
     "meta": "json",
 }
-_OF_IDENTITY = "(SELECT max(i.identifier) FROM identities i WHERE i.profile_id = p.id)"
-_LIST = Source(
+_UNIQUE = {"email": ("email", "email"), "mobile_phone": ("json_extract(doc, '$.mobile_phone')", "phone number")}
+LIST = Source(
     "profiles p",
     "p.*",
     {
@@ -49,7 +48,10 @@ _LIST = Source(
         "tier.handle": ("p.tier_handle", "text"),
         "first_name": ("json_extract(p.doc, '$.first_name')", "text"),
         "last_name": ("json_extract(p.doc, '$.last_name')", "text"),
-        "identities.identifier": (_OF_IDENTITY, "text"),
+        "mobile_phone": ("json_extract(p.doc, '$.mobile_phone')", "text"),
+        "identities.identifier": ("SELECT i.identifier FROM identities i WHERE i.profile_id = p.id", "among"),
+        "identities.handle": ("SELECT i.handle FROM identities i WHERE i.profile_id = p.id", "among"),
+        "tags": ("SELECT t.value FROM json_each(p.doc, '$.tags') t", "among"),
         "created_at": ("p.created_at", "time"),
         "updated_at": ("p.updated_at", "time"),
     },
@@ -59,7 +61,7 @@ _LIST = Source(
 @bp.get("/profiles")
 def browse_profiles() -> Response:
     """List profiles; ``filter[email]`` finds one."""
-    return page(scene(), _LIST, Where(), lambda rows: [shown(row) for row in rows])
+    return page(scene(), LIST, Where(), lambda rows: [shown(row) for row in rows])
 
 
 @bp.post("/profiles")
@@ -87,7 +89,30 @@ def update_profile(profile_id: str) -> Response:
         doc = json.loads(row["doc"]) | _read(here, form, profile_id)
         form.check()
         store.update(here.db, "profiles", profile_id, _columns(doc) | {"updated_at": here.stamp})
+        events.record(here, "profile.updated", "profile", profile_id, profile_id)
     return one(shown(known(here, profile_id)))
+
+
+@bp.delete("/profiles/<profile_id>")
+def delete_profile(profile_id: str) -> Response:
+    """Remove a profile with its identities and benefits; its redemptions and transactions stand."""
+    here = scene()
+    with here.writing():
+        known(here, profile_id)
+        for table in ("identities", "benefits"):
+            here.db.execute(f"DELETE FROM {table} WHERE profile_id = ?", (profile_id,))  # noqa: S608 - names are ours
+        here.db.execute("DELETE FROM profiles WHERE id = ?", (profile_id,))
+        events.record(here, "profile.deleted", "profile", profile_id, profile_id)
+    return gone()
+
+
+@bp.post("/profiles/availability")
+def availability() -> Response:
+    """Say whether an email address or a mobile phone is free, and else whose it is."""
+    here, form = scene(), Form(body())
+    wanted = {name: form.text(name) for name in _UNIQUE}
+    form.check()
+    return one({name: _availability(here, name, value) for name, value in wanted.items()})
 
 
 @bp.get("/profiles/<profile_id>/balances")
@@ -109,13 +134,14 @@ def known(scene: Scene, profile_id: str) -> sqlite3.Row:
 def add(scene: Scene, doc: Body, form: Form, profile_id: str | None = None) -> sqlite3.Row:
     """Insert a profile with the identities its form brings; to be called while writing."""
     profile_id = profile_id or str(uuid.uuid4())
-    _check_email(scene, form, doc.get("email"), profile_id)
+    _check_unique(scene, form, doc, profile_id)
     from .identities import attach
 
     inner = form.forms("identities")
     form.check()
     times = {"created_at": scene.stamp, "updated_at": scene.stamp}
     store.insert(scene.db, "profiles", {"id": profile_id} | _columns(doc) | times)
+    events.record(scene, "profile.created", "profile", profile_id, profile_id)
     for identity in inner:
         attach(scene, profile_id, identity)
     return known(scene, profile_id)
@@ -128,7 +154,7 @@ def shown(row: sqlite3.Row) -> Body:
     tier = row["tier_handle"]
     return {
         "id": row["id"],
-        **dict.fromkeys(_FIELDS),
+        **dict.fromkeys(FIELDS),
         "tags": [],
         "statuses": [],
         "custom_attributes": [],
@@ -165,21 +191,38 @@ def balances(scene: Scene, profile_id: str) -> Body:
         (profile_id, scene.stamp),
     ).fetchone()[0]
     nothing: Body = {"reward_balance": 0, "point_balance": 0, "point_balance_dollars": 0, "credit_balance": 0}
-    money = nothing | {"benefit_balance": held, "combined_balance_dollars": 0}
+    shown_as = held if scene.switches["benefit_balance"] == "count" else 0
+    money = nothing | {"benefit_balance": shown_as, "combined_balance_dollars": 0}
     return money | {"localised": money, "currency": "AUD"}
 
 
 def _read(scene: Scene, form: Form, profile_id: str | None) -> Body:
-    doc = {name: read_kind(form, name, kind) for name, kind in _FIELDS.items() if form.has(name)}
+    doc = {name: read_kind(form, name, kind) for name, kind in FIELDS.items() if form.has(name)}
     if profile_id is not None:
-        _check_email(scene, form, doc.get("email"), profile_id)
+        _check_unique(scene, form, doc, profile_id)
     return doc
 
 
-def _check_email(scene: Scene, form: Form, email: Any, profile_id: str) -> None:
-    taken = "SELECT 1 FROM profiles WHERE email = ? AND id <> ?"
-    if isinstance(email, str) and scene.db.execute(taken, (email, profile_id)).fetchone():
-        form.fault("email", "The email exists.")
+def _check_unique(scene: Scene, form: Form, doc: Body, profile_id: str) -> None:
+    for name, (_column, what) in _UNIQUE.items():
+        holder = _holder(scene, name, doc.get(name))
+        if holder not in (None, profile_id):
+            form.fault(name, f"The {what} exists.")
+
+
+def _holder(scene: Scene, name: str, value: str | None) -> str | None:
+    """Return the id of the profile that holds a unique value."""
+    if value is None:
+        return None
+    row = scene.db.execute(f"SELECT id FROM profiles WHERE {_UNIQUE[name][0]} = ?", (value,)).fetchone()  # noqa: S608 - ours
+    return row["id"] if row is not None else None
+
+
+def _availability(scene: Scene, name: str, value: str | None) -> Body | None:
+    if value is None:
+        return None
+    holder = _holder(scene, name, value)
+    return {"available": holder is None, "profile": {"id": holder} if holder is not None else None}
 
 
 def _columns(doc: Body) -> Body:

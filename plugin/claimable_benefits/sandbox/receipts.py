@@ -6,7 +6,7 @@ import json
 import sqlite3
 from collections.abc import Iterable
 
-from . import benefits, profiles, store
+from . import benefits, locations, profiles, store
 from .scene import Scene
 from .wire import Body
 
@@ -28,11 +28,11 @@ def shown(scene: Scene, row: sqlite3.Row) -> Body:
         "total_localised": 0,
         "meta": json.loads(row["meta"]) if row["meta"] else None,
         "location_id": row["location_id"],
-        "location": None,
+        "location": locations.at(scene, row["location_id"]),
         "transaction_id": row["transaction_id"],
         "transaction": _transaction(scene, row["transaction_id"]),
         "redeem_at": scene.shown(row["redeem_at"], row["timezone"]),
-        "items": [_item(scene, item) for item in items_of(scene, row["id"])],
+        "items": [item(scene, part) for part in items_of(scene, row["id"])],
         "created_at": row["created_at"],
         "updated_at": row["updated_at"],
     }
@@ -47,7 +47,7 @@ def successful(scene: Scene, row: sqlite3.Row) -> Body:
         "total": 0,
         "total_localised": 0,
         "location_id": row["location_id"],
-        "location": None,
+        "location": locations.at(scene, row["location_id"]),
         "meta": json.loads(row["meta"]) if row["meta"] else None,
         "transaction_external_id": row["transaction_external_id"],
         "transaction_receipt_ref": row["transaction_receipt_ref"],
@@ -58,16 +58,17 @@ def successful(scene: Scene, row: sqlite3.Row) -> Body:
     }
 
 
-def _item(scene: Scene, item: sqlite3.Row) -> Body:
-    benefit = store.find(scene.db, "benefits", item["benefit_id"])
+def item(scene: Scene, row: sqlite3.Row) -> Body:
+    """Return an item of a redemption as answers show it."""
+    benefit = store.find(scene.db, "benefits", row["benefit_id"])
     return {
-        "id": item["id"],
+        "id": row["id"],
         "type": "benefit",
         "value": None,
-        "count": item["count"],
+        "count": row["count"],
         "type_attributes": benefits.shown(scene, benefit) if benefit is not None else None,
-        "created_at": item["created_at"],
-        "updated_at": item["updated_at"],
+        "created_at": row["created_at"],
+        "updated_at": row["updated_at"],
     }
 
 
@@ -80,7 +81,7 @@ def _transaction(scene: Scene, transaction_id: int | None) -> Body | None:
         "receipt_ref": row["receipt_ref"],
         "transacted_at": scene.shown(row["transacted_at"], row["timezone"]),
         "total": row["total"],
-        "location": None,
+        "location": locations.briefly(scene, row["location_id"]),
     }
 
 

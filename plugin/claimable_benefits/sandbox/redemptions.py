@@ -10,8 +10,9 @@ from flask import Blueprint, Response, request
 from . import benefits, definitions, events, profiles, receipts, store
 from .form import Form, body, row_id
 from .listing import Source, Where, page
-from .problems import Problem, invalid, missing
-from .rules import REDEEMABLE, refusal
+from .members import is_member
+from .problems import Problem, missing, refused
+from .rules import REDEEMABLE, begun_by, refusal
 from .scene import Scene, scene
 from .wire import Body, created, one
 
@@ -19,7 +20,7 @@ bp = Blueprint("redemptions", __name__)
 
 Uses = list[tuple[sqlite3.Row, int]]
 _ITEMS = "SELECT 1 FROM redemption_items n WHERE n.redemption_id = r.id"
-_LIST = Source(
+LIST = Source(
     "redemptions r",
     "r.*",
     {
@@ -38,6 +39,7 @@ _LIST = Source(
         **{name: (f"r.{name}", "time") for name in ("redeem_at", "created_at", "updated_at")},
         "has_benefit": (f"EXISTS ({_ITEMS})", "exists"),
         **dict.fromkeys(("has_reward", "has_point", "has_credit"), ("0", "exists")),
+        **dict.fromkeys(("linked_source_id", "linked_source_type", "exchange_rate"), ("NULL", "text")),
     },
 )
 _KINDS = ("benefit", "reward", "point", "credit")
@@ -76,9 +78,7 @@ def redeem_by_count(profile_id: str, benefit_id: str) -> Response:
 def redeem_by_strategy(profile_id: str) -> Response:
     """Use several benefits at once, all or none, tied to an order by its future number."""
     here, form = scene(), Form(body())
-    strategies = form.strings("strategies")
-    if strategies is None or strategies != ["benefits"]:
-        form.fault("strategies", 'This sandbox knows the strategy ["benefits"] only.')
+    check_strategies(form)
     facts: Body = {
         "transaction_external_id": form.text("transaction_external_id"),
         "transaction_receipt_ref": form.text("transaction_receipt_ref"),
@@ -140,6 +140,12 @@ def count_redemptions(profile_id: str, kind: str, instance_id: str) -> Response:
     return one({"count": benefit["used"] if benefit is not None and kind.startswith("benefit") else 0})
 
 
+def check_strategies(form: Form) -> None:
+    """Note a fault when a body asks for more than benefits: rewards, points and credits are not kept here."""
+    if form.strings("strategies") != ["benefits"]:
+        form.fault("strategies", 'This sandbox knows the strategy ["benefits"] only.')
+
+
 def known(scene: Scene, redemption_id: int) -> sqlite3.Row:
     """Return a redemption's row, or raise 404."""
     row = store.find(scene.db, "redemptions", redemption_id)
@@ -154,12 +160,20 @@ def redeem(scene: Scene, profile_id: str, uses: Uses, facts: Body) -> sqlite3.Ro
     for stale, count in uses:
         benefit = benefits.known(scene, stale["id"])
         definition = definitions.known(scene, benefit["definition_id"])
-        why = refusal(benefit, definition, count, scene.stamp)
+        why = refusal(benefit, definition, count, scene.stamp, begun_by(scene.stamp, scene.switches))
         if why is not None:
-            raise invalid(**{why[0]: why[1]})
+            raise refused(**{why[0]: why[1]})
+        _check_member(scene, definition)
         spend(scene, benefit, count)
         note_item(scene, number, benefit["id"], count)
     return known(scene, number)
+
+
+def _check_member(scene: Scene, definition: sqlite3.Row) -> None:
+    """Refuse a member's own use of what only the shop may use, as the switch ``allow_user_redeem`` says."""
+    alone = is_member() and scene.switches["allow_user_redeem"] == "enforced"
+    if alone and not definitions.doc_of(definition).get("allow_user_redeem"):
+        raise refused(benefit="Members cannot use this benefit themselves.")
 
 
 def note(scene: Scene, profile_id: str, kind: str, facts: Body) -> int:
@@ -187,12 +201,12 @@ def spend(scene: Scene, benefit: sqlite3.Row, count: int) -> None:
 
 
 def _page(where: Where) -> Response:
-    here, source = scene(), _LIST
+    here, source = scene(), LIST
     for name in ("has_benefit", "has_reward", "has_point", "has_credit"):
         if request.args.get(name, "").lower() in ("1", "true"):  # the bare form that a live test uses
-            where.add(_LIST.columns[name][0])
+            where.add(LIST.columns[name][0])
     if here.switches["external_id_filter"] == "ignored":
-        source = Source(_LIST.table, _LIST.rows, _LIST.columns, ignored=frozenset({"external_id"}))
+        source = Source(LIST.table, LIST.rows, LIST.columns, ignored=frozenset({"external_id"}))
     return page(here, source, where, lambda rows: [receipts.shown(here, row) for row in rows])
 
 
@@ -205,7 +219,7 @@ def _earlier(scene: Scene, reference: str | None) -> sqlite3.Row | None:
         "SELECT * FROM redemptions WHERE external_id = ? AND type = 'redeem' ORDER BY id", (reference,)
     ).fetchone()
     if first is not None and kind == "reject":
-        raise invalid(external_id="A redemption with this external_id exists.")
+        raise refused(external_id="A redemption with this external_id exists.")
     return first
 
 
@@ -215,7 +229,7 @@ def _uses(scene: Scene, profile_id: str, form: Form) -> Uses:
         number, handle = wanted.whole("id"), wanted.text("handle")
         count = wanted.whole("quantity", least=1)
         try:
-            row = _by_handle(scene, profile_id, handle) if number is None else benefits.owned(scene, profile_id, number)
+            row = usable(scene, profile_id, handle) if number is None else benefits.owned(scene, profile_id, number)
             uses.append((row, count or 1))
         except Problem:
             wanted.fault("id", "This profile has no such benefit.")
@@ -225,11 +239,12 @@ def _uses(scene: Scene, profile_id: str, form: Form) -> Uses:
     return uses
 
 
-def _by_handle(scene: Scene, profile_id: str, handle: str | None) -> sqlite3.Row:
+def usable(scene: Scene, profile_id: str, handle: str | None) -> sqlite3.Row:
+    """Return the benefit of this kind that ends first of those a profile can use now, or raise 404."""
     row: sqlite3.Row | None = scene.db.execute(
         "SELECT b.* FROM benefits b JOIN definitions d ON d.id = b.definition_id"  # noqa: S608 - the rule is ours
         f" WHERE d.handle = ? AND b.profile_id = ? AND {REDEEMABLE} ORDER BY b.expires_at IS NULL, b.expires_at, b.id",
-        (handle, profile_id, scene.stamp, scene.stamp),
+        (handle, profile_id, scene.stamp, begun_by(scene.stamp, scene.switches)),
     ).fetchone()
     if row is None:
         raise missing("benefit")

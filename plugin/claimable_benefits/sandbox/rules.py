@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import calendar
 import sqlite3
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 
 from .moments import end_of_day, from_stamp, local_day, parse_wall, stamp, to_utc
@@ -16,14 +17,16 @@ OFFERED = """d.is_claimable AND d.is_published AND NOT d.is_archived
   AND (d.claim_period_start_at IS NULL OR d.claim_period_start_at <= ?)
   AND (d.claim_period_end_at IS NULL OR d.claim_period_end_at >= ?)
   AND (d.end_at IS NULL OR d.end_at >= ?)
-  AND (d.max_global_redemptions IS NULL OR d.total_global_redemptions < d.max_global_redemptions)
-  AND (NOT d.force_allocation OR EXISTS (
+  AND (d.max_global_redemptions IS NULL
+       OR CASE ? WHEN 'claims' THEN max(d.total_global_created, d.total_global_redemptions)
+          ELSE d.total_global_redemptions END < d.max_global_redemptions)
+  AND (NOT d.force_allocation OR ? = 'issue' OR EXISTS (
        SELECT 1 FROM allocations a WHERE a.definition_id = d.id AND a.allocated_at IS NULL
        AND (a.valid_from IS NULL OR a.valid_from <= ?) AND (a.valid_to IS NULL OR a.valid_to >= ?)))
   AND (d.is_reclaimable OR NOT EXISTS (
        SELECT 1 FROM benefits c WHERE c.definition_id = d.id AND c.profile_id = ? AND c.claimed_at IS NOT NULL))"""
 
-# Asked of tables `b` and `d`, with now once and twice.
+# Asked of tables `b` and `d`, with now; the second with `begun_by` besides.
 ACTIVE = "(b.expires_at IS NULL OR b.expires_at >= ?) AND (d.max_redemptions IS NULL OR b.used < d.max_redemptions)"
 REDEEMABLE = (
     f"{ACTIVE} AND b.issued_at <= ? AND NOT d.is_archived "
@@ -31,9 +34,14 @@ REDEEMABLE = (
 )
 
 
-def offered_values(now: str, profile_id: str) -> tuple[str, ...]:
+def offered_values(now: str, profile_id: str, switches: Mapping[str, str]) -> tuple[str, ...]:
     """Return the values that OFFERED asks for."""
-    return (now, now, now, now, now, profile_id)
+    return (now, now, now, switches["global_limit"], switches["empty_pool"], now, now, profile_id)
+
+
+def begun_by(now: str, switches: Mapping[str, str]) -> str:
+    """Return the time by which a benefit must have begun to be usable now (16.20)."""
+    return now if switches["future_benefits"] == "refuse" else "9999-12-31 23:59:59"
 
 
 def remaining(definition: sqlite3.Row, used: int) -> int | None:
@@ -53,14 +61,19 @@ def is_expired(expires_at: str | None, now: str) -> bool:
     return expires_at is not None and expires_at < now
 
 
-def refusal(benefit: sqlite3.Row, definition: sqlite3.Row, count: int, now: str) -> tuple[str, str] | None:
-    """Return the field and sentence why a benefit cannot be used `count` times now, or None (16.18 to 16.20, 16.24)."""
+def refusal(
+    benefit: sqlite3.Row, definition: sqlite3.Row, count: int, now: str, begun: str | None = None
+) -> tuple[str, str] | None:
+    """Return the field and sentence why a benefit cannot be used `count` times now, or None (16.18 to 16.20, 16.24).
+
+    :param begun: what `begun_by` says, now by default
+    """
     left, left_for_all = remaining(definition, benefit["used"]), global_remaining(definition)
     if definition["is_archived"]:
         return "benefit", "This benefit is retired."
     if is_expired(benefit["expires_at"], now):
         return "expires_at", "This benefit has expired."
-    if benefit["issued_at"] > now:
+    if benefit["issued_at"] > (begun or now):
         return "issued_at", "This benefit is not valid yet."
     if left is not None and count > left:
         return "count", f"This benefit has {left} uses left."

@@ -5,14 +5,17 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 
 from flask import Flask, current_app, g
 
 from . import store
+from .calls import Ledger
 from .clock import BaseClock, now_of
+from .dial import Dial
+from .machine import TimeMachine
 from .moments import shown, stamp
 from .switches import positions
 
@@ -21,12 +24,19 @@ _KEY = "omneo_sandbox"
 
 @dataclass(frozen=True)
 class Sandbox:
-    """What belongs to one app: its state, its clock, its token and the tenant's time zone."""
+    """What belongs to one app: its state, its clock, its token, the tenant's time zone, the dial and the ledger."""
 
     store: store.Store
     clock: BaseClock
     token: str
     zone: str
+    faults: Dial = field(default_factory=Dial)
+    calls: Ledger = field(default_factory=Ledger)
+
+    @property
+    def machine(self) -> TimeMachine:
+        """Return what moves the clock."""
+        return TimeMachine(self.store, self.clock)
 
 
 @dataclass(frozen=True)

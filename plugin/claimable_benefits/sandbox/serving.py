@@ -2,38 +2,50 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 from types import TracebackType
 from typing import Self
 
 from flask import Flask
-from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
+from .calls import Ledger
+from .dial import Dial
 from .dialects import PREFIX
+from .gate import gate_of
+from .machine import TimeMachine
 from .scene import sandbox
-
-_BACKLOG = 256
-
-
-class _Quiet(WSGIRequestHandler):
-    """Requests are not worth a line each."""
-
-    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Say nothing."""
+from .server import Server
 
 
 class RunningSandbox:
-    """A sandbox that listens: `url`, `base_url` (the API's, ending in ``/api/v3``) and `token`; a context manager."""
+    """A sandbox that listens: `url`, `base_url` (the API's, ending in ``/api/v3``) and `token`; a context manager.
 
-    def __init__(self, app: Flask, server: BaseWSGIServer) -> None:
+    `faults` is its dial, `calls` its ledger and `clock` its time machine.
+    """
+
+    def __init__(self, app: Flask, server: Server) -> None:
         self.app = app
-        self.url = f"http://{server.host}:{server.port}"
+        self.url = f"http://{f'[{server.host}]' if ':' in server.host else server.host}:{server.port}"
         self.base_url = self.url + PREFIX
         self.token = sandbox(app).token
         self._server = server
         self._thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         self._thread.start()
+
+    @property
+    def faults(self) -> Dial:
+        """Return the fault dial: ``faults.add("drop", path="*/redemptions", method="POST", times=1)``."""
+        return sandbox(self.app).faults
+
+    @property
+    def calls(self) -> Ledger:
+        """Return the ledger of calls: ``calls.calls(path="*/redemptions")``."""
+        return sandbox(self.app).calls
+
+    @property
+    def clock(self) -> TimeMachine:
+        """Return the time machine: ``clock.move(seconds=601)``."""
+        return sandbox(self.app).machine
 
     def close(self) -> None:
         """Stop listening; the app and its state stay, and may be served again."""
@@ -41,6 +53,7 @@ class RunningSandbox:
             self._server.shutdown()
             self._thread.join()
             self._server.server_close()
+            gate_of(self.app).zombies.clear()
 
     def wait(self) -> None:
         """Wait until it is closed."""
@@ -61,19 +74,4 @@ def serve_sandbox(app: Flask, port: int = 0, host: str = "127.0.0.1") -> Running
     :param port: 0 for a free one
     :raises OSError: when the port is taken
     """
-    with _listening(host, port) as taken:
-        server = make_server(host, port, app, threaded=True, request_handler=_Quiet, fd=taken.fileno())
-    return RunningSandbox(app, server)
-
-
-def _listening(host: str, port: int) -> socket.socket:
-    """Return a socket that listens already; werkzeug on its own would leave the process when the port is taken."""
-    made = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
-    try:
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        made.bind((host, port))
-        made.listen(_BACKLOG)
-    except BaseException:
-        made.close()
-        raise
-    return made
+    return RunningSandbox(app, Server((host, port), app, gate_of(app).admit))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import tempfile
+import threading
 import weakref
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
@@ -22,6 +23,10 @@ TABLES = (
     "redemption_items",
     "transactions",
     "events",
+    "locations",
+    "tokens",
+    "webhooks",
+    "webhook_deliveries",
 )
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -90,6 +95,21 @@ CREATE TABLE IF NOT EXISTS events (
   id INTEGER PRIMARY KEY AUTOINCREMENT, trigger TEXT NOT NULL, subject TEXT NOT NULL, subject_id TEXT NOT
   NULL, profile_id TEXT,
   created_at TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS locations (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL, external_id TEXT, doc TEXT NOT NULL,
+  created_at TEXT NOT NULL, updated_at TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS tokens (
+  id TEXT PRIMARY KEY, name TEXT NOT NULL, digest TEXT NOT NULL UNIQUE, scopes TEXT NOT NULL, revoked INTEGER NOT NULL,
+  expires_at TEXT NOT NULL, created_at TEXT NOT NULL, updated_at TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS webhooks (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, trigger TEXT NOT NULL, url TEXT NOT NULL, namespace TEXT NOT NULL,
+  is_active INTEGER NOT NULL, queue TEXT NOT NULL, doc TEXT NOT NULL, created_at TEXT NOT NULL,
+  updated_at TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS webhook_deliveries (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, event_id INTEGER NOT NULL, webhook_id INTEGER NOT NULL, trigger TEXT NOT NULL,
+  url TEXT NOT NULL, body TEXT NOT NULL, state TEXT NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, status INTEGER,
+  error TEXT, created_at TEXT NOT NULL, updated_at TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS deliveries_due ON webhook_deliveries (state);
 """
 
 
@@ -105,7 +125,11 @@ class Store:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.path = self.folder / FILE_NAME
         self._idle: deque[sqlite3.Connection] = deque()
-        self._finalizer = weakref.finalize(self, _clear, self._idle, self.folder if self._temporary else None)
+        self._watching: deque[sqlite3.Connection] = deque(maxlen=1)
+        self._guard = threading.Lock()
+        self._finalizer = weakref.finalize(
+            self, _clear, (self._idle, self._watching), self.folder if self._temporary else None
+        )
         with self.lent() as db:
             db.execute("PRAGMA journal_mode = WAL")
             db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")  # one commit, not thirty
@@ -134,6 +158,14 @@ class Store:
             yield db
         finally:
             self.give_back(db)
+
+    def version(self) -> int:
+        """Return a number that changes with every commit, of this process or another."""
+        with self._guard:
+            if not self._watching:  # a connection that only looks: SQLite tells it of everybody else's commits
+                self._watching.append(self._open())
+            number: int = self._watching[0].execute("PRAGMA data_version").fetchone()[0]
+            return number
 
     def close(self) -> None:
         """Close every idle connection, and remove a temporary folder."""
@@ -197,8 +229,9 @@ def wipe(db: sqlite3.Connection, tables: Iterable[str] = TABLES) -> None:
     db.execute("DELETE FROM sqlite_sequence")
 
 
-def _clear(idle: deque[sqlite3.Connection], temporary: Path | None) -> None:
-    while idle:
-        idle.pop().close()
+def _clear(pools: Iterable[deque[sqlite3.Connection]], temporary: Path | None) -> None:
+    for pool in pools:
+        while pool:
+            pool.pop().close()
     if temporary is not None:
         shutil.rmtree(temporary, ignore_errors=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from .guesses import GUESSES
+
 PREFIX = "switch."
 
 
@@ -24,81 +26,7 @@ class Switch:
         return self.values[0]
 
 
-SWITCHES = {
-    switch.name: switch
-    for switch in (
-        Switch(
-            "dialect",
-            ("both", "guide", "reference"),
-            "Which family of paths answers: the guide's, the API reference's, or both. The others answer 404.",
-            "Omneo facts 15",
-            "The guide's paths are stated by the guide, the reference's by the SDK; no tenant was seen.",
-        ),
-        Switch(
-            "duplicate_external_id",
-            ("allow", "reject", "replay"),
-            "A second redemption with a known external_id: is made, is refused with 422, or answers the first one.",
-            "Omneo facts 16.23",
-            "Unknown; a client must be right under all three.",
-        ),
-        Switch(
-            "profile_benefits",
-            ("active", "all"),
-            "What the list of a profile's benefits holds: those that can still be used, or every one ever issued.",
-            "Omneo facts 5 and 15",
-            "The guide says active, the older reference says all.",
-        ),
-        Switch(
-            "dates",
-            ("utc", "echo"),
-            "Times in answers: UTC, or the wall clock in the time zone that was sent.",
-            "Omneo facts 1.5",
-            "UTC in the newest tests of the SDK, echoed in its older ones.",
-        ),
-        Switch(
-            "external_id_filter",
-            ("honoured", "ignored"),
-            "filter[external_id] on redemptions: narrows the list, or is silently not applied.",
-            "Omneo facts 8 and 9",
-            "Stated for the global list, inferred for a profile's list.",
-        ),
-        Switch(
-            "create_status",
-            ("201", "200"),
-            "The status of an answer that made something.",
-            "Omneo facts 1.3",
-            "Inferred from the framework; undocumented.",
-        ),
-        Switch(
-            "numbers",
-            ("json", "strings"),
-            "Numbers in answers: JSON numbers, or strings as the reference's samples print them.",
-            "Omneo facts 5 and 13.2",
-            "Numbers in tests of the SDK, strings in samples.",
-        ),
-        Switch(
-            "identity_search",
-            ("profile_id", "id", "profile", "list"),
-            "Where the answer of /identities/search carries the profile's id.",
-            "Omneo facts 2.1 and 17",
-            "Unknown; the shape is not documented.",
-        ),
-        Switch(
-            "update_create",
-            ("on", "off"),
-            "Whether POST /transactions/update-create exists.",
-            "Omneo facts 11 and 18.2",
-            "Tested live by the SDK, absent from the guide.",
-        ),
-        Switch(
-            "redemption_link",
-            ("lenient", "strict"),
-            "A transaction with another profile's redemption, or one already linked: is taken, or refused with 422.",
-            "Omneo facts 16.32",
-            "Unknown.",
-        ),
-    )
-}
+SWITCHES = {guess[0]: Switch(*guess) for guess in GUESSES}
 
 
 def faults(wanted: Mapping[str, object]) -> dict[str, str]:

@@ -7,70 +7,29 @@ import sqlite3
 
 from flask import Blueprint, Response
 
-from . import events, lines, linking, profiles, receipts, store
+from . import events, lines, linking, locations, receipts, store, undo
 from .form import Form, body, read_kind, row_id
-from .listing import Source, Where, page
+from .listing import Where, page
 from .problems import missing
 from .scene import Scene, scene
-from .wire import Body, answer, created, gone, one
+from .transaction_fields import COLUMNS, FREE, LIST
+from .wire import Body, created, gone, one
 
 bp = Blueprint("transactions", __name__)
 
-_COLUMNS = {
-    "external_id": "text",
-    "receipt_ref": "text",
-    "order_number": "text",
-    "status": "text",
-    "type": "text",
-    "location_id": "whole",
+
+# What answers carry of tills, tiers and currencies, which the sandbox does not keep.
+_ANSWERED: Body = {
+    **dict.fromkeys(("claimed_at", "staff", "organisation")),
+    **dict.fromkeys(("currency_id", "currency_rate"), 1),
+    **{name: [] for name in ("currency_values", "tier_points")},
 }
-_FREE = {
-    "total_original": "number",
-    "rounding": "number",
-    "margin": "number",
-    "tender": "any",
-    "currency": "text",
-    "currency_value": "json",
-    "staff_id": "any",
-    "payments": "json",
-    "systems": "strings",
-    "tags": "strings",
-    "meta": "json",
-    "linked_receipt_ref": "text",
-    "receipt_email": "text",
-    "receipt_is_email": "flag",
-    "need_action": "flag",
-    "order_id": "whole",
-    "external_order_id": "text",
-    "organisation_id": "whole",
-    "fees": "json",
-    "custom_fields": "json",
-}
-_LIST = Source(
-    "transactions t",
-    "t.*",
-    {
-        **{name: (f"t.{name}", "number") for name in ("id", "total", "redemption_id", "location_id")},
-        **{
-            name: (f"t.{name}", "text")
-            for name in ("profile_id", "external_id", "timezone", "receipt_ref", "order_number", "status", "type")
-        },
-        **{name: (f"t.{name}", "time") for name in ("transacted_at", "created_at", "updated_at")},
-        "is_void": ("t.is_void", "flag"),
-        "linked_receipt_ref": ("json_extract(t.doc, '$.linked_receipt_ref')", "text"),
-        "need_action": ("coalesce(json_extract(t.doc, '$.need_action'), 0)", "flag"),
-        "profile.identities.identifier": (
-            "(SELECT max(i.identifier) FROM identities i WHERE i.profile_id = t.profile_id)",
-            "text",
-        ),
-    },
-)
 
 
 @bp.get("/transactions")
 def browse_transactions() -> Response:
     """List transactions."""
-    return _page(Where())
+    return browse(Where())
 
 
 @bp.post("/transactions")
@@ -87,17 +46,8 @@ def upsert_transaction() -> Response:
     """Record an order, or change the one with its external_id, else with its id (16.29)."""
     here, form = scene(), Form(body())
     with here.writing():
-        row, was_there = _upsert(here, form)
+        row, was_there = upsert(here, form)
     return one(shown(here, row)) if was_there else created(shown(here, row))
-
-
-@bp.post("/transactions/queue")
-def queue_transaction() -> Response:
-    """Record an order as update-create does, and answer nothing but that it arrived."""
-    here, form = scene(), Form(body())
-    with here.writing():
-        _upsert(here, form)
-    return answer({"data": "OK"})
 
 
 @bp.get("/transactions/<transaction_id>")
@@ -115,6 +65,23 @@ def read_by_external_id(external_id: str) -> Response:
     if row is None:
         raise missing("transaction")
     return one(shown(here, row))
+
+
+@bp.get("/transactions/<transaction_id>/items")
+def browse_items(transaction_id: str) -> Response:
+    """List the lines of a transaction."""
+    here = scene()
+    return one(shown(here, known(here, row_id(transaction_id)))["items"])
+
+
+@bp.get("/transactions/<transaction_id>/items/<item_id>")
+def read_item(transaction_id: str, item_id: str) -> Response:
+    """Read one line of a transaction."""
+    here = scene()
+    for item in shown(here, known(here, row_id(transaction_id)))["items"]:
+        if item["id"] == row_id(item_id):
+            return one(item)
+    raise missing("item")
 
 
 @bp.put("/transactions/<transaction_id>")
@@ -138,26 +105,6 @@ def delete_transaction(transaction_id: str) -> Response:
     return gone()
 
 
-@bp.get("/profiles/<profile_id>/transactions")
-def browse_profile_transactions(profile_id: str) -> Response:
-    """List a profile's transactions."""
-    profiles.known(scene(), profile_id)
-    where = Where()
-    where.add("t.profile_id = ?", profile_id)
-    return _page(where)
-
-
-@bp.get("/profiles/<profile_id>/transactions/<transaction_id>")
-def read_profile_transaction(profile_id: str, transaction_id: str) -> Response:
-    """Read one transaction of a profile."""
-    here = scene()
-    profiles.known(here, profile_id)
-    row = known(here, row_id(transaction_id))
-    if row["profile_id"] != profile_id:
-        raise missing("transaction")
-    return one(shown(here, row))
-
-
 def known(scene: Scene, transaction_id: int) -> sqlite3.Row:
     """Return a transaction's row, or raise 404."""
     row = store.find(scene.db, "transactions", transaction_id)
@@ -171,34 +118,37 @@ def shown(scene: Scene, row: sqlite3.Row) -> Body:
     doc, profile = json.loads(row["doc"]), store.find(scene.db, "profiles", row["profile_id"])
     redemption = store.find(scene.db, "redemptions", row["redemption_id"]) if row["redemption_id"] else None
     undone = [redemption] if redemption is not None and redemption["reversed_by"] else []
-    items = doc.pop("items", None)
+    items, payments = doc.pop("items", None), doc.pop("payments", None)
     return {
         "id": row["id"],
-        **{name: row[name] for name in _COLUMNS},
+        **{name: row[name] for name in COLUMNS},
         "profile_id": row["profile_id"],
         "profile": {"email": profile["email"]} if profile is not None else None,
         "total": _plain(row["total"]),
-        **dict.fromkeys(_FREE),
+        **dict.fromkeys(FREE),
         "systems": [],
         "tags": [],
         "currency": "AUD",
+        **_ANSWERED,
         **doc,
+        "payments": _paid(payments),
         "total_converted": _plain(row["total"]),
         "transacted_at": scene.shown(row["transacted_at"], row["timezone"]),
         "timezone": row["timezone"],
         "is_void": bool(row["is_void"]),
         "redemption": receipts.briefly(scene, [redemption])[0] if redemption is not None else None,
         "reversed_redemptions": receipts.briefly(scene, undone),
-        "location": None,
-        "items": items or [],
+        "location": locations.at(scene, row["location_id"]),
+        "items": [lines.shown(item, row) for item in items or []],
         "created_at": row["created_at"],
         "updated_at": row["updated_at"],
     }
 
 
-def _page(where: Where) -> Response:
+def browse(where: Where) -> Response:
+    """Return a page of transactions."""
     here = scene()
-    return page(here, _LIST, where, lambda rows: [shown(here, row) for row in rows])
+    return page(here, LIST, where, lambda rows: [shown(here, row) for row in rows])
 
 
 def _by_external_id(scene: Scene, external_id: str) -> sqlite3.Row | None:
@@ -208,7 +158,8 @@ def _by_external_id(scene: Scene, external_id: str) -> sqlite3.Row | None:
     return row
 
 
-def _upsert(scene: Scene, form: Form) -> tuple[sqlite3.Row, bool]:
+def upsert(scene: Scene, form: Form) -> tuple[sqlite3.Row, bool]:
+    """Record a transaction, and say whether it was there; to be called while writing (16.29)."""
     for name in ("is_void", "receipt_is_email"):
         if form.has(name) and form.anything(name) is None:
             form.fault(name, f"{name} must not be null here.")
@@ -223,7 +174,7 @@ def _upsert(scene: Scene, form: Form) -> tuple[sqlite3.Row, bool]:
 def record(scene: Scene, form: Form, row: sqlite3.Row | None) -> sqlite3.Row:
     """Insert a transaction, or change one, and link its redemption both ways; to be called while writing."""
     columns, doc = _read(scene, form, row), {} if row is None else json.loads(row["doc"])
-    doc |= {name: read_kind(form, name, kind) for name, kind in _FREE.items() if form.has(name)}
+    doc |= {name: read_kind(form, name, kind) for name, kind in FREE.items() if form.has(name)}
     if form.has("items"):
         doc["items"] = lines.merged(scene, form, doc.get("items") or [])
     redemption_id = linking.redemption_id(scene, form, columns, row)
@@ -235,6 +186,8 @@ def record(scene: Scene, form: Form, row: sqlite3.Row | None) -> sqlite3.Row:
         number = row["id"]
         store.update(scene.db, "transactions", number, columns)
     linking.link(scene, number, redemption_id)
+    if columns.get("is_void") and redemption_id is not None and scene.switches["void"] == "release":
+        undo.release(scene, redemption_id)
     made = known(scene, number)
     kind = "transaction.created" if row is None else "transaction.updated"
     events.record(scene, kind, "transaction", number, made["profile_id"])
@@ -244,7 +197,7 @@ def record(scene: Scene, form: Form, row: sqlite3.Row | None) -> sqlite3.Row:
 def _read(scene: Scene, form: Form, row: sqlite3.Row | None) -> Body:
     """Return the columns that a body sets; a new transaction must bring total, time, zone and items (16.28)."""
     new = row is None
-    columns: Body = {name: read_kind(form, name, kind) for name, kind in _COLUMNS.items() if form.has(name)}
+    columns: Body = {name: read_kind(form, name, kind) for name, kind in COLUMNS.items() if form.has(name)}
     if new or form.has("total"):
         columns["total"] = form.number("total", required=True)
     zone = None if row is None else row["timezone"]
@@ -263,3 +216,13 @@ def _read(scene: Scene, form: Form, row: sqlite3.Row | None) -> Body:
 
 def _plain(total: float) -> float | int:
     return int(total) if float(total).is_integer() else total
+
+
+def _paid(payments: object) -> object:
+    """Return payments as answers show them: a name that was sent alone becomes an object (13.5)."""
+    if not isinstance(payments, list):
+        return payments
+    return [
+        {"id": place, "payment_code": part, "tender_value": None} if isinstance(part, str) else part
+        for place, part in enumerate(payments, 1)
+    ]
