@@ -42,9 +42,7 @@ def create_app(data: Path, config: Mapping[str, Any] | None = None) -> Flask:
 
 def close_app(app: Flask) -> None:
     """Stop the plugin's worker and close the databases, as the end of a process would."""
-    runtime = app.extensions["claimable_benefits"]
-    runtime.worker.stop()
-    runtime.context.ledger.close()
+    app.extensions["claimable_benefits"].close()
     db.engine_of(app).dispose()
 
 
