@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
@@ -76,11 +77,14 @@ def _answer(connection: HTTPConnection) -> tuple[int, Any]:
 
 
 @contextmanager
-def process(folder: Path | None = None, *options: str) -> Iterator[subprocess.Popen[str]]:
+def process(
+    folder: Path | None = None, *options: str, environment: Mapping[str, str] | None = None
+) -> Iterator[subprocess.Popen[str]]:
     """Run a sandbox of its own process, ready to be asked, and end it."""
     command = [sys.executable, "-m", "claimable_benefits.sandbox", "--port", "0", "--seed", "empty", *options]
     command += ["--data", str(folder)] if folder else []
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:  # noqa: S603 - our own module
+    environ = {**os.environ, **(environment or {})}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environ) as running:  # noqa: S603 - our own module
         try:
             yield running
         finally:

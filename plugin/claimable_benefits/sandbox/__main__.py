@@ -56,7 +56,7 @@ def _wait(running: RunningSandbox) -> None:
     try:
         running.wait()
     except KeyboardInterrupt:
-        print("Stopped.", flush=True)
+        print("Stopped.", file=sys.stderr)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
