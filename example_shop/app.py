@@ -41,9 +41,10 @@ def create_app(data: Path, config: Mapping[str, Any] | None = None) -> Flask:
 
 
 def close_app(app: Flask) -> None:
-    """Stop the plugin's worker and close the databases, as the end of a process would."""
+    """Stop the plugin's worker, and close connections and databases, as the end of a process would."""
     runtime = app.extensions["claimable_benefits"]
     runtime.worker.stop()
+    runtime.context.omneo.close()
     runtime.context.ledger.close()
     db.engine_of(app).dispose()
 
