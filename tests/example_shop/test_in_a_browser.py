@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, expect
 
-from tests.chromium import REMEDY, find_chromium, launch_arguments
 from tests.example_shop.conftest import GOOD_CARD, World
 
 PAGES = (
@@ -22,17 +18,6 @@ PAGES = (
     "/orders/100007",
     "/x",
 )
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    """A Chromium of this machine."""
-    path = find_chromium()
-    assert path is not None, REMEDY
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=launch_arguments())
-        yield browser
-        browser.close()
 
 
 def at_checkout(chromium: Browser, world: World, width: int = 1280) -> Page:
