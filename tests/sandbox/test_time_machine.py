@@ -55,7 +55,7 @@ def test_python_turns_the_same_clock(world: World) -> None:
     assert steps[:2] == [NOON, NOON + timedelta(seconds=90)]
     assert [moment.isoformat() for moment in steps[2:]] == [CHRISTMAS] * 2
     assert (machine.now.isoformat(), machine.is_frozen) == ("2026-12-24T18:00:05+00:00", False)
-    assert machine.move(to=NOON, seconds=3) == NOON + timedelta(seconds=3)
+    assert (machine.move(to=NOON, seconds=3), machine.is_frozen) == (NOON + timedelta(seconds=3), False)
     assert machine.follow() == NOON + timedelta(seconds=5)
 
 

@@ -6,8 +6,8 @@ import argparse
 import ipaddress
 import signal
 import sys
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from .app import DEFAULT_TOKEN, DEFAULT_ZONE, create_sandbox
@@ -40,9 +40,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(str(error))
     except OSError as error:
         return _fail(f"Cannot listen on {given.host}:{given.port} ({error.strerror}): name another port with --port.")
-    with closing(sandbox(app).store), running:
-        print(_welcome(running), flush=True)
-        _wait(running)
+    with closing(sandbox(app).store), running, _interrupted_by_either_signal():
+        try:
+            print(_welcome(running), flush=True)
+            running.wait()
+        except KeyboardInterrupt:
+            print("Stopped.", file=sys.stderr)
     return 0
 
 
@@ -57,14 +60,13 @@ Try next:
 Ctrl-C stops it."""
 
 
-def _wait(running: RunningSandbox) -> None:
-    """Wait for Ctrl-C, or for the SIGTERM of whoever supervises processes."""
+@contextmanager
+def _interrupted_by_either_signal() -> Iterator[None]:
+    """Let Ctrl-C and the SIGTERM of whoever supervises processes raise KeyboardInterrupt, also in the background."""
     numbers = (signal.SIGINT, signal.SIGTERM)
     before = {number: signal.signal(number, signal.default_int_handler) for number in numbers}
     try:
-        running.wait()
-    except KeyboardInterrupt:
-        print("Stopped.", file=sys.stderr)
+        yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -61,11 +61,11 @@ class Prepared:
             return now, key, self._answers.get(key)
 
     def keep(self, key: Key, answer: Answer) -> None:
-        """Keep an answer that was made after `find` gave out the key, unless anything happened since."""
+        """Keep an answer that was made after `find` gave out the key; `find` gives out another one after any change."""
         with self._guard:
             self._look()
             now = stamp(now_of(self._clock, self._settings))
-            if answer.code == 200 and key[:2] == (self._version, self._since) and self._is_within(now):
+            if answer.code == 200 and self._is_within(now):
                 if len(self._answers) >= _KEPT:
                     self._answers.clear()
                 self._answers[key] = answer
