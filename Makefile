@@ -10,13 +10,14 @@ PAYMENTS_PORT ?= 5002
 DATA ?= ./instance
 RESET ?=
 
-.PHONY: help shop sandbox test check format screenshots lock clean
+.PHONY: help shop sandbox test bench-sandbox check format screenshots lock clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make shop      run the example shop with its sandbox (PORT=5000 SANDBOX_PORT=5001 PAYMENTS_PORT=5002 DATA=./instance RESET=1)"
 	@echo "make sandbox   run the Omneo sandbox alone (SANDBOX_PORT=5001 DATA=./instance)"
 	@echo "make test      run every test, browser tests included"
+	@echo "make bench-sandbox   measure the sandbox, then 64 clients for a last use, 200 rounds of each kind"
 	@echo "make check     formatting, lint, types, layers"
 	@echo "make format    let ruff format and mend the code"
 	@echo "make screenshots  photograph the running shop anew for the README"
@@ -40,6 +41,10 @@ sandbox: $(READY)
 test: $(READY)
 	$(BIN)/python -m tests.chromium
 	$(BIN)/python -m pytest
+
+bench-sandbox: $(READY)
+	$(BIN)/python -m benchmarks.sandbox
+	SANDBOX_ROUNDS=200 $(BIN)/python -m pytest -q --durations=8 tests/sandbox/test_concurrency.py
 
 check: $(READY)
 	$(BIN)/ruff format --check .

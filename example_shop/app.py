@@ -41,11 +41,8 @@ def create_app(data: Path, config: Mapping[str, Any] | None = None) -> Flask:
 
 
 def close_app(app: Flask) -> None:
-    """Stop the plugin's worker, and close connections and databases, as the end of a process would."""
-    runtime = app.extensions["claimable_benefits"]
-    runtime.worker.stop()
-    runtime.context.omneo.close()
-    runtime.context.ledger.close()
+    """Stop the plugin's worker and close the databases, as the end of a process would."""
+    app.extensions["claimable_benefits"].close()
     db.engine_of(app).dispose()
 
 

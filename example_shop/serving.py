@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
+from contextlib import closing
 from threading import Thread
+from typing import TYPE_CHECKING
 
 from flask import Flask
 from werkzeug.serving import WSGIRequestHandler, make_server
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 HOST = "127.0.0.1"
 _BACKLOG = 128
@@ -23,6 +29,16 @@ class PortTaken(Exception):
 class _Quiet(WSGIRequestHandler):
     def log(self, type: str, message: str, *args: object) -> None:  # noqa: A002  # werkzeug's own signature
         """A shop that runs fine has nothing to say."""
+
+
+def _whole(app: Flask) -> Callable[[WSGIEnvironment, StartResponse], list[bytes]]:
+    """Read each answer before it is sent, for werkzeug leaves a picture's file open when a browser hangs up on it."""
+
+    def answer(environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
+        with closing(app(environ, start_response)) as parts:  # type: ignore[type-var]
+            return [b"".join(parts)]
+
+    return answer
 
 
 def reserve(port: int) -> socket.socket:
@@ -43,7 +59,9 @@ class Served:
 
     def __init__(self, app: Flask, listening: socket.socket) -> None:
         with listening:
-            self._server = make_server(HOST, 0, app, threaded=True, request_handler=_Quiet, fd=listening.fileno())
+            self._server = make_server(
+                HOST, 0, _whole(app), threaded=True, request_handler=_Quiet, fd=listening.fileno()
+            )
         self.url = f"http://{HOST}:{self._server.port}"
         self._thread = Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         self._thread.start()

@@ -137,8 +137,7 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
 
 
 def close(shop: Shop) -> None:
-    shop.runtime().context.ledger.close()
-    shop.runtime().context.omneo.close()
+    shop.runtime().close()
     with shop.app.app_context():
         shop.db.engine.dispose()
 
@@ -311,7 +310,7 @@ def test_init_app_twice_on_two_apps_with_one_object(tmp_path: Path) -> None:
 
     with other.test_client() as client:
         page = client.get("/account/benefits")
-    other.extensions["claimable_benefits"].context.ledger.close()
+    other.extensions["claimable_benefits"].close()
     close(shop)
 
     assert page.status_code == 200
@@ -327,7 +326,7 @@ def test_a_merchant_may_mount_the_pages_elsewhere(tmp_path: Path) -> None:
     with club.test_client() as client:
         there = client.get("/club")
         not_there = client.get("/account/benefits")
-    club.extensions["claimable_benefits"].context.ledger.close()
+    club.extensions["claimable_benefits"].close()
     close(shop)
 
     assert (there.status_code, not_there.status_code) == (200, 404)
@@ -391,7 +390,7 @@ def test_a_loader_that_is_missing_is_named_at_its_first_use(tmp_path: Path) -> N
 
     with app.test_request_context(), pytest.raises(SettingsError, match=r"@benefits\.shopper_loader"):
         benefits.applied()
-    app.extensions["claimable_benefits"].context.ledger.close()
+    app.extensions["claimable_benefits"].close()
 
 
 def test_the_embedded_worker_delivers_soon_after_the_commit(tmp_path: Path) -> None:

@@ -72,6 +72,12 @@ class Runtime:
         """What is in the cart of this request."""
         return _needed(self.loaders.cart, "cart_loader")()
 
+    def close(self) -> None:
+        """Let the worker finish its turn, then close every connection: what the end of a process would do."""
+        self.worker.stop()
+        self.context.omneo.close()
+        self.context.ledger.close()
+
 
 class ClaimableBenefits:
     """Loyalty benefits from Omneo in a Flask shop.

@@ -109,12 +109,12 @@ class Terminal:
         return path
 
     def state(self) -> dict[str, Any]:
-        state = httpx.get(f"{self.omneo.url}/_sandbox/state").json()
+        state = self.omneo.app.test_client().get("/_sandbox/state").get_json()
         assert isinstance(state, dict)
         return state
 
     def switch(self, **values: str) -> None:
-        assert httpx.put(f"{self.omneo.url}/_sandbox/switches", json=values).status_code == 200
+        assert self.omneo.app.test_client().put("/_sandbox/switches", json=values).status_code == 200
 
     def one(self, kind: str, **facts: object) -> dict[str, Any]:
         """The only thing of that kind at Omneo with these facts."""

@@ -65,16 +65,14 @@ def test_what_is_unknown_is_named_in_one_line(terminal: Terminal, command: tuple
     assert before == terminal.state()
 
 
-@pytest.mark.parametrize("amount", ["ten", "89,99", "", "nan", "Infinity", "-5", "$5"])
 @pytest.mark.parametrize("option", ["--total", "--total-original"])
-def test_a_bad_amount_is_named_and_nothing_is_queued(terminal: Terminal, option: str, amount: str) -> None:
+def test_a_bad_amount_is_named_and_nothing_is_queued(terminal: Terminal, option: str) -> None:
     rest = [] if option == "--total" else ["--total", "5"]
-    if not amount and rest:
-        amount = " "
 
-    said = terminal.refuses("submit", "A1", option, amount, *rest)
+    for amount in ("ten", "89,99", " ", "nan", "Infinity", "-5", "$5"):
+        said = terminal.refuses("submit", "A1", option, amount, *rest)
 
-    assert said == f"{option} {amount!r} is no amount; write one such as 89.99."
+        assert said == f"{option} {amount!r} is no amount; write one such as 89.99."
     assert terminal.says("work", "--once") == "There was nothing that could be finished now.\n"
 
 

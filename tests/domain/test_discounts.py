@@ -13,7 +13,7 @@ from claimable_benefits.domain.discounts import Discount, amount_off, discount_f
 from claimable_benefits.domain.policy import DiscountKind, Place, Policy
 from claimable_benefits.domain.shop import Cart, Line
 
-PLENTY = settings(deadline=None, max_examples=150)
+PLENTY = settings(deadline=None, max_examples=80)
 
 
 def policy(kind: str, size: str = "0", **rules: Any) -> Policy:

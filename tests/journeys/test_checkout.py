@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-import pytest
 from playwright.sync_api import Page, expect
 
 from tests.journeys.conftest import (
@@ -20,9 +19,6 @@ from tests.journeys.conftest import (
     place_order,
     sign_in,
 )
-
-# A browser that leaves a page lets go of its pictures half-way; the development server then forgets to close the file.
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed file <_io.BufferedReader:ResourceWarning")
 
 
 def claim(page: Page, town: Town, name: str) -> None:

@@ -85,7 +85,7 @@ def digits(transaction: Transaction) -> list[str]:
     return [str(a) for a in [*ours, *(a for i in transaction.items for a in (i.price, i.price_paid, i.discount))]]
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=80)
 @given(transactions)
 def test_a_snapshot_is_read_as_it_was_written(transaction: Transaction) -> None:
     read = read_transaction(write_transaction(transaction))

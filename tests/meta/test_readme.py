@@ -58,7 +58,7 @@ def test_the_mount_example_runs(my_shop: Any, monkeypatch: pytest.MonkeyPatch, t
         page = client.get("/account/benefits")
     with app.test_request_context():
         applied = example["benefits"].applied()
-    app.extensions["claimable_benefits"].context.ledger.close()
+    app.extensions["claimable_benefits"].close()
 
     assert page.status_code == 503  # nothing listens there: the page says so, and stands
     assert "Your benefits" in page.text

@@ -1,38 +1,26 @@
-"""Many at once, over real sockets: the last use and the last slot go to exactly one."""
+"""Many at once, over real sockets: the last use and the last slot go to exactly one.
+
+Each test plays twenty rounds, or as many as the environment variable SANDBOX_ROUNDS says; ``make bench-sandbox`` plays
+two hundred.
+"""
 
 from __future__ import annotations
 
-import json
+import os
 import socket
-import subprocess
-import sys
-import urllib.error
-import urllib.request
+import uuid
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Barrier
 from typing import Any
 
 import pytest
 
 from claimable_benefits.sandbox import RunningSandbox, create_sandbox, serve_sandbox
 from claimable_benefits.sandbox.scene import sandbox
+from tests.sandbox.crowd import ONE_WINS, Crowd, processes
 from tests.sandbox.world import ZONE
 
-CROWD, ROUNDS = 32, 20
-
-
-def send(running: RunningSandbox, method: str, path: str, body: Any = None) -> tuple[int, Any]:
-    headers = {"Authorization": f"Bearer {running.token}", "Content-Type": "application/json"}
-    data = json.dumps(body).encode() if body is not None else None
-    request = urllib.request.Request(running.base_url + path, data, headers, method=method)  # noqa: S310 - our own server
-    try:
-        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - our own server
-            return answer.status, json.load(answer)["data"]
-    except urllib.error.HTTPError as refused:
-        with refused:
-            return refused.code, json.load(refused)
+ROUNDS = int(os.environ.get("SANDBOX_ROUNDS", "20"))
 
 
 @pytest.fixture(scope="module")
@@ -44,140 +32,81 @@ def running() -> Iterator[RunningSandbox]:
 
 
 @pytest.fixture(scope="module")
-def crowd() -> Iterator[ThreadPoolExecutor]:
-    with ThreadPoolExecutor(CROWD) as pool:
-        yield pool
+def threads(running: RunningSandbox) -> Iterator[Crowd]:
+    with Crowd([port_of(running)]) as crowd:
+        yield crowd
 
 
-def at_once(crowd: ThreadPoolExecutor, running: RunningSandbox, path: str, body: Any) -> list[int]:
-    start = Barrier(CROWD)
-
-    def one(_number: int) -> int:
-        start.wait(timeout=30)
-        return send(running, "POST", path, body)[0]
-
-    return sorted(crowd.map(one, range(CROWD)))
+@pytest.fixture(scope="module")
+def several(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crowd]:
+    with processes(tmp_path_factory.mktemp("shared"), 3) as ports, Crowd(ports) as crowd:
+        yield crowd
 
 
-def define(running: RunningSandbox, handle: str, **fields: Any) -> Any:
-    usual = {"name": "Gift", "handle": handle, "period": 30, "max_redemptions": 1}
-    return send(running, "POST", "/benefit-definitions", usual | {"is_claimable": True, "is_published": True} | fields)[
-        1
-    ]
+@pytest.fixture(params=["threads", "several"])
+def crowd(request: pytest.FixtureRequest) -> Crowd:
+    """Return a crowd before one process with many threads, or before three processes that share a folder."""
+    found: Crowd = request.getfixturevalue(request.param)
+    return found
 
 
-ONE_WINS = [201] + [422] * (CROWD - 1)
+def port_of(running: RunningSandbox) -> int:
+    return int(running.url.rsplit(":", 1)[1])
 
 
-def test_rule_22_thirty_two_redeems_of_a_last_use_succeed_once(
-    running: RunningSandbox, crowd: ThreadPoolExecutor
-) -> None:
-    definition, profile = define(running, "use"), send(running, "POST", "/profiles", {})[1]["id"]
-    issued = {"benefit_definition_id": definition["id"], "profile_id": profile, "timezone": ZONE}
+def test_rule_22_sixty_four_redeems_of_a_last_use_succeed_once(crowd: Crowd) -> None:
+    definition, profile = crowd.define(f"use-{uuid.uuid4()}"), crowd.profile()
     outcomes = []
     for _ in range(ROUNDS):
-        benefit = send(
-            running, "POST", "/benefits", issued | {"issued_at": "2026-01-01 09:00:00", "expires_at": "2099-01-01"}
-        )[1]
-        outcomes.append(at_once(crowd, running, f"/profiles/{profile}/benefits/{benefit['id']}/redemptions", {}))
+        benefit = crowd.issue(definition, profile)
+        outcomes.append(crowd.at_once(f"/profiles/{profile}/benefits/{benefit['id']}/redemptions", {}))
 
     assert outcomes == [ONE_WINS] * ROUNDS
+    assert crowd.call("GET", f"/benefit-definitions/{definition['id']}")["total_global_redemptions"] == ROUNDS
 
 
-def test_rule_14_thirty_two_claims_of_one_definition_succeed_once(
-    running: RunningSandbox, crowd: ThreadPoolExecutor
-) -> None:
-    define(running, "claim")
-    outcomes = []
-    for _ in range(ROUNDS):
-        profile = send(running, "POST", "/profiles", {})[1]["id"]
-        body = {"definition": "claim", "timezone": ZONE}
-        outcomes.append(at_once(crowd, running, f"/profiles/{profile}/benefits/claim", body))
+def test_rule_14_sixty_four_claims_of_one_definition_succeed_once(crowd: Crowd) -> None:
+    definition = crowd.define(f"claim-{uuid.uuid4()}")
+    body = {"definition": definition["handle"], "timezone": ZONE}
+    outcomes = [crowd.at_once(f"/profiles/{crowd.profile()}/benefits/claim", body) for _ in range(ROUNDS)]
 
     assert outcomes == [ONE_WINS] * ROUNDS
+    assert crowd.call("GET", f"/benefit-definitions/{definition['id']}")["total_global_created"] == ROUNDS
 
 
-def test_rule_14_thirty_two_claims_of_the_last_code_succeed_once(
-    running: RunningSandbox, crowd: ThreadPoolExecutor
-) -> None:
-    profile = send(running, "POST", "/profiles", {})[1]["id"]
+def test_rule_14_sixty_four_claims_of_the_last_code_succeed_once(crowd: Crowd) -> None:
+    definition = crowd.define(f"code-{uuid.uuid4()}", force_allocation=True, is_reclaimable=True)
+    profile, body = crowd.profile(), {"definition": definition["handle"], "timezone": ZONE}
     outcomes = []
-    for number in range(ROUNDS):
-        definition = define(running, f"code-{number}", force_allocation=True, is_reclaimable=True)
+    for _ in range(5):
         pool = {"definition": {"id": definition["id"]}, "allocations": [{"code": "LAST"}]}
-        with_code = urllib.request.Request(  # noqa: S310 - our own server
-            f"{running.base_url}/allocations/batch.json",
-            json.dumps(pool).encode(),
-            {"Authorization": f"Bearer {running.token}"},
-        )
-        urllib.request.urlopen(with_code).close()  # noqa: S310 - our own server
-        body = {"definition": definition["handle"], "timezone": ZONE}
-        outcomes.append(at_once(crowd, running, f"/profiles/{profile}/benefits/claim", body))
+        crowd.call("POST", "/allocations/batch.json", pool)
+        outcomes.append(crowd.at_once(f"/profiles/{profile}/benefits/claim", body))
 
-    assert outcomes == [ONE_WINS] * ROUNDS
+    assert outcomes == [ONE_WINS] * 5
 
 
-def test_thirty_two_reversals_give_one_use_back(running: RunningSandbox, crowd: ThreadPoolExecutor) -> None:
-    define(running, "undo")
-    profile = send(running, "POST", "/profiles", {})[1]["id"]
-    made = send(
-        running, "POST", f"/profiles/{profile}/benefits/claim-redeem", {"definition": "undo", "timezone": ZONE}
-    )[1]
+def test_sixty_four_reversals_give_one_use_back(crowd: Crowd) -> None:
+    definition = crowd.define(f"undo-{uuid.uuid4()}")
+    body: Any = {"definition": definition["handle"], "timezone": ZONE}
+    made = crowd.call("POST", f"/profiles/{crowd.profile()}/benefits/claim-redeem", body)
 
-    outcome = at_once(crowd, running, f"/redemptions/{made['id']}/reversal", None)
+    outcome = crowd.at_once(f"/redemptions/{made['id']}/reversal", None)
 
     assert outcome == ONE_WINS
     assert made["items"][0]["type_attributes"]["definition"]["total_global_redemptions"] == 1
-    assert send(running, "GET", "/benefit-definitions/handle/undo")[1]["total_global_redemptions"] == 0
-
-
-def test_two_processes_share_a_folder_and_one_last_use(tmp_path: Path, crowd: ThreadPoolExecutor) -> None:
-    app = create_sandbox(data=tmp_path)
-    script = (
-        "import sys; from pathlib import Path; from claimable_benefits.sandbox import *\n"
-        "running = serve_sandbox(create_sandbox(data=Path(sys.argv[1])))\n"
-        "print(running.base_url, flush=True); sys.stdin.read()"
-    )
-    command = [sys.executable, "-c", script, str(tmp_path)]
-    with (
-        serve_sandbox(app) as here,
-        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other,  # noqa: S603 - ours
-    ):
-        assert other.stdout is not None
-        there = other.stdout.readline().strip()
-        definition, profile = define(here, "use"), send(here, "POST", "/profiles", {})[1]["id"]
-        issued = {"benefit_definition_id": definition["id"], "profile_id": profile, "timezone": ZONE}
-        benefit = send(
-            here, "POST", "/benefits", issued | {"issued_at": "2026-01-01 09:00:00", "expires_at": "2099-01-01"}
-        )[1]
-        path = f"/profiles/{profile}/benefits/{benefit['id']}/redemptions"
-
-        def one(number: int) -> int:
-            base = here.base_url if number % 2 else there
-            request = urllib.request.Request(base + path, b"{}", {"Authorization": f"Bearer {here.token}"})  # noqa: S310 - ours
-            try:
-                with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - ours
-                    return int(answer.status)
-            except urllib.error.HTTPError as refused:
-                with refused:
-                    return refused.code
-
-        outcome = sorted(crowd.map(one, range(CROWD)))
-    sandbox(app).store.close()
-
-    assert outcome == ONE_WINS
+    assert crowd.call("GET", f"/benefit-definitions/{definition['id']}")["total_global_redemptions"] == 0
 
 
 def test_a_closed_sandbox_refuses_connections_and_can_be_served_again(tmp_path: Path) -> None:
     app = create_sandbox(data=tmp_path)
-    with serve_sandbox(app) as first:
-        port = int(first.url.rsplit(":", 1)[1])
-        profile = send(first, "POST", "/profiles", {"first_name": "Mia"})[1]["id"]
+    with serve_sandbox(app) as first, Crowd([port_of(first)]) as crowd:
+        profile = crowd.profile()
     with pytest.raises(ConnectionRefusedError):
-        socket.create_connection(("127.0.0.1", port), timeout=5)
+        socket.create_connection(("127.0.0.1", port_of(first)), timeout=5)
 
-    with serve_sandbox(app, port) as second:
-        found = send(second, "GET", f"/profiles/{profile}")[1]["first_name"]
+    with serve_sandbox(app, port_of(first)) as second, Crowd([port_of(second)]) as crowd:
+        found = crowd.call("GET", f"/profiles/{profile}")["id"]
     sandbox(app).store.close()
 
-    assert found == "Mia"
+    assert found == profile

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import shlex
+import signal
 import socket
 import subprocess
 import sys
-import urllib.request
+import time
+from contextlib import closing
+from http.client import HTTPConnection
+from pathlib import Path
 
 import pytest
 
 from claimable_benefits.sandbox.__main__ import main
+from tests.sandbox.crowd import first_line, port_in, process
 
 
 def test_a_taken_port_is_one_line_with_the_remedy(capsys: pytest.CaptureFixture[str]) -> None:
@@ -46,17 +53,51 @@ def test_help_names_every_option(capsys: pytest.CaptureFixture[str]) -> None:
     ] == []
 
 
-def test_it_prints_its_address_and_token_and_answers() -> None:
-    command = [sys.executable, "-m", "claimable_benefits.sandbox", "--port", "0", "--token", "secret-7"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own module
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        url = next(word for word in line.split() if word.startswith("http"))
-        with urllib.request.urlopen(f"{url}/_sandbox/health") as answer:  # noqa: S310 - our own server
-            status = answer.status
-        process.terminate()
+@pytest.mark.parametrize("port", ["70000", "-1", "http"])
+def test_a_port_that_is_none_is_refused(port: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main([f"--port={port}"])
 
-    assert (status, "secret-7" in line) == (200, True)
+    assert "0 to 65535" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_says_what_to_try_and_stops_at_once_with_either_signal(number: signal.Signals) -> None:
+    with process(None, "--token", "secret-7") as running, closing(HTTPConnection("127.0.0.1", timeout=10)) as waiting:
+        line = first_line(running)
+        assert running.stdout is not None
+        hints = "".join(running.stdout.readline() for _ in range(5))
+        waiting.port = port_in(line)
+        waiting.request("GET", "/_sandbox/health")
+        with waiting.getresponse() as answer:
+            status = answer.status
+        asked = time.monotonic()
+        running.send_signal(number)
+        code = running.wait(timeout=10)
+
+    assert (status, "secret-7" in line, code) == (200, True, 0)
+    assert [word for word in ("curl -H", "/_sandbox/faults", "/_sandbox/calls", "Ctrl-C") if word not in hints] == []
+    assert time.monotonic() - asked < 5
+
+
+def test_the_curl_line_it_prints_works() -> None:
+    with process() as running:
+        assert running.stdout is not None
+        first_line(running)
+        command = next(line for line in running.stdout if "curl" in line)
+        done = subprocess.run(shlex.split(command), capture_output=True, text=True, timeout=30, check=True)  # noqa: S603 - its own words
+
+    assert json.loads(done.stdout)["data"] == []
+
+
+def test_nothing_is_left_of_a_state_that_was_to_be_forgotten(tmp_path: Path) -> None:
+    with process(None, environment={"TMPDIR": str(tmp_path)}) as running:
+        first_line(running)
+        during = len(list(tmp_path.iterdir()))
+        running.terminate()
+        running.wait(timeout=10)
+
+    assert (during, list(tmp_path.iterdir())) == (1, [])
 
 
 def test_without_the_extra_it_says_in_one_line_what_to_install() -> None:

@@ -91,7 +91,7 @@ def place(tmp_path: Path) -> Iterator[Place]:
     benefits.init_app(app)
     app.add_url_rule("/checkout", view_func=lambda: render_template_string("{{ benefits_panel() }}"))
     yield Place(Browser(app.test_client()), wire)
-    app.extensions["claimable_benefits"].context.ledger.close()
+    app.extensions["claimable_benefits"].close()
 
 
 def test_a_benefit_is_claimed_and_used_from_the_account(place: Place) -> None:

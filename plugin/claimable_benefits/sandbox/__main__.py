@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import argparse
 import ipaddress
+import signal
 import sys
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 from .app import DEFAULT_TOKEN, DEFAULT_ZONE, create_sandbox
 from .courier import DEFAULT_SECRET
-from .serving import serve_sandbox
+from .scene import sandbox
+from .serving import RunningSandbox, serve_sandbox
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -37,13 +40,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(str(error))
     except OSError as error:
         return _fail(f"Cannot listen on {given.host}:{given.port} ({error.strerror}): name another port with --port.")
-    with running:
-        print(f"Omneo sandbox at {running.url} (API {running.base_url}), token {running.token}", flush=True)
-        try:
-            running.wait()
-        except KeyboardInterrupt:
-            print("Stopped.")
+    with closing(sandbox(app).store), running:
+        print(_welcome(running), flush=True)
+        _wait(running)
     return 0
+
+
+def _welcome(running: RunningSandbox) -> str:
+    """Return where it is, what opens it and what to try next; programs read the first line."""
+    url, header = running.url, f"'Authorization: Bearer {running.token}'"
+    return f"""Omneo sandbox at {url} (API {running.base_url}), token {running.token}
+Try next:
+  curl -H {header} {running.base_url}/profiles
+  {url}/  in a browser: what it holds
+  {url}/_sandbox/faults  what can go wrong on purpose, {url}/_sandbox/calls  what was asked and answered
+Ctrl-C stops it."""
+
+
+def _wait(running: RunningSandbox) -> None:
+    """Wait for Ctrl-C, or for the SIGTERM of whoever supervises processes."""
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, signal.default_int_handler) for number in numbers}
+    try:
+        running.wait()
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -51,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m claimable_benefits.sandbox",
         description="A double of the Omneo loyalty API for development and tests, on this machine only.",
     )
-    parser.add_argument("--port", type=int, default=5001, help="the port to listen on (default: 5001; 0: any free one)")
+    parser.add_argument("--port", type=_port, default=5001, help="where to listen (default: 5001; 0: any free port)")
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: 127.0.0.1)")
     parser.add_argument("--beyond-loopback", action="store_true", help="allow an address that other machines can reach")
     parser.add_argument("--shop-url", help="a page of the shop, which the console shows beside what Omneo believes")
@@ -70,6 +94,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--timezone", default=DEFAULT_ZONE, help=f"the tenant's time zone (default: {DEFAULT_ZONE})")
     return parser
+
+
+def _port(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) > 65535:
+        raise argparse.ArgumentTypeError("a port is a number from 0 to 65535")
+    return int(text)
 
 
 def _is_loopback(host: str) -> bool:

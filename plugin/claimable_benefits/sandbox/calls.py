@@ -23,6 +23,9 @@ _SECRET_NAME = re.compile(rb"token|secret|password|authorization", re.IGNORECASE
 _SECRET = re.compile(
     rb'("[a-z_-]*(?:token|secret|password|authorization)[a-z_-]*"\s*:\s*)"(?:[^"\\]|\\.)*(?:"|$)', re.IGNORECASE
 )
+_SECRET_IN_LINK = re.compile(
+    rb'([?&][^=&"\s]*(?:token|secret|password|authorization)[^=&"\s]*=)[^&"\s]*', re.IGNORECASE
+)
 _HIDDEN = b"(hidden)"
 
 
@@ -132,7 +135,7 @@ def _clean(raw: bytes, token: bytes) -> bytes:
         raw = raw.replace(token, _HIDDEN)
     lowered = raw.lower()
     if any(telltale in lowered for telltale in _TELLTALES):
-        return _SECRET.sub(rb'\1"' + _HIDDEN + b'"', raw)
+        return _SECRET_IN_LINK.sub(rb"\1" + _HIDDEN, _SECRET.sub(rb'\1"' + _HIDDEN + b'"', raw))
     return raw
 
 

@@ -10,6 +10,7 @@ import io
 import socket
 import struct
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import partial
 from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any
@@ -54,7 +55,7 @@ class Connection(BaseHTTPRequestHandler):
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """Refuse what is no HTTP request, in JSON like everything else; `explain` is what people get from browsers."""
         del explain
-        self.close_connection = True
+        self.close_connection, self.request_version = True, self.protocol_version  # else there would be no status line
         text = f'{{"message":"{(message or "Bad request").split("(")[0].strip()}."}}'.encode("ascii", "replace")
         self.send_response(code)
         self.send_header("Content-Type", "application/json")
@@ -62,6 +63,7 @@ class Connection(BaseHTTPRequestHandler):
         self.send_header("Connection", "close")
         self.end_headers()
         self.wfile.write(text)
+        self._drain()
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name of the base class
         """Say nothing: requests are not worth a line each, and /_sandbox/calls has them."""
@@ -155,11 +157,12 @@ class Connection(BaseHTTPRequestHandler):
     def _drain(self) -> None:
         """Read on for a while, so that the client can read the refusal instead of meeting a closed door."""
         self.close_connection = True
-        self.connection.settimeout(_PATIENCE)
-        self.connection.shutdown(socket.SHUT_WR)
         left = _DRAINED
-        while left > 0 and (part := self.rfile.read1(65536)):
-            left -= len(part)
+        with suppress(OSError):
+            self.connection.settimeout(_PATIENCE)
+            self.connection.shutdown(socket.SHUT_WR)
+            while left > 0 and (part := self.rfile.read1(65536)):
+                left -= len(part)
 
 
 def _chunk(chunked: bool, part: bytes) -> bytes:

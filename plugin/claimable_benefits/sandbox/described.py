@@ -18,7 +18,7 @@ from . import (
     webhooks,
 )
 from .listing import Source
-from .shapes import many, ref, thing
+from .schemas import many, ref, thing
 
 _WHOLE = {"type": "integer"}
 _WORD = {"type": "string"}

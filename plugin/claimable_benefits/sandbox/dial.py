@@ -153,7 +153,7 @@ def described(fault: Fault) -> dict[str, Any]:
 def mistakes(fields: Mapping[str, Any]) -> dict[str, str]:
     """Return what is wrong with a fault that somebody asks for: a sentence by field."""
     wrong: dict[str, str] = {}
-    if fields.get("kind") not in KINDS:
+    if fields.get("kind") not in tuple(KINDS):
         wrong["kind"] = f"kind is one of {', '.join(KINDS)}, not {fields.get('kind')!r}."
     for name, value in fields.items():
         said = "" if name == "kind" or value is None else _mistake(name, value)

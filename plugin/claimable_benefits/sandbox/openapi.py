@@ -17,7 +17,8 @@ from .form import Form, body
 from .omneo_id import ID_PREFIX
 from .request_bodies import BODIES
 from .scene import scene
-from .shapes import SHAPES, Schema, many, ref, thing
+from .schemas import Schema, many, ref, thing
+from .shapes import SHAPES
 from .wire import answer
 
 bp = Blueprint("openapi", __name__)

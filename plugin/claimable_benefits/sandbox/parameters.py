@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from . import demo
 from .described import Answer
-from .shapes import Schema
+from .schemas import Schema
 
 _COUNT: Schema = {"type": "integer", "minimum": 1, "maximum": 999_999_999}
 _PAGING = {

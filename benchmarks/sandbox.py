@@ -1,0 +1,102 @@
+"""``python -m benchmarks.sandbox``: how fast the sandbox answers and starts.
+
+The sandbox runs as its own process with the demo's data, this process asks; so each has a core of a machine with two.
+Runs are interleaved and the median of each kind counts, because other work on the machine comes and goes. It exits
+with 1 when a profile's benefits are answered less than 1,500 times a second.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+
+from benchmarks.load import Load, get
+
+LEAST = 1_500
+TOKEN = "sandbox-token"  # noqa: S105 - everybody may know it, it opens a double
+_STARTS = 3
+
+
+@contextmanager
+def started() -> Iterator[tuple[int, int, float]]:
+    """Run a sandbox; give its process id, its port and the seconds until it answered."""
+    command = [sys.executable, "-m", "claimable_benefits.sandbox", "--port", "0", "--seed", "demo"]
+    before = time.perf_counter()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own module
+        try:
+            assert process.stdout is not None  # noqa: S101 - it is a pipe
+            line = process.stdout.readline()
+            port = int(next(word for word in line.split() if word.startswith("http")).rsplit(":", 1)[1])
+            _read(port, "/_sandbox/health")
+            yield process.pid, port, time.perf_counter() - before
+        finally:
+            process.terminate()
+
+
+def main() -> int:
+    """Measure, print a table and say whether the sandbox is fast enough."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.sandbox", description=__doc__.split("\n")[0])
+    parser.add_argument("--rounds", type=int, default=5, help="runs of each kind (default: 5)")
+    parser.add_argument("--seconds", type=float, default=2.0, help="length of a run (default: 2)")
+    given = parser.parse_args()
+    starts = []
+    for _ in range(_STARTS - 1):
+        with started() as (_pid, _port, seconds):
+            starts.append(seconds)
+    with started() as (pid, port, seconds):
+        starts.append(seconds)
+        profile = json.loads(_read(port, "/_sandbox/state"))["benefits"][0]["profile_id"]
+        fast = _measure(pid, port, f"/api/v3/profiles/{profile}/benefits", given.rounds, given.seconds)
+    print(f"Start-up until it answers: {median(starts):.2f} s (median of {_STARTS}).")
+    verdict = "fast enough" if fast >= LEAST else "too slow"
+    print(f"A profile's benefits: {fast:,.0f} requests a second, {verdict} (at least {LEAST:,}).")
+    return 0 if fast >= LEAST else 1
+
+
+def _measure(pid: int, port: int, path: str, rounds: int, seconds: float) -> float:
+    """Run every kind in turn, print the medians, and return the rate that counts."""
+    kinds = {(path, 1): "a profile's benefits, 1 connection"}
+    kinds |= {(path, many): f"a profile's benefits, {many} connections" for many in (8, 32)}
+    kinds[(f"{path}/claimable", 8)] = "claimable (never prepared), 8 connections"
+    get(port, path, TOKEN, connections=8, seconds=0.5)  # warm
+    runs: dict[tuple[str, int], list[tuple[Load, float]]] = {kind: [] for kind in kinds}
+    for _ in range(rounds):
+        for kind in kinds:
+            before = _cpu(pid)
+            load = get(port, kind[0], TOKEN, connections=kind[1], seconds=seconds)
+            runs[kind].append((load, (_cpu(pid) - before) / load.requests))
+    print(f"{'GET, median of ' + str(rounds):44}{'requests/s':>11}{'p50 ms':>9}{'p99 ms':>9}{'CPU us/request':>16}")
+    for kind, title in kinds.items():
+        loads = [load for load, _cpu_each in runs[kind]]
+        rate, each = median(load.rate for load in loads), median(cpu for _load, cpu in runs[kind])
+        p50, p99 = (1000 * median(load.percentile(share) for load in loads) for share in (0.5, 0.99))
+        print(f"{title:44}{rate:11,.0f}{p50:9.2f}{p99:9.2f}{each * 1e6:16,.0f}")
+    return median(load.rate for load, _each in runs[(path, 8)])
+
+
+def _cpu(pid: int) -> float:
+    """Return the processor time that a process has used, in seconds; 0 where the system does not tell."""
+    stat = Path(f"/proc/{pid}/stat")
+    if not stat.exists():
+        return 0.0
+    fields = stat.read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _read(port: int, path: str) -> bytes:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
+        body: bytes = answer.read()
+        return body
+
+
+if __name__ == "__main__":
+    sys.exit(main())
