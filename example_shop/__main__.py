@@ -90,7 +90,9 @@ def _flask() -> str:
 def _welcome(running: Running, data: Path) -> str:
     names = ", ".join(shopper.name for shopper in SHOPPERS)
     omneo = (
-        f"Omneo sandbox   {running.sandbox_url}" if running.sandbox else "Omneo           the one in your environment"
+        f"Omneo sandbox   {running.sandbox_url}   what Omneo believes, its clock and its faults"
+        if running.sandbox
+        else "Omneo           the one in your environment"
     )
     return f"""
   Fennel & Tide   {running.shop_url}

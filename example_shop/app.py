@@ -41,11 +41,7 @@ def create_app(data: Path, config: Mapping[str, Any] | None = None) -> Flask:
 
 
 def close_app(app: Flask) -> None:
-<<<<<<< HEAD
     """Stop the plugin's worker, and close connections and databases, as the end of a process would."""
-=======
-    """Stop the plugin's worker and close the databases, as the end of a process would."""
->>>>>>> shop
     app.extensions["claimable_benefits"].close()
     db.engine_of(app).dispose()
 

@@ -18,7 +18,7 @@ from example_shop.app import DATABASE_NAME, SECRET_NAME, close_app, create_app
 from example_shop.payments.provider import create_provider, provider_of
 from example_shop.payments.store import FILE_NAME as PAYMENTS_NAME
 from example_shop.seed import plant
-from example_shop.serving import Served, reserve
+from example_shop.serving import HOST, Served, reserve
 
 SANDBOX_NAME = "sandbox.sqlite3"
 RUNNING_NAME = "running.json"  # where the Omneo and the payments of a running shop are, for commands at a terminal
@@ -82,9 +82,10 @@ def start(
         if reset:
             empty(data)
         data.mkdir(parents=True, exist_ok=True)
-        sandbox = _serve_sandbox(stack, data, omneo_port) if omneo_port else None
+        benefits_url = f"http://{HOST}:{shop_port.getsockname()[1]}/account/benefits"
+        sandbox = _serve_sandbox(stack, data, omneo_port, benefits_url) if omneo_port else None
         if sandbox:
-            omneo = {"OMNEO_BASE_URL": sandbox.base_url, "OMNEO_TOKEN": sandbox.token}
+            omneo = {"OMNEO_BASE_URL": sandbox.base_url, "OMNEO_TOKEN": sandbox.token, "CONSOLE_URL": sandbox.url}
         payments = _serve_payments(stack, data, provider_port, late_seconds)
         _leave_word(stack, data, {"PAYMENTS_URL": payments.url, **(omneo if sandbox else {})})
         app = create_app(data, {"PAYMENTS_URL": payments.url, **omneo, **(config or {})})
@@ -121,9 +122,9 @@ def _leave_word(stack: ExitStack, data: Path, settings: Mapping[str, str]) -> No
     stack.callback(running.unlink, missing_ok=True)
 
 
-def _serve_sandbox(stack: ExitStack, data: Path, reserved: socket) -> RunningSandbox:
+def _serve_sandbox(stack: ExitStack, data: Path, reserved: socket, shop_url: str) -> RunningSandbox:
     port = reserved.getsockname()[1]
-    app = create_sandbox(data=data, seed="demo")
+    app = create_sandbox(data=data, seed="demo", shop_url=shop_url)
     reserved.close()
     sandbox = serve_sandbox(app, port)
     stack.callback(sandbox.close)
