@@ -31,7 +31,8 @@ def run(running: RunningSandbox, step: str, **in_place_of: str) -> Any:
     """Execute one of the guide's commands, with the tenant's host, the ids and the list of items put in."""
     assert shutil.which("curl"), "This test runs the guide's own commands: install curl, as in apt install curl."
     command = (GUIDE / f"{step}.sh").read_text()
-    for written, meant in {"https://api.[tenant].getomneo.com": running.url, **in_place_of}.items():
+    # The host comes last: its port may hold the digits of an id.
+    for written, meant in {**in_place_of, "https://api.[tenant].getomneo.com": running.url}.items():
         assert written in command, written
         command = command.replace(written, meant)
     environment = {**os.environ, "TOKEN": running.token, "no_proxy": "*"}
