@@ -1,5 +1,5 @@
 # On a fresh machine with Python 3.11 and make: `make shop` runs the example shop, `make test` runs every test.
-PYTHON ?= python3
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
