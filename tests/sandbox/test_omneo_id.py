@@ -38,7 +38,9 @@ def test_a_token_is_a_jwt_that_names_the_profile_and_its_end(world: World) -> No
     by_id = ask(world, TOKEN, "POST", "/auth/token", {"id": profile}).data
     by_identity = token_of(world, id="1001", id_handle="shop")
     anonymous = token_of(world)
+    empty = ask(world, TOKEN, "POST", "/auth/token", {"id": ""}).data["token"]
 
+    assert claims(empty)["pid"] == "null"
     assert claims(by_id["token"]) == {"pid": profile, "exp": by_id["exp"]} == {"pid": profile, "exp": NOON + 900}
     assert (claims(by_identity)["pid"], claims(anonymous)["pid"]) == (profile, "null")
 

@@ -132,3 +132,11 @@ def test_closing_ends_connections_that_only_wait(world: World) -> None:
     assert waiting.sock is not None
     assert waiting.sock.recv(1) == b""
     waiting.close()
+
+
+def test_the_status_line_is_written_as_clients_compare_it(connection: HTTPConnection) -> None:
+    connection.request("GET", "/api/v3/benefits/999999", headers=HEADERS)
+    with connection.getresponse() as answer:
+        line = (answer.status, answer.reason)
+
+    assert line == (404, "Not Found")

@@ -12,6 +12,7 @@ import struct
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
+from http.client import responses
 from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
@@ -135,7 +136,7 @@ class Connection(BaseHTTPRequestHandler):
 
     def _head(self, status: str, headers: list[tuple[str, str]], chunked: bool) -> bytes:
         lines = [
-            f"HTTP/1.1 {status}",
+            f"HTTP/1.1 {_in_plain_case(status)}",
             f"Date: {self.date_time_string()}",
             *(f"{name}: {value}" for name, value in headers),
         ]
@@ -169,3 +170,9 @@ def _chunk(chunked: bool, part: bytes) -> bytes:
     if not chunked:
         return part
     return b"%x\r\n%b\r\n" % (len(part), part) if part else b""
+
+
+def _in_plain_case(status: str) -> str:
+    """Werkzeug writes "404 NOT FOUND"; Omneo and its clients know "404 Not Found"."""
+    code = status[:3]
+    return f"{code} {responses.get(int(code), status[4:])}"

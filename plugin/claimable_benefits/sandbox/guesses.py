@@ -194,10 +194,10 @@ GUESSES: tuple[tuple[str, tuple[str, ...], str, str, str], ...] = (
     ),
     (
         "allow_user_redeem",
-        ("enforced", "ignored"),
+        ("ignored", "enforced"),
         "Whether a member's own token can use only benefits whose definition has allow_user_redeem.",
         "Omneo facts 12.1 and 17",
-        "Guessed from the field's name.",
+        "Guessed: the name says yes, the official client's own tests say no.",
     ),
     (
         "id_token_seconds",

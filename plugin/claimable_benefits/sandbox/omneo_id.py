@@ -79,7 +79,7 @@ def _add(app: Flask, method: str, path: str, endpoint: str) -> None:
 def _profile_id(scene: Scene, form: Form) -> str:
     key, handle = form.text("id"), form.text("id_handle")
     form.check()
-    if key is None:
+    if not key:  # the official client asks for an anonymous token with an empty id
         return id_tokens.ANONYMOUS
     row = store.find(scene.db, "profiles", key) if handle is None else identities.resolve(scene, handle, key)
     if row is None:
