@@ -22,13 +22,13 @@ PAGES = (
 
 def at_checkout(chromium: Browser, world: World, width: int = 1280) -> Page:
     """Mia in front of the checkout page, with a shirt in the cart."""
-    page = chromium.new_page(viewport=ViewportSize(width=width, height=844))
+    mia = world.browser("Mia Ngo", "harbour-linen-shirt")
+    session = mia.session.cookies["shop_session"]
+    context = chromium.new_context(viewport=ViewportSize(width=width, height=844))
+    context.add_cookies([{"name": "shop_session", "value": session, "url": world.shop_url}])
+    page = context.new_page()
     page.set_default_timeout(10_000)
-    page.goto(f"{world.shop_url}/sign-in")
-    page.get_by_role("button", name="Sign in as Mia Ngo").click()
-    page.goto(f"{world.shop_url}/products/harbour-linen-shirt")
-    page.get_by_role("button", name="Add to cart").click()
-    page.get_by_role("link", name="Checkout").click()
+    page.goto(f"{world.shop_url}/checkout")
     return page
 
 
@@ -42,7 +42,7 @@ def test_pages_are_accessible_and_fit_every_screen(chromium: Browser, world: Wor
             page.set_viewport_size(ViewportSize(width=width, height=844))
             if page.evaluate("document.documentElement.scrollWidth > window.innerWidth"):
                 found.append(f"{address}: wider than {width}")
-    page.close()
+    page.context.close()
 
     assert found == []
 
@@ -59,7 +59,7 @@ def test_another_way_of_shipping_is_priced_where_one_stands(chromium: Browser, w
     expect(page.get_by_label("Card number")).to_have_value(GOOD_CARD)
     page.get_by_role("button", name="Place order").click()
     expect(page.get_by_role("heading", name="Thank you, Mia")).to_be_visible()
-    page.close()
+    page.context.close()
 
 
 def test_what_is_typed_survives_applying_a_benefit(chromium: Browser, world: World) -> None:
@@ -71,7 +71,7 @@ def test_what_is_typed_survives_applying_a_benefit(chromium: Browser, world: Wor
     expect(page.locator(".sums__benefit")).to_contain_text("First Spend Discount")
     expect(page.get_by_label("Street and number")).to_have_value("99 Typed Street")
     expect(page.get_by_label("Suburb")).to_have_value("Typedville")
-    page.close()
+    page.context.close()
 
 
 def test_an_impatient_double_click_places_one_order(chromium: Browser, world: World) -> None:
@@ -81,4 +81,4 @@ def test_an_impatient_double_click_places_one_order(chromium: Browser, world: Wo
 
     expect(page.get_by_role("heading", name="Thank you, Mia")).to_be_visible()
     assert world.payment_states() == ["captured"]
-    page.close()
+    page.context.close()
