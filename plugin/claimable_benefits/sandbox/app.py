@@ -98,6 +98,15 @@ def create_sandbox(
     app.url_map.strict_slashes = False
     install(app, Sandbox(store.Store(data), clock or system_clock, token, timezone))
     _prepare(sandbox(app), seed, switches or {}, reset)
+    _furnish(app)
+    courier.install(app, sandbox(app), webhook_secret)
+    app.register_error_handler(Exception, _refuse)
+    guard(app)
+    return app
+
+
+def _furnish(app: Flask) -> None:
+    """Give the app its rooms, and what every request passes before it reaches one."""
     for room in _ROOMS:
         app.register_blueprint(room.bp, url_prefix=PREFIX)
     app.register_blueprint(omneo_id.bp, url_prefix=omneo_id.ID_PREFIX)
@@ -109,10 +118,6 @@ def create_sandbox(
     app.before_request(fence.fence)
     app.before_request(door)
     app.before_request(openapi.check_body)
-    courier.install(app, sandbox(app), webhook_secret)
-    app.register_error_handler(Exception, _refuse)
-    guard(app)
-    return app
 
 
 def _check(seed: str, switches: Mapping[str, str], timezone: str) -> None:
