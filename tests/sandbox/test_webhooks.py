@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -222,10 +224,10 @@ def test_what_was_due_when_it_stopped_is_sent_when_it_starts_again(tmp_path: Pat
     hook(before, shop.url)
     before.issue(before.define(), before.profile())
     flushed(before)
-    with sandbox(before.app).store.lent() as db:
-        db.execute("UPDATE webhook_deliveries SET state = 'due'")  # as if it had stopped before it heard the answer
     sandbox(before.app).store.close()
     shop.arrived.clear()
+    with closing(sqlite3.connect(tmp_path / "sandbox.sqlite3", isolation_level=None)) as db:
+        db.execute("UPDATE webhook_deliveries SET state = 'due'")  # as if it had stopped before it heard the answer
 
     after = World(data=tmp_path)
     arrived = shop.arrived.wait(timeout=10)
