@@ -33,6 +33,8 @@ class Claim:
     lease_until: datetime | None
     due_at: datetime | None
     attempts: int
+    sweep_at: datetime | None
+    sweeps: int
     note: str | None
     created_at: datetime
     updated_at: datetime

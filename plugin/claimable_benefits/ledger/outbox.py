@@ -33,6 +33,7 @@ class Delivery:
     due_at: datetime
     transaction_id: str | None
     delivered_at: datetime | None
+    verify_at: datetime | None
     note: str | None
     created_at: datetime
     updated_at: datetime

@@ -48,7 +48,7 @@ uses = Table(
     metadata,
     Column("use_id", String(36), primary_key=True),
     Column("reference", String(80), nullable=False, unique=True),  # what Omneo gets as external_id
-    Column("channel", String(16), nullable=False),  # checkout or account
+    Column("channel", String(16), nullable=False),  # checkout, account, store or claim
     Column("customer_id", String(255), nullable=False, index=True),
     Column("profile_id", String(255), nullable=False),
     Column("benefit_id", String(255), nullable=False),
@@ -58,7 +58,7 @@ uses = Table(
     Column("instructions", Text, nullable=False, default=""),
     Column("slot", Integer, nullable=False),
     Column("cart_id", String(255), nullable=False, index=True),
-    Column("order_number", String(255), index=True),
+    Column("order_number", Text, index=True),
     Column("state", String(20), nullable=False),
     Column("version", Integer, nullable=False),
     Column("baseline_remaining", Integer),  # uses left as Omneo said when it was held; null for unlimited
@@ -67,9 +67,12 @@ uses = Table(
     Column("sent_at", UtcDateTime),
     Column("redeemed_at", UtcDateTime),
     Column("undo_sent_at", UtcDateTime),
+    Column("undo_id", String(64), unique=True),  # Omneo's id of the reversal or return
     Column("lease_until", UtcDateTime),  # whoever is working on this row has it until then
     Column("due_at", UtcDateTime),  # when the worker looks at it next
     Column("attempts", Integer, nullable=False, default=0),
+    Column("sweep_at", UtcDateTime),  # when the worker looks for a late trace of what is settled; null: no more
+    Column("sweeps", Integer, nullable=False, default=0),
     Column("note", Text),  # why it stands where it stands
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
@@ -89,6 +92,8 @@ Index(
 # One hold per cart: Omneo's transaction carries a single redemption_id (Omneo facts 11).
 Index("benefits_uses_held", uses.c.cart_id, unique=True, sqlite_where=_held, postgresql_where=_held)
 Index("benefits_uses_due", uses.c.state, uses.c.due_at)
+_swept = uses.c.sweep_at.is_not(None)
+Index("benefits_uses_sweep", uses.c.sweep_at, sqlite_where=_swept, postgresql_where=_swept)
 
 claims = Table(
     "benefits_claims",
@@ -107,6 +112,8 @@ claims = Table(
     Column("lease_until", UtcDateTime),
     Column("due_at", UtcDateTime),
     Column("attempts", Integer, nullable=False, default=0),
+    Column("sweep_at", UtcDateTime),
+    Column("sweeps", Integer, nullable=False, default=0),
     Column("note", Text),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
@@ -121,12 +128,14 @@ Index(
     postgresql_where=_live_claim,
 )
 Index("benefits_claims_due", claims.c.state, claims.c.due_at)
+_swept_claim = claims.c.sweep_at.is_not(None)
+Index("benefits_claims_sweep", claims.c.sweep_at, sqlite_where=_swept_claim, postgresql_where=_swept_claim)
 
 events = Table(
     "benefits_events",
     metadata,
     Column("event_id", Integer, primary_key=True, autoincrement=True),
-    Column("subject", String(300), nullable=False, index=True),  # a use_id, a claim_id, or an order number
+    Column("subject", Text, nullable=False, index=True),  # a use_id, a claim_id, or an order number
     Column("at", UtcDateTime, nullable=False),
     Column("actor", String(255), nullable=False),
     Column("reason", Text, nullable=False),
@@ -138,7 +147,7 @@ events = Table(
 outbox = Table(
     "benefits_outbox",
     metadata,
-    Column("order_number", String(255), primary_key=True),
+    Column("order_number", Text, primary_key=True),
     Column("revision", Integer, nullable=False),
     Column("content", Text, nullable=False),  # the transaction, a full snapshot as JSON
     Column("use_id", String(36), ForeignKey(uses.c.use_id)),
@@ -150,11 +159,14 @@ outbox = Table(
     Column("due_at", UtcDateTime, nullable=False),
     Column("transaction_id", String(64)),
     Column("delivered_at", UtcDateTime),
+    Column("verify_at", UtcDateTime),  # when to read back what was delivered; null: no more
     Column("note", Text),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
 )
 Index("benefits_outbox_due", outbox.c.state, outbox.c.due_at)
+_verified = outbox.c.verify_at.is_not(None)
+Index("benefits_outbox_verify", outbox.c.verify_at, sqlite_where=_verified, postgresql_where=_verified)
 
 profiles = Table(
     "benefits_profiles",

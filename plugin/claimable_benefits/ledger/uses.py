@@ -41,9 +41,12 @@ class Use:
     sent_at: datetime | None
     redeemed_at: datetime | None
     undo_sent_at: datetime | None
+    undo_id: str | None
     lease_until: datetime | None
     due_at: datetime | None
     attempts: int
+    sweep_at: datetime | None
+    sweeps: int
     note: str | None
     created_at: datetime
     updated_at: datetime
