@@ -4,6 +4,7 @@ BenefitsError
 ├── SettingsError          start-up: a setting, a policy file or a database is wrong; quotes the key and the remedy
 ├── Declined               anticipated: a sentence for the shopper and a stable reason code
 ├── Overtaken              another request or worker moved the same row of the ledger first
+├── LedgerUnavailable      the ledger's database is locked, full, read-only or away: nothing was written
 └── OmneoError             a call to Omneo did not bring what it should
     ├── Unreachable        nothing was applied: repeating the call is safe
     │   ├── NotPermitted   401 or 403: the token is missing, revoked, or lacks a scope
@@ -53,6 +54,10 @@ class Declined(BenefitsError):
 
 class Overtaken(BenefitsError):
     """Somebody else moved the row first: read it again and decide anew."""
+
+
+class LedgerUnavailable(BenefitsError):
+    """The ledger's database cannot be read or written now: nothing was written, and trying again is safe."""
 
 
 class OmneoError(BenefitsError):

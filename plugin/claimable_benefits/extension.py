@@ -27,9 +27,9 @@ from claimable_benefits.service.context import Clock, Context, OwnDiscount, Timi
 from claimable_benefits.service.offers import Applied, read_applied
 from claimable_benefits.service.records import Record, read_record
 from claimable_benefits.service.redeem import redeem_for_order
-from claimable_benefits.service.settle import order_of
 from claimable_benefits.service.submit import submit
 from claimable_benefits.service.undo import give_back_order, undo_order
+from claimable_benefits.service.unplaced import order_of
 from claimable_benefits.service.work import WorkDone, run_once
 from claimable_benefits.service.worker import EmbeddedWorker
 from claimable_benefits.settings import Settings, read_settings

@@ -19,6 +19,7 @@ from claimable_benefits.domain.lookup import (
     find_by_reference,
     find_by_witness,
     find_claimed,
+    find_claimed_use,
     find_undo,
 )
 
@@ -38,6 +39,10 @@ def found(redemption_id: str = "159") -> Finding:
     return Finding(Trace.FOUND, redemption_id)
 
 
+def named(redemption_id: str = "159", *extra_ids: str) -> Finding:
+    return Finding(Trace.FOUND, redemption_id, extra_ids, is_named=True)
+
+
 def by_witness(*recent: Redemption, remaining: int | None = 2, readable: bool = True, sent: Sent = SENT) -> Finding:
     return find_by_witness(sent, recent, remaining, readable=readable)
 
@@ -46,7 +51,17 @@ def by_witness(*recent: Redemption, remaining: int | None = 2, readable: bool = 
 
 
 def test_our_reference_finds_it() -> None:
-    assert found() == find_by_reference(SENT, [redemption(external_id="shop-1")])
+    assert named() == find_by_reference(SENT, [redemption(external_id="shop-1")])
+
+
+def test_a_second_redemption_under_our_reference_is_told_too() -> None:
+    answered = [redemption(external_id="shop-1"), redemption("160", external_id="shop-1")]
+
+    assert named("159", "160") == find_by_reference(SENT, answered)
+
+
+def test_what_belongs_to_another_use_is_not_found_again() -> None:
+    assert named("160") == find_by_reference(SENT, [redemption("900"), redemption("160")])
 
 
 def test_no_answer_to_the_filter_is_absence() -> None:
@@ -62,7 +77,7 @@ def test_a_return_under_our_reference_is_no_use() -> None:
 
 
 def test_a_tenant_that_filters_but_does_not_repeat_the_reference_is_believed() -> None:
-    assert found() == find_by_reference(SENT, [redemption(external_id=None)])
+    assert named() == find_by_reference(SENT, [redemption(external_id=None)])
 
 
 # By witness: the profile's redemptions, and the uses that are left.
@@ -110,11 +125,11 @@ def test_a_candidate_without_a_count_to_compare_is_unclear(
 
 
 def test_our_reference_settles_it_among_several() -> None:
-    assert found("160") == by_witness(redemption(), redemption("160", external_id="shop-1"), remaining=1)
+    assert named("160") == by_witness(redemption(), redemption("160", external_id="shop-1"), remaining=1)
 
 
 def test_our_reference_settles_it_without_any_count() -> None:
-    assert found() == by_witness(redemption(external_id="shop-1"), remaining=None, readable=False)
+    assert named() == by_witness(redemption(external_id="shop-1"), remaining=None, readable=False)
 
 
 NOT_OURS: dict[str, Redemption] = {
@@ -212,3 +227,45 @@ def test_what_was_not_claimed_by_this_click_is_not_found(other: Benefit) -> None
 
 def test_an_empty_shelf_is_absence() -> None:
     assert claimed() == ABSENT
+
+
+# A claim that was used at once.
+
+
+def claimed_use(redemption_id: str = "159", **facts: Any) -> Redemption:
+    return redemption(redemption_id, **({"benefit_handles": ("rsvp",), "benefit_ids": ("31",)} | facts))
+
+
+def of_claim(*recent: Redemption, owned: frozenset[str] = frozenset()) -> Finding:
+    return find_claimed_use("shop-1", "rsvp", AT, recent, owned)
+
+
+def test_the_benefit_that_bears_our_reference_names_the_claimed_use() -> None:
+    others = claimed_use("160", benefit_references=("till-5",))
+
+    finding = of_claim(others, claimed_use(benefit_references=("shop-1",)))
+
+    assert (finding.found_id, finding.is_named, finding.benefit_id) == ("159", True, "31")
+
+
+def test_a_single_new_use_of_that_kind_is_the_claimed_one() -> None:
+    finding = of_claim(claimed_use(), claimed_use("160", benefit_handles=("gift",)))
+
+    assert (finding.found_id, finding.is_named) == ("159", False)
+
+
+def test_two_new_uses_of_that_kind_are_unclear() -> None:
+    assert of_claim(claimed_use(), claimed_use("160")) == UNCLEAR
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        claimed_use(created_at=AT - SKEW - SECOND),
+        claimed_use(kind="reversal"),
+        claimed_use(benefit_references=("till-5",)),
+        claimed_use("900"),
+    ],
+)
+def test_what_cannot_be_the_claimed_use_is_passed_over(other: Redemption) -> None:
+    assert of_claim(other, owned=frozenset({"900"})) == ABSENT

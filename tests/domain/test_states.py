@@ -10,11 +10,13 @@ import pytest
 
 from claimable_benefits.domain.states import (
     CLAIM_MOVES,
+    DELIVERY_MOVES,
     LIVE_CLAIMS,
     LIVE_USES,
     UNCOUNTED_USES,
     USE_MOVES,
     ClaimState,
+    DeliveryState,
     UseState,
 )
 
@@ -52,7 +54,7 @@ def test_no_state_leads_to_itself(kind: type[StrEnum], table: Moves[StrEnum], st
 
 
 def test_only_a_state_without_a_way_out_is_final() -> None:
-    assert {UseState.UNDONE, UseState.REFUSED} == {state for state, to in USE_MOVES.items() if not to}
+    assert {UseState.UNDONE} == {state for state, to in USE_MOVES.items() if not to}
     assert {ClaimState.CLAIMED, ClaimState.REFUSED} == {state for state, to in CLAIM_MOVES.items() if not to}
 
 
@@ -83,9 +85,21 @@ def test_a_settled_attempt_never_comes_back_to_life() -> None:
 
 
 def test_only_an_undo_takes_back_what_omneo_has_given() -> None:
-    assert {UseState.CONSUMED, UseState.UNDOING} == USE_MOVES[UseState.REDEEMED]
+    assert {UseState.CONSUMED, UseState.UNDOING, UseState.NEEDS_A_PERSON} == USE_MOVES[UseState.REDEEMED]
     assert {UseState.UNDOING} == USE_MOVES[UseState.CONSUMED]
 
 
 def test_what_is_not_counted_by_omneo_yet_is_live() -> None:
     assert set(LIVE_USES) - {UseState.REDEEMED} == set(UNCOUNTED_USES)
+
+
+def test_every_delivery_can_arrive() -> None:
+    for state in DELIVERY_MOVES:
+        assert state is DeliveryState.DELIVERED or DeliveryState.DELIVERED in reachable(DELIVERY_MOVES, state)
+
+
+def test_a_late_answer_is_believed_however_the_doubt_stands() -> None:
+    outcomes = {UseState.REDEEMED, UseState.CONSUMED, UseState.REFUSED}
+
+    assert outcomes <= USE_MOVES[UseState.IN_DOUBT]
+    assert UseState.UNDOING in USE_MOVES[UseState.RELEASED]

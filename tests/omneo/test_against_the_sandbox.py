@@ -197,7 +197,7 @@ def test_a_claimable_definition_is_claimed_once(world: World) -> None:
 def test_a_claim_and_use_in_one_step(world: World) -> None:
     profile_id, definition = world.profile(), world.define()
 
-    made = world.client.claim_and_redeem(profile_id, definition, reference="r")
+    made = world.client.claim_and_redeem(profile_id, definition.handle, reference="r")
 
     assert (made.kind, made.profile_id, made.benefit_names) == ("redeem", profile_id, (definition.name,))
     assert world.client.redemption_count(profile_id, made.benefit_ids[0]) == 1

@@ -166,7 +166,7 @@ def test_a_claim_that_fails_otherwise_is_never_sent_a_second_way(status: int) ->
 def test_a_claim_and_use_in_one_step_brings_a_redemption() -> None:
     item = {"id": 161, "type": "benefit", "type_attributes": {"id": 7}}
     with client_of({"POST /profiles/p/benefits/claim-redeem": data({"id": 159, "items": [item]})}) as (client, tenant):
-        redemption = client.claim_and_redeem("p", VIP, reference="r")
+        redemption = client.claim_and_redeem("p", VIP.handle, reference="r")
 
     assert Redemption(id="159", kind="redeem", benefit_ids=("7",)) == redemption
     assert tenant.sent() == {"definition": "vip", "timezone": "Australia/Melbourne", "external_id": "r"}
@@ -175,7 +175,7 @@ def test_a_claim_and_use_in_one_step_brings_a_redemption() -> None:
 def test_a_claim_and_use_that_brings_a_benefit_is_in_doubt() -> None:
     reply = data({"id": 7, "definition": {"id": 94}})
     with client_of({"POST /profiles/p/benefits/claim-redeem": reply}) as (client, _), pytest.raises(OutcomeUnknown):
-        client.claim_and_redeem("p", VIP, reference="r")
+        client.claim_and_redeem("p", VIP.handle, reference="r")
 
 
 def test_a_benefit_is_issued_at_a_time_on_the_tenants_clock() -> None:
@@ -250,8 +250,21 @@ def test_a_form_that_has_worked_is_the_only_one_asked_about_a_missing_benefit() 
         with pytest.raises(Rejected):
             client.redeem("p", "8", reference="r2", at=NOW)
 
-    assert tenant.calls[-1] == "POST /profiles/p/benefits/8/redemptions"
-    assert len(tenant.calls) == 3
+    assert tenant.calls[-2:] == ["POST /profiles/p/benefits/8/redemptions", "GET /benefit-definitions"]
+    assert len(tenant.calls) == 4
+
+
+def test_a_tenant_that_changes_its_dialect_is_redeemed_in_the_new_one() -> None:
+    with client_of({REDEEM: data({"id": 159}), "GET /benefit-definitions": data([])}, dialect="auto") as (
+        client,
+        tenant,
+    ):
+        client.redeem("p", "7", reference="r1", at=NOW)
+        tenant.table = {STRATEGY: data({"id": 160}), "GET /benefits/definitions": data([])}
+        redeemed = client.redeem("p", "7", reference="r2", at=NOW)
+
+    assert redeemed.id == "160"
+    assert client.dialect() == "reference"
 
 
 def test_a_reversal_has_no_body_and_brings_its_kind() -> None:

@@ -20,6 +20,7 @@ from claimable_benefits.ledger.events import Event, events_of
 from claimable_benefits.omneo import OmneoClient
 from claimable_benefits.sandbox import create_sandbox
 from claimable_benefits.service.context import Context
+from claimable_benefits.service.work import run_once
 
 MIA = Shopper("1001", name="Mia Ngo", timezone="Australia/Melbourne")
 LEO = Shopper("1002", name="Leo Park")
@@ -72,6 +73,7 @@ class Wire(httpx.BaseTransport):
     inner: httpx.BaseTransport
     faults: list[Fault] = field(default_factory=list)
     seen: list[tuple[str, str]] = field(default_factory=list)
+    graveyard: list[httpx.Request] = field(default_factory=list)
     before_write: Callable[[httpx.Request], None] | None = None
 
     def fail(self, method: str, path: str, kind: str, times: int = 1) -> None:
@@ -79,6 +81,12 @@ class Wire(httpx.BaseTransport):
 
     def heal(self) -> None:
         self.faults.clear()
+
+    def rise(self) -> None:
+        """Let Omneo apply what was long under way."""
+        late, self.graveyard = self.graveyard, []
+        for request in late:
+            self.inner.handle_request(request).read()
 
     def sent(self, method: str, path: str) -> int:
         return sum(1 for seen_method, seen_path in self.seen if seen_method == method and path in seen_path)
@@ -94,6 +102,12 @@ class Wire(httpx.BaseTransport):
             raise httpx.ConnectError("refused", request=request)
         if fault == "applied then dropped":
             self.inner.handle_request(request).read()
+            raise httpx.ReadTimeout("no answer", request=request)
+        if fault == "429 although applied":
+            self.inner.handle_request(request).read()
+            return httpx.Response(429, json={"message": "slow down"}, request=request)
+        if fault == "zombie":
+            self.graveyard.append(request)
             raise httpx.ReadTimeout("no answer", request=request)
         if fault == "dropped":
             raise httpx.ReadTimeout("no answer", request=request)
@@ -140,6 +154,17 @@ class World:
     def redemptions(self, kind: str = "redeem") -> list[dict[str, Any]]:
         """Those made since the demo data was laid out."""
         return [r for r in self.held_at_omneo()["redemptions"] if r["type"] == kind and r["id"] not in self.before]
+
+    def live_redemptions(self) -> list[str]:
+        """The ids of the uses made since the demo data was laid out that stand at Omneo."""
+        return [str(r["id"]) for r in self.redemptions() if r["live"]]
+
+    def work(self, **span: float) -> None:
+        """Let the time pass in steps of ten seconds, with a turn of the worker at each."""
+        end = self.clock.now + timedelta(**span)
+        while self.clock.now < end:
+            self.clock.forward(seconds=10)
+            run_once(self.ctx)
 
     before: frozenset[int] = frozenset()
 

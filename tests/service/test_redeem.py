@@ -92,10 +92,9 @@ def test_a_benefit_used_up_at_the_till_meanwhile_is_refused_before_money_moves(w
     assert read_applied(world.ctx, MIA, CART) is None
 
 
-@pytest.mark.parametrize("kind", ["refused", "401", "429"])
-def test_what_never_reached_omneo_stays_held_for_the_next_try(world: World, kind: str) -> None:
+def test_what_was_never_sent_stays_held_for_the_next_try(world: World) -> None:
     use_id = held(world)
-    world.wire.fail("POST", "/redemptions", kind)
+    world.wire.fail("POST", "/redemptions", "refused")
 
     with pytest.raises(Declined) as refused:
         redeem_for_order(world.ctx, use_id, "A1", actor="shopper 1001")
@@ -104,6 +103,34 @@ def test_what_never_reached_omneo_stays_held_for_the_next_try(world: World, kind
     assert refused.value.reason == "loyalty_unavailable"
     assert again.state is UseState.REDEEMED
     assert len(world.redemptions()) == 1
+
+
+@pytest.mark.parametrize("kind", ["401", "403", "429"])
+def test_what_a_gate_turned_away_is_held_anew_under_another_reference(world: World, kind: str) -> None:
+    use_id = held(world)
+    world.wire.fail("POST", "/redemptions", kind)
+
+    with pytest.raises(Declined) as refused:
+        redeem_for_order(world.ctx, use_id, "A1", actor="shopper 1001")
+    applied = read_applied(world.ctx, MIA, CART)
+    assert applied is not None
+    again = redeem_for_order(world.ctx, applied.use_id, "A1", actor="shopper 1001")
+
+    assert refused.value.reason == "loyalty_unavailable"
+    assert (use(world, use_id).state, again.state) == (UseState.RELEASED, UseState.REDEEMED)
+    assert len(world.redemptions()) == 1
+
+
+def test_a_gate_that_lies_gives_back_what_it_let_through(world: World) -> None:
+    use_id = held(world)
+    world.wire.fail("POST", "/redemptions", "429 although applied")
+
+    with pytest.raises(Declined):
+        redeem_for_order(world.ctx, use_id, "A1", actor="shopper 1001")
+    world.work(minutes=2)
+
+    assert use(world, use_id).state is UseState.UNDONE
+    assert world.live_redemptions() == []
 
 
 def test_a_lost_answer_is_found_while_the_shopper_waits(world: World) -> None:

@@ -81,6 +81,8 @@ class Redemption:
     profile_id: str | None = None
     benefit_ids: tuple[str, ...] = ()
     benefit_names: tuple[str, ...] = ()
+    benefit_handles: tuple[str, ...] = ()
+    benefit_references: tuple[str, ...] = ()  # the benefits' own external ids
     count: int = 1
     created_at: datetime | None = None
     redeemed_at: datetime | None = None

@@ -26,15 +26,21 @@ class Trace(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """The trace, with Omneo's id where it was found."""
+    """The trace, with Omneo's id where it was found, and ids that bear our reference a second time.
+
+    ``is_named`` is whether it bears our reference; ``benefit_id`` is told for a claim that was used at once.
+    """
 
     trace: Trace
     found_id: str | None = None
+    extra_ids: tuple[str, ...] = ()
+    is_named: bool = False
+    benefit_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A use as it went out. ``owned`` are redemption ids that belong to other uses of ours."""
+    """A use as it went out, ``at`` by Omneo's clock. ``owned`` are redemption ids that belong to other uses of ours."""
 
     reference: str
     benefit_id: str
@@ -50,9 +56,9 @@ UNCLEAR = Finding(Trace.UNCLEAR)
 
 def find_by_reference(sent: Sent, answered: Iterable[Redemption]) -> Finding:
     """Judge what Omneo's filter by our reference brought, where the filter is known to work."""
-    ours = [redemption for redemption in answered if redemption.external_id in (None, sent.reference)]
-    uses = [redemption for redemption in ours if redemption.kind == "redeem"]
-    return Finding(Trace.FOUND, uses[0].id) if uses else ABSENT
+    ours = [one for one in answered if one.external_id in (None, sent.reference) and one.kind == "redeem"]
+    ids = [one.id for one in ours if one.id not in sent.owned]
+    return Finding(Trace.FOUND, ids[0], tuple(ids[1:]), is_named=True) if ids else ABSENT
 
 
 def find_by_witness(sent: Sent, recent: Iterable[Redemption], remaining: int | None, *, readable: bool) -> Finding:
@@ -64,7 +70,7 @@ def find_by_witness(sent: Sent, recent: Iterable[Redemption], remaining: int | N
     candidates = [redemption for redemption in recent if _could_be(sent, redemption)]
     named = [redemption for redemption in candidates if redemption.external_id == sent.reference]
     if named:
-        return Finding(Trace.FOUND, named[0].id)
+        return Finding(Trace.FOUND, named[0].id, is_named=True)
     if not candidates:
         return ABSENT
     if len(candidates) > 1 or sent.baseline_remaining is None or not readable or remaining is None:
@@ -80,15 +86,18 @@ def _could_be(sent: Sent, redemption: Redemption) -> bool:
     return redemption.kind == "redeem" and sent.benefit_id in redemption.benefit_ids and in_time and ours and free
 
 
-def find_undo(benefit_id: str, sent_at: datetime, recent: Iterable[Redemption], owned: Collection[str]) -> Finding:
-    """Whether a reversal or return of this benefit has appeared since ``sent_at``."""
+def find_undo(benefit_id: str, since: datetime | None, recent: Iterable[Redemption], owned: Collection[str]) -> Finding:
+    """Whether a reversal or return of this benefit has appeared since ``since`` (None: ever) that nobody owns.
+
+    ``owned`` are the ids of undos that belong to other uses of ours.
+    """
     undone = [
         redemption
         for redemption in recent
         if redemption.kind in ("reversal", "return")
         and benefit_id in redemption.benefit_ids
         and redemption.created_at is not None
-        and redemption.created_at >= sent_at - SKEW
+        and (since is None or redemption.created_at >= since - SKEW)
         and redemption.id not in owned
     ]
     return Finding(Trace.FOUND, undone[0].id) if undone else ABSENT
@@ -110,3 +119,31 @@ def find_claimed(
     ]
     found = named or recent
     return Finding(Trace.FOUND, found[0].id) if found else ABSENT
+
+
+def find_claimed_use(
+    reference: str, handle: str, sent_at: datetime, recent: Iterable[Redemption], owned: Collection[str]
+) -> Finding:
+    """Whether a claim that was used at once has left its redemption: the claimed benefit bears our reference.
+
+    Where the tenant does not show references of benefits, a single new use of that kind is ours, several are unclear.
+    """
+    free = [one for one in recent if one.kind == "redeem" and one.id not in owned]
+    if named := [one for one in free if reference in one.benefit_references]:
+        return _of_claim(named[0], is_named=True)
+    alike = [
+        one
+        for one in free
+        if handle in one.benefit_handles
+        and not one.benefit_references
+        and one.created_at is not None
+        and one.created_at >= sent_at - SKEW
+    ]
+    if not alike:
+        return ABSENT
+    return _of_claim(alike[0], is_named=False) if len(alike) == 1 else UNCLEAR
+
+
+def _of_claim(redemption: Redemption, *, is_named: bool) -> Finding:
+    benefit_id = next(iter(redemption.benefit_ids), None)
+    return Finding(Trace.FOUND, redemption.id, is_named=is_named, benefit_id=benefit_id)

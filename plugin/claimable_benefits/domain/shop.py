@@ -77,8 +77,8 @@ class Transaction:
     """A completed sale as the shop records it at Omneo.
 
     ``total`` is what was charged, ``total_original`` the price before discounts, both in major units. ``transacted_at``
-    is an aware datetime. ``customer_id`` is None for a guest. Raises `ValueError` for a time without a zone and for an
-    amount that is no exact, finite number.
+    is an aware datetime. ``customer_id`` is None for a guest. ``is_void`` takes the sale back as a whole. Raises
+    `ValueError` for a time without a zone and for an amount that is no exact, finite number.
     """
 
     order_number: str
@@ -88,6 +88,7 @@ class Transaction:
     transacted_at: datetime
     currency: str
     items: tuple[Item, ...] = ()
+    is_void: bool = False
 
     def __post_init__(self) -> None:
         if self.transacted_at.tzinfo is None:

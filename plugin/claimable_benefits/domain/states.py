@@ -50,32 +50,49 @@ USE_MOVES: dict[UseState, frozenset[UseState]] = {
             UseState.CONSUMED,
             UseState.REFUSED,
             UseState.IN_DOUBT,
-            UseState.HELD,
+            UseState.HELD,  # nothing was sent
             UseState.RELEASED,
         }
     ),
     UseState.IN_DOUBT: frozenset(
-        {UseState.REDEEMED, UseState.CONSUMED, UseState.RELEASED, UseState.NEEDS_A_PERSON, UseState.UNDOING}
+        {
+            UseState.REDEEMED,
+            UseState.CONSUMED,
+            UseState.REFUSED,  # the answer came after all, and late
+            UseState.RELEASED,
+            UseState.UNDOING,
+            UseState.NEEDS_A_PERSON,
+        }
     ),
-    UseState.REDEEMED: frozenset({UseState.CONSUMED, UseState.UNDOING}),
+    UseState.REDEEMED: frozenset({UseState.CONSUMED, UseState.UNDOING, UseState.NEEDS_A_PERSON}),
     UseState.CONSUMED: frozenset({UseState.UNDOING}),  # cancelled or refunded
     UseState.UNDOING: frozenset({UseState.UNDONE, UseState.NEEDS_A_PERSON}),
     UseState.UNDONE: frozenset(),
-    UseState.RELEASED: frozenset({UseState.UNDOING}),  # a late look-up found it after all
-    UseState.REFUSED: frozenset(),
+    # A late look found it after all: at Omneo where it bears our reference, else only perhaps.
+    UseState.RELEASED: frozenset({UseState.UNDOING, UseState.NEEDS_A_PERSON}),
+    UseState.REFUSED: frozenset({UseState.UNDOING}),
     UseState.NEEDS_A_PERSON: frozenset({UseState.UNDOING, UseState.CONSUMED, UseState.RELEASED, UseState.UNDONE}),
 }
 
 CLAIM_MOVES: dict[ClaimState, frozenset[ClaimState]] = {
     ClaimState.CLAIMING: frozenset({ClaimState.CLAIMED, ClaimState.REFUSED, ClaimState.IN_DOUBT, ClaimState.ABANDONED}),
-    ClaimState.IN_DOUBT: frozenset({ClaimState.CLAIMED, ClaimState.ABANDONED}),
+    ClaimState.IN_DOUBT: frozenset({ClaimState.CLAIMED, ClaimState.REFUSED, ClaimState.ABANDONED}),
     ClaimState.CLAIMED: frozenset(),
     ClaimState.REFUSED: frozenset(),
-    ClaimState.ABANDONED: frozenset({ClaimState.CLAIMED}),  # a late look-up found it after all
+    ClaimState.ABANDONED: frozenset({ClaimState.CLAIMED}),  # a late look found it after all
+}
+
+DELIVERY_MOVES: dict[DeliveryState, frozenset[DeliveryState]] = {
+    DeliveryState.DUE: frozenset({DeliveryState.DELIVERING}),
+    DeliveryState.DELIVERING: frozenset({DeliveryState.DELIVERED, DeliveryState.DUE, DeliveryState.STOPPED}),
+    DeliveryState.DELIVERED: frozenset({DeliveryState.DUE, DeliveryState.STOPPED}),  # changed since, or not kept
+    DeliveryState.STOPPED: frozenset({DeliveryState.DUE}),
 }
 
 # A use in one of these states occupies its slot of the benefit: the ledger keeps them unique.
 LIVE_USES = (UseState.HELD, UseState.REDEEMING, UseState.IN_DOUBT, UseState.REDEEMED)
+# Sent, and without an answer that is recorded.
+UNANSWERED_USES = (UseState.REDEEMING, UseState.IN_DOUBT)
 # Not yet counted in what Omneo says is left, so each takes one of the remaining uses.
 UNCOUNTED_USES = (UseState.HELD, UseState.REDEEMING, UseState.IN_DOUBT)
 LIVE_CLAIMS = (ClaimState.CLAIMING, ClaimState.IN_DOUBT)

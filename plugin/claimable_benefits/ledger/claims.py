@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, or_, select, update
+from sqlalchemy import Connection, Row, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from claimable_benefits.domain.states import CLAIM_MOVES, LIVE_CLAIMS, ClaimState
 from claimable_benefits.errors import Overtaken
 from claimable_benefits.ledger.events import Because, write_event
+from claimable_benefits.ledger.rows import compare_and_set, due
 from claimable_benefits.ledger.tables import claims
 
 
@@ -44,11 +45,11 @@ def add_claim(connection: Connection, because: Because, **values: Any) -> Claim:
     """Write the intention to claim. Raises `Overtaken` where such a claim is under way, or this click came before."""
     row = {**values, "state": ClaimState.CLAIMING, "version": 1, "created_at": because.at, "updated_at": because.at}
     try:
-        connection.execute(insert(claims).values(row))
+        added = connection.execute(insert(claims).values(row).returning(*claims.c)).one()
     except IntegrityError as error:
         raise Overtaken("A claim of this definition is under way.") from error
     write_event(connection, values["claim_id"], because, from_state=None, to_state=ClaimState.CLAIMING, version=1)
-    return _known(connection, values["claim_id"])
+    return _claim(added)
 
 
 def move_claim(connection: Connection, claim: Claim, to: ClaimState, because: Because, **changes: Any) -> Claim:
@@ -75,33 +76,25 @@ def live_claims_of(connection: Connection, profile_id: str) -> list[Claim]:
     return [_claim(row) for row in connection.execute(query)]
 
 
-def is_claimed_benefit(connection: Connection, benefit_id: str) -> bool:
-    """Whether one of our claims owns this benefit already."""
-    return connection.execute(select(claims.c.claim_id).where(claims.c.benefit_id == benefit_id)).first() is not None
+def claimed_ids(connection: Connection, profile_id: str) -> set[str]:
+    """Omneo's ids of the benefits of a profile that one of our claims owns already."""
+    query = select(claims.c.benefit_id).where(claims.c.profile_id == profile_id, claims.c.benefit_id.is_not(None))
+    return {str(row.benefit_id) for row in connection.execute(query)}
 
 
 def due_claims(connection: Connection, state: ClaimState, now: datetime, *, limit: int = 50) -> list[Claim]:
-    free = or_(claims.c.lease_until.is_(None), claims.c.lease_until <= now)
-    due = or_(claims.c.due_at.is_(None), claims.c.due_at <= now)
-    query = select(claims).where(claims.c.state == state, free, due).order_by(claims.c.updated_at).limit(limit)
+    query = select(claims).where(*due(claims, state, now)).order_by(claims.c.updated_at).limit(limit)
+    return [_claim(row) for row in connection.execute(query)]
+
+
+def sweepable_claims(connection: Connection, now: datetime, *, limit: int = 50) -> list[Claim]:
+    """Settled claims for whose late traces it is time to look."""
+    query = select(claims).where(claims.c.sweep_at <= now).order_by(claims.c.sweep_at).limit(limit)
     return [_claim(row) for row in connection.execute(query)]
 
 
 def _change(connection: Connection, claim: Claim, now: datetime, **changes: Any) -> Claim:
-    result = connection.execute(
-        update(claims)
-        .where(claims.c.claim_id == claim.claim_id, claims.c.version == claim.version, claims.c.state == claim.state)
-        .values(version=claim.version + 1, updated_at=now, **changes)
-    )
-    if result.rowcount != 1:
-        raise Overtaken(f"Claim {claim.claim_id} is no longer {claim.state} in version {claim.version}.")
-    return _known(connection, claim.claim_id)
-
-
-def _known(connection: Connection, claim_id: str) -> Claim:
-    claim = find_claim(connection, claim_id)
-    assert claim is not None  # noqa: S101 - the caller has just written it, in this transaction
-    return claim
+    return _claim(compare_and_set(connection, claims, claims.c.claim_id == claim.claim_id, claim, now, **changes))
 
 
 def _claim(row: Row[Any]) -> Claim:

@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, insert, or_, select, update
 
 from claimable_benefits.domain.shop import Item, Transaction
-from claimable_benefits.domain.states import DeliveryState
+from claimable_benefits.domain.states import DELIVERY_MOVES, DeliveryState
 from claimable_benefits.ledger.events import Because, write_event
 from claimable_benefits.ledger.tables import outbox
 
@@ -57,6 +57,7 @@ def put_delivery(
         "attempts": 0,
         "due_at": because.at,
         "note": None,
+        "verify_at": None,
         "updated_at": because.at,
     }
     known = find_delivery(connection, transaction.order_number)
@@ -105,6 +106,8 @@ def finish_delivery(
 
     A newer revision came meanwhile: that one stays due. Or the lease ended, and somebody else holds the row now.
     """
+    if to not in DELIVERY_MOVES[DeliveryState.DELIVERING]:
+        raise ValueError(f"A delivery does not go from delivering to {to}.")
     this_order = (outbox.c.order_number == delivery.order_number) & (outbox.c.lease_until == delivery.lease_until)
     same = (outbox.c.revision == delivery.revision) & (outbox.c.state == DeliveryState.DELIVERING)
     outcome = {"state": to, "lease_until": None, "updated_at": because.at, **changes}
@@ -113,6 +116,34 @@ def finish_delivery(
         return True
     connection.execute(update(outbox).where(this_order).values(lease_until=None))
     return False
+
+
+def deliveries_to_verify(connection: Connection, now: datetime, *, limit: int = 50) -> list[Delivery]:
+    """What was delivered a while ago and has not been read back since."""
+    query = select(outbox).where(outbox.c.verify_at <= now).order_by(outbox.c.verify_at).limit(limit)
+    return [_delivery(row) for row in connection.execute(query)]
+
+
+def note_verified(connection: Connection, delivery: Delivery, *, again_at: datetime | None) -> None:
+    """Write when to read this revision back again; None: it is what Omneo has."""
+    connection.execute(update(outbox).where(_still(delivery)).values(verify_at=again_at))
+
+
+def mistrust_delivery(connection: Connection, delivery: Delivery, to: DeliveryState, because: Because) -> bool:
+    """Omneo has not what was delivered: deliver it again, or stop. False where it is no longer what it was."""
+    if to not in DELIVERY_MOVES[DeliveryState.DELIVERED]:
+        raise ValueError(f"A delivery does not go from delivered to {to}.")
+    values = {"state": to, "due_at": because.at, "verify_at": None, "note": because.reason}
+    change = update(outbox).where(_still(delivery)).values(updated_at=because.at, **values)
+    if connection.execute(change).rowcount == 0:
+        return False
+    _note(connection, delivery.order_number, because, DeliveryState.DELIVERED, to, delivery.revision)
+    return True
+
+
+def _still(delivery: Delivery) -> ColumnElement[bool]:
+    this_order = outbox.c.order_number == delivery.order_number
+    return this_order & (outbox.c.revision == delivery.revision) & (outbox.c.state == DeliveryState.DELIVERED)
 
 
 def resume_delivery(connection: Connection, order_number: str, because: Because) -> bool:

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from claimable_benefits.domain.states import LIVE_USES, USE_MOVES, UseState
+from claimable_benefits.domain.states import LIVE_USES, UNANSWERED_USES, USE_MOVES, UseState
 from claimable_benefits.errors import Overtaken
 from claimable_benefits.ledger.events import Because, write_event
+from claimable_benefits.ledger.rows import compare_and_set, due
 from claimable_benefits.ledger.tables import uses
 
 
@@ -56,17 +57,18 @@ class Use:
         return self.lease_until is not None and self.lease_until > now
 
 
-def add_use(connection: Connection, because: Because, **values: Any) -> Use:
-    """Write a new hold. Raises `Overtaken` where the slot or the cart got another live use meanwhile."""
-    row = {**values, "state": UseState.HELD, "version": 1, "created_at": because.at, "updated_at": because.at}
+def add_use(connection: Connection, because: Because, *, state: UseState = UseState.HELD, **values: Any) -> Use:
+    """Write a new use, a hold unless ``state`` says otherwise.
+
+    Raises `Overtaken` where the slot or the cart got another live use meanwhile.
+    """
+    row = {**values, "state": state, "version": 1, "created_at": because.at, "updated_at": because.at}
     try:
-        connection.execute(insert(uses).values(row))
+        added = connection.execute(insert(uses).values(row).returning(*uses.c)).one()
     except IntegrityError as error:
         raise Overtaken("This benefit, or this cart, has another live use.") from error
-    write_event(connection, values["use_id"], because, from_state=None, to_state=UseState.HELD, version=1)
-    use = find_use(connection, values["use_id"])
-    assert use is not None  # noqa: S101 - written two lines above, in this transaction
-    return use
+    write_event(connection, values["use_id"], because, from_state=None, to_state=state, version=1)
+    return _use(added)
 
 
 def move_use(connection: Connection, use: Use, to: UseState, because: Because, **changes: Any) -> Use:
@@ -88,17 +90,7 @@ def touch_use(connection: Connection, use: Use, now: datetime, **changes: Any) -
 
 
 def _change(connection: Connection, use: Use, now: datetime, **changes: Any) -> Use:
-    same = (uses.c.use_id == use.use_id) & (uses.c.version == use.version) & (uses.c.state == use.state)
-    change = update(uses).where(same).values(version=use.version + 1, updated_at=now, **changes)
-    try:
-        result = connection.execute(change)
-    except IntegrityError as error:
-        raise Overtaken("Another use has this cart, this slot or this redemption.") from error
-    if result.rowcount != 1:
-        raise Overtaken(f"Use {use.use_id} is no longer {use.state} in version {use.version}.")
-    changed = find_use(connection, use.use_id)
-    assert changed is not None  # noqa: S101 - updated just above, in this transaction
-    return changed
+    return _use(compare_and_set(connection, uses, uses.c.use_id == use.use_id, use, now, **changes))
 
 
 def find_use(connection: Connection, use_id: str) -> Use | None:
@@ -131,11 +123,32 @@ def uses_of_customer(connection: Connection, customer_id: str, *, states: Iterab
     return _all(connection, uses.c.customer_id == customer_id, uses.c.state.in_(list(states)))
 
 
+def unanswered_uses_of(connection: Connection, profile_id: str, benefit_id: str) -> list[Use]:
+    """The uses of a benefit that were sent and whose answer is not recorded, oldest first."""
+    return _all(
+        connection,
+        uses.c.profile_id == profile_id,
+        uses.c.benefit_id == benefit_id,
+        uses.c.state.in_(UNANSWERED_USES),
+    )
+
+
+def owned_ids(connection: Connection, use: Use, column: str) -> set[str]:
+    """Omneo's ids in ``column`` (redemption_id or undo_id) that belong to other uses of the same profile."""
+    owner = uses.c[column]
+    query = select(owner).where(uses.c.profile_id == use.profile_id, owner.is_not(None), uses.c.use_id != use.use_id)
+    return {str(row[0]) for row in connection.execute(query)}
+
+
 def due_uses(connection: Connection, state: UseState, now: datetime, *, limit: int = 50) -> list[Use]:
     """Uses in ``state`` that the worker should look at: due, and nobody working on them."""
-    free = or_(uses.c.lease_until.is_(None), uses.c.lease_until <= now)
-    due = or_(uses.c.due_at.is_(None), uses.c.due_at <= now)
-    query = select(uses).where(uses.c.state == state, free, due).order_by(uses.c.updated_at).limit(limit)
+    query = select(uses).where(*due(uses, state, now)).order_by(uses.c.updated_at).limit(limit)
+    return [_use(row) for row in connection.execute(query)]
+
+
+def sweepable_uses(connection: Connection, now: datetime, *, limit: int = 50) -> list[Use]:
+    """Settled uses for whose late traces it is time to look."""
+    query = select(uses).where(uses.c.sweep_at <= now).order_by(uses.c.sweep_at).limit(limit)
     return [_use(row) for row in connection.execute(query)]
 
 

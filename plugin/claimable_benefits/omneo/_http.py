@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 
@@ -21,6 +21,8 @@ from claimable_benefits.omneo.verdicts import Answer, NoAnswer, Outcome
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
 _LARGEST_BODY = 5 * 1024 * 1024
 # Idle connections go well before servers close them (60 s is usual): a write that meets a closing one is in doubt.
+# A Date header counts whole seconds, and the answer was on its way for a moment.
+_IN_STEP = timedelta(seconds=5)
 _POOL = httpx.Limits(max_connections=32, max_keepalive_connections=16, keepalive_expiry=15)
 
 
@@ -68,6 +70,9 @@ class Http:
     def __init__(self, base_url: str, token: Token, transport: Transport | None = None) -> None:
         self._base_url = _checked(base_url)
         self._token = token
+        self._told: tuple[datetime, float] | None = (
+            None  # Omneo's time as it last said, and when by the monotonic clock
+        )
         _hush()
         # No cookies are kept: a session cookie must not travel from one shopper's call to the next.
         self._client = httpx.Client(
@@ -79,6 +84,14 @@ class Http:
 
     def close(self) -> None:
         self._client.close()
+
+    def clock_ahead_of(self, now: datetime) -> timedelta:
+        """By how much Omneo's clock is ahead of ``now``, as far as its answers have said; zero while none has."""
+        if self._told is None:
+            return timedelta(0)
+        at, then = self._told
+        ahead = at + timedelta(seconds=time.monotonic() - then) - now
+        return ahead if abs(ahead) > _IN_STEP else timedelta(0)
 
     def send(
         self,
@@ -110,10 +123,15 @@ class Http:
             return NoAnswer(sent=False, reason="the address cannot be written")
         return self._exchange(request, time.monotonic() + timeouts.total)
 
+    def _note_time(self, date: str | None) -> None:
+        if (at := _date(date)) is not None:
+            self._told = at, time.monotonic()
+
     def _exchange(self, request: httpx.Request, deadline: float) -> Outcome:
         try:
             with _quietly():
                 response = self._client.send(request, stream=True)
+                self._note_time(response.headers.get("date"))
                 try:
                     return _answer(response, _body(response, deadline))
                 finally:
@@ -122,6 +140,13 @@ class Http:
             return NoAnswer(sent=False, reason=_words(error))
         except (httpx.HTTPError, httpx.StreamError) as error:
             return NoAnswer(sent=True, reason=_words(error))
+
+
+def _date(value: str | None) -> datetime | None:
+    try:
+        return parsedate_to_datetime(value or "").astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
 
 
 def _checked(base_url: str) -> str:
@@ -164,10 +189,7 @@ def _answer(response: httpx.Response, body: bytes | None) -> Answer:
 
 def _server_time(date: str | None) -> datetime:
     # Omneo's own clock, so that a Retry-After date means the same to a shop whose clock is wrong.
-    try:
-        return parsedate_to_datetime(date or "").astimezone(UTC)
-    except (ValueError, OverflowError):
-        return datetime.now(UTC)
+    return _date(date) or datetime.now(UTC)
 
 
 def _words(error: Exception) -> str:

@@ -45,16 +45,19 @@ class Benefits(Resource):
         Raises ``OutcomeUnknown`` where it may or may not have happened; claiming again could make a second benefit.
         """
         ids = {"profile_id": profile_id, "definition_id": definition.id}
-        body = self._session.writer.claim(definition, reference)
+        body = self._session.writer.claim(definition.handle, reference)
         forms = [
             Form(path, partial(self._session.write, Call("POST", path, ids, body=body), self._benefit))
             for path in (paths.CLAIM.guide, paths.CLAIM_BY_ID.guide)
         ]
-        return self._session.dialects.first_present("claim", forms)
+        return self._session.dialects.first_present("claim", forms, loyal=False)
 
-    def claim_and_redeem(self, profile_id: str, definition: Definition, *, reference: str) -> Redemption:
-        """Claim a benefit and use it up in one step (Omneo facts 7); raises ``OutcomeUnknown`` as ``claim`` does."""
-        body = self._session.writer.claim(definition, reference)
+    def claim_and_redeem(self, profile_id: str, handle: str, *, reference: str) -> Redemption:
+        """Claim the definition ``handle`` and use the benefit up in one step (Omneo facts 7).
+
+        The benefit carries ``reference``. Raises ``OutcomeUnknown`` as ``claim`` does.
+        """
+        body = self._session.writer.claim(handle, reference)
         call = Call("POST", paths.CLAIM_AND_REDEEM.guide, {"profile_id": profile_id}, body=body)
         return self._session.write(call, lambda answer: self._session.reader.redemption(data(answer)))
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
+from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Self
 
@@ -37,6 +38,7 @@ class OmneoClient(Profiles, Benefits, Redemptions, Transactions, Definitions):
     :param dates: ``utc``, or ``echo`` for tenants that repeat local times instead of converting them (Omneo facts 1.5).
     :param transport: stands in for the network in tests.
     :param on_dialect: is told what ``auto`` found out, once.
+    :param forms: where the forms of calls that have worked are remembered; a dictionary of its own where left out.
     :param timeouts: how long calls of a shopper's request may take; see ``patient`` for those of the worker.
     """
 
@@ -51,6 +53,7 @@ class OmneoClient(Profiles, Benefits, Redemptions, Transactions, Definitions):
         dates: str = "utc",
         transport: Transport | None = None,
         on_dialect: Callable[[str], None] | None = None,
+        forms: MutableMapping[str, str] | None = None,
         timeouts: Timeouts = INTERACTIVE,
     ) -> None:
         zone = wire.zone_named(timezone)
@@ -58,7 +61,7 @@ class OmneoClient(Profiles, Benefits, Redemptions, Transactions, Definitions):
             raise SettingsError("OMNEO_TIMEZONE", f"{timezone!r} is no time zone.", "Use a name like Australia/Sydney.")
         if dates not in {"utc", "echo"}:
             raise SettingsError("OMNEO_DATES", f"{dates!r} is not known.", "Use utc or echo.")
-        dialects = Dialects(dialect, self._answers, paths.DEFINITIONS, on_dialect)
+        dialects = Dialects(dialect, self._answers, paths.DEFINITIONS, on_dialect, forms)
         http = Http(base_url, Token(token), transport)
         reader = Reader(zone, echo=dates == "echo")
         super().__init__(Session(http, dialects, reader, Writer(zone), identity_handle, timeouts))
@@ -74,6 +77,10 @@ class OmneoClient(Profiles, Benefits, Redemptions, Transactions, Definitions):
     def close(self) -> None:
         """Close every connection; calls made after this raise ``Unreachable``."""
         self._session.http.close()
+
+    def clock_ahead_of(self, now: datetime) -> timedelta:
+        """By how much Omneo's clock is ahead of ``now``, an aware time; zero while no answer has told."""
+        return self._session.http.clock_ahead_of(now)
 
     def patient(self) -> Self:
         """The same client for the worker, waiting ten seconds for an answer; both share connections and ``close``."""

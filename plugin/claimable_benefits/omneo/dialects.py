@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, MutableMapping, Sequence
 from dataclasses import dataclass
 from threading import Lock
 from typing import Generic, Literal, TypeVar
@@ -33,7 +33,8 @@ class Dialects:
     """The dialect of one tenant, and the forms that have worked; safe to share between threads.
 
     ``answers`` tells whether a path is there, by a read that changes nothing. It raises where that cannot be told now,
-    and then nothing is decided.
+    and then nothing is decided. ``forms`` is where the forms that have worked are remembered, by purpose; one that
+    outlives the process lets a worker know what the shop's processes have learned.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class Dialects:
         answers: Callable[[str], bool],
         probed: Path,
         on_dialect: Callable[[str], None] | None = None,
+        forms: MutableMapping[str, str] | None = None,
     ) -> None:
         if setting not in {"auto", "guide", "reference"}:
             raise SettingsError("OMNEO_DIALECT", f"{setting!r} is no dialect.", "Use auto, guide or reference.")
@@ -50,7 +52,7 @@ class Dialects:
         self._answers = answers
         self._probed = probed
         self._on_dialect = on_dialect
-        self._forms: dict[str, str] = {}
+        self._forms: MutableMapping[str, str] = {} if forms is None else forms
         self._lock = Lock()
 
     def spoken(self) -> Dialect:
@@ -73,16 +75,39 @@ class Dialects:
         self._forms[purpose] = form
 
     def ask(self, purpose: str, *, guide: Sequence[Form[T]] = (), reference: Sequence[Form[T]] = ()) -> T:
-        """Ask in the tenant's dialect; where the dialect is not fixed by a setting, the other one comes second."""
-        if (known := self._known_among(purpose, [*guide, *reference])) is not None:
-            return known.send()
-        first, second = (guide, reference) if self.spoken() == "guide" else (reference, guide)
-        return self.first_present(purpose, [*first, *second] if self._is_auto else list(first or second))
+        """Ask in the tenant's dialect; where the dialect is not fixed by a setting, the other one comes second.
 
-    def first_present(self, purpose: str, forms: Sequence[Form[T]]) -> T:
-        """Ask in the form that is known to work, else in the first that the tenant has; the last refusal is raised."""
-        if (known := self._known_among(purpose, forms)) is not None:
-            return known.send()
+        A form that has worked is the only one asked, unless the tenant is found to speak another dialect since.
+        """
+        known = self._known_among(purpose, [*guide, *reference])
+        if known is not None:
+            try:
+                return known.send()
+            except OmneoError as refusal:
+                is_spoken_still = not self._is_auto or refusal.status not in NO_SUCH_ROUTE
+                if is_spoken_still or self._speaks_still("guide" if known in guide else "reference"):
+                    raise
+        first, second = (guide, reference) if self.spoken() == "guide" else (reference, guide)
+        return self._in_turn(purpose, [*first, *second] if self._is_auto else list(first or second))
+
+    def _speaks_still(self, dialect: Dialect) -> bool:
+        """Probe anew after a 404 or 405, which may be about the record or about the route."""
+        with self._lock:
+            self._decided = None
+        return self.spoken() == dialect
+
+    def first_present(self, purpose: str, forms: Sequence[Form[T]], *, loyal: bool = True) -> T:
+        """Ask in the form that is known to work, else in the first that the tenant has; the last refusal is raised.
+
+        Where the caller is not ``loyal``, a known form that says no gives way to the others: tenants are upgraded.
+        """
+        known = self._known_among(purpose, forms)
+        if known is None:
+            return self._in_turn(purpose, forms)
+        others = [] if loyal else [form for form in forms if form is not known]
+        return self._in_turn(purpose, [known, *others])
+
+    def _in_turn(self, purpose: str, forms: Sequence[Form[T]]) -> T:
         *others, last = forms
         for form in others:
             try:
@@ -95,7 +120,8 @@ class Dialects:
     def _remembered(self, purpose: str, form: Form[T]) -> T:
         # Only success proves a form: a 404 or 422 may be about the record, not about the route.
         answer = form.send()
-        self.remember(purpose, form.name)
+        if self._forms.get(purpose) != form.name:
+            self.remember(purpose, form.name)
         return answer
 
     def _known_among(self, purpose: str, forms: Sequence[Form[T]]) -> Form[T] | None:

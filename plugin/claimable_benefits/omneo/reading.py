@@ -67,6 +67,8 @@ class Reader:
             profile_id=wire.identifier(raw.get("profile_id")),
             benefit_ids=tuple(found for found in (wire.identifier(benefit.get("id")) for benefit in used) if found),
             benefit_names=tuple(name for name in map(_name, used) if name),
+            benefit_handles=tuple(handle for handle in map(_handle, used) if handle),
+            benefit_references=tuple(r for r in (wire.identifier(benefit.get("external_id")) for benefit in used) if r),
             count=sum(wire.integer(item.get("count")) or 1 for item in items) or 1,
             created_at=wire.moment(raw.get("created_at")),
             redeemed_at=self._told(raw, "redeem_at"),
@@ -171,6 +173,10 @@ def _is_of_benefit(item: Mapping[str, object]) -> bool:
 
 def _name(benefit: Mapping[str, object]) -> str:
     return wire.text(wire.mapping(benefit.get("definition")).get("name"))
+
+
+def _handle(benefit: Mapping[str, object]) -> str:
+    return wire.text(wire.mapping(benefit.get("definition")).get("handle"))
 
 
 def _tags(value: object) -> tuple[str, ...]:

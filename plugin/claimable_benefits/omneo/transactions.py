@@ -12,6 +12,8 @@ from claimable_benefits.omneo.resource import Resource
 from claimable_benefits.omneo.session import Call
 from claimable_benefits.omneo.wire import data
 
+_RECORD = "record a transaction"
+
 
 class Transactions(Resource):
     """Calls about transactions (Omneo facts 11). All raise ``OmneoError``."""
@@ -31,7 +33,11 @@ class Transactions(Resource):
             Form("update-create", lambda: self._session.write(upsert, self._transaction)),
             Form("look first", lambda: self._look_and_record(transaction.order_number, body)),
         ]
-        return self._session.dialects.first_present("record a transaction", forms)
+        return self._session.dialects.first_present(_RECORD, forms)
+
+    def upserts(self) -> bool:
+        """Whether this tenant is known to record by upsert: a repeated order can then not become two."""
+        return self._session.dialects.known_form(_RECORD) == "update-create"
 
     def create_transaction(
         self, transaction: Transaction, *, profile_id: str | None, redemption_id: str | None

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from claimable_benefits.domain.benefits import Definition
 from claimable_benefits.domain.shop import Item, Transaction
 from claimable_benefits.omneo import wire
 
@@ -20,9 +19,9 @@ class Writer:
 
     zone: ZoneInfo
 
-    def claim(self, definition: Definition, reference: str) -> Payload:
+    def claim(self, handle: str, reference: str) -> Payload:
         """Omneo facts 6, form A."""
-        return {"definition": definition.handle, "timezone": self.zone.key, "external_id": reference}
+        return {"definition": handle, "timezone": self.zone.key, "external_id": reference}
 
     def redeem(self, at: datetime, reference: str) -> Payload:
         """Omneo facts 8, form S."""
@@ -76,6 +75,7 @@ class Writer:
                 for position, item in enumerate(transaction.items, start=1)
             ],
             **_given(links),
+            **({"is_void": True} if transaction.is_void else {}),
         }
 
     def _wall_clock(self, at: datetime) -> str:

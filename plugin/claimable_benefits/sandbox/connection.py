@@ -135,10 +135,10 @@ class Connection(BaseHTTPRequestHandler):
         return False
 
     def _head(self, status: str, headers: list[tuple[str, str]], chunked: bool) -> bytes:
+        own = [] if any(name == "Date" for name, _value in headers) else [("Date", self.date_time_string())]
         lines = [
             f"HTTP/1.1 {_in_plain_case(status)}",
-            f"Date: {self.date_time_string()}",
-            *(f"{name}: {value}" for name, value in headers),
+            *(f"{name}: {value}" for name, value in [*own, *headers]),
         ]
         if chunked:
             lines.append("Transfer-Encoding: chunked")

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 
 from flask import Flask
@@ -82,7 +83,7 @@ class Gate:
             if key:
                 self._prepared.keep(key, answer)
         self._record(visit, answer)
-        start(answer.status, answer.headers)
+        start(answer.status, [("Date", format_datetime(now, usegmt=True)), *answer.headers])
         slow = next((fault for fault in faults if fault.kind == "drip"), None)
         return dripping(answer.body, slow.seconds) if slow else [answer.body]
 

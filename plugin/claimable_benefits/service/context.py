@@ -11,6 +11,7 @@ from blinker import NamedSignal
 
 from claimable_benefits import signals
 from claimable_benefits.domain.policy import Policy
+from claimable_benefits.domain.settling import BETWEEN_LOOKS, SWEEP_GAPS
 from claimable_benefits.domain.shop import Cart, Order, Shopper
 from claimable_benefits.ledger import Ledger
 from claimable_benefits.ledger.events import Because
@@ -33,6 +34,12 @@ class Timing:
     lease: timedelta = timedelta(seconds=40)
     # A lost answer is usually there at the next look: the shopper is still waiting.
     quick_looks: tuple[float, ...] = (0.3, 1.0, 1.0)
+    # The first click of a double click is usually done by then.
+    first_click: tuple[float, ...] = (0.1, 0.2, 0.4, 0.8, 1.5)
+    between_looks: timedelta = BETWEEN_LOOKS
+    sweep_gaps: tuple[timedelta, ...] = SWEEP_GAPS
+    # What was delivered is read back once: a request that was long under way may have landed after a newer one.
+    verify: timedelta = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,14 @@ from datetime import datetime, timedelta
 
 from claimable_benefits import signals
 from claimable_benefits.domain.states import DeliveryState
-from claimable_benefits.errors import NotPermitted, OmneoError, Rejected, SlowDown
+from claimable_benefits.errors import NotPermitted, OmneoError, OutcomeUnknown, Rejected, SlowDown
 from claimable_benefits.ledger import facts
 from claimable_benefits.ledger.outbox import Delivery, finish_delivery, lease_due
 from claimable_benefits.ledger.uses import find_use
 from claimable_benefits.service.backoff import wait
 from claimable_benefits.service.context import Context
 from claimable_benefits.service.profile import profile_of_customer
+from claimable_benefits.service.verify import DIFFERENT
 
 _log = logging.getLogger("claimable_benefits")
 _PAUSE = "deliveries paused until"
@@ -54,25 +55,38 @@ def _deliver(ctx: Context, delivery: Delivery) -> bool:
         _log.error("Omneo refuses the transaction of order %s: %s", delivery.order_number, error)
         return _finish(ctx, delivery, DeliveryState.STOPPED, error.words, attempts=attempts)
     except OmneoError as error:
-        due_at = ctx.clock() + wait(attempts)
+        due_at = ctx.clock() + _pause_after(ctx, error, attempts)
         return _finish(ctx, delivery, DeliveryState.DUE, str(error), attempts=attempts, due_at=due_at)
     arrived = _finish(
         ctx,
         delivery,
         DeliveryState.DELIVERED,
-        None,
+        _why_again(delivery),
         attempts=attempts,
         transaction_id=recorded.id,
         delivered_at=ctx.clock(),
+        verify_at=ctx.clock() + ctx.timing.verify,
     )
     if arrived:
         ctx.tell(signals.transaction_delivered, order_number=delivery.order_number, transaction_id=recorded.id)
     return arrived
 
 
+def _why_again(delivery: Delivery) -> str | None:
+    """What verifying had found, so that it does not go round in circles."""
+    return delivery.note if delivery.note and delivery.note.startswith(DIFFERENT) else None
+
+
+def _pause_after(ctx: Context, error: OmneoError, attempts: int) -> timedelta:
+    """Without an upsert, a request that is still under way could make a second transaction: its time must be over."""
+    pause = wait(attempts)
+    is_risky = isinstance(error, OutcomeUnknown) and not ctx.omneo.upserts()
+    return max(pause, ctx.timing.settle) if is_risky else pause
+
+
 def _finish(ctx: Context, delivery: Delivery, to: DeliveryState, note: str | None, **changes: object) -> bool:
     """Commit the outcome. True where the delivery arrived and no newer revision waits."""
-    because = ctx.because("worker", note or "delivered")
+    because = ctx.because("worker", "delivered" if to is DeliveryState.DELIVERED else note or "")
     with ctx.ledger.write() as connection:
         current = finish_delivery(connection, delivery, to, because, note=note, **changes)
     return current and to is DeliveryState.DELIVERED

@@ -7,27 +7,22 @@ anywhere leaves a row that says exactly what is not known; nothing is ever sent 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import NoReturn
 
 from sqlalchemy import Connection
 
-from claimable_benefits import signals
 from claimable_benefits.domain.benefits import Benefit
-from claimable_benefits.domain.lookup import Trace
 from claimable_benefits.domain.policy import Place
 from claimable_benefits.domain.shop import Shopper
-from claimable_benefits.domain.states import UseState
-from claimable_benefits.errors import Declined, OmneoError, OutcomeUnknown, Overtaken, Rejected, Unreachable
+from claimable_benefits.domain.states import UNANSWERED_USES, UseState
+from claimable_benefits.errors import Declined, Overtaken
 from claimable_benefits.ledger import uses as ledger_uses
 from claimable_benefits.ledger.uses import Use, move_use
+from claimable_benefits.service.answers import send_use
 from claimable_benefits.service.context import Context, by
-from claimable_benefits.service.look import look_for_redemption
 from claimable_benefits.service.shelf import Shelf, read_shelf
 from claimable_benefits.service.slots import take_slot
 
-# The order is placed in the same request, a moment later; only a crash leaves it for the worker to find.
-PLACED_WITHIN = timedelta(minutes=1)
+_GOOD = (UseState.REDEEMED, UseState.CONSUMED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +37,17 @@ def redeem_for_order(ctx: Context, use_id: str, order_number: str, *, actor: str
     """Redeem a held use for an order; a repeated call for the same order gives the same use.
 
     Raises `Declined` before any money moves: ``no_longer_held``, ``benefit_gone`` (Omneo said no), ``not_confirmed``
-    (no answer came) or ``loyalty_unavailable`` (nothing was sent; the benefit is still held).
+    (no answer came) or ``loyalty_unavailable`` (nothing was sent; the benefit is still held for the cart).
     """
     with ctx.ledger.write() as connection:
         use = ledger_uses.find_use(connection, use_id)
-        if use and use.order_number == order_number and use.state in (UseState.REDEEMED, UseState.CONSUMED):
-            return use
-        if use is None or use.state is not UseState.HELD:
-            _decline_unheld(use)
-        use = _intend(ctx, connection, use, actor, f"order {order_number} is being placed", order_number=order_number)
-    return _send(ctx, use, actor, then=UseState.REDEEMED)
+        is_first = use is not None and use.state is UseState.HELD
+        if use and is_first:
+            _give_up_others(ctx, connection, order_number, actor)
+            use = _intend(ctx, connection, use, actor, f"order {order_number} is being placed", order_number)
+    if use and is_first:
+        return send_use(ctx, use, actor, then=UseState.REDEEMED)
+    return _first_clicks(ctx, use, order_number)
 
 
 def use_from_account(ctx: Context, shopper: Shopper, benefit_id: str, use_id: str) -> Used:
@@ -60,7 +56,7 @@ def use_from_account(ctx: Context, shopper: Shopper, benefit_id: str, use_id: st
     Raises `Declined` like `redeem_for_order`, and `OmneoError` where the benefits cannot be read.
     """
     if known := find_use(ctx, shopper, use_id):
-        return _known(known)
+        return known_use(known)
     shelf = read_shelf(ctx, shopper)
     benefit = _account_benefit(shelf, benefit_id)
     return _use_now(ctx, shopper, shelf, benefit, use_id, channel="account", actor=by(shopper))
@@ -79,6 +75,22 @@ def use_for_customer(ctx: Context, customer_id: str, benefit_id: str, use_id: st
     if held is None:
         raise Declined("unknown_benefit", f"Customer {customer_id} has no usable benefit {benefit_id}.")
     return _use_now(ctx, shopper, shelf, held.benefit, use_id, channel="store", actor=actor)
+
+
+def find_use(ctx: Context, shopper: Shopper, use_id: str) -> Use | None:
+    """The shopper's own use of that id; None for anybody else's."""
+    with ctx.ledger.read() as connection:
+        use = ledger_uses.find_use(connection, use_id)
+    return use if use and use.customer_id == shopper.customer_id else None
+
+
+def known_use(use: Use) -> Used:
+    """What a repeated click gets: the first one's outcome."""
+    if use.state is UseState.REFUSED:
+        raise Declined("benefit_gone", f"{use.name} could not be used: it is not available any more.")
+    if use.state is UseState.RELEASED:
+        raise Declined("loyalty_unavailable", f"{use.name} was not used. Please open the page again to try once more.")
+    return Used(use, already=True)
 
 
 def _use_now(
@@ -101,17 +113,10 @@ def _use_now(
             use = _intend(ctx, connection, use, actor, because.reason)
     except Overtaken:
         if known := find_use(ctx, shopper, use_id):
-            return _known(known)
+            return known_use(known)
         sentence = f"{benefit.name} is being used elsewhere at this moment. Please try again."
         raise Declined("in_another_cart", sentence) from None
-    return Used(_send(ctx, use, actor, then=UseState.CONSUMED))
-
-
-def find_use(ctx: Context, shopper: Shopper, use_id: str) -> Use | None:
-    """The shopper's own use of that id; None for anybody else's."""
-    with ctx.ledger.read() as connection:
-        use = ledger_uses.find_use(connection, use_id)
-    return use if use and use.customer_id == shopper.customer_id else None
+    return Used(send_use(ctx, use, actor, then=UseState.CONSUMED))
 
 
 def _account_benefit(shelf: Shelf, benefit_id: str) -> Benefit:
@@ -123,16 +128,8 @@ def _account_benefit(shelf: Shelf, benefit_id: str) -> Benefit:
     return held.benefit
 
 
-def _known(use: Use) -> Used:
-    if use.state is UseState.REFUSED:
-        raise Declined("benefit_gone", f"{use.name} could not be used: it is not available any more.")
-    if use.state is UseState.RELEASED:
-        raise Declined("loyalty_unavailable", f"{use.name} was not used. Please open the page again to try once more.")
-    return Used(use, already=True)
-
-
 def _intend(
-    ctx: Context, connection: Connection, use: Use, actor: str, reason: str, *, order_number: str | None = None
+    ctx: Context, connection: Connection, use: Use, actor: str, reason: str, order_number: str | None = None
 ) -> Use:
     because = ctx.because(actor, reason)
     return move_use(
@@ -146,98 +143,33 @@ def _intend(
     )
 
 
-def _send(ctx: Context, use: Use, actor: str, *, then: UseState) -> Use:
-    try:
-        redemption = ctx.omneo.redeem(
-            use.profile_id, use.benefit_id, reference=use.reference, at=ctx.clock(), handle=use.definition_handle
-        )
-    except Unreachable as error:
-        _not_sent(ctx, use, actor, error)
-    except Rejected as error:
-        _refused(ctx, use, actor, error)
-    except OutcomeUnknown as error:
-        return _in_doubt(ctx, use, actor, error, then=then)
-    return redeemed(ctx, use, redemption.id, actor, "Omneo redeemed it", to=then)
+def _give_up_others(ctx: Context, connection: Connection, order_number: str, actor: str) -> None:
+    """An order is placed with one benefit: one that it redeemed before, and was not placed with, goes back."""
+    because = ctx.because(actor, f"order {order_number} is placed with another benefit")
+    for use in ledger_uses.uses_of_order(connection, order_number):
+        if use.state is UseState.REDEEMED:
+            move_use(connection, use, UseState.UNDOING, because, attempts=0, note=because.reason)
 
 
-def redeemed(ctx: Context, use: Use, redemption_id: str, actor: str, reason: str, *, to: UseState) -> Use:
-    """Commit the good outcome, and tell the shop."""
-    because = ctx.because(actor, reason)
-    due_at = because.at + PLACED_WITHIN if to is UseState.REDEEMED else None
-    with ctx.ledger.write() as connection:
-        use = move_use(
-            connection, use, to, because, redemption_id=redemption_id, redeemed_at=because.at, due_at=due_at, note=None
-        )
-    ctx.tell(signals.benefit_redeemed, use=use)
-    return use
+def _first_clicks(ctx: Context, use: Use | None, order_number: str) -> Use:
+    """A double click, or a request that is repeated: the first one's outcome, for which we wait a little."""
+    pauses = iter(ctx.timing.first_click)
+    while use and use.order_number == order_number and use.state in UNANSWERED_USES:
+        pause = next(pauses, None)
+        if pause is None:
+            break
+        ctx.sleep(pause)
+        with ctx.ledger.read() as connection:
+            use = ledger_uses.find_use(connection, use.use_id)
+    if use and use.order_number == order_number and use.state in _GOOD:
+        return use
+    raise _unheld(use)
 
 
-def _not_sent(ctx: Context, use: Use, actor: str, error: OmneoError) -> NoReturn:
-    """Nothing was applied, so the same reference may go out again: a cart's use is held as before."""
-    if use.channel == "checkout":
-        try:
-            _move_back(ctx, use, UseState.HELD, actor, error)
-        except Overtaken:  # the shopper has applied something else to this cart meanwhile
-            _move_back(ctx, use, UseState.RELEASED, actor, error)
-    else:
-        _move_back(ctx, use, UseState.RELEASED, actor, error)
-    raise Declined(
-        "loyalty_unavailable",
-        f"We could not reach the loyalty programme, so {use.name} was not used. "
-        "Please try again, or carry on without it.",
-        use_id=use.use_id,
-    )
-
-
-def _move_back(ctx: Context, use: Use, to: UseState, actor: str, error: OmneoError) -> None:
-    because = ctx.because(actor, "Omneo was not reached")
-    with ctx.ledger.write() as connection:
-        move_use(connection, use, to, because, sent_at=None, note=str(error))
-
-
-def _refused(ctx: Context, use: Use, actor: str, error: Rejected) -> NoReturn:
-    with ctx.ledger.write() as connection:
-        use = move_use(connection, use, UseState.REFUSED, ctx.because(actor, "Omneo refused it"), note=str(error))
-    ctx.tell(signals.benefit_refused, use=use, reason=error.message)
-    raise Declined(
-        "benefit_gone", f"{use.name} is not available any more: it was used or ended meanwhile.", use_id=use.use_id
-    )
-
-
-def _in_doubt(ctx: Context, use: Use, actor: str, error: OmneoError, *, then: UseState) -> Use:
-    because = ctx.because(actor, "no answer from Omneo")
-    lease = because.at + ctx.timing.lease
-    with ctx.ledger.write() as connection:
-        use = move_use(connection, use, UseState.IN_DOUBT, because, note=str(error), lease_until=lease)
-    if found := _quick_looks(ctx, use):
-        return redeemed(ctx, use, found, actor, "found at Omneo after a lost answer", to=then)
-    with ctx.ledger.write() as connection:
-        use = ledger_uses.touch_use(connection, use, ctx.clock(), lease_until=None, due_at=None)
-    raise Declined(
-        "not_confirmed",
-        f"We could not confirm {use.name} with the loyalty programme. You can go on without it; "
-        "if it turns out to be used, you get it back.",
-        use_id=use.use_id,
-    )
-
-
-def _quick_looks(ctx: Context, use: Use) -> str | None:
-    """Look while the shopper waits; where even looking fails, the worker goes on later."""
-    try:
-        for pause in ctx.timing.quick_looks:
-            ctx.sleep(pause)
-            finding = look_for_redemption(ctx, use)
-            if finding.trace is Trace.FOUND:
-                return finding.found_id
-    except OmneoError:
-        return None
-    return None
-
-
-def _decline_unheld(use: Use | None) -> NoReturn:
-    if use and use.state in (UseState.REDEEMING, UseState.IN_DOUBT):
-        raise Declined(
+def _unheld(use: Use | None) -> Declined:
+    if use and use.state in UNANSWERED_USES:
+        return Declined(
             "not_confirmed", f"{use.name} is still being confirmed. Please wait a moment, or go on without it."
         )
     name = use.name if use else "The benefit"
-    raise Declined("no_longer_held", f"{name} is no longer reserved for this cart. Please review your order.")
+    return Declined("no_longer_held", f"{name} is no longer reserved for this cart. Please review your order.")

@@ -1,33 +1,26 @@
-"""Find out what became of uses and claims that are in doubt, and of redemptions whose order is not placed."""
+"""Find out what became of uses that are in doubt: look, wait, look again, then believe it."""
 
 from __future__ import annotations
 
-import logging
+from contextlib import suppress
 from datetime import timedelta
+from uuid import uuid4
 
-from claimable_benefits import signals
 from claimable_benefits.domain.lookup import Finding, Trace
-from claimable_benefits.domain.shop import Order, OrderState
-from claimable_benefits.domain.states import ClaimState, UseState
+from claimable_benefits.domain.settling import UNCLEAR_FOR, after_absence
+from claimable_benefits.domain.states import UseState
 from claimable_benefits.errors import OmneoError, Overtaken
-from claimable_benefits.ledger.claims import Claim, due_claims, move_claim, touch_claim
-from claimable_benefits.ledger.outbox import find_delivery
-from claimable_benefits.ledger.uses import Use, due_uses, move_use, touch_use
+from claimable_benefits.ledger.uses import Use, add_use, due_uses, move_use, touch_use
+from claimable_benefits.service.answers import found
 from claimable_benefits.service.backoff import wait
 from claimable_benefits.service.context import Context
-from claimable_benefits.service.look import look_for_claim, look_for_redemption
-from claimable_benefits.service.redeem import redeemed
-from claimable_benefits.service.submit import submit_in
-from claimable_benefits.service.undo import begin_undo
+from claimable_benefits.service.look import look_for_redemption
 
-_log = logging.getLogger("claimable_benefits")
-
-# Absent is believed only after this many looks, all of them later than the settle window.
-LOOKS = 2
-BETWEEN_LOOKS = timedelta(seconds=10)
-# What stays unclear this long will not clear up by itself.
-UNCLEAR_FOR = timedelta(minutes=25)
 ASK_AGAIN = timedelta(seconds=30)
+_COPIED = (
+    *("customer_id", "profile_id", "benefit_id", "definition_handle", "name", "code", "instructions"),
+    *("cart_id", "order_number", "baseline_remaining", "held_until", "sent_at", "slot"),
+)
 
 
 def settle_uses(ctx: Context) -> int:
@@ -42,147 +35,82 @@ def settle_uses(ctx: Context) -> int:
     return sum(_settle(ctx, use) for use in doubtful)
 
 
-def settle_claims(ctx: Context) -> int:
-    """The same for claims."""
+def look_later(ctx: Context, use: Use, note: str, after: timedelta, **changes: object) -> bool:
+    """Note why nothing was decided, and when to look again. Always False: nothing was settled."""
     now = ctx.clock()
-    with ctx.ledger.read() as connection:
-        due = due_claims(connection, ClaimState.CLAIMING, now) + due_claims(connection, ClaimState.IN_DOUBT, now)
-    return sum(_settle_claim(ctx, claim) for claim in due)
+    with suppress(Overtaken), ctx.ledger.write() as connection:
+        touch_use(connection, use, now, due_at=now + after, lease_until=None, note=note, **changes)
+    return False
 
 
-def settle_unplaced(ctx: Context) -> int:
-    """Ask the shop about redemptions whose order was not placed in time; gives how many were decided."""
-    with ctx.ledger.read() as connection:
-        due = due_uses(connection, UseState.REDEEMED, ctx.clock())
-    return sum(_settle_unplaced(ctx, use) for use in due)
-
-
-def order_of(ctx: Context, order_number: str | None) -> Order | None:
-    """What the shop knows of an order; None where it does not know, or its loader fails."""
-    if order_number is None:
-        return None
-    try:
-        return ctx.order_loader(order_number)
-    except Exception:  # noqa: BLE001 - the shop's own code may raise anything; not knowing is safe
-        _log.exception("The order loader failed for order %s.", order_number)
-        return None
+def give_extras_back(ctx: Context, use: Use, redemption_ids: tuple[str, ...]) -> None:
+    """One attempt makes one redemption. What else bears its reference gets a row of its own, which is undone."""
+    because = ctx.because("worker", f"a second redemption of use {use.use_id}")
+    for redemption_id in redemption_ids:
+        use_id = str(uuid4())
+        copied = {name: getattr(use, name) for name in _COPIED}
+        with suppress(Overtaken), ctx.ledger.write() as connection:  # another worker has given it a row already
+            add_use(
+                connection,
+                because,
+                state=UseState.UNDOING,
+                use_id=use_id,
+                reference=f"{ctx.reference_prefix}-{use_id}",
+                channel="extra",
+                redemption_id=redemption_id,
+                redeemed_at=because.at,
+                **copied,
+            )
 
 
 def _doubt(ctx: Context, use: Use) -> None:
-    try:
-        with ctx.ledger.write() as connection:
-            why = ctx.because("worker", "the process that redeemed it is gone")
-            move_use(connection, use, UseState.IN_DOUBT, why, attempts=0)
-    except Overtaken:
-        return  # it was alive after all
+    with suppress(Overtaken), ctx.ledger.write() as connection:  # it was alive after all
+        why = ctx.because("worker", "the process that redeemed it is gone")
+        move_use(connection, use, UseState.IN_DOUBT, why, attempts=0)
 
 
 def _settle(ctx: Context, use: Use) -> bool:
     try:
-        finding = look_for_redemption(ctx, use)
-    except OmneoError as error:
-        return _look_later(ctx, use, f"could not look: {error}", wait(use.attempts + 2))
-    try:
-        return _believe(ctx, use, finding)
+        leased = _lease(ctx, use)
+        finding = look_for_redemption(ctx, leased)
     except Overtaken:
         return False
+    except OmneoError as error:
+        return look_later(ctx, leased, f"could not look: {error}", wait(use.attempts + 2))
+    with suppress(Overtaken):
+        return _believe(ctx, leased, finding)
+    return False
+
+
+def _lease(ctx: Context, use: Use) -> Use:
+    now = ctx.clock()
+    with ctx.ledger.write() as connection:
+        return touch_use(connection, use, now, lease_until=now + ctx.timing.lease)
 
 
 def _believe(ctx: Context, use: Use, finding: Finding) -> bool:
-    age = ctx.clock() - (use.sent_at or use.updated_at)
-    if finding.trace is Trace.FOUND and finding.found_id:
-        to = UseState.CONSUMED if use.channel != "checkout" else UseState.REDEEMED
-        redeemed(ctx, use, finding.found_id, "worker", "found at Omneo", to=to)
-        return True
-    if finding.trace is Trace.UNCLEAR:
-        if age < UNCLEAR_FOR:
-            return _look_later(ctx, use, "another use at the same time: unclear whose", ASK_AGAIN)
-        with ctx.ledger.write() as connection:
-            move_use(connection, use, UseState.NEEDS_A_PERSON, ctx.because("worker", "unclear whose redemption it is"))
-        return True
-    if age < ctx.timing.settle:
-        return _look_later(ctx, use, "not there yet", min(ctx.timing.settle - age, BETWEEN_LOOKS))
-    if use.attempts + 1 < LOOKS:
-        return _look_later(ctx, use, "not there after the settle window", BETWEEN_LOOKS, attempts=use.attempts + 1)
-    with ctx.ledger.write() as connection:
-        move_use(connection, use, UseState.RELEASED, ctx.because("worker", "settled: Omneo never applied it"))
-    return True
-
-
-def _look_later(ctx: Context, use: Use, note: str, after: timedelta, **changes: object) -> bool:
-    now = ctx.clock()
-    try:
-        with ctx.ledger.write() as connection:
-            touch_use(connection, use, now, due_at=now + after, note=note, **changes)
-    except Overtaken:
-        pass
-    return False
-
-
-def _settle_claim(ctx: Context, claim: Claim) -> bool:
-    now = ctx.clock()
-    try:
-        finding = look_for_claim(ctx, claim)
-    except OmneoError as error:
-        return _look_for_claim_later(ctx, claim, f"could not look: {error}", wait(claim.attempts + 2))
     if finding.trace is Trace.FOUND:
-        return _move_claim(ctx, claim, ClaimState.CLAIMED, "found at Omneo", benefit_id=finding.found_id)
-    if now - claim.sent_at < ctx.timing.settle:
-        return _look_for_claim_later(ctx, claim, "not there yet", BETWEEN_LOOKS)
-    if claim.attempts + 1 < LOOKS:
-        return _look_for_claim_later(ctx, claim, "not there", BETWEEN_LOOKS, attempts=claim.attempts + 1)
-    return _move_claim(ctx, claim, ClaimState.ABANDONED, "settled: Omneo never applied it")
-
-
-def _move_claim(ctx: Context, claim: Claim, to: ClaimState, reason: str, **changes: object) -> bool:
-    try:
-        with ctx.ledger.write() as connection:
-            moved = move_claim(connection, claim, to, ctx.because("worker", reason), **changes)
-    except Overtaken:
-        return False
-    if to is ClaimState.CLAIMED:
-        ctx.tell(signals.benefit_claimed, claim=moved)
+        to = UseState.REDEEMED if use.channel == "checkout" else UseState.CONSUMED
+        settled = found(ctx, use, finding, "worker", "found at Omneo", to=to)
+        give_extras_back(ctx, settled, finding.extra_ids)
+        return True
+    age = ctx.clock() - (use.sent_at or use.updated_at)
+    if finding.trace is Trace.UNCLEAR:
+        return _unclear(ctx, use, age)
+    patience = after_absence(age, use.attempts, ctx.timing.settle, ctx.timing.between_looks)
+    if patience.again_in is not None:
+        return look_later(ctx, use, "not at Omneo yet", patience.again_in, attempts=patience.looks)
+    because = ctx.because("worker", "settled: Omneo never applied it")
+    with ctx.ledger.write() as connection:
+        sweep_at = because.at + ctx.timing.sweep_gaps[0]
+        move_use(connection, use, UseState.RELEASED, because, attempts=0, sweep_at=sweep_at)
     return True
 
 
-def _look_for_claim_later(ctx: Context, claim: Claim, note: str, after: timedelta, **changes: object) -> bool:
-    now = ctx.clock()
-    try:
-        with ctx.ledger.write() as connection:
-            touch_claim(connection, claim, now, due_at=now + after, note=note, **changes)
-    except Overtaken:
-        pass
-    return False
-
-
-def _settle_unplaced(ctx: Context, use: Use) -> bool:
-    order = order_of(ctx, use.order_number)
-    state = order.state if order else OrderState.UNKNOWN
-    age = ctx.clock() - (use.redeemed_at or use.updated_at)
-    if order and state is OrderState.PAID:
-        return _placed(ctx, use, order)
-    if state is OrderState.CANCELLED or (state is OrderState.OPEN and age >= ctx.timing.order_grace):
-        begun = begin_undo(ctx, use, actor="worker", reason=f"order {use.order_number} is {state}")
-        return begun is not None and _release_lease(ctx, begun)
-    return _look_later(ctx, use, f"order {use.order_number} is {state}", ASK_AGAIN)
-
-
-def _placed(ctx: Context, use: Use, order: Order) -> bool:
-    """The shop says the order is paid: with this use, or placed without it while it was in doubt."""
-    with ctx.ledger.read() as connection:
-        delivery = find_delivery(connection, order.number)
-    if delivery and delivery.use_id != use.use_id:
-        begun = begin_undo(ctx, use, actor="worker", reason=f"order {order.number} was placed without it")
-        return begun is not None and _release_lease(ctx, begun)
-    if order.transaction is None:
-        return _look_later(ctx, use, f"order {order.number} is paid, but the shop gives no transaction", ASK_AGAIN)
+def _unclear(ctx: Context, use: Use, age: timedelta) -> bool:
+    if age < UNCLEAR_FOR:
+        return look_later(ctx, use, "another use at the same time: unclear whose", ASK_AGAIN)
     with ctx.ledger.write() as connection:
-        submit_in(ctx, order.transaction, connection, actor="worker")
-    return True
-
-
-def _release_lease(ctx: Context, use: Use) -> bool:
-    """Leave the undo itself to the next step of this worker."""
-    with ctx.ledger.write() as connection:
-        touch_use(connection, use, ctx.clock(), lease_until=None)
+        because = ctx.because("worker", "unclear whose redemption it is")
+        move_use(connection, use, UseState.NEEDS_A_PERSON, because, note=because.reason)
     return True

@@ -7,8 +7,12 @@ from dataclasses import dataclass
 from claimable_benefits.service.context import Context
 from claimable_benefits.service.deliver import deliver_due
 from claimable_benefits.service.release import release_overdue
-from claimable_benefits.service.settle import settle_claims, settle_unplaced, settle_uses
+from claimable_benefits.service.settle import settle_uses
+from claimable_benefits.service.settle_claims import settle_claims
+from claimable_benefits.service.sweep import sweep_claims, sweep_uses
 from claimable_benefits.service.undo import finish_undos
+from claimable_benefits.service.unplaced import settle_unplaced
+from claimable_benefits.service.verify import verify_delivered
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,17 +24,19 @@ class WorkDone:
     decided: int = 0
     undone: int = 0
     released: int = 0
+    corrected: int = 0
 
     def __bool__(self) -> bool:
-        return any((self.delivered, self.settled, self.decided, self.undone, self.released))
+        return any((self.delivered, self.settled, self.decided, self.undone, self.released, self.corrected))
 
 
 def run_once(ctx: Context) -> WorkDone:
-    """Deliver, settle, ask about orders, undo, release. What cannot be done now is done in a later turn."""
+    """Settle, sweep, ask about orders, undo, deliver, release. What cannot be done now is done in a later turn."""
     return WorkDone(
-        settled=settle_uses(ctx) + settle_claims(ctx),
+        settled=settle_uses(ctx) + settle_claims(ctx) + sweep_uses(ctx) + sweep_claims(ctx),
         decided=settle_unplaced(ctx),
         undone=finish_undos(ctx),
         delivered=deliver_due(ctx),
         released=release_overdue(ctx),
+        corrected=verify_delivered(ctx),
     )

@@ -1,0 +1,44 @@
+"""Changing a row only if it still stands where the caller saw it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Protocol
+
+from sqlalchemy import ColumnElement, Connection, Row, Table, or_, update
+from sqlalchemy.exc import IntegrityError
+
+from claimable_benefits.errors import Overtaken
+
+
+class Versioned(Protocol):
+    """A row with a state and a version that grows by one with every change."""
+
+    @property
+    def state(self) -> Any: ...
+    @property
+    def version(self) -> int: ...
+
+
+def compare_and_set(
+    connection: Connection, table: Table, key: ColumnElement[bool], seen: Versioned, now: datetime, **changes: Any
+) -> Row[Any]:
+    """Change the row at ``key`` if its state and version are those that were ``seen``; gives it as it is now.
+
+    Raises `Overtaken` where somebody was faster, or where another row has what this one would get.
+    """
+    same = key & (table.c.version == seen.version) & (table.c.state == seen.state)
+    change = update(table).where(same).values(version=seen.version + 1, updated_at=now, **changes)
+    try:
+        row = connection.execute(change.returning(*table.c)).first()
+    except IntegrityError as error:
+        raise Overtaken("Another row has this cart, this slot or this id of Omneo's.") from error
+    if row is None:
+        raise Overtaken(f"This row is no longer {seen.state} in version {seen.version}.")
+    return row
+
+
+def due(table: Table, state: Any, now: datetime) -> tuple[ColumnElement[bool], ...]:
+    """The conditions under which the worker looks at a row in ``state``: due, and nobody working on it."""
+    free = or_(table.c.lease_until.is_(None), table.c.lease_until <= now)
+    return table.c.state == state, free, or_(table.c.due_at.is_(None), table.c.due_at <= now)
