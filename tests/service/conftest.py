@@ -186,11 +186,13 @@ def sale(number: str, customer_id: str | None, at: datetime) -> Transaction:
     return Transaction(number, customer_id, Decimal("89.99"), Decimal("99.99"), at, "AUD", (item,))
 
 
-def open_world(folder: Path, *, dialect: str = "auto", switches: dict[str, str] | None = None) -> World:
+def open_world(
+    folder: Path, ledger_url: str, *, dialect: str = "auto", switches: dict[str, str] | None = None
+) -> World:
     clock = Clock()
     sandbox = create_sandbox(data=folder / "omneo", seed="demo", clock=clock, switches=switches or {})
     wire = Wire(httpx.WSGITransport(app=sandbox))
-    ledger = Ledger(f"sqlite:///{folder / 'ledger.sqlite3'}")
+    ledger = Ledger(ledger_url)
     ledger.create_tables()
     omneo = OmneoClient(
         "http://127.0.0.1/api/v3", "sandbox-token", timezone="Australia/Melbourne", dialect=dialect, transport=wire
@@ -209,9 +211,9 @@ def open_world(folder: Path, *, dialect: str = "auto", switches: dict[str, str] 
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
+def world(tmp_path: Path, ledger_url: str) -> Iterator[World]:
     (tmp_path / "omneo").mkdir()
-    opened = open_world(tmp_path)
+    opened = open_world(tmp_path, ledger_url)
     yield opened
     opened.ctx.omneo.close()
     opened.ctx.ledger.close()
