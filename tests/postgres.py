@@ -9,11 +9,13 @@ from contextlib import contextmanager
 from uuid import uuid4
 
 import psycopg
+from psycopg import sql
 
 from claimable_benefits.ledger import Ledger
+from claimable_benefits.ledger.tables import metadata
 
 # What a test writes need not survive a power cut.
-_HASTE = ("fsync = off", "synchronous_commit = off", "full_page_writes = off")
+_TOO_CAREFUL = ("fsync", "synchronous_commit", "full_page_writes")
 
 
 class Postgres:
@@ -22,8 +24,8 @@ class Postgres:
     def __init__(self, uri: str) -> None:
         self._uri = uri
         self.admin = psycopg.connect(uri, autocommit=True)
-        for setting in _HASTE:
-            self.admin.execute(f"ALTER SYSTEM SET {setting}".encode())
+        for setting in _TOO_CAREFUL:
+            self.admin.execute(sql.SQL("ALTER SYSTEM SET {} = off").format(sql.Identifier(setting)))
         self.admin.execute("SELECT pg_reload_conf()")
         self._ledger = self._prepared()
 
@@ -35,15 +37,15 @@ class Postgres:
     def empty_database(self) -> Iterator[str]:
         """The address of a database without tables, which is dropped afterwards."""
         name = f"t{uuid4().hex}"
-        self.admin.execute(f"CREATE DATABASE {name} STRATEGY file_copy".encode())
+        self.admin.execute(sql.SQL("CREATE DATABASE {} STRATEGY file_copy").format(sql.Identifier(name)))
         yield self.url(name)
-        self.admin.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+        self.admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
     def empty_ledger(self) -> str:
         """The address of a ledger without rows: one for all tests, as an empty database takes long to make."""
         with psycopg.connect(self._ledger) as connection:
-            for table in ("outbox", "uses", "claims", "events", "profiles", "facts"):
-                connection.execute(f"DELETE FROM benefits_{table}".encode())
+            for table in reversed(metadata.sorted_tables):
+                connection.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(table.name)))
         return self._ledger
 
     def cut(self) -> None:

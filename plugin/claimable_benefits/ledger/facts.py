@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from sqlalchemy import Connection, Table, delete, select
-from sqlalchemy.dialects import postgresql, sqlite
 
+from claimable_benefits.ledger.rows import insert_for
 from claimable_benefits.ledger.tables import facts, profiles
 
 
@@ -35,6 +35,5 @@ def recall(connection: Connection, name: str) -> str | None:
 
 def _put(connection: Connection, table: Table, key: str, name: str, values: dict[str, object]) -> None:
     """In one statement: two that look first would both find nothing, and the second would fail."""
-    insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-    row = insert(table).values({key: name, **values})
+    row = insert_for(connection)(table).values({key: name, **values})
     connection.execute(row.on_conflict_do_update(index_elements=[key], set_=values))
