@@ -83,8 +83,8 @@ class Runtime:
 class ClaimableBenefits:
     """Loyalty benefits from Omneo in a Flask shop.
 
-    One object serves any number of apps. ``clock`` (aware, UTC; without one: the ledger's), ``sleep`` and ``transport`` are
-    there for tests.
+    One object serves any number of apps. ``clock`` (aware, UTC; without it: the ledger's), ``sleep`` and ``transport``
+    are there for tests.
     """
 
     def __init__(

@@ -221,10 +221,25 @@ def open_world(
     return replace(world, before=frozenset(r["id"] for r in world.held_at_omneo()["redemptions"]))
 
 
+OpenWorld = Callable[..., World]
+
+
 @pytest.fixture
-def world(tmp_path: Path, ledger_url: str) -> Iterator[World]:
+def new_world(tmp_path: Path, ledger_url: str) -> Iterator[OpenWorld]:
+    """Opens a world of another kind, with the keywords of `open_world`."""
     (tmp_path / "omneo").mkdir()
-    opened = open_world(tmp_path, ledger_url)
-    yield opened
-    opened.ctx.omneo.close()
-    opened.ctx.ledger.close()
+    opened: list[World] = []
+
+    def new(**kind: Any) -> World:
+        opened.append(open_world(tmp_path, ledger_url, **kind))
+        return opened[-1]
+
+    yield new
+    for one in opened:
+        one.ctx.omneo.close()
+        one.ctx.ledger.close()
+
+
+@pytest.fixture
+def world(new_world: OpenWorld) -> World:
+    return new_world()

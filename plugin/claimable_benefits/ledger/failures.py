@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, NotSupportedError, ProgrammingError, TimeoutError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, NotSupportedError, ProgrammingError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from claimable_benefits.errors import LedgerUnavailable
 
@@ -23,7 +24,7 @@ def told() -> Iterator[None]:
         if isinstance(error, _OURS):
             raise
         raise LedgerUnavailable(f"The ledger cannot be used right now: {words(error)}.") from error
-    except TimeoutError as error:
+    except PoolTimeout as error:
         raise LedgerUnavailable("The ledger cannot be used right now: every connection is busy.") from error
 
 
