@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -11,7 +12,6 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from claimable_benefits.errors import LedgerUnavailable
 
 _LONGEST = 200
-# These say that the statement is wrong, or the row: the database itself is well.
 _OURS = (DataError, IntegrityError, NotSupportedError, ProgrammingError)
 
 
@@ -21,11 +21,16 @@ def told() -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        if isinstance(error, _OURS):
+        if _is_ours(error):
             raise
         raise LedgerUnavailable(f"The ledger cannot be used right now: {words(error)}.") from error
     except PoolTimeout as error:
         raise LedgerUnavailable("The ledger cannot be used right now: every connection is busy.") from error
+
+
+def _is_ours(error: DBAPIError) -> bool:
+    """Whether the statement is wrong, or the row: the database itself is well then."""
+    return isinstance(error, _OURS) or getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR
 
 
 def words(error: Exception) -> str:
