@@ -35,6 +35,7 @@ def _is_ours(error: DBAPIError) -> bool:
 
 def words(error: Exception) -> str:
     """What the database itself says, in one line; never the statement, and never its parameters."""
-    said = str(error.orig if isinstance(error, DBAPIError) else error).strip()
+    cause = error.__cause__ if isinstance(error, LedgerUnavailable) and error.__cause__ else error
+    said = str(cause.orig if isinstance(cause, DBAPIError) else cause).strip()
     first = " ".join((said.splitlines() or [type(error).__name__])[0].split())
     return first.rstrip(".")[:_LONGEST]
