@@ -108,7 +108,8 @@ class Ledger:
 
     def _server_time(self) -> datetime:
         with told(), self.engine.connect() as connection:
-            return connection.execute(select(func.clock_timestamp())).scalar_one()
+            now: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
+            return now
 
     @contextmanager
     def _patiently(self) -> Iterator[Engine]:
