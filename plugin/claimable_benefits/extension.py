@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -19,8 +19,9 @@ from sqlalchemy.orm import Session, scoped_session
 from claimable_benefits.cli import commands
 from claimable_benefits.domain.policy import Policy, PolicyError, read_policies
 from claimable_benefits.domain.shop import Cart, Order, OrderState, Shopper, Transaction
-from claimable_benefits.errors import BenefitsError, Declined, SettingsError
+from claimable_benefits.errors import BenefitsError, Declined, LedgerUnavailable, SettingsError
 from claimable_benefits.ledger import Ledger
+from claimable_benefits.ledger.failures import words
 from claimable_benefits.ledger.memory import Memory
 from claimable_benefits.ledger.uses import Use
 from claimable_benefits.omneo import OmneoClient, Transport
@@ -85,7 +86,8 @@ class Runtime:
 class ClaimableBenefits:
     """Loyalty benefits from Omneo in a Flask shop.
 
-    One object serves any number of apps. ``clock`` (aware, UTC), ``sleep`` and ``transport`` are there for tests.
+    One object serves any number of apps. ``clock`` (aware, UTC; without it: the ledger's), ``sleep`` and ``transport``
+    are there for tests.
     """
 
     def __init__(
@@ -95,7 +97,7 @@ class ClaimableBenefits:
         sleep: Callable[[float], None] = time.sleep,
         transport: Transport | None = None,
     ) -> None:
-        self._clock = clock or (lambda: datetime.now(UTC))
+        self._clock = clock
         self._sleep = sleep
         self._transport = transport
         self._loaders = _Loaders()
@@ -250,6 +252,7 @@ class ClaimableBenefits:
 
     def _context(self, app: Flask, settings: Settings) -> Context:
         ledger = _open_ledger(settings)
+        clock = self._clock or ledger.clock
         return Context(
             ledger=ledger,
             omneo=OmneoClient(
@@ -260,9 +263,9 @@ class ClaimableBenefits:
                 dialect=settings.dialect,
                 dates=settings.dates,
                 transport=self._transport,
-                forms=Memory(ledger, self._clock),
+                forms=Memory(ledger, clock),
             ),
-            clock=self._clock,
+            clock=clock,
             sleep=self._sleep,
             order_loader=self._in_app_context(app),
             policies=_read_policies(settings),
@@ -319,10 +322,17 @@ def _open_ledger(settings: Settings) -> Ledger:
     try:
         ledger = Ledger(settings.database_url)
         ledger.create_tables()
-    except (ValueError, SQLAlchemyError) as error:
-        problem = f"cannot be used: {str(error).splitlines()[0]}."
-        raise SettingsError("BENEFITS_DATABASE_URL", problem, "Correct the address, or make the folder.") from error
+    except (ValueError, LedgerUnavailable) as error:
+        remedy = "start the server" if settings.database_url.startswith("postgres") else "make the folder"
+        raise _unusable(error, f"Correct the address, or {remedy}.") from error
+    except SQLAlchemyError as error:
+        remedy = "Let this role change tables, or run `flask benefits db upgrade` with the address of one that may."
+        raise _unusable(error, remedy) from error
     return ledger
+
+
+def _unusable(error: Exception, remedy: str) -> SettingsError:
+    return SettingsError("BENEFITS_DATABASE_URL", f"cannot be used: {words(error)}.", remedy)
 
 
 def _read_policies(settings: Settings) -> dict[str, Policy]:
