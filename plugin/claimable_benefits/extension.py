@@ -9,10 +9,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
+from importlib.util import find_spec
 from typing import Any, TypeVar
 
 from flask import Blueprint, Flask, current_app, g
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, scoped_session
 
@@ -21,9 +22,11 @@ from claimable_benefits.domain.policy import Policy, PolicyError, read_policies
 from claimable_benefits.domain.shop import Cart, Order, OrderState, Shopper, Transaction
 from claimable_benefits.errors import BenefitsError, Declined, SettingsError
 from claimable_benefits.ledger import Ledger
+from claimable_benefits.ledger.joining import after_commit, connection_of
 from claimable_benefits.ledger.uses import Use
 from claimable_benefits.omneo import OmneoClient, Transport
 from claimable_benefits.service.context import Clock, Context, OwnDiscount, Timing, by
+from claimable_benefits.service.hints import Hints
 from claimable_benefits.service.offers import Applied, read_applied
 from claimable_benefits.service.records import Record, read_record
 from claimable_benefits.service.redeem import redeem_for_order
@@ -62,6 +65,7 @@ class Runtime:
     settings: Settings
     context: Context
     worker: EmbeddedWorker
+    hints: Hints
     loaders: _Loaders
 
     def load_shopper(self) -> Shopper | None:
@@ -72,8 +76,20 @@ class Runtime:
         """What is in the cart of this request."""
         return _needed(self.loaders.cart, "cart_loader")()
 
+    def patient(self) -> Context:
+        """The context of workers: they have more patience with Omneo than a shopper's request."""
+        return _patient(self.context)
+
+    def wake(self) -> None:
+        """There is something to do now. Returns at once and never raises: a checkout is waiting."""
+        if self.settings.worker == "celery":
+            self.hints.give()
+        else:
+            self.worker.wake()
+
     def close(self) -> None:
-        """Let the worker finish its turn, then close every connection: what the end of a process would do."""
+        """Let the worker finish its call, then close every connection: what the end of a process would do."""
+        self.hints.stop()
         self.worker.stop()
         self.context.omneo.close()
         self.context.ledger.close()
@@ -134,9 +150,12 @@ class ClaimableBenefits:
         if not app.secret_key:
             raise SettingsError("SECRET_KEY", "is not set.", "The forms are signed with it: set a long random text.")
         settings = read_settings(app.config, instance_path=app.instance_path, root_path=app.root_path)
+        if settings.worker == "celery" and find_spec("celery") is None:
+            remedy = 'pip install "flask-claimable-benefits[celery]", or choose embedded or off.'
+            raise SettingsError("BENEFITS_WORKER", "is celery, which is not installed.", remedy)
         context = self._context(app, settings)
-        worker = EmbeddedWorker(lambda: run_once(_patient(context)), settings.worker_seconds)
-        app.extensions[_KEY] = Runtime(settings, context, worker, self._loaders)
+        worker = _embedded_worker(context, settings)
+        app.extensions[_KEY] = Runtime(settings, context, worker, Hints(), self._loaders)
         app.cli.add_command(commands)
         if settings.worker == "embedded":
             app.before_request(worker.start)
@@ -202,14 +221,16 @@ class ClaimableBenefits:
         return give_back_order(_runtime().context, order_number, full_refund=full_refund, actor="shop", reason=reason)
 
     def submit(self, transaction: Transaction, *, session: Session | scoped_session[Session] | Connection) -> None:
-        """Queue an order's transaction in the caller's database transaction; commit it together with the order."""
+        """Queue an order's transaction in the caller's database transaction; commit it together with the order.
+
+        ``session`` is the shop's SQLAlchemy session, or a connection of it. The worker is woken once a session has
+        really committed; what came by a connection is found at its next look. Raises `SettingsError` where the session
+        reaches another database than the ledger.
+        """
         runtime = _runtime()
-        if isinstance(session, Connection):
-            submit(runtime.context, transaction, session)
-            return
-        submit(runtime.context, transaction, session.connection())
-        current = session() if isinstance(session, scoped_session) else session
-        event.listen(current, "after_commit", lambda _: runtime.worker.wake(), once=True)
+        submit(runtime.context, transaction, connection_of(session))
+        if not isinstance(session, Connection):
+            after_commit(session, runtime.wake)
 
     def record(self, order_number: str) -> Record | None:
         """What the loyalty programme knows of an order; asks the ledger, not Omneo."""
@@ -282,6 +303,16 @@ def _needed(loader: Loader | None, name: str) -> Loader:
 def _patient(context: Context) -> Context:
     """The worker has more patience with Omneo than a shopper's request."""
     return replace(context, omneo=context.omneo.patient())
+
+
+def _embedded_worker(context: Context, settings: Settings) -> EmbeddedWorker:
+    worker: EmbeddedWorker
+
+    def turn() -> WorkDone:
+        return run_once(replace(_patient(context), stopping=worker.is_stopping))
+
+    worker = EmbeddedWorker(turn, settings.worker_seconds)
+    return worker
 
 
 def _open_ledger(settings: Settings) -> Ledger:

@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from claimable_benefits.domain.shop import Item, Transaction
 from claimable_benefits.domain.states import DELIVERY_MOVES, DeliveryState
@@ -60,13 +61,11 @@ def put_delivery(
         "verify_at": None,
         "updated_at": because.at,
     }
-    known = find_delivery(connection, transaction.order_number)
-    if known is None:
-        connection.execute(
-            insert(outbox).values(order_number=transaction.order_number, revision=1, created_at=because.at, **row)
-        )
+    if _add(connection, {"order_number": transaction.order_number, "created_at": because.at, **row}):
         _note(connection, transaction.order_number, because, None, DeliveryState.DUE, 1)
-    elif (known.content, known.redemption_id) != (content, redemption_id):
+        return
+    known = _lock(connection, transaction.order_number)
+    if (known.content, known.redemption_id) != (content, redemption_id):
         # A delivery of the older revision may be under way: its lease stays, and its outcome no longer counts.
         connection.execute(
             update(outbox)
@@ -74,6 +73,19 @@ def put_delivery(
             .values(revision=known.revision + 1, **row)
         )
         _note(connection, transaction.order_number, because, known.state, DeliveryState.DUE, known.revision + 1)
+
+
+def _add(connection: Connection, row: Mapping[str, object]) -> bool:
+    """Insert the first revision. False where there is one: an error here would spoil the shop's own transaction."""
+    dialects = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+    added = dialects[connection.dialect.name](outbox).values(revision=1, **row).on_conflict_do_nothing()
+    return connection.execute(added).rowcount == 1
+
+
+def _lock(connection: Connection, order_number: str) -> Delivery:
+    """The row as it is now, held until the caller commits: two sessions may submit one order at the same moment."""
+    row = connection.execute(select(outbox).where(outbox.c.order_number == order_number).with_for_update()).one()
+    return _delivery(row)
 
 
 def find_delivery(connection: Connection, order_number: str) -> Delivery | None:
