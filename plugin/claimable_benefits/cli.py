@@ -199,6 +199,8 @@ def work(once: bool, threads: int, seconds: float) -> None:
 
     crew = Crew(turn, threads=threads, seconds=seconds, tell=lambda done: click.echo(_told(done)))
     with _one_line_errors(), stopped_by_signals(crew.stop):
+        if not once:
+            click.echo(f"Working in {threads} thread{'s' if threads > 1 else ''}. Ctrl-C stops.")
         done = crew.run_until_idle() if once else crew.run()
     if not once:
         click.echo(f"Stopped. {_counts(done)} in all." if done else "Stopped. There was nothing to do.")

@@ -29,10 +29,9 @@ class Crew:
         self, turn: Callable[[], WorkDone], *, threads: int, seconds: float, tell: Callable[[WorkDone], None]
     ) -> None:
         self._turn = turn
-        self._threads = threads
-        self._seconds = seconds
         self._tell = tell
         self._stopped = threading.Event()
+        self._rounds = [Rounds(self._told_turn, seconds, stopped=self._stopped) for _ in range(threads)]
         self._counts: Counter[str] = Counter()
         self._guard = threading.Lock()
         # Written to by a signal's handler: of all that threads share, this may be used there.
@@ -48,12 +47,11 @@ class Crew:
 
     def run(self) -> WorkDone:
         """Work until stopped; gives what was done in all."""
-        rounds = (Rounds(self._told_turn, self._seconds, stopped=self._stopped) for _ in range(self._threads))
-        return self._run([each.run for each in rounds])
+        return self._run([rounds.run for rounds in self._rounds])
 
     def run_until_idle(self) -> WorkDone:
         """Work until nothing more can be done now. Raises `BenefitsError` where a turn fails."""
-        return self._run([self._until_idle] * self._threads)
+        return self._run([self._until_idle for _ in self._rounds])
 
     def _run(self, jobs: list[Callable[[], None]]) -> WorkDone:
         for number, job in enumerate(jobs):
@@ -64,7 +62,8 @@ class Crew:
         while left:
             news = self._news.get()
             if news == "stop":
-                self._stopped.set()
+                for rounds in self._rounds:
+                    rounds.stop()
                 continue
             left -= 1
             failure = failure or (news if isinstance(news, Exception) else None)
