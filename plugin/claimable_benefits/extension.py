@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import cached_property
 from importlib.util import find_spec
 from typing import Any, TypeVar
@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session, scoped_session
 from claimable_benefits.cli import commands
 from claimable_benefits.domain.policy import Policy, PolicyError, read_policies
 from claimable_benefits.domain.shop import Cart, Order, OrderState, Shopper, Transaction
-from claimable_benefits.errors import BenefitsError, Declined, SettingsError
+from claimable_benefits.errors import BenefitsError, Declined, LedgerUnavailable, SettingsError
 from claimable_benefits.ledger import Ledger
 from claimable_benefits.ledger.joining import after_commit, connection_of
 from claimable_benefits.ledger.memory import Memory
@@ -99,7 +99,8 @@ class Runtime:
 class ClaimableBenefits:
     """Loyalty benefits from Omneo in a Flask shop.
 
-    One object serves any number of apps. ``clock`` (aware, UTC), ``sleep`` and ``transport`` are there for tests.
+    One object serves any number of apps. ``clock`` (aware, UTC; without one: the ledger's), ``sleep`` and ``transport`` are
+    there for tests.
     """
 
     def __init__(
@@ -109,7 +110,7 @@ class ClaimableBenefits:
         sleep: Callable[[float], None] = time.sleep,
         transport: Transport | None = None,
     ) -> None:
-        self._clock = clock or (lambda: datetime.now(UTC))
+        self._clock = clock
         self._sleep = sleep
         self._transport = transport
         self._loaders = _Loaders()
@@ -254,6 +255,7 @@ class ClaimableBenefits:
 
     def _context(self, app: Flask, settings: Settings) -> Context:
         ledger = _open_ledger(settings)
+        clock = self._clock or ledger.clock
         return Context(
             ledger=ledger,
             omneo=OmneoClient(
@@ -264,9 +266,9 @@ class ClaimableBenefits:
                 dialect=settings.dialect,
                 dates=settings.dates,
                 transport=self._transport,
-                forms=Memory(ledger, self._clock),
+                forms=Memory(ledger, clock),
             ),
-            clock=self._clock,
+            clock=clock,
             sleep=self._sleep,
             order_loader=self._in_app_context(app),
             policies=_read_policies(settings),
@@ -322,9 +324,10 @@ def _open_ledger(settings: Settings) -> Ledger:
     try:
         ledger = Ledger(settings.database_url)
         ledger.create_tables()
-    except (ValueError, SQLAlchemyError) as error:
-        problem = f"cannot be used: {str(error).splitlines()[0]}."
-        raise SettingsError("BENEFITS_DATABASE_URL", problem, "Correct the address, or make the folder.") from error
+    except (ValueError, SQLAlchemyError, LedgerUnavailable) as error:
+        problem = f"cannot be used: {str(error).splitlines()[0]}"
+        remedy = "Correct the address, make the folder, or start the server."
+        raise SettingsError("BENEFITS_DATABASE_URL", f"{problem.rstrip('.')}.", remedy) from error
     return ledger
 
 

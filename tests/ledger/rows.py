@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -29,8 +28,8 @@ def later(**span: float) -> Because:
     return Because(WHY.actor, WHY.reason, NOW + timedelta(**span))
 
 
-def open_ledger(path: Path) -> Ledger:
-    ledger = Ledger(f"sqlite:///{path}")
+def open_ledger(url: str) -> Ledger:
+    ledger = Ledger(url)
     ledger.create_tables()
     return ledger
 
@@ -82,9 +81,9 @@ def queue(connection: Connection, number: str, total: str = "89.99", because: Be
     put_delivery(connection, sale(number, total), because, **({"use_id": None, "redemption_id": None} | links))
 
 
-def write_much(path: Path, writer: str, rows: int, shared: str) -> None:
+def write_much(url: str, writer: str, rows: int, shared: str) -> None:
     """What each of several processes does: rows of its own, and as many changes of one row that all of them change."""
-    ledger = Ledger(f"sqlite:///{path}")
+    ledger = Ledger(url)
     for number in range(rows):
         with ledger.write() as connection:
             new_use(connection, benefit_id=f"{writer}-{number}")

@@ -1,4 +1,4 @@
-"""Many at once over one SQLite file: nothing is given twice, and nothing is lost."""
+"""Many at once over one database: nothing is given twice, and nothing is lost."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
 
@@ -163,12 +162,11 @@ def test_a_shop_that_changes_an_order_while_it_is_sent_is_never_overwritten(ledg
     assert [delivery.revision for delivery in due] == [8]
 
 
-def test_two_processes_that_write_at_once_lose_nothing(ledger: Ledger, tmp_path: Path) -> None:
+def test_two_processes_that_write_at_once_lose_nothing(ledger: Ledger, ledger_url: str) -> None:
     with ledger.write() as connection:
         shared = new_use(connection).use_id
     spawn = multiprocessing.get_context("spawn")
-    path = tmp_path / "ledger.sqlite3"
-    writers = [spawn.Process(target=write_much, args=(path, name, 40, shared)) for name in ("one", "two")]
+    writers = [spawn.Process(target=write_much, args=(ledger_url, name, 40, shared)) for name in ("one", "two")]
 
     for writer in writers:
         writer.start()

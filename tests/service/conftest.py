@@ -199,11 +199,13 @@ def new_client(wire: Wire, ledger: Ledger, clock: Clock, dialect: str = "auto") 
     )
 
 
-def open_world(folder: Path, *, dialect: str = "auto", switches: dict[str, str] | None = None) -> World:
+def open_world(
+    folder: Path, ledger_url: str, *, dialect: str = "auto", switches: dict[str, str] | None = None
+) -> World:
     clock = Clock()
     sandbox = create_sandbox(data=folder / "omneo", seed="demo", clock=clock, switches=switches or {})
     wire = Wire(httpx.WSGITransport(app=sandbox))
-    ledger = Ledger(f"sqlite:///{folder / 'ledger.sqlite3'}")
+    ledger = Ledger(ledger_url)
     ledger.create_tables()
     omneo = new_client(wire, ledger, clock, dialect)
     orders = Orders()
@@ -220,9 +222,9 @@ def open_world(folder: Path, *, dialect: str = "auto", switches: dict[str, str] 
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
+def world(tmp_path: Path, ledger_url: str) -> Iterator[World]:
     (tmp_path / "omneo").mkdir()
-    opened = open_world(tmp_path)
+    opened = open_world(tmp_path, ledger_url)
     yield opened
     opened.ctx.omneo.close()
     opened.ctx.ledger.close()

@@ -212,9 +212,9 @@ def held_elsewhere(world: World) -> str:
     return hold(world.ctx, MIA, replace(CART, id="cart-2"), benefit_id(world, "free-shipping")).use_id
 
 
-def test_a_till_that_uses_it_later_is_not_robbed_where_references_are_not_kept(tmp_path: Path) -> None:
+def test_a_till_that_uses_it_later_is_not_robbed_where_references_are_not_kept(tmp_path: Path, ledger_url: str) -> None:
     (tmp_path / "omneo").mkdir()
-    world = open_world(tmp_path, dialect="reference", switches={"external_id_filter": "ignored"})
+    world = open_world(tmp_path, ledger_url, dialect="reference", switches={"external_id_filter": "ignored"})
     use_id = held(world)
     world.wire.fail("POST", "/redeem", "dropped")
     world.wire.fail("GET", "/redemptions", "dropped")
@@ -376,10 +376,10 @@ def test_an_account_use_that_turns_up_late_goes_back(world: World) -> None:
     assert world.live_redemptions() == []
 
 
-def test_a_shop_whose_clock_is_wrong_by_an_hour_finds_its_traces(tmp_path: Path) -> None:
+def test_a_shop_whose_clock_is_wrong_by_an_hour_finds_its_traces(tmp_path: Path, ledger_url: str) -> None:
     """By Omneo's clock, which each answer tells: only a witness speaks here, and it speaks of times."""
     (tmp_path / "omneo").mkdir()
-    world = open_world(tmp_path, dialect="reference", switches={"external_id_filter": "ignored"})
+    world = open_world(tmp_path, ledger_url, dialect="reference", switches={"external_id_filter": "ignored"})
     world.sandbox.extensions["omneo_sandbox"].machine.move(seconds=3600)
     use_id = held(world)
     world.wire.fail("POST", "/redeem", "applied then dropped")

@@ -401,10 +401,10 @@ def test_nothing_is_left_live_after_an_order_is_placed(world: World) -> None:
     ],
 )
 def test_a_lost_answer_ends_in_one_redemption_whatever_the_tenant_is_like(
-    tmp_path: Path, dialect: str, switches: dict[str, str]
+    tmp_path: Path, ledger_url: str, dialect: str, switches: dict[str, str]
 ) -> None:
     (tmp_path / "omneo").mkdir()
-    world = open_world(tmp_path, dialect=dialect, switches=switches)
+    world = open_world(tmp_path, ledger_url, dialect=dialect, switches=switches)
     use_id = held(world)
     for path in ("/redemptions", "/redeem"):
         world.wire.fail("POST", path, "applied then dropped")
@@ -424,9 +424,11 @@ def test_a_lost_answer_ends_in_one_redemption_whatever_the_tenant_is_like(
     assert final is UseState.UNDONE
 
 
-def test_a_till_use_at_the_same_moment_is_not_taken_for_ours_where_no_reference_is_kept(tmp_path: Path) -> None:
+def test_a_till_use_at_the_same_moment_is_not_taken_for_ours_where_no_reference_is_kept(
+    tmp_path: Path, ledger_url: str
+) -> None:
     (tmp_path / "omneo").mkdir()
-    world = open_world(tmp_path, switches={"external_id_filter": "ignored"})
+    world = open_world(tmp_path, ledger_url, switches={"external_id_filter": "ignored"})
     use_id = held(world, "alterations")
     for _ in range(2):
         world.ctx.omneo.redeem(

@@ -10,11 +10,11 @@ from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from claimable_benefits.domain.shop import Item, Transaction
 from claimable_benefits.domain.states import DELIVERY_MOVES, DeliveryState
 from claimable_benefits.ledger.events import Because, write_event
+from claimable_benefits.ledger.rows import insert_for
 from claimable_benefits.ledger.tables import outbox
 
 
@@ -61,11 +61,14 @@ def put_delivery(
         "verify_at": None,
         "updated_at": because.at,
     }
-    if _add(connection, {"order_number": transaction.order_number, "created_at": because.at, **row}):
-        _note(connection, transaction.order_number, because, None, DeliveryState.DUE, 1)
-        return
-    known = _lock(connection, transaction.order_number)
-    if (known.content, known.redemption_id) != (content, redemption_id):
+    known = _find_alone(connection, transaction.order_number)
+    if known is None:
+        first = {"order_number": transaction.order_number, "revision": 1, "created_at": because.at, **row}
+        if _add_first(connection, first):
+            _note(connection, transaction.order_number, because, None, DeliveryState.DUE, 1)
+            return
+        known = _find_alone(connection, transaction.order_number)
+    if known and (known.content, known.redemption_id) != (content, redemption_id):
         # A delivery of the older revision may be under way: its lease stays, and its outcome no longer counts.
         connection.execute(
             update(outbox)
@@ -75,22 +78,22 @@ def put_delivery(
         _note(connection, transaction.order_number, because, known.state, DeliveryState.DUE, known.revision + 1)
 
 
-def _add(connection: Connection, row: Mapping[str, object]) -> bool:
-    """Insert the first revision. False where there is one: an error here would spoil the shop's own transaction."""
-    dialects = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
-    added = dialects[connection.dialect.name](outbox).values(revision=1, **row).on_conflict_do_nothing()
-    return connection.execute(added).rowcount == 1
-
-
-def _lock(connection: Connection, order_number: str) -> Delivery:
-    """The row as it is now, held until the caller commits: two sessions may submit one order at the same moment."""
-    row = connection.execute(select(outbox).where(outbox.c.order_number == order_number).with_for_update()).one()
-    return _delivery(row)
-
-
 def find_delivery(connection: Connection, order_number: str) -> Delivery | None:
     row = connection.execute(select(outbox).where(outbox.c.order_number == order_number)).first()
     return _delivery(row) if row else None
+
+
+def _find_alone(connection: Connection, order_number: str) -> Delivery | None:
+    """The row, kept from others until the caller commits: two changes of one order are two revisions."""
+    query = select(outbox).where(outbox.c.order_number == order_number).with_for_update()  # SQLite locks everything
+    row = connection.execute(query).first()
+    return _delivery(row) if row else None
+
+
+def _add_first(connection: Connection, row: dict[str, object]) -> bool:
+    """False where somebody else has just added it: an error would spoil the shop's transaction on PostgreSQL."""
+    added = insert_for(connection)(outbox).values(row).on_conflict_do_nothing().returning(outbox.c.order_number)
+    return connection.execute(added).first() is not None
 
 
 def lease_due(connection: Connection, now: datetime, *, seconds: float, limit: int) -> list[Delivery]:
