@@ -10,6 +10,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from celery import Celery
@@ -113,8 +114,9 @@ def test_messages_that_come_many_times_deliver_once(yard: Yard, shop: Celery, va
     yard.place(*NUMBERS)
     until(lambda: len(messages(valkey)) > 0)
     client = valkey.client()
-    for message in client.lrange("celery", 0, -1) * 20:
-        client.lpush("celery", message)
+    for message in messages(valkey) * 20:
+        message["properties"]["delivery_tag"] = str(uuid4())
+        client.lpush("celery", json.dumps(message))
     client.close()
 
     worker = celery(yard)
