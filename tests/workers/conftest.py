@@ -99,11 +99,8 @@ def until(happened: Callable[[], bool]) -> None:
 
 
 def output(process: subprocess.Popen[str]) -> str:
-    """What a process has said, once it has ended by itself."""
-    try:
-        said, _ = process.communicate(timeout=PATIENCE)
-    except subprocess.TimeoutExpired as late:
-        raise AssertionError(f"It did not end. It said: {(late.output or b'').decode()}") from late
+    """What a process has said, once it has ended by itself. A pool of Celery's may take half a minute for that."""
+    said, _ = process.communicate(timeout=45)
     return said
 
 
