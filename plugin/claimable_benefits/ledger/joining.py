@@ -9,9 +9,10 @@ from sqlalchemy import Connection, event
 from sqlalchemy.orm import Session, SessionTransaction, scoped_session
 
 _KEY = "claimable_benefits"
+AnySession = Session | scoped_session[Session] | Connection
 
 
-def connection_of(session: Session | scoped_session[Session] | Connection) -> Connection:
+def connection_of(session: AnySession) -> Connection:
     """The connection on which the shop's transaction runs. Raises `TypeError` for anything else."""
     if isinstance(session, Connection):
         return session
@@ -21,11 +22,14 @@ def connection_of(session: Session | scoped_session[Session] | Connection) -> Co
     raise TypeError(f"session= takes a SQLAlchemy Session, scoped_session or Connection, not {kind}.")
 
 
-def after_commit(session: Session | scoped_session[Session], call: Callable[[], None]) -> None:
+def after_commit(session: AnySession, call: Callable[[], None]) -> None:
     """Call ``call`` once what ``session`` has done until now is committed; never, where it is rolled back.
 
-    SQLAlchemy's own event fires for a savepoint that is released too, and waits for the next commit after a rollback.
+    A connection tells nobody when its commit is through, so for one it is never called. SQLAlchemy's own event fires
+    for a savepoint that is released too, and after a rollback it waits for the next commit.
     """
+    if isinstance(session, Connection):
+        return
     current: Session = session() if isinstance(session, scoped_session) else session
     pending = current.info.get(_KEY)
     if pending is None:  # once for each session, however many orders it commits: listeners cannot be taken off safely
