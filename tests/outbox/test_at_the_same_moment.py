@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -81,7 +82,7 @@ def redeemed_for(shop: Shop, number: str) -> str:
     """A use that stands where a redemption leaves it."""
     ctx = runtime(shop).context
     because = Because("test", "set up", ctx.clock())
-    values = {
+    values: dict[str, Any] = {
         "use_id": "use-1",
         "reference": "shop-use-1",
         "channel": "checkout",

@@ -124,7 +124,7 @@ def test_a_crew_that_is_to_work_once_says_why_it_cannot() -> None:
 
     crew = Crew(turn, threads=2, seconds=0.01, tell=lambda _done: None)
 
-    with pytest.raises(BenefitsError, match="A turn failed: the database is away$"):
+    with pytest.raises(BenefitsError, match=r"A turn failed: the database is away$"):
         crew.run_until_idle()
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from sqlalchemy import Connection, event
 from sqlalchemy.orm import Session, SessionTransaction, scoped_session
 
 _KEY = "claimable_benefits"
-AnySession = Session | scoped_session[Session] | Connection
+AnySession = Session | scoped_session[Any] | Connection  # Any: shops have session classes of their own
 
 
 def connection_of(session: AnySession) -> Connection:
