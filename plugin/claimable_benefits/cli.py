@@ -21,6 +21,7 @@ import click
 from flask import current_app
 from flask.cli import AppGroup
 
+from claimable_benefits.cli_database import database
 from claimable_benefits.domain.benefits import Benefit
 from claimable_benefits.domain.shop import Shopper, Transaction
 from claimable_benefits.domain.states import DeliveryState
@@ -36,6 +37,7 @@ from claimable_benefits.settings import TABLE, Settings
 
 _MOST_DIGITS = 30
 commands = AppGroup("benefits", help="Loyalty benefits from Omneo: define, issue, redeem, submit, show.")
+commands.add_command(database)
 
 
 class _Runtime(Protocol):

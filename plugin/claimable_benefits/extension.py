@@ -20,6 +20,7 @@ from claimable_benefits.domain.policy import Policy, PolicyError, read_policies
 from claimable_benefits.domain.shop import Cart, Order, OrderState, Shopper, Transaction
 from claimable_benefits.errors import BenefitsError, Declined, LedgerUnavailable, SettingsError
 from claimable_benefits.ledger import Ledger
+from claimable_benefits.ledger.failures import words
 from claimable_benefits.ledger.joining import AnySession, after_commit, connection_of
 from claimable_benefits.ledger.memory import Memory
 from claimable_benefits.ledger.uses import Use
@@ -341,11 +342,17 @@ def _open_ledger(settings: Settings) -> Ledger:
     try:
         ledger = Ledger(settings.database_url)
         ledger.create_tables()
-    except (ValueError, SQLAlchemyError, LedgerUnavailable) as error:
-        problem = f"cannot be used: {str(error).splitlines()[0]}"
-        remedy = "Correct the address, make the folder, or start the server."
-        raise SettingsError("BENEFITS_DATABASE_URL", f"{problem.rstrip('.')}.", remedy) from error
+    except (ValueError, LedgerUnavailable) as error:
+        remedy = "start the server" if settings.database_url.startswith("postgres") else "make the folder"
+        raise _unusable(error, f"Correct the address, or {remedy}.") from error
+    except SQLAlchemyError as error:
+        remedy = "Let this role change tables, or run `flask benefits db upgrade` with the address of one that may."
+        raise _unusable(error, remedy) from error
     return ledger
+
+
+def _unusable(error: Exception, remedy: str) -> SettingsError:
+    return SettingsError("BENEFITS_DATABASE_URL", f"cannot be used: {words(error)}.", remedy)
 
 
 def _read_policies(settings: Settings) -> dict[str, Policy]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 from uuid import uuid4
 
 from sqlalchemy import Connection
@@ -18,6 +21,7 @@ from claimable_benefits.ledger.events import Because
 from claimable_benefits.ledger.outbox import put_delivery
 from claimable_benefits.ledger.uses import Use, add_use, find_use, touch_use
 
+Given = TypeVar("Given")
 NOW = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
 WHY = Because("shopper 1001", "for a test", NOW)
 GIFT = Benefit("7", Definition("1", "gift", "A gift"), remaining=1)
@@ -104,3 +108,15 @@ def _count_up(ledger: Ledger, use_id: str) -> None:
         except Overtaken:
             continue
         return
+
+
+def at_once(number: int, do: Callable[[int], Given]) -> list[Given]:
+    """Let so many threads begin at the same moment."""
+    together = threading.Barrier(number)
+
+    def begin(place: int) -> Given:
+        together.wait()
+        return do(place)
+
+    with ThreadPoolExecutor(number) as pool:
+        return list(pool.map(begin, range(number)))

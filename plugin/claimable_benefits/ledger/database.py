@@ -9,11 +9,12 @@ from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import URL, Connection, Engine, NullPool, func, select
+from sqlalchemy.exc import DBAPIError
 
 from claimable_benefits.ledger import schema
 from claimable_benefits.ledger.clock import Monotonic, ServerClock, Wall, machine_time
 from claimable_benefits.ledger.engine import is_sqlite, open_engine
-from claimable_benefits.ledger.failures import told
+from claimable_benefits.ledger.failures import told, words
 
 BUSY_SECONDS = 5.0
 # Another process may be changing the tables; with a million rows that takes its time.
@@ -65,13 +66,22 @@ class Ledger:
         with self.read() as connection:
             return schema.version_of(connection)
 
+    @property
+    def newest(self) -> str:
+        """The newest version of the tables that this release of the package knows."""
+        return schema.NEWEST
+
     def downgrade(self, to: str) -> None:
         """Bring the tables back to version ``to``, for an earlier release; what only the newer one knows is dropped.
 
-        Raises `ValueError` where that is no version, or not an earlier one.
+        All of it happens or nothing. Raises `ValueError` where that is no version, or not an earlier one, or where a
+        row does not fit into the earlier tables; `SettingsError` for tables of a newer version; `LedgerUnavailable`.
         """
-        with told(), self._patiently() as engine:
-            schema.take_back(engine, to)
+        try:
+            with told(), self._patiently() as engine:
+                schema.take_back(engine, to)
+        except DBAPIError as error:
+            raise ValueError(f"The database refuses to go down to version {to}: {words(error)}.") from error
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -98,7 +108,8 @@ class Ledger:
 
     def _server_time(self) -> datetime:
         with told(), self.engine.connect() as connection:
-            return connection.execute(select(func.clock_timestamp())).scalar_one()
+            now: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
+            return now
 
     @contextmanager
     def _patiently(self) -> Iterator[Engine]:

@@ -90,7 +90,7 @@ def _find_alone(connection: Connection, order_number: str) -> Delivery | None:
     return _delivery(row) if row else None
 
 
-def _add_first(connection: Connection, row: dict[str, object]) -> bool:
+def _add_first(connection: Connection, row: Mapping[str, object]) -> bool:
     """False where somebody else has just added it: an error would spoil the shop's transaction on PostgreSQL."""
     added = insert_for(connection)(outbox).values(row).on_conflict_do_nothing().returning(outbox.c.order_number)
     return connection.execute(added).first() is not None
