@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -19,6 +19,7 @@ from claimable_benefits.omneo import OmneoClient
 
 Clock = Callable[[], datetime]
 OrderLoader = Callable[[str], Order | None]
+OrdersLoader = Callable[[datetime, datetime], Iterable[Order] | None]
 OwnDiscount = Callable[[Cart, Policy], Decimal]
 
 
@@ -56,6 +57,9 @@ class Context:
     timing: Timing = field(default_factory=Timing)
     reference_prefix: str = "shop"
     sender: str = "app"
+    # The paid and cancelled orders of a period; None: the outbox stands in for the shop's orders.
+    orders_loader: OrdersLoader = field(default=lambda _since, _until: None)
+    reconcile: str = "report"  # or repair, or off
 
     def policy(self, handle: str) -> Policy:
         """The merchant's policy; without one a benefit is shown and used nowhere online, as its worth is not known."""
