@@ -23,7 +23,7 @@ from claimable_benefits.service.deliver import deliver_due
 from claimable_benefits.service.reconcile import Report, reconcile
 from claimable_benefits.service.settle import give_extras_back
 from claimable_benefits.service.submit import submit_in
-from claimable_benefits.service.undo import finish_undos, give_back_order
+from claimable_benefits.service.undo import finish_undos
 from claimable_benefits.service.unplaced import order_of
 
 _log = logging.getLogger("claimable_benefits")
@@ -148,9 +148,6 @@ def _give_back(ctx: Context, one: Disagreement, actor: str) -> str | None:
     reason = f"reconciled: redemption {redemption_id} belongs to no placed order"
     if use.redemption_id not in (None, redemption_id):
         give_extras_back(ctx, use, (redemption_id,))
-    elif use.state is UseState.CONSUMED:
-        if not give_back_order(ctx, use.order_number or "", full_refund=True, actor=actor, reason=reason):
-            return None
     elif not _begin(ctx, use, redemption_id, actor, reason):
         return None
     return f"Redemption {redemption_id} of {use.name} is given back."

@@ -72,6 +72,8 @@ def _take(ctx: Context) -> datetime | None:
     span = _EVERY if due_at is None else _LEASE
     with ctx.ledger.write() as connection:
         is_ours = facts.replace_fact(connection, _DUE, due_at, (now + span).isoformat(), now)
+        if due_at is None and is_ours:
+            facts.remember(connection, RECONCILED, (now - _EVERY).isoformat(), now)
     if due_at is None or not is_ours:
         return None
     return datetime.fromisoformat(until) if until else now - _EVERY - _SETTLED
