@@ -31,12 +31,13 @@ __all__ = ["commands"]
 def reconcile(since: str | None, until: str | None, days: int, *, repair: bool, as_json: bool) -> None:
     """Compare shop, ledger and Omneo; say what disagrees."""
     context = open_context()
-    end = _moment(until, "--until") if until else context.clock()
+    end = _moment(until, "--until") if until else context.clock() + timedelta(seconds=1)
     start = _moment(since, "--since") if since else end - timedelta(days=days)
     if start >= end:
         raise click.ClickException("The period is empty: --since must be before --until.")
     with without_log(), one_line_errors():
-        report, done = compare(context, start, end), ()
+        report = compare(context, start, end)
+        done: tuple[str, ...] = ()
         if repair:
             mended = mend(context, report, actor=staff())
             report, done = mended.left, mended.done
