@@ -1,6 +1,7 @@
 """Compare the shop, the ledger and Omneo for a period. Reads only; `service.repair` mends.
 
-Omneo is asked once for each order and once for each profile that the ledger knows in the period, a few at a time.
+Omneo is asked once for each order and once for each profile that the ledger knows in the period, a few at a time, and
+by our reference where a profile has a use that nobody owns.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeVar
@@ -113,7 +115,7 @@ def _read_omneos(ctx: Context, known: _Known) -> _Seen:
         ask = partial(_asked, ctx)
         orders = {number: pool.submit(ask, partial(_recorded, ctx, number)) for number in known.orders}
         profiles = {
-            profile_id: pool.submit(ask, partial(_redemptions, ctx, profile_id, _back_to(known, profile_id)))
+            profile_id: pool.submit(ask, partial(_redemptions, ctx, known, profile_id))
             for profile_id in known.uses_of_profile
         }
         try:
@@ -156,8 +158,23 @@ def _recorded(ctx: Context, number: str) -> Sequence[RecordedTransaction]:
     return sorted(found, key=lambda one: answered is None or one.id != answered.id)
 
 
-def _redemptions(ctx: Context, profile_id: str, back_to: datetime) -> Sequence[Redemption]:
-    return ctx.omneo.redemptions(profile_id, until=back_to - _MARGIN + ctx.omneo.clock_ahead_of(ctx.clock()))
+def _redemptions(ctx: Context, known: _Known, profile_id: str) -> Sequence[Redemption]:
+    back_to = _back_to(known, profile_id)
+    found = ctx.omneo.redemptions(profile_id, until=back_to - _MARGIN + ctx.omneo.clock_ahead_of(ctx.clock()))
+    return _named(ctx, found, [use for use in known.uses_of_profile[profile_id] if use.updated_at >= known.since])
+
+
+def _named(ctx: Context, redemptions: Sequence[Redemption], uses: Sequence[Use]) -> Sequence[Redemption]:
+    """The same with our references, which a profile's list does not repeat: asked for only where a use is nobody's."""
+    owned = {use.redemption_id for use in uses}
+    nobodys = [one for one in redemptions if one.kind == "redeem" and one.id not in owned and one.external_id is None]
+    benefits = {benefit_id for one in nobodys for benefit_id in one.benefit_ids}
+    names: dict[str, str] = {}
+    for use in uses:
+        if use.benefit_id in benefits:
+            with suppress(Rejected, Malformed):  # the tenant cannot be asked by reference
+                names |= {one.id: use.reference for one in ctx.omneo.redemptions_by_reference(use.reference)}
+    return [replace(one, external_id=one.external_id or names.get(one.id)) for one in redemptions]
 
 
 def _back_to(known: _Known, profile_id: str) -> datetime:
