@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Connection, Table, delete, insert, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Connection, Table, delete, select, update
 
+from claimable_benefits.ledger.rows import insert_for
 from claimable_benefits.ledger.tables import facts, profiles
 
 
@@ -39,14 +39,11 @@ def replace_fact(connection: Connection, name: str, seen: str | None, value: str
     if seen is not None:
         same = (facts.c.name == name) & (facts.c.value == seen)
         return connection.execute(update(facts).where(same).values(values)).rowcount == 1
-    try:
-        with connection.begin_nested():
-            connection.execute(insert(facts).values(name=name, **values))
-    except IntegrityError:
-        return False
-    return True
+    first = insert_for(connection)(facts).values(name=name, **values).on_conflict_do_nothing(index_elements=["name"])
+    return connection.execute(first).rowcount == 1
 
 
 def _put(connection: Connection, table: Table, key: str, name: str, values: dict[str, object]) -> None:
-    if connection.execute(update(table).where(table.c[key] == name).values(values)).rowcount == 0:
-        connection.execute(insert(table).values({key: name, **values}))
+    """In one statement: two that look first would both find nothing, and the second would fail."""
+    row = insert_for(connection)(table).values({key: name, **values})
+    connection.execute(row.on_conflict_do_update(index_elements=[key], set_=values))

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from claimable_benefits.domain.reconcile import STUCK_AFTER
 from claimable_benefits.domain.states import DeliveryState
-from claimable_benefits.errors import NotPermitted, OmneoError
+from claimable_benefits.errors import LedgerUnavailable, NotPermitted, OmneoError
 from claimable_benefits.ledger import facts
 from claimable_benefits.ledger.outbox import deliveries_standing_in
 from claimable_benefits.service.attention import read_attention
@@ -33,7 +33,8 @@ class Finding:
 def examine(ctx: Context, settings: Settings) -> list[Finding]:
     """Examine ledger, connection, token and policies; never raises."""
     connection = _asked("Omneo", lambda: _connection(ctx, settings))
-    found = [_ledger(ctx), connection]
+    ledger = _ledger(ctx)
+    found = [ledger, connection]
     if connection.is_well:
         found += [
             _asked("Customers", lambda: _customers(ctx, settings)),
@@ -42,13 +43,16 @@ def examine(ctx: Context, settings: Settings) -> list[Finding]:
             _asked("Forms", lambda: _forms(ctx)),
             _clocks(ctx),
         ]
-    return [*found, _people(ctx), _queue(ctx), _worker(ctx)]
+    return [*found, _people(ctx), _queue(ctx), _worker(ctx)] if ledger.is_well else found
 
 
 def _ledger(ctx: Context) -> Finding:
-    with ctx.ledger.read() as connection:
-        name = connection.engine.url.render_as_string(hide_password=True)
-    return Finding("Ledger", True, f"is kept in {name}.")
+    name = ctx.ledger.engine.url.render_as_string(hide_password=True)
+    try:
+        version = ctx.ledger.version()
+    except LedgerUnavailable as error:
+        return Finding("Ledger", False, f"is kept in {name}. {error}")
+    return Finding("Ledger", True, f"is kept in {name}, version {version}.")
 
 
 def _connection(ctx: Context, settings: Settings) -> str:

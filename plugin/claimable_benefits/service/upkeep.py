@@ -32,6 +32,8 @@ UNHEEDED = (
 
 def upkeep(ctx: Context) -> int:
     """The part of a turn that is seldom due; gives how many disagreements were found."""
+    if ctx.stopping():
+        return 0
     _note_turn(ctx)
     _examine_once(ctx)
     return reconcile_daily(ctx)
