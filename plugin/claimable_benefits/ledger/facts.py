@@ -40,7 +40,7 @@ def replace_fact(connection: Connection, name: str, seen: str | None, value: str
         same = (facts.c.name == name) & (facts.c.value == seen)
         return connection.execute(update(facts).where(same).values(values)).rowcount == 1
     first = insert_for(connection)(facts).values(name=name, **values).on_conflict_do_nothing(index_elements=["name"])
-    return connection.execute(first).rowcount == 1
+    return connection.execute(first.returning(facts.c.name)).first() is not None
 
 
 def _put(connection: Connection, table: Table, key: str, name: str, values: dict[str, object]) -> None:
