@@ -25,7 +25,7 @@ from claimable_benefits.ledger.memory import Memory
 from claimable_benefits.ledger.uses import Use
 from claimable_benefits.omneo import OmneoClient, Transport
 from claimable_benefits.service.context import Clock, Context, OwnDiscount, Timing, by
-from claimable_benefits.service.give_back import GivenBack, give_back_in, give_back_order
+from claimable_benefits.service.give_back import GivenBack, comes_back, give_back_in, give_back_order
 from claimable_benefits.service.offers import Applied, read_applied
 from claimable_benefits.service.records import Record, read_record
 from claimable_benefits.service.redeem import redeem_for_order
@@ -222,6 +222,10 @@ class ClaimableBenefits:
         given = give_back_in(runtime.context, _connection(session), order_number, actor="shop", **order)
         _wake_after_commit(runtime.worker, session)
         return given
+
+    def comes_back(self, order_number: str, *, full_refund: bool = True) -> bool:
+        """Whether `give_back` would return the order's benefit; changes nothing, and asks the ledger, not Omneo."""
+        return comes_back(_runtime().context, order_number, full_refund=full_refund)
 
     def submit(self, transaction: Transaction, *, session: AnySession) -> None:
         """Queue an order's transaction in the caller's database transaction; commit it together with the order."""
