@@ -27,6 +27,7 @@ def show() -> str | Response:
         return redirect(url_for("carts.show"))
     pending = orders.for_checkout(cart.checkout_id)
     if pending is not None:
+        placing.settle(pending.number)
         return land(pending)
     return _page(cart, quote(cart))
 
@@ -86,6 +87,7 @@ def come_back(number: str) -> Response:
 def waiting(number: str) -> str | Response:
     """A payment waits for the shopper's approval: go on with it, or pay another way."""
     order = _own(number)
+    placing.settle(number)
     return render_template("waiting.html", order=order) if waits(order) else land(order)
 
 
