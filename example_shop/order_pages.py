@@ -49,7 +49,9 @@ def _page(template: str, order: Order) -> Response:
             order=order,
             first_name=name,
             record=benefits.record(order.number),
-            left=sum(rest.quantity for rest in returns.left(order)),
+            left={rest.line.position: rest.quantity for rest in returns.left(order)},
+            refunded=returns.refunded(order),
+            is_refund_open=returns.is_pending(order),
             is_waiting=checkout.waits(order),
             is_in_cart=cart is not None and cart.id == order.cart_id,
         )

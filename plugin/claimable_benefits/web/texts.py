@@ -18,6 +18,7 @@ CONFIRMING = (
     "We are confirming this with the loyalty programme. Look again in a minute; there is no need to do it twice."
 )
 UNREACHABLE = "We cannot reach the loyalty programme right now, so nothing was changed. Please try again in a minute."
+LEDGER_DOWN = "We cannot reach our records of your benefits right now, so nothing was changed."
 OVERTAKEN = "Something else changed this at the same moment. Please look again before you repeat it."
 NO_CART = "Your cart is empty, so there is nothing to use a benefit on."
 PANEL_DOWN = "Your benefits cannot be shown right now. You can check out as usual."
@@ -167,7 +168,7 @@ def delivered(record: Record, say: Format) -> str:
     """Where the order's transaction stands on its way to Omneo."""
     if record.delivered or record.delivery_state is DeliveryState.DELIVERED:
         when = f" on {say.moment(record.delivered_at).text}" if record.delivered_at else ""
-        return f"Recorded with the loyalty programme{when}"
+        return f"Recorded {'as cancelled ' if record.is_void else ''}with the loyalty programme{when}"
     if record.delivery_state is DeliveryState.STOPPED:
         return f"Stopped: {plain(record.problem) or 'somebody has to look at it.'}"
     return "Waiting to be sent" if record.delivery_state else "Not sent: the order is not complete"
