@@ -55,10 +55,9 @@ def settle(order: Order) -> None:
 
 def _agree(order: Order, wanted: dict[int, int] | None, shown: str, reference: str) -> None:
     """Write down what was agreed, in a commit of its own."""
-    if not orders.move(order, State.PAID, State.PAID):  # whoever else returns something waits here
+    if not orders.move(order, State.PAID, State.PAID):  # whoever else returns something waits; reads anew
         db.session.rollback()
         raise NotAgreed(GONE)
-    db.session.refresh(order, ["refunds"])
     what = returns.everything(order) if wanted is None else returns.returning(order, wanted)
     problem = PENDING if returns.is_pending(order) else GONE if not _is_agreed(what, wanted, shown) else None
     if problem:
