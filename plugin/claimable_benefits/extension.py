@@ -26,7 +26,7 @@ from claimable_benefits.ledger.memory import Memory
 from claimable_benefits.ledger.uses import Use
 from claimable_benefits.omneo import OmneoClient, Transport
 from claimable_benefits.service.context import Clock, Context, OwnDiscount, Timing, by
-from claimable_benefits.service.give_back import GivenBack, give_back_in, give_back_order
+from claimable_benefits.service.give_back import GivenBack, comes_back, give_back_in, give_back_order
 from claimable_benefits.service.hints import Hints
 from claimable_benefits.service.offers import Applied, read_applied
 from claimable_benefits.service.records import Record, read_record
@@ -251,6 +251,10 @@ class ClaimableBenefits:
         given = give_back_in(runtime.context, connection_of(session), order_number, actor="shop", **order)
         after_commit(session, runtime.wake)
         return given
+
+    def comes_back(self, order_number: str, *, full_refund: bool = True) -> bool:
+        """Whether `give_back` would return the order's benefit; changes nothing, and asks the ledger, not Omneo."""
+        return comes_back(_runtime().context, order_number, full_refund=full_refund)
 
     def submit(self, transaction: Transaction, *, session: AnySession) -> None:
         """Queue an order's transaction in the caller's database transaction; commit it together with the order.
