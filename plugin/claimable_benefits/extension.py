@@ -21,6 +21,7 @@ from claimable_benefits.domain.policy import Policy, PolicyError, read_policies
 from claimable_benefits.domain.shop import Cart, Order, OrderState, Shopper, Transaction
 from claimable_benefits.errors import BenefitsError, Declined, SettingsError
 from claimable_benefits.ledger import Ledger
+from claimable_benefits.ledger.memory import Memory
 from claimable_benefits.ledger.uses import Use
 from claimable_benefits.omneo import OmneoClient, Transport
 from claimable_benefits.service.context import Clock, Context, OwnDiscount, Timing, by
@@ -231,8 +232,9 @@ class ClaimableBenefits:
             _log.exception("Order %s: its benefit is given back by the worker.", order_number)
 
     def _context(self, app: Flask, settings: Settings) -> Context:
+        ledger = _open_ledger(settings)
         return Context(
-            ledger=_open_ledger(settings),
+            ledger=ledger,
             omneo=OmneoClient(
                 settings.base_url,
                 settings.token.reveal,
@@ -241,6 +243,7 @@ class ClaimableBenefits:
                 dialect=settings.dialect,
                 dates=settings.dates,
                 transport=self._transport,
+                forms=Memory(ledger, self._clock),
             ),
             clock=self._clock,
             sleep=self._sleep,

@@ -17,6 +17,7 @@ from claimable_benefits.domain.policy import read_policies
 from claimable_benefits.domain.shop import Cart, Item, Line, Order, OrderState, Shopper, Transaction
 from claimable_benefits.ledger import Ledger
 from claimable_benefits.ledger.events import Event, events_of
+from claimable_benefits.ledger.memory import Memory
 from claimable_benefits.omneo import OmneoClient
 from claimable_benefits.sandbox import create_sandbox
 from claimable_benefits.service.context import Context
@@ -186,15 +187,25 @@ def sale(number: str, customer_id: str | None, at: datetime) -> Transaction:
     return Transaction(number, customer_id, Decimal("89.99"), Decimal("99.99"), at, "AUD", (item,))
 
 
+def new_client(wire: Wire, ledger: Ledger, clock: Clock, dialect: str = "auto") -> OmneoClient:
+    """What each process of a shop has: a client of its own, and what all of them have learned."""
+    return OmneoClient(
+        "http://127.0.0.1/api/v3",
+        "sandbox-token",
+        timezone="Australia/Melbourne",
+        dialect=dialect,
+        transport=wire,
+        forms=Memory(ledger, clock),
+    )
+
+
 def open_world(folder: Path, *, dialect: str = "auto", switches: dict[str, str] | None = None) -> World:
     clock = Clock()
     sandbox = create_sandbox(data=folder / "omneo", seed="demo", clock=clock, switches=switches or {})
     wire = Wire(httpx.WSGITransport(app=sandbox))
     ledger = Ledger(f"sqlite:///{folder / 'ledger.sqlite3'}")
     ledger.create_tables()
-    omneo = OmneoClient(
-        "http://127.0.0.1/api/v3", "sandbox-token", timezone="Australia/Melbourne", dialect=dialect, transport=wire
-    )
+    omneo = new_client(wire, ledger, clock, dialect)
     orders = Orders()
     ctx = Context(
         ledger=ledger,

@@ -5,19 +5,31 @@ The same three steps as a redemption: without them a lost answer or a second cli
 
 from __future__ import annotations
 
+import logging
+from contextlib import suppress
 from dataclasses import dataclass
 
 from claimable_benefits import signals
 from claimable_benefits.domain.benefits import Definition
 from claimable_benefits.domain.lookup import Trace
 from claimable_benefits.domain.shop import Shopper
-from claimable_benefits.domain.states import ClaimState
-from claimable_benefits.errors import Declined, OmneoError, OutcomeUnknown, Overtaken, Rejected, Unreachable
+from claimable_benefits.domain.states import CLAIM_MOVES, ClaimState
+from claimable_benefits.errors import (
+    Declined,
+    LedgerUnavailable,
+    OmneoError,
+    OutcomeUnknown,
+    Overtaken,
+    Rejected,
+    Unreachable,
+)
 from claimable_benefits.ledger import claims as ledger_claims
 from claimable_benefits.ledger.claims import Claim, add_claim, move_claim, touch_claim
 from claimable_benefits.service.context import Context, by
 from claimable_benefits.service.look import look_for_claim
 from claimable_benefits.service.shelf import Shelf, read_shelf
+
+_log = logging.getLogger("claimable_benefits")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,26 +106,35 @@ def _send(ctx: Context, intended: Claim, definition: Definition, actor: str) -> 
     try:
         benefit = ctx.omneo.claim(intended.profile_id, definition, reference=intended.reference)
     except Unreachable as error:
-        _move(ctx, intended, ClaimState.ABANDONED, actor, "Omneo was not reached", note=str(error))
+        _not_applied(ctx, intended, actor, error)
         sentence = f"We could not reach the loyalty programme, so {intended.name} was not claimed. Please try again."
         raise Declined("loyalty_unavailable", sentence) from error
     except Rejected as error:
-        _move(ctx, intended, ClaimState.REFUSED, actor, "Omneo refused it", note=str(error))
+        _record(ctx, intended, ClaimState.REFUSED, actor, "Omneo refused it", note=str(error))
         raise Declined("not_claimable", f"{intended.name} cannot be claimed any more.") from error
     except OutcomeUnknown as error:
         return _in_doubt(ctx, intended, actor, error)
     return _claimed(ctx, intended, actor, "Omneo issued it", benefit.id)
 
 
+def _not_applied(ctx: Context, intended: Claim, actor: str, error: OmneoError) -> None:
+    """A gate that turned it away stands before Omneo's own code, as far as is known: a late look makes sure."""
+    sweep_at = None if error.status is None else ctx.clock() + ctx.timing.sweep_gaps[0]
+    reason = "Omneo was not reached"
+    _record(ctx, intended, ClaimState.ABANDONED, actor, reason, note=str(error), sweep_at=sweep_at)
+
+
 def _in_doubt(ctx: Context, intended: Claim, actor: str, error: OmneoError) -> Claimed:
     lease = ctx.clock() + ctx.timing.lease
-    doubtful = _move(
-        ctx, intended, ClaimState.IN_DOUBT, actor, "no answer from Omneo", note=str(error), lease_until=lease
-    )
-    if found := _quick_looks(ctx, doubtful):
-        return _claimed(ctx, doubtful, actor, "found at Omneo after a lost answer", found)
-    with ctx.ledger.write() as connection:
-        touch_claim(connection, doubtful, ctx.clock(), lease_until=None)
+    reason = "no answer from Omneo"
+    try:
+        doubtful = _move(ctx, intended, ClaimState.IN_DOUBT, actor, reason, note=str(error), lease_until=lease)
+        if found := _quick_looks(ctx, doubtful):
+            return _claimed(ctx, doubtful, actor, "found at Omneo after a lost answer", found)
+        with ctx.ledger.write() as connection:
+            touch_claim(connection, doubtful, ctx.clock(), lease_until=None)
+    except (Overtaken, LedgerUnavailable):
+        _log.info("Claim %s is left to the worker.", intended.claim_id)
     return Claimed(intended.name, confirmed=False)
 
 
@@ -130,9 +151,22 @@ def _quick_looks(ctx: Context, doubtful: Claim) -> str | None:
 
 
 def _claimed(ctx: Context, intended: Claim, actor: str, reason: str, benefit_id: str | None) -> Claimed:
-    moved = _move(ctx, intended, ClaimState.CLAIMED, actor, reason, benefit_id=benefit_id, note=None)
-    ctx.tell(signals.benefit_claimed, claim=moved)
+    moved = _record(ctx, intended, ClaimState.CLAIMED, actor, reason, benefit_id=benefit_id, note=None)
+    if moved is not None:
+        ctx.tell(signals.benefit_claimed, claim=moved)
     return Claimed(intended.name)
+
+
+def _record(ctx: Context, intended: Claim, to: ClaimState, actor: str, reason: str, **changes: object) -> Claim | None:
+    """Commit a definite answer, however late it came. None where it is known already, or cannot be written now."""
+    now_is: Claim | None = intended
+    with suppress(LedgerUnavailable):  # the row says that it was sent, and the worker will look
+        while now_is is not None and to in CLAIM_MOVES[now_is.state]:
+            with suppress(Overtaken):
+                return _move(ctx, now_is, to, actor, reason, **changes)
+            with ctx.ledger.read() as connection:
+                now_is = ledger_claims.find_claim(connection, intended.claim_id)
+    return None
 
 
 def _move(ctx: Context, known: Claim, to: ClaimState, actor: str, reason: str, **changes: object) -> Claim:

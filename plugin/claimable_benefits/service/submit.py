@@ -51,15 +51,23 @@ def submit_in(ctx: Context, transaction: Transaction, connection: Connection, *,
 
 
 def _consume(connection: Connection, attempts: list[Use], because: Because) -> Use | None:
-    """The use that this order has: consumed now, or by an earlier submission."""
-    for use in attempts:
-        if use.state is UseState.CONSUMED:
-            return use
-    for use in attempts:
-        if use.state is UseState.REDEEMED:
-            try:
-                return move_use(connection, use, UseState.CONSUMED, because)
-            except Overtaken:
-                # The worker has begun to undo it at this moment. The shop's commit must not fail after a capture.
-                _log.exception("Order %s: its benefit is being given back.", use.order_number)
-    return None
+    """The use that this order was charged with: the one redeemed last. Consumed now, or by an earlier submission.
+
+    What was redeemed for the order besides, such as an attempt that turned up late, goes back.
+    """
+    done = next((use for use in attempts if use.state is UseState.CONSUMED), None)
+    redeemed = [use for use in attempts if use.state is UseState.REDEEMED]
+    redeemed.sort(key=lambda use: use.sent_at or use.updated_at)
+    own = done or (_move(connection, redeemed.pop(), UseState.CONSUMED, because) if redeemed else None)
+    for other in redeemed:
+        _move(connection, other, UseState.UNDOING, because, attempts=0, note="its order has another benefit")
+    return own
+
+
+def _move(connection: Connection, use: Use, to: UseState, because: Because, **changes: object) -> Use | None:
+    try:
+        return move_use(connection, use, to, because, **changes)
+    except Overtaken:
+        # The worker has begun to undo it at this moment. The shop's commit must not fail after a capture.
+        _log.exception("Order %s: its benefit is being given back.", use.order_number)
+        return None
