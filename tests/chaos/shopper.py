@@ -26,7 +26,7 @@ _ADDRESS = {
     "postcode": "3053",
 }
 _ROUNDS = 8  # so often somebody presses "Place order" before they give up
-_LOOKS = 5  # so often somebody looks whether their benefit is offered now
+_LOOKS = 9  # so often somebody looks whether their benefit is offered now
 _CONFIRMING = 3  # so often somebody lets a page reload that says a payment is being confirmed
 
 
