@@ -76,7 +76,7 @@ class Weather:
     def turn_up(self) -> None:
         """The mix: 35 in 100 calls go wrong."""
         ages = [({"kind": "zombie", "seconds": age}, _ZOMBIES / len(self._zombies)) for age in self._zombies]
-        self._set([*_SLOW, *_in_turn([*FAULTS, *ages])])
+        self._set([*_SLOW, *in_turn([*FAULTS, *ages])])
 
     def begin(self, spell: Spell) -> None:
         """Everything fails in one way."""
@@ -128,7 +128,7 @@ def read_calls(url: str, path: str) -> list[dict[str, Any]]:
     return found
 
 
-def _in_turn(shares: Sequence[tuple[dict[str, Any], float]]) -> list[tuple[dict[str, Any], float]]:
+def in_turn(shares: Sequence[tuple[dict[str, Any], float]]) -> list[tuple[dict[str, Any], float]]:
     """The dial asks one fault after the other, so each has to be the likelier the more came before it."""
     left, asked = 1.0, []
     for fault, share in shares:

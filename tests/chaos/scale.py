@@ -38,8 +38,8 @@ def full(checkouts: int) -> Scale:
     """Minutes: what ``make chaos`` does."""
     return Scale(
         checkouts=checkouts,
-        at_once=20,
-        web=(3, 8),
+        at_once=36,
+        web=(3, 16),
         deliverers=2,
         kills=max(4, checkouts // 25),
         zombies=(1.0, 5.0, 15.0, 40.0),
