@@ -7,25 +7,27 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import cached_property
+from importlib.util import find_spec
 from typing import Any, TypeVar
 
 from flask import Blueprint, Flask, current_app, g
-from sqlalchemy import Connection, event
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.orm import Session, scoped_session
 
 from claimable_benefits.cli import commands
 from claimable_benefits.domain.policy import Policy, PolicyError, read_policies
 from claimable_benefits.domain.shop import Cart, Order, OrderState, Shopper, Transaction
-from claimable_benefits.errors import BenefitsError, Declined, SettingsError
+from claimable_benefits.errors import BenefitsError, Declined, LedgerUnavailable, SettingsError
 from claimable_benefits.ledger import Ledger
+from claimable_benefits.ledger.failures import words
+from claimable_benefits.ledger.joining import AnySession, after_commit, connection_of
 from claimable_benefits.ledger.memory import Memory
 from claimable_benefits.ledger.uses import Use
 from claimable_benefits.omneo import OmneoClient, Transport
 from claimable_benefits.service.context import Clock, Context, OwnDiscount, Timing, by
 from claimable_benefits.service.give_back import GivenBack, give_back_in, give_back_order
+from claimable_benefits.service.hints import Hints
 from claimable_benefits.service.offers import Applied, read_applied
 from claimable_benefits.service.records import Record, read_record
 from claimable_benefits.service.redeem import redeem_for_order
@@ -44,7 +46,6 @@ _SHOWN = "_claimable_benefits_shown"
 ShopperLoader = Callable[[], Shopper | None]
 CartLoader = Callable[[], Cart | None]
 OrderLoader = Callable[[str], Order | None]
-AnySession = Session | scoped_session[Session] | Connection
 Loader = TypeVar("Loader", bound=Callable[..., Any])
 
 
@@ -65,6 +66,7 @@ class Runtime:
     settings: Settings
     context: Context
     worker: EmbeddedWorker
+    hints: Hints
     loaders: _Loaders
 
     def load_shopper(self) -> Shopper | None:
@@ -75,8 +77,20 @@ class Runtime:
         """What is in the cart of this request."""
         return _needed(self.loaders.cart, "cart_loader")()
 
+    def patient(self) -> Context:
+        """The context of workers: they have more patience with Omneo than a shopper's request."""
+        return _patient(self.context)
+
+    def wake(self) -> None:
+        """There is something to do now. Returns at once and never raises: a checkout is waiting."""
+        if self.settings.worker == "celery":
+            self.hints.give()
+        else:
+            self.worker.wake()
+
     def close(self) -> None:
-        """Let the worker finish its turn, then close every connection: what the end of a process would do."""
+        """Let the worker finish its call, then close every connection: what the end of a process would do."""
+        self.hints.stop()
         self.worker.stop()
         self.context.omneo.close()
         self.context.ledger.close()
@@ -85,7 +99,8 @@ class Runtime:
 class ClaimableBenefits:
     """Loyalty benefits from Omneo in a Flask shop.
 
-    One object serves any number of apps. ``clock`` (aware, UTC), ``sleep`` and ``transport`` are there for tests.
+    One object serves any number of apps. ``clock`` (aware, UTC; without it: the ledger's), ``sleep`` and ``transport``
+    are there for tests.
     """
 
     def __init__(
@@ -95,7 +110,7 @@ class ClaimableBenefits:
         sleep: Callable[[float], None] = time.sleep,
         transport: Transport | None = None,
     ) -> None:
-        self._clock = clock or (lambda: datetime.now(UTC))
+        self._clock = clock
         self._sleep = sleep
         self._transport = transport
         self._loaders = _Loaders()
@@ -137,9 +152,12 @@ class ClaimableBenefits:
         if not app.secret_key:
             raise SettingsError("SECRET_KEY", "is not set.", "The forms are signed with it: set a long random text.")
         settings = read_settings(app.config, instance_path=app.instance_path, root_path=app.root_path)
+        if settings.worker == "celery" and find_spec("celery") is None:
+            remedy = 'pip install "flask-claimable-benefits[celery]", or choose embedded or off.'
+            raise SettingsError("BENEFITS_WORKER", "is celery, which is not installed.", remedy)
         context = self._context(app, settings)
-        worker = EmbeddedWorker(lambda: run_once(_patient(context)), settings.worker_seconds)
-        app.extensions[_KEY] = Runtime(settings, context, worker, self._loaders)
+        worker = _embedded_worker(context, settings)
+        app.extensions[_KEY] = Runtime(settings, context, worker, Hints(), self._loaders)
         app.cli.add_command(commands)
         if settings.worker == "embedded":
             app.before_request(worker.start)
@@ -217,17 +235,22 @@ class ClaimableBenefits:
         order: dict[str, Any] = {"full_refund": full_refund, "transaction": transaction, "reason": reason}
         if session is None:
             given = give_back_order(runtime.context, order_number, actor="shop", **order)
-            runtime.worker.wake()
+            runtime.wake()
             return given
-        given = give_back_in(runtime.context, _connection(session), order_number, actor="shop", **order)
-        _wake_after_commit(runtime.worker, session)
+        given = give_back_in(runtime.context, connection_of(session), order_number, actor="shop", **order)
+        after_commit(session, runtime.wake)
         return given
 
     def submit(self, transaction: Transaction, *, session: AnySession) -> None:
-        """Queue an order's transaction in the caller's database transaction; commit it together with the order."""
+        """Queue an order's transaction in the caller's database transaction; commit it together with the order.
+
+        ``session`` is the shop's SQLAlchemy session, or a connection of it. The worker is woken once a session has
+        really committed; what came by a connection is found at its next look. Raises `SettingsError` where the session
+        reaches another database than the ledger.
+        """
         runtime = _runtime()
-        submit(runtime.context, transaction, _connection(session))
-        _wake_after_commit(runtime.worker, session)
+        submit(runtime.context, transaction, connection_of(session))
+        after_commit(session, runtime.wake)
 
     def record(self, order_number: str) -> Record | None:
         """What the loyalty programme knows of an order; asks the ledger, not Omneo."""
@@ -250,6 +273,7 @@ class ClaimableBenefits:
 
     def _context(self, app: Flask, settings: Settings) -> Context:
         ledger = _open_ledger(settings)
+        clock = self._clock or ledger.clock
         return Context(
             ledger=ledger,
             omneo=OmneoClient(
@@ -260,9 +284,9 @@ class ClaimableBenefits:
                 dialect=settings.dialect,
                 dates=settings.dates,
                 transport=self._transport,
-                forms=Memory(ledger, self._clock),
+                forms=Memory(ledger, clock),
             ),
-            clock=self._clock,
+            clock=clock,
             sleep=self._sleep,
             order_loader=self._in_app_context(app),
             policies=_read_policies(settings),
@@ -286,17 +310,6 @@ class ClaimableBenefits:
         return load
 
 
-def _connection(session: AnySession) -> Connection:
-    return session if isinstance(session, Connection) else session.connection()
-
-
-def _wake_after_commit(worker: EmbeddedWorker, session: AnySession) -> None:
-    """The caller of a bare connection commits it unseen; the worker finds the work at its next turn."""
-    if not isinstance(session, Connection):
-        current = session() if isinstance(session, scoped_session) else session
-        event.listen(current, "after_commit", lambda _: worker.wake(), once=True)
-
-
 def _runtime() -> Runtime:
     runtime: Runtime | None = current_app.extensions.get(_KEY)
     if runtime is None:
@@ -315,14 +328,31 @@ def _patient(context: Context) -> Context:
     return replace(context, omneo=context.omneo.patient())
 
 
+def _embedded_worker(context: Context, settings: Settings) -> EmbeddedWorker:
+    worker: EmbeddedWorker
+
+    def turn() -> WorkDone:
+        return run_once(replace(_patient(context), stopping=worker.is_stopping))
+
+    worker = EmbeddedWorker(turn, settings.worker_seconds)
+    return worker
+
+
 def _open_ledger(settings: Settings) -> Ledger:
     try:
         ledger = Ledger(settings.database_url)
         ledger.create_tables()
-    except (ValueError, SQLAlchemyError) as error:
-        problem = f"cannot be used: {str(error).splitlines()[0]}."
-        raise SettingsError("BENEFITS_DATABASE_URL", problem, "Correct the address, or make the folder.") from error
+    except (ValueError, LedgerUnavailable) as error:
+        remedy = "start the server" if settings.database_url.startswith("postgres") else "make the folder"
+        raise _unusable(error, f"Correct the address, or {remedy}.") from error
+    except SQLAlchemyError as error:
+        remedy = "Let this role change tables, or run `flask benefits db upgrade` with the address of one that may."
+        raise _unusable(error, remedy) from error
     return ledger
+
+
+def _unusable(error: Exception, remedy: str) -> SettingsError:
+    return SettingsError("BENEFITS_DATABASE_URL", f"cannot be used: {words(error)}.", remedy)
 
 
 def _read_policies(settings: Settings) -> dict[str, Policy]:

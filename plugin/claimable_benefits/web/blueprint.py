@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 from functools import cached_property
 from pathlib import Path
 
-from flask import Blueprint, request
+from flask import Blueprint, current_app, request
 from flask.blueprints import BlueprintSetupState
+from flask.typing import ResponseReturnValue
 from flask.wrappers import Response
 from jinja2 import BaseLoader, ChoiceLoader, FileSystemLoader, PrefixLoader
 
+from claimable_benefits.errors import LedgerUnavailable
 from claimable_benefits.web import actions, pages
 from claimable_benefits.web.face import FACE, STATIC, Face
 from claimable_benefits.web.panel import benefits_panel, keep_out_of_caches
 from claimable_benefits.web.record import benefits_record
+from claimable_benefits.web.refusals import LedgerDown
 from claimable_benefits.web.verbs import Verbs
 
+_log = logging.getLogger("claimable_benefits")
 _WEEK = 7 * 24 * 60 * 60
 _ON_THE_CART = (actions.apply, actions.remove, actions.move)
 
@@ -61,6 +66,7 @@ def make_blueprint(verbs: Verbs | None = None) -> Blueprint:
     blueprint.add_url_rule("/claim", view_func=actions.claim, methods=["POST"])
     blueprint.add_url_rule("/use", view_func=actions.use, methods=["POST"])
     blueprint.after_request(_protect)
+    blueprint.register_error_handler(LedgerUnavailable, _ledger_down)
     blueprint.record(lambda state: _settle_in(state, verbs or Verbs()))
     return blueprint
 
@@ -82,6 +88,12 @@ def _settle_in(state: BlueprintSetupState, verbs: Verbs) -> None:
     before = state.app.extensions.get(FACE)
     state.app.extensions[FACE] = Face(verbs, (*before.mounts, mount) if before else (mount,))
     state.app.jinja_env.globals.update(benefits_panel=benefits_panel, benefits_record=benefits_record)
+
+
+def _ledger_down(error: Exception) -> ResponseReturnValue:
+    """A 503 in the shop's layout, or what the shop's own handler makes of it."""
+    _log.warning("A page cannot be shown: %s", error)
+    return current_app.handle_http_exception(LedgerDown())
 
 
 def _protect(response: Response) -> Response:
