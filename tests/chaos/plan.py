@@ -27,6 +27,7 @@ class Story(StrEnum):
     TILL = "till"  # the benefit is used up in the store between review and pay
     LEAVES = "leaves"  # the browser is closed while the order is being placed
     CANCELS = "cancels"  # the order is placed and then cancelled, with a double click
+    RETURNS = "returns"  # one piece comes back, with a double click
 
 
 class Approval(StrEnum):
@@ -109,13 +110,14 @@ _PURCHASES = (
     (Purchase(("gift-card", "rockpool-bowl"), None), 2),
 )
 _STORIES = (
-    (Story.PLAIN, 40),
+    (Story.PLAIN, 37),
     (Story.DOUBLE_CLICK, 16),
     (Story.TWO_TABS, 8),
     (Story.TWO_DEVICES, 9),
     (Story.TILL, 9),
     (Story.LEAVES, 9),
-    (Story.CANCELS, 9),
+    (Story.CANCELS, 7),
+    (Story.RETURNS, 5),
 )
 _CARDS = (
     ((cards.APPROVED,), 56),

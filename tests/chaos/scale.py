@@ -27,6 +27,7 @@ class Scale:
     payments_timeout: float
     late: float
     shop_lease: float
+    approval: float
     load: float  # checkouts that have not begun by then do not
     quiet: float  # so long the run waits for everything to come to rest
 
@@ -56,6 +57,7 @@ def full(checkouts: int) -> Scale:
         payments_timeout=1.0,
         late=1.6,
         shop_lease=25.0,
+        approval=40.0,
         load=330.0,
         quiet=210.0,
     )
@@ -84,6 +86,7 @@ def short(checkouts: int) -> Scale:
         payments_timeout=0.8,
         late=1.2,
         shop_lease=10.0,
+        approval=8.0,
         load=40.0,
         quiet=100.0,
     )

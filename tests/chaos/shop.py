@@ -24,18 +24,20 @@ _IN_SECONDS = ("quick_looks", "first_click")  # everything else is kept as timed
 
 def create_app() -> Flask:
     """The shop that the environment describes."""
-    app = wsgi.create_app({"SHOP_CROWD": int(os.environ.get(CROWD, "0"))})
-    runtime = app.extensions[_PLUGIN]
-    given = json.loads(os.environ.get(TIMING, "{}"))
-    context = replace(runtime.context, timing=hurried(runtime.context.timing, given))
-    app.extensions[_PLUGIN] = replace(runtime, context=context)
-    return app
+    return wsgi.create_app({"SHOP_CROWD": int(os.environ.get(CROWD, "0"))}, adjust=_hurry)
 
 
 def hurried(timing: Timing, spans: dict[str, Any]) -> Timing:
     """The timing with other spans; one that it does not know is left out, as cores of different age know others."""
     known = {field.name for field in fields(timing)} & spans.keys()
     return replace(timing, **{name: _span(name, spans[name]) for name in known})
+
+
+def _hurry(app: Flask) -> None:
+    runtime = app.extensions[_PLUGIN]
+    given = json.loads(os.environ.get(TIMING, "{}"))
+    context = replace(runtime.context, timing=hurried(runtime.context.timing, given))
+    app.extensions[_PLUGIN] = replace(runtime, context=context)
 
 
 def _span(name: str, value: Any) -> Any:

@@ -145,11 +145,14 @@ class Shopper:
         self._notes.count("gave up")
         return None
 
-    def cancel(self, number: str) -> None:
-        """Cancel the order, with a double click."""
-        wish = {"csrf_token": self._token}
-        _at_once(*(_deed(tab, f"/orders/{number}/cancel", wish) for tab in self._twins()))
-        self._notes.count("cancelled")
+    def give_back(self, number: str) -> None:
+        """Cancel the order, or send the first piece back, with a double click on the confirmation."""
+        query = "all=1" if self._visit.story is Story.CANCELS else "line-0=1"
+        address = f"/orders/{number}/return"
+        for action, wish in self.tab.get(f"{address}?{query}").forms():
+            if action == address and "reference" in wish:
+                _at_once(*(_deed(tab, address, wish) for tab in self._twins()))
+                self._notes.count("gave something back")
 
     def use_at_the_till(self) -> None:
         """Use the benefit in the store, behind the shop's back."""
@@ -267,8 +270,8 @@ def _plain(world: World, visit: Visit) -> None:
             shopper.leave(page)
             return
         number = shopper.buy(page)
-        if number and visit.story is Story.CANCELS:
-            shopper.cancel(number)
+        if number and visit.story in (Story.CANCELS, Story.RETURNS):
+            shopper.give_back(number)
 
 
 def _two_tabs(world: World, visit: Visit) -> None:
