@@ -87,6 +87,6 @@ def short(checkouts: int) -> Scale:
         late=1.2,
         shop_lease=10.0,
         approval=8.0,
-        load=40.0,
-        quiet=100.0,
+        load=120.0,
+        quiet=120.0,
     )

@@ -12,7 +12,7 @@ FIELDS = [
     *("checkouts", "orders_placed", "lost_benefits", "double_redemptions", "lost_transactions"),
     *("duplicate_transactions", "wrong_charges", "stuck_rows", "needs_person", "kills", "faults", "seed"),
 ]
-CHECKOUTS = 60
+CHECKOUTS = 40
 
 
 def test_nothing_is_lost_or_doubled_while_everything_fails_and_processes_are_killed(tmp_path: Path) -> None:
@@ -25,6 +25,6 @@ def test_nothing_is_lost_or_doubled_while_everything_fails_and_processes_are_kil
     assert list(written) == FIELDS
     assert written["checkouts"] == CHECKOUTS
     assert written["orders_placed"] > CHECKOUTS / 2, report.table(outcome)
-    assert written["kills"] >= 3
+    assert written["kills"] >= 2
     assert written["faults"] > CHECKOUTS
     assert outcome.notes.outcomes["benefit applied"] >= CHECKOUTS / 6, report.table(outcome)
