@@ -20,6 +20,7 @@ from claimable_benefits.omneo import OmneoClient
 
 Clock = Callable[[], datetime]
 OrderLoader = Callable[[str], Order | None]
+OrdersLoader = Callable[[datetime, datetime], Iterable[Order] | None]
 OwnDiscount = Callable[[Cart, Policy], Decimal]
 Row = TypeVar("Row")
 
@@ -65,6 +66,9 @@ class Context:
     timing: Timing = field(default_factory=Timing)
     reference_prefix: str = "shop"
     sender: str = "app"
+    # The paid and cancelled orders of a period; None: the outbox stands in for the shop's orders.
+    orders_loader: OrdersLoader = field(default=lambda _since, _until: None)
+    reconcile: str = "report"  # or repair, or off
     stopping: Callable[[], bool] = _never
 
     def until_stopping(self, rows: Iterable[Row]) -> Iterator[Row]:
