@@ -91,6 +91,31 @@ def test_the_transaction_of_a_refunded_order_is_void() -> None:
     assert found(**not_void) == [Wrong.LOST_TRANSACTION]
 
 
+def test_after_a_partial_refund_everybody_speaks_of_what_is_left() -> None:
+    partly = {"orders": [replace(ORDER, refunded=4000)], "payments": [replace(PAYMENT, refunded=4000)]}
+
+    assert found(**partly, sales=[replace(SALE, total=5000)]) == []
+    assert found(**partly) == [Wrong.LOST_TRANSACTION]
+    assert found(orders=partly["orders"], sales=[replace(SALE, total=5000)]) == [Wrong.WRONG_CHARGE]
+
+
+def test_a_partial_refund_gives_back_what_always_comes_back() -> None:
+    partly = {
+        "orders": [replace(ORDER, refunded=4000)],
+        "payments": [replace(PAYMENT, refunded=4000)],
+        "sales": [replace(SALE, total=5000)],
+        "given_back": {"thank-you-10": "always"},
+    }
+
+    assert found(**partly) == [Wrong.LOST_BENEFIT]
+    assert found(**partly, redemptions=[replace(REDEMPTION, live=0)]) == []
+
+
+def test_a_refund_that_is_not_confirmed_is_stuck() -> None:
+    assert found(refunds=[("FT-1", "done")]) == []
+    assert found(refunds=[("FT-1", "open")]) == [Wrong.STUCK_ROW]
+
+
 def test_two_uses_of_one_attempt_are_a_double_redemption() -> None:
     twice = [REDEMPTION, replace(REDEMPTION, id="304")]
 
