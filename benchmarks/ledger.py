@@ -126,7 +126,7 @@ class SlowOmneo(httpx.BaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         time.sleep(ROUND_TRIP)
-        number = json.loads(request.content)["external_id"]
+        number = json.loads(request.content or b"{}").get("external_id", "")
         return httpx.Response(200, json={"data": {"id": 1, "external_id": number}}, request=request)
 
 

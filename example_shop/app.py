@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,7 @@ def _settings(data: Path) -> dict[str, Any]:
         "SHOP_LEASE_SECONDS": 60.0,  # longer than placing an order takes when everybody is slow
         "SHOP_SETTLE_SECONDS": 2.0,  # after a lost answer, before the provider is asked what became of the payment
         "SHOP_APPROVAL_SECONDS": 30 * 60.0,  # how long the shopper may take on the payment provider's page
+        "SHOP_CROWD": 0,  # how many customers there are besides those with a button of their own
         "OMNEO_TIMEZONE": "Australia/Melbourne",
         "BENEFITS_POLICIES": str(Path(__file__).with_name("benefits.toml")),
         "BENEFITS_BASE_TEMPLATE": "base.html",
@@ -69,10 +71,17 @@ def _settings(data: Path) -> dict[str, Any]:
 
 
 def _secret(file: Path) -> str:
-    """The key that signs sessions and forms; made once, so that a restart signs nobody out."""
+    """The key that signs sessions and forms; made once, so that a restart signs nobody out.
+
+    Several processes may start at once: what they find is a whole key, and the same one.
+    """
     if not file.exists():
-        file.touch(mode=0o600)
-        file.write_text(secrets.token_urlsafe(32), "utf-8")
+        draft = file.with_name(f"{file.name}.{secrets.token_hex(8)}")
+        draft.touch(mode=0o600)
+        draft.write_text(secrets.token_urlsafe(32), "utf-8")
+        with suppress(FileExistsError):
+            file.hardlink_to(draft)
+        draft.unlink()
     return file.read_text("utf-8")
 
 
