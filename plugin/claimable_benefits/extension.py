@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
+from hashlib import sha256
 from typing import Any, TypeVar
 
 from flask import Blueprint, Flask, current_app, g
@@ -16,6 +17,9 @@ from sqlalchemy import Connection, event
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, scoped_session
 
+from claimable_benefits.cache.breaker import Breaker
+from claimable_benefits.cache.crew import Crew
+from claimable_benefits.cache.fleet import Fleet
 from claimable_benefits.cli import commands
 from claimable_benefits.domain.policy import Policy, PolicyError, read_policies
 from claimable_benefits.domain.shop import Cart, Order, OrderState, Shopper, Transaction
@@ -28,6 +32,7 @@ from claimable_benefits.service.context import Clock, Context, OwnDiscount, Timi
 from claimable_benefits.service.offers import Applied, read_applied
 from claimable_benefits.service.records import Record, read_record
 from claimable_benefits.service.redeem import redeem_for_order
+from claimable_benefits.service.shelves import Limits, Shelves, remembering
 from claimable_benefits.service.submit import submit
 from claimable_benefits.service.undo import give_back_order, undo_order
 from claimable_benefits.service.unplaced import order_of
@@ -76,6 +81,7 @@ class Runtime:
     def close(self) -> None:
         """Let the worker finish its turn, then close every connection: what the end of a process would do."""
         self.worker.stop()
+        self.context.shelves.close()
         self.context.omneo.close()
         self.context.ledger.close()
 
@@ -232,7 +238,7 @@ class ClaimableBenefits:
             _log.exception("Order %s: its benefit is given back by the worker.", order_number)
 
     def _context(self, app: Flask, settings: Settings) -> Context:
-        ledger = _open_ledger(settings)
+        ledger, crew = _open_ledger(settings), Crew()
         return Context(
             ledger=ledger,
             omneo=OmneoClient(
@@ -244,6 +250,8 @@ class ClaimableBenefits:
                 dates=settings.dates,
                 transport=self._transport,
                 forms=Memory(ledger, self._clock),
+                together=crew.together,
+                breakers={lane: Breaker() for lane in ("read", "redeem", "deliver")},
             ),
             clock=self._clock,
             sleep=self._sleep,
@@ -255,6 +263,7 @@ class ClaimableBenefits:
                 order_grace=timedelta(minutes=settings.order_grace_minutes),
                 settle=timedelta(seconds=settings.settle_seconds),
             ),
+            shelves=_shelves(settings, crew),
             reference_prefix=settings.reference_prefix,
             sender=app.name,
         )
@@ -285,6 +294,29 @@ def _needed(loader: Loader | None, name: str) -> Loader:
 def _patient(context: Context) -> Context:
     """The worker has more patience with Omneo than a shopper's request."""
     return replace(context, omneo=context.omneo.patient())
+
+
+def _shelves(settings: Settings, crew: Crew) -> Shelves:
+    limits = Limits(
+        fresh=settings.cache_seconds,
+        last=settings.cache_stale_minutes * 60,
+        weight=settings.cache_megabytes * 1_000_000,
+        budget=settings.page_budget_ms / 1000,
+        places=settings.waiting_threads,
+    )
+    return remembering(limits, crew, _fleet(settings) if settings.cache_url else None)
+
+
+def _fleet(settings: Settings) -> Fleet:
+    """The shared cache; its keys tell tenants apart, and ways of reading their answers."""
+    tenant = "|".join((settings.base_url, settings.identity_handle, settings.dates, settings.timezone))
+    try:
+        return Fleet(settings.cache_url, f"claimable-benefits:1:{sha256(tenant.encode()).hexdigest()[:16]}:")
+    except ImportError as error:
+        remedy = 'Install "flask-claimable-benefits[redis]".'
+        raise SettingsError("BENEFITS_CACHE_URL", "needs the package redis.", remedy) from error
+    except ValueError as error:
+        raise SettingsError("BENEFITS_CACHE_URL", "cannot be read.", "Write redis://host:6379/0.") from error
 
 
 def _open_ledger(settings: Settings) -> Ledger:
