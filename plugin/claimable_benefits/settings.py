@@ -40,9 +40,7 @@ TABLE: tuple[Setting, ...] = (
     Setting(
         "OMNEO_DATES", "utc or echo", "utc", "Whether the tenant answers in UTC or echoes the times that were sent."
     ),
-    Setting(
-        "OMNEO_WEBHOOK_SECRET", "text", None, "What Omneo signs its webhooks with; without it none is taken."
-    ),
+    Setting("OMNEO_WEBHOOK_SECRET", "text", None, "What Omneo signs its webhooks with; without it none is taken."),
     Setting(
         "BENEFITS_DATABASE_URL",
         "url",

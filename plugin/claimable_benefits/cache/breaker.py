@@ -13,9 +13,7 @@ class Breaker:
     ``clock`` counts seconds and never goes back. Safe between threads.
     """
 
-    def __init__(
-        self, failures: int = 5, seconds: float = 5.0, *, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, failures: int = 5, seconds: float = 5.0, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._most = failures
         self._seconds = seconds
         self._clock = clock

@@ -1,4 +1,4 @@
-"""Values that are slow to load: kept for a while, shown stale while they are loaded anew, loaded once for all who ask."""
+"""Values that are slow to load: kept for a while, then shown stale while they are loaded anew, once for all who ask."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Kept(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Spans:
-    """In seconds: a value is ``fresh``, then shown while it is loaded anew (``stale``), then only in need (``last``)."""
+    """In seconds: a value is ``fresh``, then shown while it is loaded anew (``stale``), then in need only (``last``)."""
 
     fresh: float = 60.0
     stale: float = 300.0
@@ -76,7 +76,7 @@ class Keeper(Generic[T]):
         crew: Crew,
         patience: Patience,
         weigh: Callable[[T], int],
-        spans: Spans = Spans(),  # noqa: B008 - it cannot be changed
+        spans: Spans = Spans(),
         fleet: Fleet | None = None,
         codec: Codec[T] | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -98,7 +98,7 @@ class Keeper(Generic[T]):
         Raises what ``load`` raised, and `Unreachable` where nothing can be shown in time.
         """
         kept = self.kept(key, mark)
-        if kept and kept.mark == mark and self.age(kept) < self._spans.fresh:
+        if kept and kept.mark == mark and self.is_fresh(kept):
             return kept
         if fault := self._recent_fault(key):
             return _or_raise(kept, fault)
@@ -114,6 +114,10 @@ class Keeper(Generic[T]):
         """What is kept and may be shown in need; loads nothing."""
         kept = self._bounded.get(key)
         return kept if kept and kept.mark.own == mark.own and self.age(kept) < self._spans.last else None
+
+    def is_fresh(self, kept: Kept[T]) -> bool:
+        """Whether it is so young that nobody has to be told."""
+        return self.age(kept) < self._spans.fresh
 
     def age(self, kept: Kept[T]) -> float:
         """How many seconds ago it was loaded."""
@@ -167,7 +171,7 @@ class Keeper(Generic[T]):
         try:
             # A flight that landed between the reader's look and its own start has brought it already.
             kept = self.kept(key, mark)
-            is_here = kept is not None and kept.mark == mark and self.age(kept) < self._spans.fresh
+            is_here = kept is not None and kept.mark == mark and self.is_fresh(kept)
             flight.kept = kept if is_here else self.fill(key, mark, load)
         except OmneoError as error:
             flight.error = error

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, bindparam, case, func, select, true, update
+from sqlalchemy import BindParameter, ColumnElement, Connection, bindparam, case, func, select, true, update
 
 from claimable_benefits.domain.states import ClaimState, UseState
 from claimable_benefits.ledger.tables import claims, profiles, uses
@@ -35,7 +35,7 @@ def _at_omneo() -> ColumnElement[int]:
     )
 
 
-_customer = bindparam("customer_id")
+_customer: BindParameter[str] = bindparam("customer_id")
 _uses = (
     select(
         func.coalesce(func.sum(uses.c.version), 0).label("rows"),

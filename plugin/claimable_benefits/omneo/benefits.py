@@ -23,7 +23,9 @@ class Benefits(Resource):
         Raises ``Rejected`` with status 404 where there is no such profile, as after a merge: resolve it anew.
         """
         ids = {"profile_id": profile_id}
-        return pages.all_of(self._pages(paths.BENEFITS.guide, self._session.reader.benefit, ids), self._session.together)
+        return pages.all_of(
+            self._pages(paths.BENEFITS.guide, self._session.reader.benefit, ids), self._session.together
+        )
 
     def benefit(self, profile_id: str, benefit_id: str) -> Benefit | None:
         """One benefit; None where the profile holds no such benefit."""
@@ -33,7 +35,9 @@ class Benefits(Resource):
     def claimable(self, profile_id: str) -> tuple[Definition, ...]:
         """The kinds of benefit that the profile may claim now."""
         ids = {"profile_id": profile_id}
-        return pages.all_of(self._pages(paths.CLAIMABLE.guide, self._session.reader.definition, ids), self._session.together)
+        return pages.all_of(
+            self._pages(paths.CLAIMABLE.guide, self._session.reader.definition, ids), self._session.together
+        )
 
     def shelf(self, profile_id: str) -> tuple[tuple[Benefit, ...], tuple[Definition, ...]]:
         """What the profile holds, and what it may claim, asked for at the same time; raises as ``benefits`` does."""
@@ -46,7 +50,9 @@ class Benefits(Resource):
     def redeemable(self, profile_id: str) -> tuple[Benefit, ...]:
         """The benefits that Omneo would let the profile use now."""
         ids = {"profile_id": profile_id}
-        return pages.all_of(self._pages(paths.REDEEMABLE.guide, self._session.reader.benefit, ids), self._session.together)
+        return pages.all_of(
+            self._pages(paths.REDEEMABLE.guide, self._session.reader.benefit, ids), self._session.together
+        )
 
     def claim(self, profile_id: str, definition: Definition, *, reference: str) -> Benefit:
         """Turn a claimable definition into a benefit that carries ``reference`` as its external id.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping, MutableMapping
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from types import TracebackType
-from contextlib import AbstractContextManager
 from typing import Self
 
 from claimable_benefits.cache.breaker import Breaker
@@ -71,7 +71,9 @@ class OmneoClient(Profiles, Benefits, Redemptions, Transactions, Definitions):
         dialects = Dialects(dialect, self._answers, paths.DEFINITIONS, on_dialect, forms)
         http = Http(base_url, Token(token), transport)
         reader = Reader(zone, echo=dates == "echo")
-        super().__init__(Session(http, dialects, reader, Writer(zone), identity_handle, timeouts, together, breakers or {}))
+        super().__init__(
+            Session(http, dialects, reader, Writer(zone), identity_handle, timeouts, together, breakers or {})
+        )
 
     def __enter__(self) -> Self:
         return self

@@ -28,7 +28,9 @@ class Transactions(Resource):
         """
         body = self._session.writer.transaction(transaction, profile_id, redemption_id)
         # Without it, an upsert would add the lines of a changed order to those of the first version.
-        upsert = Call("POST", paths.TRANSACTION_UPSERT.guide, body={**body, "delete_existing_items": True}, lane="deliver")
+        upsert = Call(
+            "POST", paths.TRANSACTION_UPSERT.guide, body={**body, "delete_existing_items": True}, lane="deliver"
+        )
         forms = [
             Form("update-create", lambda: self._session.write(upsert, self._transaction)),
             Form("look first", lambda: self._look_and_record(transaction.order_number, body)),

@@ -36,7 +36,11 @@ _REDEMPTION = 500  # bytes
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A snapshot, and how old it is in seconds. ``version`` names both it and the shopper's rows in the ledger."""
+    """A snapshot. ``age`` is how old it is in seconds, and 0 while it is fresh.
+
+    ``version`` names it, the shopper's rows in the ledger, and the history that is remembered besides; empty where
+    nothing is remembered.
+    """
 
     snapshot: Snapshot
     standing: Standing | None = None
@@ -91,7 +95,12 @@ class Shelves:
     def _recall(self, ctx: Context, standing: Standing, shelves: Keeper[Snapshot]) -> Seen:
         load = partial(_both_lists, ctx, standing.profile_id)
         kept = shelves.recall(standing.profile_id, _mark(standing), load)
-        return _seen(kept, standing, shelves.age(kept))
+        return self._seen(kept, standing, shelves)
+
+    def _seen(self, kept: Kept[Snapshot], standing: Standing, shelves: Keeper[Snapshot]) -> Seen:
+        past = self.histories.kept(standing.profile_id, _mark(standing)) if self.histories else None
+        version = f"{standing.profile_id} {kept.at} {standing.rows} {past.at if past else ''}"
+        return Seen(kept.value, standing, 0.0 if shelves.is_fresh(kept) else shelves.age(kept), version)
 
     def _recall_stranger(
         self, ctx: Context, shopper: Shopper, shelves: Keeper[Snapshot], strangers: Keeper[str]
@@ -164,7 +173,7 @@ class Shelves:
         try:
             if self.shelves is None:
                 return Seen(load(), standing)
-            return _seen(self.shelves.renew(profile_id, _mark(standing), load), standing, 0.0)
+            return Seen(self.shelves.renew(profile_id, _mark(standing), load).value, standing)
         except Rejected as error:
             if error.status == 404:
                 return None
@@ -208,7 +217,3 @@ def _both_lists(ctx: Context, profile_id: str) -> Snapshot:
 
 def _mark(standing: Standing) -> Mark:
     return Mark(standing.own, standing.hint)
-
-
-def _seen(kept: Kept[Snapshot], standing: Standing, age: float) -> Seen:
-    return Seen(kept.value, standing, age, f"{standing.profile_id} {kept.at} {standing.rows}")

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
-from functools import cache
 from typing import Any
 
 from claimable_benefits.cache.bounded import Bounded
@@ -86,13 +85,13 @@ def _weight(kind: Definition) -> int:
     return _BARE * 2 + 2 * sum(map(len, (*texts, kind.instructions_online, kind.instructions_store)))
 
 
-@cache
-def _names(kind: type) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(kind) if field.name != "definition")
+_NAMES = {
+    kind: tuple(field.name for field in fields(kind) if field.name != "definition") for kind in (Benefit, Definition)
+}
 
 
 def _plain(record: Benefit | Definition) -> dict[str, Any]:
-    values = ((name, getattr(record, name)) for name in _names(type(record)))
+    values = ((name, getattr(record, name)) for name in _NAMES[type(record)])
     return {name: _told(value) for name, value in values if value is not None}
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import cached_property
 from pathlib import Path
 
-from flask import Blueprint, Flask, request
+from flask import Blueprint, request
 from flask.blueprints import BlueprintSetupState
+from flask.sansio.app import App
 from flask.wrappers import Response
 from jinja2 import BaseLoader, ChoiceLoader, FileSystemLoader, PrefixLoader
 
@@ -87,7 +88,7 @@ def _settle_in(state: BlueprintSetupState, verbs: Verbs) -> None:
     state.app.jinja_env.globals.update(benefits_panel=benefits_panel, benefits_record=benefits_record)
 
 
-def _excuse(app: Flask) -> None:
+def _excuse(app: App) -> None:
     """Flask-WTF's CSRFProtect asks every POST for a token of a page; Omneo's come from no page, and are signed."""
     exempt = getattr(app.extensions.get("csrf"), "exempt", None)
     if callable(exempt):

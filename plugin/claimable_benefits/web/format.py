@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from claimable_benefits.domain.shop import Shopper
@@ -111,6 +112,7 @@ def _zone(name: str) -> ZoneInfo | None:
         return None
 
 
+@lru_cache(maxsize=256)
 def _locale(name: str) -> str | None:
     from babel import Locale, UnknownLocaleError
 

@@ -16,7 +16,7 @@ from claimable_benefits.web.cards import Names
 from claimable_benefits.web.clean import name_of, plain, safe_html
 from claimable_benefits.web.face import context, runtime, stylesheet_url, url, verbs
 from claimable_benefits.web.format import Format, When
-from claimable_benefits.web.forms import Action, Form, form
+from claimable_benefits.web.forms import Action, Buttons, Form
 from claimable_benefits.web.gate import checkout_page, login_url
 from claimable_benefits.web.notices import take_notices
 from claimable_benefits.web.pages import say_for
@@ -88,6 +88,7 @@ def _panel() -> str:
         unfitting=[rows.offer(offer) for offer in offers.unfitting],
         pending=[name_of(name, "") for name in offers.pending],
         reachable=offers.reachable,
+        as_of=texts.as_of(offers.age),
     )
 
 
@@ -101,7 +102,7 @@ class _Rows:
     """Makes the rows of one panel."""
 
     def __init__(self, shopper: Shopper, cart: Cart, say: Format, back_to: str) -> None:
-        self._shopper = shopper
+        self._buttons = Buttons(shopper)
         self._currency = cart.currency
         self._say = say
         self._back_to = back_to
@@ -137,4 +138,4 @@ class _Rows:
         return self._form(Action.APPLY, offer.benefit.id, f"Apply {name}")
 
     def _form(self, action: Action, benefit_id: str, label: str) -> Form:
-        return form(self._shopper, action, benefit_id, label, back_to=self._back_to)
+        return self._buttons.form(action, benefit_id, label, back_to=self._back_to)

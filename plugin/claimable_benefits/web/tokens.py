@@ -6,10 +6,13 @@ ends in the same row of the ledger.
 
 from __future__ import annotations
 
+import json
+from typing import cast
 from uuid import UUID, uuid4
 
 from flask import current_app
-from itsdangerous import BadData, SignatureExpired, URLSafeTimedSerializer
+from itsdangerous import BadData, SignatureExpired, TimestampSigner, URLSafeTimedSerializer
+from itsdangerous.encoding import base64_encode, int_to_bytes
 
 from claimable_benefits.domain.shop import Shopper
 from claimable_benefits.errors import SettingsError
@@ -19,9 +22,24 @@ from claimable_benefits.web.refusals import FormRefused
 _SALT = "claimable-benefits-form"
 
 
-def mint_token(shopper: Shopper, action: str, subject: str) -> str:
-    """A token for one button. Raises `SettingsError` where the app has no secret key."""
-    return str(_serializer().dumps([shopper.customer_id, action, subject, uuid4().hex]))
+class Mint:
+    """Makes the tokens of one page, all of one moment. Raises `SettingsError` where the app has no secret key.
+
+    They are what the serializer's ``dumps`` would make; the key is derived once, because a page may have many.
+    """
+
+    def __init__(self, shopper: Shopper) -> None:
+        serializer = _serializer()
+        self._customer_id = shopper.customer_id
+        self._signer = signer = cast(TimestampSigner, serializer.make_signer(serializer.salt))
+        self._key = signer.derive_key()
+        self._stamp = b"." + base64_encode(int_to_bytes(signer.get_timestamp()))
+
+    def token(self, action: str, subject: str) -> str:
+        """A token for one button."""
+        content = json.dumps([self._customer_id, action, subject, uuid4().hex], separators=(",", ":"))
+        value = base64_encode(content) + self._stamp
+        return (value + b"." + base64_encode(self._signer.algorithm.get_signature(self._key, value))).decode()
 
 
 def read_token(token: str, shopper: Shopper, action: str, subject: str, *, minutes: int, way_on: str) -> str:
