@@ -45,7 +45,7 @@ class Kept(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Spans:
-    """In seconds: a value is ``fresh``, then shown while it is loaded anew (``stale``), then in need only (``last``)."""
+    """In seconds: a value is ``fresh``, then shown while it is loaded anew (``stale``), then in need (``last``)."""
 
     fresh: float = 60.0
     stale: float = 300.0
