@@ -288,6 +288,58 @@ def test_the_order_row_and_the_outbox_row_are_one_commit(shop: Shop) -> None:
     assert (before, after) == (0, 1)
 
 
+def placed(shop: Shop, number: str = "A1") -> None:
+    """An order paid with the first-spend discount, and delivered."""
+    shop.apply("first-spend")
+    shop.open(number)
+    with shop.benefits.redeeming(number):
+        pass
+    shop.benefits.submit(shop.sale(number), session=shop.db.session)
+    shop.db.session.commit()
+    shop.benefits.work_once()
+
+
+def test_a_refund_is_one_commit_with_the_shops_own(shop: Shop) -> None:
+    before = shop.used()
+    placed(shop)
+
+    rolled_back = shop.benefits.give_back("A1", session=shop.db.session)
+    shop.db.session.rollback()
+    shop.benefits.work_once()
+    after_the_rollback = shop.used() - before
+    given = shop.benefits.give_back("A1", session=shop.db.session)
+    shop.db.session.commit()
+    before_the_worker = shop.used() - before
+    shop.benefits.work_once()
+
+    assert (rolled_back.benefit, given.benefit, given.transaction) == (True, True, True)
+    assert (after_the_rollback, before_the_worker, shop.used() - before) == (1, 1, 0)
+    assert [t["is_void"] for t in shop.at_omneo("transactions") if t["external_id"] == "A1"] == [1]
+    assert not shop.benefits.give_back("A1", session=shop.db.session)
+
+
+def test_a_refund_without_a_session_gives_back_at_once(shop: Shop) -> None:
+    before = shop.used()
+    placed(shop)
+
+    given = shop.benefits.give_back("A1", reason="the shopper changed her mind")
+
+    assert given
+    assert shop.used() == before
+
+
+def test_a_refund_joins_a_scoped_session_and_a_connection_too(shop: Shop) -> None:
+    placed(shop)
+    scoped = scoped_session(shop.db.sessionmaker)
+
+    in_a_session = shop.benefits.give_back("A1", session=scoped)
+    scoped.remove()
+    with shop.db.engine.begin() as connection:
+        on_a_connection = shop.benefits.give_back("A1", session=connection)
+
+    assert (in_a_session.transaction, on_a_connection.transaction) == (True, True)
+
+
 def test_one_extension_serves_two_apps_that_share_nothing(tmp_path: Path) -> None:
     first, second = open_shop(tmp_path / "one"), open_shop(tmp_path / "two")
     with first.app.test_request_context():

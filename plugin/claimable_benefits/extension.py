@@ -29,12 +29,13 @@ from claimable_benefits.ledger.memory import Memory
 from claimable_benefits.ledger.uses import Use
 from claimable_benefits.omneo import OmneoClient, Transport
 from claimable_benefits.service.context import Clock, Context, OwnDiscount, Timing, by
+from claimable_benefits.service.give_back import GivenBack, give_back_in, give_back_order
 from claimable_benefits.service.offers import Applied, read_applied
 from claimable_benefits.service.records import Record, read_record
 from claimable_benefits.service.redeem import redeem_for_order
 from claimable_benefits.service.shelves import Limits, Shelves, remembering
 from claimable_benefits.service.submit import submit
-from claimable_benefits.service.undo import give_back_order, undo_order
+from claimable_benefits.service.undo import undo_order
 from claimable_benefits.service.unplaced import order_of
 from claimable_benefits.service.work import WorkDone, run_once
 from claimable_benefits.service.worker import EmbeddedWorker
@@ -48,6 +49,7 @@ _SHOWN = "_claimable_benefits_shown"
 ShopperLoader = Callable[[], Shopper | None]
 CartLoader = Callable[[], Cart | None]
 OrderLoader = Callable[[str], Order | None]
+AnySession = Session | scoped_session[Session] | Connection
 Loader = TypeVar("Loader", bound=Callable[..., Any])
 
 
@@ -203,20 +205,35 @@ class ClaimableBenefits:
         return undo_order(_runtime().context, order_number, actor="shop", reason=reason)
 
     def give_back(
-        self, order_number: str, *, full_refund: bool = True, reason: str = "the order was cancelled"
-    ) -> bool:
-        """A placed order was cancelled or refunded: give its benefit back if its policy says so. True where it does."""
-        return give_back_order(_runtime().context, order_number, full_refund=full_refund, actor="shop", reason=reason)
+        self,
+        order_number: str,
+        *,
+        full_refund: bool = True,
+        transaction: Transaction | None = None,
+        session: AnySession | None = None,
+        reason: str = "the order was cancelled",
+    ) -> GivenBack:
+        """A placed order was cancelled or refunded: Omneo hears of it, and its benefit comes back as its policy says.
 
-    def submit(self, transaction: Transaction, *, session: Session | scoped_session[Session] | Connection) -> None:
+        A full refund voids the recorded sale; a partial one needs the sale as it is now, as ``transaction``. With a
+        ``session`` all of it is part of the caller's database transaction, like `submit`. A repeated call sets nothing
+        in motion, and its result is false. Raises `ValueError` for another order's transaction.
+        """
+        runtime = _runtime()
+        order: dict[str, Any] = {"full_refund": full_refund, "transaction": transaction, "reason": reason}
+        if session is None:
+            given = give_back_order(runtime.context, order_number, actor="shop", **order)
+            runtime.worker.wake()
+            return given
+        given = give_back_in(runtime.context, _connection(session), order_number, actor="shop", **order)
+        _wake_after_commit(runtime.worker, session)
+        return given
+
+    def submit(self, transaction: Transaction, *, session: AnySession) -> None:
         """Queue an order's transaction in the caller's database transaction; commit it together with the order."""
         runtime = _runtime()
-        if isinstance(session, Connection):
-            submit(runtime.context, transaction, session)
-            return
-        submit(runtime.context, transaction, session.connection())
-        current = session() if isinstance(session, scoped_session) else session
-        event.listen(current, "after_commit", lambda _: runtime.worker.wake(), once=True)
+        submit(runtime.context, transaction, _connection(session))
+        _wake_after_commit(runtime.worker, session)
 
     def record(self, order_number: str) -> Record | None:
         """What the loyalty programme knows of an order; asks the ledger, not Omneo."""
@@ -276,6 +293,17 @@ class ClaimableBenefits:
                 return self._loaders.order(number) if self._loaders.order else None
 
         return load
+
+
+def _connection(session: AnySession) -> Connection:
+    return session if isinstance(session, Connection) else session.connection()
+
+
+def _wake_after_commit(worker: EmbeddedWorker, session: AnySession) -> None:
+    """The caller of a bare connection commits it unseen; the worker finds the work at its next turn."""
+    if not isinstance(session, Connection):
+        current = session() if isinstance(session, scoped_session) else session
+        event.listen(current, "after_commit", lambda _: worker.wake(), once=True)
 
 
 def _runtime() -> Runtime:

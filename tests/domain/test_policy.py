@@ -114,7 +114,11 @@ BAD: dict[str, tuple[object, str, str]] = {
         "gift.size",
         "Remove it.",
     ),
-    "no place": ({"discount": "shipping"}, "gift.used_at", 'Use one or more of "checkout", "account", "store".'),
+    "no place": (
+        {"discount": "shipping"},
+        "gift.used_at",
+        'Use one or more of "checkout", "account", "store", "claim".',
+    ),
     "an empty list of places": (TABLE | {"used_at": []}, "gift.used_at", "Use one or more of"),
     "an empty place": (TABLE | {"used_at": ""}, "gift.used_at", "Use one or more of"),
     "an unknown place": (TABLE | {"used_at": ["checkout", "till"]}, "gift.used_at", '"store"'),

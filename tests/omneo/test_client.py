@@ -443,7 +443,20 @@ def test_a_tenant_without_upsert_is_asked_for_the_order_first() -> None:
 
     assert tenant.calls == [UPSERT, BY_ORDER, CREATE, BY_ORDER, UPDATE]
     assert tenant.sent()["redemption_id"] == 159
-    assert "delete_existing_items" not in tenant.sent()
+    assert "delete_existing_items" not in tenant.sent(2)
+    assert tenant.sent()["delete_existing_items"] is True
+
+
+def test_an_order_that_was_taken_back_is_void_on_every_tenant() -> None:
+    void = replace(ORDER, is_void=True)
+    with client_of({UPSERT: data({"id": 5})}) as (client, tenant):
+        client.record_transaction(void, profile_id="p", redemption_id="159")
+    table = {BY_ORDER: data({"id": 5, "external_id": "WEB-1"}), UPDATE: data({"id": 5})}
+    with client_of(table) as (client, without_upsert):
+        client.record_transaction(void, profile_id="p", redemption_id="159")
+
+    assert tenant.sent()["is_void"] is True
+    assert (without_upsert.calls[-1], without_upsert.sent()["is_void"]) == (UPDATE, True)
 
 
 def test_a_tenant_without_upsert_that_cannot_be_asked_is_sent_nothing() -> None:

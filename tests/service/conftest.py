@@ -76,6 +76,7 @@ class Wire(httpx.BaseTransport):
     seen: list[tuple[str, str]] = field(default_factory=list)
     graveyard: list[httpx.Request] = field(default_factory=list)
     before_write: Callable[[httpx.Request], None] | None = None
+    step: Callable[[str], None] = lambda _what: None
 
     def fail(self, method: str, path: str, kind: str, times: int = 1) -> None:
         self.faults.append(Fault(method, path, kind, times))
@@ -94,6 +95,12 @@ class Wire(httpx.BaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         self.seen.append((request.method, request.url.path))
+        self.step(f"before {request.method} {request.url.path}")
+        answer = self._handle(request)
+        self.step(f"after {request.method} {request.url.path}")
+        return answer
+
+    def _handle(self, request: httpx.Request) -> httpx.Response:
         if self.before_write and request.method != "GET":
             self.before_write(request)
         fault = self._fault(request)
@@ -112,6 +119,12 @@ class Wire(httpx.BaseTransport):
             raise httpx.ReadTimeout("no answer", request=request)
         if fault == "dropped":
             raise httpx.ReadTimeout("no answer", request=request)
+        if fault == "garbage":
+            self.inner.handle_request(request).read()
+            return httpx.Response(200, html="<p>We will be back soon</p>", request=request)
+        if fault == "503 although applied":
+            self.inner.handle_request(request).read()
+            return httpx.Response(503, json={"message": "too much"}, request=request)
         status = int(fault)
         headers = {"Retry-After": "7"} if status == 429 else {}
         return httpx.Response(status, json={"message": "as told"}, headers=headers, request=request)
@@ -187,25 +200,28 @@ def sale(number: str, customer_id: str | None, at: datetime) -> Transaction:
     return Transaction(number, customer_id, Decimal("89.99"), Decimal("99.99"), at, "AUD", (item,))
 
 
-def new_client(wire: Wire, ledger: Ledger, clock: Clock, dialect: str = "auto") -> OmneoClient:
+def new_client(wire: Wire, ledger: Ledger, clock: Clock, dialect: str = "auto", dates: str = "utc") -> OmneoClient:
     """What each process of a shop has: a client of its own, and what all of them have learned."""
     return OmneoClient(
         "http://127.0.0.1/api/v3",
         "sandbox-token",
         timezone="Australia/Melbourne",
         dialect=dialect,
+        dates=dates,
         transport=wire,
         forms=Memory(ledger, clock),
     )
 
 
-def open_world(folder: Path, *, dialect: str = "auto", switches: dict[str, str] | None = None) -> World:
+def open_world(
+    folder: Path, *, dialect: str = "auto", switches: dict[str, str] | None = None, dates: str = "utc"
+) -> World:
     clock = Clock()
     sandbox = create_sandbox(data=folder / "omneo", seed="demo", clock=clock, switches=switches or {})
     wire = Wire(httpx.WSGITransport(app=sandbox))
     ledger = Ledger(f"sqlite:///{folder / 'ledger.sqlite3'}")
     ledger.create_tables()
-    omneo = new_client(wire, ledger, clock, dialect)
+    omneo = new_client(wire, ledger, clock, dialect, dates)
     orders = Orders()
     ctx = Context(
         ledger=ledger,

@@ -19,7 +19,6 @@ from claimable_benefits.service.records import read_record
 from claimable_benefits.service.redeem import redeem_for_order
 from claimable_benefits.service.shelf import read_shelf
 from claimable_benefits.service.submit import submit
-from claimable_benefits.service.undo import give_back_order
 from claimable_benefits.service.work import run_once
 from tests.service.conftest import CART, MIA, World, sale
 
@@ -157,22 +156,6 @@ def test_a_customer_unknown_to_omneo_is_recorded_without_a_profile(world: World)
     run_once(world.ctx)
 
     assert [t["profile_id"] for t in at_omneo(world, "K1")] == [None]
-
-
-@pytest.mark.parametrize(
-    ("handle", "full_refund", "given_back"),
-    [("first-spend", True, True), ("first-spend", False, False), ("alterations", True, False)],
-)
-def test_a_cancelled_order_gives_back_what_its_policy_says(
-    world: World, handle: str, *, full_refund: bool, given_back: bool
-) -> None:
-    placed(world, handle=handle)
-
-    done = give_back_order(world.ctx, "A1", full_refund=full_refund, actor="shop", reason="cancelled")
-    again = give_back_order(world.ctx, "A1", full_refund=full_refund, actor="shop", reason="cancelled")
-
-    assert (done, again) == (given_back, False)
-    assert len(world.redemptions("reversal")) == (1 if given_back else 0)
 
 
 def test_history_tells_what_was_used_when_and_on_which_order(world: World) -> None:

@@ -28,6 +28,7 @@ class Place(StrEnum):
     CHECKOUT = "checkout"
     ACCOUNT = "account"
     STORE = "store"
+    CLAIM = "claim"  # in the very moment in which it is claimed, such as an entry or a seat
 
 
 class GiveBack(StrEnum):

@@ -44,7 +44,7 @@ def redeem_for_order(ctx: Context, use_id: str, order_number: str, *, actor: str
         is_first = use is not None and use.state is UseState.HELD
         if use and is_first:
             _give_up_others(ctx, connection, order_number, actor)
-            use = _intend(ctx, connection, use, actor, f"order {order_number} is being placed", order_number)
+            use = intend(ctx, connection, use, actor, f"order {order_number} is being placed", order_number)
     if use and is_first:
         return send_use(ctx, use, actor, then=UseState.REDEEMED)
     return _first_clicks(ctx, use, order_number)
@@ -110,7 +110,7 @@ def _use_now(
                 channel=channel,
                 cart_id=f"{channel} {use_id}",
             )
-            use = _intend(ctx, connection, use, actor, because.reason)
+            use = intend(ctx, connection, use, actor, because.reason)
     except Overtaken:
         if known := find_use(ctx, shopper, use_id):
             return known_use(known)
@@ -128,9 +128,10 @@ def _account_benefit(shelf: Shelf, benefit_id: str) -> Benefit:
     return held.benefit
 
 
-def _intend(
+def intend(
     ctx: Context, connection: Connection, use: Use, actor: str, reason: str, order_number: str | None = None
 ) -> Use:
+    """Write that the use is about to be sent; the caller commits, and only then sends it."""
     because = ctx.because(actor, reason)
     return move_use(
         connection,

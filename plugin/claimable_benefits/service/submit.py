@@ -24,13 +24,18 @@ def submit(ctx: Context, transaction: Transaction, connection: Connection) -> No
     Raises `SettingsError` where that connection reaches another database than the ledger: the order and its
     transaction could then be torn apart.
     """
+    check_database(ctx, connection, "submit()")
+    submit_in(ctx, transaction, connection, actor="shop")
+
+
+def check_database(ctx: Context, connection: Connection, verb: str) -> None:
+    """Raises `SettingsError` where ``connection``, given to ``verb``, reaches another database than the ledger."""
     if not ctx.ledger.is_same_database(connection):
         raise SettingsError(
             "BENEFITS_DATABASE_URL",
-            f"names another database ({ctx.ledger.engine.url!r}) than the session given to submit().",
+            f"names another database ({ctx.ledger.engine.url!r}) than the session given to {verb}.",
             "Point it at the database in which your orders are.",
         )
-    submit_in(ctx, transaction, connection, actor="shop")
 
 
 def submit_in(ctx: Context, transaction: Transaction, connection: Connection, *, actor: str) -> None:

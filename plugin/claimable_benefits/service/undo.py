@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 
 from claimable_benefits import signals
 from claimable_benefits.domain.lookup import Trace
-from claimable_benefits.domain.policy import GiveBack
 from claimable_benefits.domain.states import UseState
 from claimable_benefits.errors import OmneoError, OutcomeUnknown, Overtaken, Rejected
 from claimable_benefits.ledger.uses import Use, due_uses, find_use, move_use, touch_use, uses_of_order
@@ -41,14 +40,6 @@ def undo_order(ctx: Context, order_number: str, *, actor: str, reason: str) -> b
     return bool(begun)
 
 
-def give_back_order(ctx: Context, order_number: str, *, full_refund: bool, actor: str, reason: str) -> bool:
-    """The order was cancelled or refunded: give its benefit back where the policy says so. True where it does."""
-    with ctx.ledger.read() as connection:
-        consumed = [use for use in uses_of_order(connection, order_number) if use.state is UseState.CONSUMED]
-    due = [use for use in consumed if _is_given_back(ctx, use, full_refund=full_refund)]
-    return bool([use for use in due if _begin(ctx, use, actor, reason)])
-
-
 def begin_undo(ctx: Context, use: Use, *, actor: str, reason: str) -> Use | None:
     """Commit the intention to undo. None where somebody else moved the use first."""
     because = ctx.because(actor, reason)
@@ -60,6 +51,12 @@ def begin_undo(ctx: Context, use: Use, *, actor: str, reason: str) -> Use | None
         return None
 
 
+def undo_now(ctx: Context, use: Use, actor: str) -> None:
+    """Ask Omneo for an undo whose intention is committed, with a lease that is ours; what fails is the worker's."""
+    with suppress(Overtaken):  # it took longer than the lease, and the worker goes on with it
+        _call(ctx, use, actor)
+
+
 def finish_undos(ctx: Context) -> int:
     """The worker's part: every undo that is due gets its next step. Gives how many were undone."""
     with ctx.ledger.read() as connection:
@@ -67,16 +64,10 @@ def finish_undos(ctx: Context) -> int:
     return sum(_step(ctx, use) for use in due)
 
 
-def _is_given_back(ctx: Context, use: Use, *, full_refund: bool) -> bool:
-    rule = ctx.policy(use.definition_handle).given_back
-    return rule is GiveBack.ALWAYS or (rule is GiveBack.FULL_REFUND and full_refund)
-
-
 def _begin(ctx: Context, use: Use, actor: str, reason: str) -> bool:
     undoing = begin_undo(ctx, use, actor=actor, reason=reason)
     if undoing is not None:
-        with suppress(Overtaken):  # it took longer than the lease, and the worker goes on with it
-            _call(ctx, undoing, actor)
+        undo_now(ctx, undoing, actor)
     return undoing is not None
 
 

@@ -1,0 +1,107 @@
+"""Claiming and using in one step, and everything that can go wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from claimable_benefits.domain.policy import read_policies
+from claimable_benefits.domain.states import UseState
+from claimable_benefits.errors import Declined
+from claimable_benefits.ledger.uses import Use, find_use
+from claimable_benefits.service.claim_and_use import claim_and_use
+from tests.service.conftest import MIA, World, open_world
+
+
+@pytest.fixture(params=["both", "reference"])
+def world(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[World]:
+    (tmp_path / "omneo").mkdir()
+    opened = open_world(tmp_path, switches={"dialect": request.param})
+    policies = read_policies({"vip-lounge": {"used_at": "claim"}})
+    yield replace(opened, ctx=replace(opened.ctx, policies=policies))
+    opened.ctx.omneo.close()
+    opened.ctx.ledger.close()
+
+
+def use(world: World, use_id: str = "click-1") -> Use:
+    with world.ctx.ledger.read() as connection:
+        found = find_use(connection, use_id)
+    assert found is not None
+    return found
+
+
+def lose(world: World, kind: str) -> None:
+    world.wire.fail("POST", "/claim-redeem", kind)
+    world.wire.fail("GET", "/redemptions", "dropped")
+    with pytest.raises(Declined) as declined:
+        claim_and_use(world.ctx, MIA, "vip-lounge", "click-1")
+    assert declined.value.reason == "not_confirmed"
+
+
+def test_it_is_claimed_and_used_and_knows_its_benefit(world: World) -> None:
+    used = claim_and_use(world.ctx, MIA, "vip-lounge", "click-1").use
+
+    [redemption] = world.redemptions()
+    assert (used.state, used.redemption_id) == (UseState.CONSUMED, str(redemption["id"]))
+    assert used.benefit_id == str(redemption["items"][0]["benefit_id"])
+
+
+def test_a_second_click_claims_nothing_more(world: World) -> None:
+    claim_and_use(world.ctx, MIA, "vip-lounge", "click-1")
+
+    again = claim_and_use(world.ctx, MIA, "vip-lounge", "click-1")
+
+    assert again.already
+    assert world.wire.sent("POST", "/claim-redeem") == 1
+
+
+def test_a_lost_answer_is_found_while_the_shopper_waits(world: World) -> None:
+    world.wire.fail("POST", "/claim-redeem", "applied then dropped")
+
+    used = claim_and_use(world.ctx, MIA, "vip-lounge", "click-1").use
+
+    assert used.state is UseState.CONSUMED
+    assert len(world.redemptions()) == 1
+
+
+def test_a_lost_answer_is_found_by_the_worker(world: World) -> None:
+    lose(world, "applied then dropped")
+
+    world.work(minutes=3)
+
+    [redemption] = world.redemptions()
+    assert use(world).state is UseState.CONSUMED
+    assert use(world).benefit_id == str(redemption["items"][0]["benefit_id"])
+
+
+def test_what_never_arrived_can_be_claimed_again(world: World) -> None:
+    lose(world, "dropped")
+    world.work(minutes=3)
+
+    again = claim_and_use(world.ctx, MIA, "vip-lounge", "click-2").use
+
+    assert (use(world).state, again.state) == (UseState.RELEASED, UseState.CONSUMED)
+    assert len(world.live_redemptions()) == 1
+
+
+def test_what_arrives_when_nobody_waits_any_more_goes_back(world: World) -> None:
+    lose(world, "zombie")
+    world.work(minutes=3)
+
+    world.wire.rise()
+    world.work(minutes=10)
+
+    assert use(world).state is UseState.UNDONE
+    assert world.live_redemptions() == []
+
+
+@pytest.mark.parametrize("handle", ["thank-you-10", "nothing"])
+def test_what_is_not_used_that_way_is_not_claimed(world: World, handle: str) -> None:
+    with pytest.raises(Declined) as declined:
+        claim_and_use(world.ctx, MIA, handle, "click-1")
+
+    assert declined.value.reason == "not_claimable"
+    assert world.wire.sent("POST", "/claim-redeem") == 0

@@ -1,0 +1,313 @@
+"""Cancelled and refunded: the benefit comes back as its policy says, the sale follows at Omneo, and all of it once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import create_engine, update
+
+from claimable_benefits.domain.shop import Transaction
+from claimable_benefits.domain.states import DeliveryState, UseState
+from claimable_benefits.errors import SettingsError
+from claimable_benefits.ledger.outbox import Delivery, find_delivery
+from claimable_benefits.ledger.tables import outbox
+from claimable_benefits.ledger.uses import Use, uses_of_order
+from claimable_benefits.service.give_back import GivenBack, give_back_in, give_back_order
+from claimable_benefits.service.hold import hold
+from claimable_benefits.service.redeem import redeem_for_order
+from claimable_benefits.service.shelf import read_shelf
+from claimable_benefits.service.work import run_once
+from tests.service.conftest import CART, MIA, World, open_world, sale
+
+TENANTS: list[dict[str, str]] = [
+    {},
+    {"update_create": "off"},
+    {"void": "release"},
+    {"update_create": "off", "void": "release"},
+]
+NOTHING, BOTH = GivenBack(), GivenBack(benefit=True, transaction=True)
+SALE_ONLY = GivenBack(transaction=True)
+
+
+@pytest.fixture(params=TENANTS, ids=lambda switches: " and ".join(f"{k} {v}" for k, v in switches.items()) or "usual")
+def tenant(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+    """The same on every kind of tenant."""
+    (tmp_path / "omneo").mkdir()
+    opened = open_world(tmp_path, switches=request.param)
+    yield opened
+    opened.ctx.omneo.close()
+    opened.ctx.ledger.close()
+
+
+def placed(world: World, handle: str = "first-spend") -> None:
+    """Order A1, paid with that benefit."""
+    benefit = read_shelf(world.ctx, MIA).holds(handle)
+    assert benefit is not None
+    use_id = hold(world.ctx, MIA, CART, benefit.id).use_id
+    redeem_for_order(world.ctx, use_id, "A1", actor="shopper 1001")
+    world.submit("A1")
+
+
+def give_back(world: World, *, full: bool = True, transaction: Transaction | None = None) -> GivenBack:
+    return give_back_order(
+        world.ctx, "A1", full_refund=full, transaction=transaction, actor="shop", reason="the order was cancelled"
+    )
+
+
+def the_use(world: World) -> Use:
+    with world.ctx.ledger.read() as connection:
+        return uses_of_order(connection, "A1")[0]
+
+
+def in_the_outbox(world: World) -> Delivery:
+    with world.ctx.ledger.read() as connection:
+        found = find_delivery(connection, "A1")
+    assert found is not None
+    return found
+
+
+def at_omneo(world: World) -> dict[str, Any]:
+    """The one sale of order A1."""
+    sales: list[dict[str, Any]] = [t for t in world.held_at_omneo()["transactions"] if t["external_id"] == "A1"]
+    assert len(sales) == 1
+    return sales[0]
+
+
+def taken_back(world: World) -> int:
+    return len(world.redemptions("reversal")) + len(world.redemptions("return"))
+
+
+def rest(world: World, total: str = "40.00") -> Transaction:
+    """Order A1 after a part of it came back."""
+    return replace(sale("A1", "1001", world.clock.now), total=Decimal(total), items=())
+
+
+def test_a_cancelled_order_is_void_at_omneo_and_its_benefit_is_back(tenant: World) -> None:
+    placed(tenant)
+    run_once(tenant.ctx)
+
+    given, use = give_back(tenant), the_use(tenant)
+    run_once(tenant.ctx)
+    tenant.work(minutes=12)
+
+    assert given == BOTH
+    assert use.state is UseState.UNDONE
+    assert (at_omneo(tenant)["is_void"], tenant.live_redemptions(), taken_back(tenant)) == (1, [], 1)
+    assert in_the_outbox(tenant).state is DeliveryState.DELIVERED
+
+
+def test_a_second_call_changes_nothing_and_says_so(tenant: World) -> None:
+    placed(tenant)
+    run_once(tenant.ctx)
+    give_back(tenant)
+    tenant.work(minutes=1)
+    before = in_the_outbox(tenant)
+
+    again = give_back(tenant)
+    tenant.work(minutes=12)
+
+    assert again == NOTHING
+    assert not again
+    assert (in_the_outbox(tenant).revision, taken_back(tenant)) == (before.revision, 1)
+
+
+@pytest.mark.parametrize("minutes", [1, 12])
+def test_it_comes_back_by_reversal_or_return_according_to_age(world: World, minutes: int) -> None:
+    placed(world)
+    world.clock.forward(minutes=minutes)
+
+    give_back(world)
+
+    assert len(world.redemptions("reversal" if minutes == 1 else "return")) == 1
+    assert world.live_redemptions() == []
+
+
+@pytest.mark.parametrize(
+    ("handle", "full", "comes_back"),
+    [
+        ("free-shipping", True, True),
+        ("free-shipping", False, True),
+        ("first-spend", True, True),
+        ("first-spend", False, False),
+        ("alterations", True, False),
+        ("alterations", False, False),
+    ],
+)
+def test_the_policy_decides_whether_the_benefit_comes_back(
+    world: World, handle: str, *, full: bool, comes_back: bool
+) -> None:
+    shelf = read_shelf(world.ctx, MIA)
+    if shelf.holds(handle) is None:
+        definition = next(d for d in world.ctx.omneo.definitions() if d.handle == handle)
+        world.ctx.omneo.issue(definition.id, shelf.profile_id or "", at=world.clock.now)
+    placed(world, handle)
+
+    given = give_back(world, full=full, transaction=None if full else rest(world))
+    run_once(world.ctx)
+
+    assert given == GivenBack(benefit=comes_back, transaction=True)
+    assert taken_back(world) == int(comes_back)
+    assert (at_omneo(world)["is_void"], at_omneo(world)["total"]) == ((1, 89.99) if full else (0, 40.0))
+
+
+def test_a_partial_refund_leaves_the_rest_of_the_sale_with_its_redemption(tenant: World) -> None:
+    placed(tenant)
+    run_once(tenant.ctx)
+    redemption_id = in_the_outbox(tenant).redemption_id
+
+    given = give_back(tenant, full=False, transaction=rest(tenant))
+    again = give_back(tenant, full=False, transaction=in_the_outbox(tenant).transaction)
+    tenant.work(minutes=12)
+
+    assert (given, again) == (SALE_ONLY, NOTHING)
+    assert (at_omneo(tenant)["total"], str(at_omneo(tenant)["redemption_id"])) == (40.0, redemption_id)
+    assert at_omneo(tenant)["items"] == []
+    assert tenant.live_redemptions() == [redemption_id]
+
+
+def test_a_partial_refund_that_comes_late_does_not_bring_a_void_sale_back(world: World) -> None:
+    placed(world)
+    give_back(world)
+
+    late = give_back(world, full=False, transaction=rest(world))
+    run_once(world.ctx)
+
+    assert late == NOTHING
+    assert at_omneo(world)["is_void"] == 1
+
+
+def test_an_earlier_partial_refund_repeated_after_a_later_one_changes_nothing(world: World) -> None:
+    placed(world)
+    earlier, later = rest(world, "60.00"), rest(world, "40.00")
+
+    given = [give_back(world, full=False, transaction=each) for each in (earlier, later, earlier)]
+    run_once(world.ctx)
+
+    assert given == [SALE_ONLY, SALE_ONLY, NOTHING]
+    assert at_omneo(world)["total"] == 40.0
+
+
+def test_what_was_not_delivered_yet_arrives_void_and_once(tenant: World) -> None:
+    placed(tenant)
+
+    given = give_back(tenant)
+    tenant.work(minutes=12)
+
+    assert given == BOTH
+    assert (at_omneo(tenant)["is_void"], tenant.live_redemptions()) == (1, [])
+    assert taken_back(tenant) == 1
+
+
+def test_an_order_without_a_benefit_is_void_all_the_same(tenant: World) -> None:
+    tenant.submit("A1")
+    run_once(tenant.ctx)
+
+    given = give_back(tenant)
+    run_once(tenant.ctx)
+
+    assert given == SALE_ONLY
+    assert at_omneo(tenant)["is_void"] == 1
+
+
+def test_an_order_that_was_never_queued_is_void_with_what_the_shop_gives(world: World) -> None:
+    without, given = give_back(world), give_back(world, transaction=rest(world))
+    run_once(world.ctx)
+
+    assert (without, given) == (NOTHING, SALE_ONLY)
+    assert (at_omneo(world)["is_void"], at_omneo(world)["total"]) == (1, 40.0)
+
+
+def test_another_orders_transaction_is_refused_and_changes_nothing(world: World) -> None:
+    placed(world)
+
+    with pytest.raises(ValueError, match="that of order B2, not of order A1"):
+        give_back(world, full=False, transaction=sale("B2", "1001", world.clock.now))
+
+    assert the_use(world).state is UseState.CONSUMED
+
+
+def test_a_session_of_another_database_is_refused(world: World, tmp_path: Path) -> None:
+    elsewhere = create_engine(f"sqlite:///{tmp_path / 'elsewhere.sqlite3'}")
+    with elsewhere.connect() as connection, pytest.raises(SettingsError, match=r"given to give_back\(\)"):
+        give_back_in(world.ctx, connection, "A1", full_refund=True, actor="shop", reason="cancelled")
+    elsewhere.dispose()
+
+
+def test_in_the_shops_transaction_nothing_is_sent_and_a_rollback_leaves_everything(world: World) -> None:
+    placed(world)
+    run_once(world.ctx)
+    calls = len(world.wire.seen)
+
+    with world.ctx.ledger.engine.connect() as shop:
+        give_back_in(world.ctx, shop, "A1", full_refund=True, actor="shop", reason="cancelled")
+        shop.rollback()
+
+    assert len(world.wire.seen) == calls
+    assert (the_use(world).state, in_the_outbox(world).transaction.is_void) == (UseState.CONSUMED, False)
+
+
+def test_after_the_shops_commit_the_worker_does_the_rest(tenant: World) -> None:
+    placed(tenant)
+    run_once(tenant.ctx)
+    calls = len(tenant.wire.seen)
+
+    with tenant.ctx.ledger.write() as shop:
+        given = give_back_in(tenant.ctx, shop, "A1", full_refund=True, actor="shop", reason="cancelled")
+        again = give_back_in(tenant.ctx, shop, "A1", full_refund=True, actor="shop", reason="cancelled")
+    sent = len(tenant.wire.seen) - calls
+    run_once(tenant.ctx)
+
+    assert (given, again, sent) == (BOTH, NOTHING, 0)
+    assert the_use(tenant).state is UseState.UNDONE
+    assert (at_omneo(tenant)["is_void"], tenant.live_redemptions(), taken_back(tenant)) == (1, [], 1)
+
+
+@pytest.mark.parametrize("kind", ["applied then dropped", "dropped", "refused", "503"])
+@pytest.mark.parametrize("path", ["reversal", "/transactions"])
+def test_a_lost_answer_on_the_way_back_ends_undone_once(tenant: World, path: str, kind: str) -> None:
+    placed(tenant)
+    run_once(tenant.ctx)
+    method = "PUT" if path == "/transactions" and tenant.wire.sent("PUT", path) else "POST"
+    tenant.wire.fail(method, path, kind)
+
+    give_back(tenant)
+    tenant.work(minutes=12)
+
+    assert the_use(tenant).state is UseState.UNDONE
+    assert (at_omneo(tenant)["is_void"], tenant.live_redemptions(), taken_back(tenant)) == (1, [], 1)
+
+
+def test_a_sale_that_omneo_voids_with_its_use_before_our_undo_ends_undone(tmp_path: Path) -> None:
+    (tmp_path / "omneo").mkdir()
+    world = open_world(tmp_path, switches={"void": "release"})
+    placed(world)
+    run_once(world.ctx)
+    world.wire.fail("POST", "reversal", "refused")
+    give_back(world)
+    run_once(world.ctx)
+    before = the_use(world).state
+
+    world.work(minutes=12)
+
+    assert before is UseState.UNDOING
+    assert (the_use(world).state, taken_back(world)) == (UseState.UNDONE, 1)
+    world.ctx.omneo.close()
+    world.ctx.ledger.close()
+
+
+def test_an_older_row_of_the_outbox_can_still_be_read_and_voided(world: World) -> None:
+    placed(world)
+    older = in_the_outbox(world).content.replace('"is_void": false, ', "")
+    with world.ctx.ledger.write() as connection:
+        connection.execute(update(outbox).values(content=older))
+
+    read, given = in_the_outbox(world).transaction, give_back(world)
+
+    assert "is_void" not in older
+    assert not read.is_void
+    assert (given, in_the_outbox(world).transaction) == (BOTH, replace(read, is_void=True))
