@@ -134,8 +134,7 @@ class Shelves:
         return kept.value if kept else None
 
     def standing(self, ctx: Context, shopper: Shopper) -> Standing | None:
-        with ctx.ledger.read() as connection:
-            return standing_of(connection, shopper.customer_id)
+        return standing_of(ctx.ledger, shopper.customer_id)
 
     def forget(self, profile_id: str) -> None:
         """Forget what is remembered of a profile, here and in the cache of the fleet. Never raises.

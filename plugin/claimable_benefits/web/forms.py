@@ -15,7 +15,7 @@ from markupsafe import escape
 
 from claimable_benefits.domain.shop import Shopper
 from claimable_benefits.web.face import url
-from claimable_benefits.web.tokens import Mint
+from claimable_benefits.web.tokens import Mint, begin_token
 
 
 class Action(StrEnum):
@@ -44,10 +44,9 @@ class Form:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a token will stand: ours for an action on a subject, or the host's own where ``action`` is None."""
+    """Where a token will stand: ours, of which the beginning is known, or the host's own where ``begun`` is empty."""
 
-    action: Action | None = None
-    subject: str = ""
+    begun: bytes = b""
 
 
 # Nobody outside of this process can write a mark, so no text of Omneo's is ever taken for one.
@@ -68,7 +67,8 @@ class Buttons:
 
     def form(self, action: Action, subject: str, label: str, *, back_to: str | None = None) -> Form:
         """A button for ``subject``, a benefit id or a handle. ``back_to`` is the page to return to."""
-        fields = [("cb_token", self._token(Place(action, subject))), (action.field, subject)]
+        begun = begin_token(self._shopper.customer_id, action, subject)
+        fields = [("cb_token", self._token(Place(begun))), (action.field, subject)]
         if back_to:
             fields.append(("next", back_to))
         if name := self._hosts_field:
@@ -77,15 +77,13 @@ class Buttons:
 
     def fill(self, place: Place) -> str:
         """What stands there on this page, ready to be printed."""
-        if place.action is None:
-            return str(escape(self._hosts_token))
-        return self._mint.token(place.action, place.subject)
+        return self._mint.finish(place.begun) if place.begun else str(escape(self._hosts_token))
 
     def _token(self, place: Place) -> str:
         if self._draft:
             self.places.append(place)
             return f"{_MARK}-{len(self.places) - 1}-"
-        return self._hosts_token if place.action is None else self._mint.token(place.action, place.subject)
+        return self._mint.finish(place.begun) if place.begun else self._hosts_token
 
     def _url(self, action: Action) -> str:
         if action not in self._urls:
@@ -98,7 +96,7 @@ class Buttons:
 
     @cached_property
     def _mint(self) -> Mint:
-        return Mint(self._shopper)
+        return Mint()
 
     @cached_property
     def _hosts_field(self) -> str | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import cast
 
@@ -18,14 +19,14 @@ from markupsafe import Markup
 from claimable_benefits.cache.bounded import Bounded
 from claimable_benefits.domain.shop import Shopper
 from claimable_benefits.service.shelf import Shelf
-from claimable_benefits.web.face import context, url
+from claimable_benefits.web.face import context, shelf_url
 from claimable_benefits.web.format import Format
 from claimable_benefits.web.forms import PLACE, Buttons, Place
 
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """Pieces of HTML, and what stands between them. Good from ``since`` until ``until``."""
+    """Pieces of HTML, with an empty one for each of the ``places``. Good from ``since`` until ``until``."""
 
     version: str
     pieces: tuple[str, ...]
@@ -35,10 +36,8 @@ class Region:
 
     def printed(self, shopper: Shopper) -> Markup:
         """The HTML with fresh tokens."""
-        fresh = Buttons(shopper)
-        parts = [self.pieces[0]]
-        for place, piece in zip(self.places, self.pieces[1:], strict=True):
-            parts += (fresh.fill(place), piece)
+        parts = [*self.pieces]
+        parts[1::2] = map(Buttons(shopper).fill, self.places)
         return Markup("".join(parts))  # noqa: S704 - rendered by an autoescaping template; tokens need no escaping
 
 
@@ -46,11 +45,15 @@ class Kept:
     """Where the regions of one template are kept."""
 
     def __init__(self, template: str, shopper: Shopper, version: str, say: Format) -> None:
+        self._template = template
         self._shopper = shopper
         self._version = version
         self._say = say
-        self._is_kept = bool(version) and is_ours(template)
-        self._key = (template, shopper.customer_id, url("shelf"), say.locale, say.zone.key, say.zone_is_theirs)
+        self._key = (template, shopper.customer_id, shelf_url(), say.locale, say.zone.key, say.zone_is_theirs)
+
+    @cached_property
+    def _is_kept(self) -> bool:
+        return bool(self._version) and is_ours(self._template)
 
     def find(self) -> Markup | None:
         """The region as it was rendered before, with fresh tokens; None where it has to be rendered."""
@@ -72,7 +75,7 @@ class Kept:
                 return html
             pieces = PLACE.split(html)
             places = tuple(buttons.places[int(number)] for number in pieces[1::2])
-            region = Region(self._version, tuple(pieces[::2]), places, self._say.now, _good_until(shelf, self._say))
+            region = Region(self._version, tuple(pieces), places, self._say.now, _good_until(shelf, self._say))
             _regions().put(self._key, region, 2 * len(html))
             return region.printed(self._shopper)
 

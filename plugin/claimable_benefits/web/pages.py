@@ -16,7 +16,7 @@ from claimable_benefits.service.shelf import Peek, Shelf
 from claimable_benefits.web import cards, entries, texts
 from claimable_benefits.web.clean import name_of, plain, safe_html
 from claimable_benefits.web.codes import qr_code
-from claimable_benefits.web.face import context, runtime, settings, stylesheet_url, url, verbs
+from claimable_benefits.web.face import context, runtime, settings, shelf_url, stylesheet_url, url, verbs
 from claimable_benefits.web.format import Format, format_for
 from claimable_benefits.web.forms import Buttons
 from claimable_benefits.web.gate import login_url, this_page
@@ -42,7 +42,7 @@ def page(template: str, status: int = 200, **values: Any) -> ResponseReturnValue
         template,
         cb_base=settings().base_template,
         stylesheet=stylesheet_url(),
-        shelf_url=url("shelf"),
+        shelf_url=shelf_url(),
         here=this_page(),
         **values,
     )
@@ -54,19 +54,22 @@ def shelf() -> ResponseReturnValue:
     shopper = runtime().load_shopper()
     if shopper is None:
         return _invitation()
-    say, asked = say_for(shopper), request.args.get("history") == "all"
+    ask = request.args.get("history") == "all"
     try:
-        whole = _whole_history(shopper) if asked else None
+        whole = _whole_history(shopper) if ask else None  # before the peek, so that its version names it
         peek = verbs().peek_shelf(context(), shopper)
     except OmneoError as error:
         return _out_of_reach("claimable_benefits/list.html", shopper, error)
-    kept = Kept("list.html", shopper, peek.version, say)
-    region = None if asked else kept.find()
+    say = say_for(shopper)
+    kept = Kept("list.html", shopper, "" if ask and whole is None else peek.version, say)
+    region = kept.find()
+    values = {"state": "shelf"} if region else _cards(shopper, peek, kept, say, whole)
     return page(
         "claimable_benefits/list.html",
         notices=take_notices(shopper),
         as_of=texts.as_of(peek.age),
-        **({"state": "shelf", "region": region} if region is not None else _cards(shopper, peek, kept, say, whole)),
+        region=region,
+        **values,
     )
 
 
@@ -168,7 +171,7 @@ def _history(shopper: Shopper, found: Shelf, say: Format, whole: History | None)
         return {"history": None}
     history = whole or verbs().recall_history(context(), shopper)
     rows = [entries.row(entry, say) for entry in history.entries]
-    more = None if history.is_whole else f"{url('shelf')}?history=all"
+    more = None if history.is_whole else f"{shelf_url()}?history=all"
     return {"history": rows[:_FIRST_ROWS], "older": rows[_FIRST_ROWS:], "whole_history_url": more}
 
 

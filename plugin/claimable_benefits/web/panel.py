@@ -14,7 +14,7 @@ from claimable_benefits.service.offers import Applied, Offer
 from claimable_benefits.web import texts
 from claimable_benefits.web.cards import Names
 from claimable_benefits.web.clean import name_of, plain, safe_html
-from claimable_benefits.web.face import context, runtime, stylesheet_url, url, verbs
+from claimable_benefits.web.face import context, runtime, shelf_url, stylesheet_url, verbs
 from claimable_benefits.web.format import Format, When
 from claimable_benefits.web.forms import Action, Buttons, Form
 from claimable_benefits.web.gate import checkout_page, login_url
@@ -94,7 +94,7 @@ def _panel() -> str:
 
 def _render(**values: object) -> str:
     return render_template(
-        "claimable_benefits/panel.html", stylesheet=stylesheet_url(), shelf_url=url("shelf"), **values
+        "claimable_benefits/panel.html", stylesheet=stylesheet_url(), shelf_url=shelf_url(), **values
     )
 
 
