@@ -110,4 +110,6 @@ def meet(shop: Shop, sandbox: OmneoSandbox, *customers: str) -> None:
 
 def asked(sandbox: OmneoSandbox) -> list[str]:
     """What Omneo was asked, without the ids."""
-    return sorted(f"{call.method} {call.path.rpartition('/profiles/')[2].partition('/')[2]}" for call in sandbox.calls())
+    return sorted(
+        f"{call.method} {call.path.rpartition('/profiles/')[2].partition('/')[2]}" for call in sandbox.calls()
+    )

@@ -122,9 +122,7 @@ def test_applying_asks_omneo_for_nothing(shop: Shop, omneo: OmneoSandbox) -> Non
     assert asked(omneo) == []
 
 
-def test_a_claim_is_seen_at_once_here_and_in_every_other_process(
-    shop: Shop, other: Shop, omneo: OmneoSandbox
-) -> None:
+def test_a_claim_is_seen_at_once_here_and_in_every_other_process(shop: Shop, other: Shop, omneo: OmneoSandbox) -> None:
     before = [forms(each.read("mia")) for each in (shop, other)]
     shop.send("mia", before[0]["Claim Wrapping"])
 

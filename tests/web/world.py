@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -24,7 +25,7 @@ from claimable_benefits.service.claim import Claimed
 from claimable_benefits.service.context import Context
 from claimable_benefits.service.history import Entry, History
 from claimable_benefits.service.hold import Hold
-from claimable_benefits.service.offers import Applied, Offer, Offers
+from claimable_benefits.service.offers import Applied, Offer, Offers, OffersPeek
 from claimable_benefits.service.records import Record
 from claimable_benefits.service.redeem import Used
 from claimable_benefits.service.shelf import Held, Peek, Shelf
@@ -59,8 +60,8 @@ class World:
         return Verbs(
             peek_shelf=lambda _, shopper: self._peek(shopper),
             recall_history=self._history,
-            read_offers=lambda _, shopper, __: self._read(
-                "read_offers", self.offers.get(shopper.customer_id, Offers())
+            peek_offers=lambda _, shopper, __: OffersPeek(
+                partial(self._read, "read_offers", self.offers.get(shopper.customer_id, Offers()))
             ),
             read_record=lambda _, number: self._read("read_record", self.records.get(number)),
             claim=self._claim,

@@ -41,6 +41,11 @@ class Shelf:
     past: tuple[Benefit, ...] = ()
     claiming: tuple[str, ...] = ()
 
+    @property
+    def ends(self) -> list[datetime | None]:
+        """The moments at which something here stops being true."""
+        return [kind.claim_until for kind in self.ready] + [held.benefit.expires_at for held in self.yours]
+
     def benefit(self, benefit_id: str) -> Held | None:
         """The shopper's own usable benefit of that id, None for any other."""
         return next((held for held in self.yours if held.benefit.id == benefit_id), None)

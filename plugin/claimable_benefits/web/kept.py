@@ -18,7 +18,6 @@ from markupsafe import Markup
 
 from claimable_benefits.cache.bounded import Bounded
 from claimable_benefits.domain.shop import Shopper
-from claimable_benefits.service.shelf import Shelf
 from claimable_benefits.web.face import context, shelf_url
 from claimable_benefits.web.format import Format
 from claimable_benefits.web.forms import PLACE, Buttons, Place
@@ -28,7 +27,7 @@ from claimable_benefits.web.forms import PLACE, Buttons, Place
 class Region:
     """Pieces of HTML, with an empty one for each of the ``places``. Good from ``since`` until ``until``."""
 
-    version: str
+    version: object
     pieces: tuple[str, ...]
     places: tuple[Place, ...]
     since: datetime
@@ -44,7 +43,7 @@ class Region:
 class Kept:
     """Where the regions of one template are kept."""
 
-    def __init__(self, template: str, shopper: Shopper, version: str, say: Format) -> None:
+    def __init__(self, template: str, shopper: Shopper, version: object, say: Format) -> None:
         self._template = template
         self._shopper = shopper
         self._version = version
@@ -67,15 +66,18 @@ class Kept:
         """What the cards of the region get their buttons from."""
         return Buttons(self._shopper, draft=self._is_kept)
 
-    def keeper(self, buttons: Buttons, shelf: Shelf) -> Callable[[Markup], Markup]:
-        """For the template: takes the region as it was rendered, and gives it as it is to be printed."""
+    def keeper(self, buttons: Buttons, ends: Iterable[datetime | None]) -> Callable[[Markup], Markup]:
+        """For the template: takes the region as it was rendered, and gives it as it is to be printed.
+
+        ``ends`` are the moments at which something in it stops being true.
+        """
 
         def keep(html: Markup) -> Markup:
             if not self._is_kept:
                 return html
             pieces = PLACE.split(html)
             places = tuple(buttons.places[int(number)] for number in pieces[1::2])
-            region = Region(self._version, tuple(pieces), places, self._say.now, _good_until(shelf, self._say))
+            region = Region(self._version, tuple(pieces), places, self._say.now, _good_until(ends, self._say))
             _regions().put(self._key, region, 2 * len(html))
             return region.printed(self._shopper)
 
@@ -95,14 +97,8 @@ def _regions() -> Bounded[Region]:
     return cast("Bounded[Region]", context().shelves.fragments)
 
 
-def _good_until(shelf: Shelf, say: Format) -> datetime:
+def _good_until(ends: Iterable[datetime | None], say: Format) -> datetime:
     """When its words stop being true: something ends, or "today" becomes another day."""
     tomorrow = (say.now.astimezone(say.zone) + timedelta(days=1)).date()
     midnight = datetime.combine(tomorrow, time.min, say.zone)
-    return min([midnight, *(end for end in _ends(shelf) if end >= say.now)])
-
-
-def _ends(shelf: Shelf) -> Iterable[datetime]:
-    ends = [definition.claim_until for definition in shelf.ready]
-    ends += [held.benefit.expires_at for held in shelf.yours]
-    return [end for end in ends if end is not None]
+    return min([midnight, *(end for end in ends if end and end > say.now)])

@@ -16,7 +16,7 @@ from claimable_benefits.service.shelf import Peek, Shelf
 from claimable_benefits.web import cards, entries, texts
 from claimable_benefits.web.clean import name_of, plain, safe_html
 from claimable_benefits.web.codes import qr_code
-from claimable_benefits.web.face import context, runtime, settings, shelf_url, stylesheet_url, url, verbs
+from claimable_benefits.web.face import context, runtime, settings, shelf_url, stylesheet_url, verbs
 from claimable_benefits.web.format import Format, format_for
 from claimable_benefits.web.forms import Buttons
 from claimable_benefits.web.gate import login_url, this_page
@@ -78,7 +78,7 @@ def _cards(shopper: Shopper, peek: Peek, kept: Kept, say: Format, whole: History
     found, names, buttons = peek.open(), cards.Names(), kept.buttons()
     return {
         "state": "shelf" if found.known else "unknown",
-        "keep": kept.keeper(buttons, found),
+        "keep": kept.keeper(buttons, found.ends),
         "ready": cards.ready_cards(buttons, found.ready, say, cards.Names()),
         "claiming": [name_of(name, "") for name in found.claiming],
         "yours": cards.yours_cards(buttons, found.yours, say, names),

@@ -34,7 +34,7 @@ class Verbs:
 
     peek_shelf: Callable[[Context, Shopper], shelf.Peek] = shelf.peek_shelf
     recall_history: HistoryVerb = history.recall_history
-    read_offers: Callable[[Context, Shopper, Cart], offers.Offers] = offers.read_offers
+    peek_offers: Callable[[Context, Shopper, Cart], offers.OffersPeek] = offers.peek_offers
     read_record: Callable[[Context, str], records.Record | None] = records.read_record
     claim: Callable[[Context, Shopper, str, str], claim.Claimed] = claim.claim
     hold: HoldVerb = hold.hold
