@@ -217,7 +217,7 @@ ROWS: dict[str, Row] = {
             ("", "Leave it out"),
         ),
     ),
-    "BENEFITS_WORKER": Row("worker", "embedded", (("off", "off"),), (("on", CHOICE), ("celery", CHOICE), *TEXT)),
+    "BENEFITS_WORKER": Row("worker", "embedded", (("off", "off"), ("celery", "celery")), (("on", CHOICE), *TEXT)),
     "BENEFITS_WORKER_SECONDS": minutes("worker_seconds", 1),
     "BENEFITS_REFERENCE_PREFIX": Row(
         "reference_prefix",

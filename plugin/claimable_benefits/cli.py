@@ -5,7 +5,6 @@ from __future__ import annotations
 import getpass
 import json
 import logging
-import time
 import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ import click
 from flask import current_app
 from flask.cli import AppGroup
 
+from claimable_benefits.cli_database import database
 from claimable_benefits.domain.benefits import Benefit
 from claimable_benefits.domain.shop import Shopper, Transaction
 from claimable_benefits.domain.states import DeliveryState
@@ -29,6 +29,7 @@ from claimable_benefits.errors import BenefitsError, Declined, NotPermitted, Out
 from claimable_benefits.service import doctor as examinations
 from claimable_benefits.service import merchant
 from claimable_benefits.service.context import Context
+from claimable_benefits.service.crew import Crew, stopped_by_signals
 from claimable_benefits.service.redeem import use_for_customer
 from claimable_benefits.service.shelf import read_shelf
 from claimable_benefits.service.work import WorkDone, run_once
@@ -36,6 +37,7 @@ from claimable_benefits.settings import TABLE, Settings
 
 _MOST_DIGITS = 30
 commands = AppGroup("benefits", help="Loyalty benefits from Omneo: define, issue, redeem, submit, show.")
+commands.add_command(database)
 
 
 class _Runtime(Protocol):
@@ -179,19 +181,33 @@ def show(customer: str) -> None:
 
 @commands.command()
 @click.option("--once", is_flag=True, help="Do what is due now, then stop.")
-@click.option("--seconds", default=1.0, show_default=True, help="How long to wait when there is nothing to do.")
-def work(once: bool, seconds: float) -> None:
-    """Deliver, settle what is in doubt, undo; until Ctrl-C."""
-    with _one_line_errors():
-        context = _context()
-        done = run_once(context)
-        click.echo(_told(done))
-        while not once:
-            if not done:
-                time.sleep(seconds)
-            done = run_once(context)
-            if done:
-                click.echo(_told(done))
+@click.option("--threads", default=1, show_default=True, type=click.IntRange(1, 64), help="How many work side by side.")
+@click.option(
+    "--seconds",
+    default=1.0,
+    show_default=True,
+    type=click.FloatRange(0.05, 3600),
+    help="How long to wait when there is nothing to do.",
+)
+def work(once: bool, threads: int, seconds: float) -> None:
+    """Deliver, settle what is in doubt, undo; until Ctrl-C or SIGTERM.
+
+    The call under way is finished first; a second Ctrl-C or SIGTERM ends at once. Any number of workers may run.
+    """
+    context = _context()
+
+    def turn() -> WorkDone:
+        return run_once(replace(context, stopping=crew.is_stopping))
+
+    crew = Crew(turn, threads=threads, seconds=seconds, tell=lambda done: click.echo(_told(done)))
+    with _one_line_errors(), stopped_by_signals(crew.stop):
+        if not once:
+            click.echo(f"Working in {threads} thread{'s' if threads > 1 else ''}. Ctrl-C stops.")
+        done = crew.run_until_idle() if once else crew.run()
+    if not once:
+        click.echo(f"Stopped. {_counts(done)} in all." if done else "Stopped. There was nothing to do.")
+    elif not done:
+        click.echo("There was nothing that could be finished now.")
 
 
 @commands.command()
@@ -295,11 +311,14 @@ def _list(title: str, rows: list[str]) -> None:
 
 
 def _told(done: WorkDone) -> str:
-    counts = (
+    return f"{datetime.now(UTC):%H:%M:%S} UTC  {_counts(done)}."
+
+
+def _counts(done: WorkDone) -> str:
+    return (
         f"{done.delivered} delivered, {done.settled} settled, {done.decided} orders decided, "
         f"{done.undone} undone, {done.released} holds released"
     )
-    return f"{datetime.now(UTC):%H:%M:%S} UTC  {counts}." if done else "There was nothing that could be finished now."
 
 
 def _staff() -> str:

@@ -7,33 +7,33 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import cached_property
-from hashlib import sha256
+from importlib.util import find_spec
 from typing import Any, TypeVar
 
 from flask import Blueprint, Flask, current_app, g
-from sqlalchemy import Connection, event
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.orm import Session, scoped_session
 
 from claimable_benefits.cache.breaker import Breaker
 from claimable_benefits.cache.crew import Crew
-from claimable_benefits.cache.fleet import Fleet
 from claimable_benefits.cli import commands
 from claimable_benefits.domain.policy import Policy, PolicyError, read_policies
 from claimable_benefits.domain.shop import Cart, Order, OrderState, Shopper, Transaction
-from claimable_benefits.errors import BenefitsError, Declined, SettingsError
+from claimable_benefits.errors import BenefitsError, Declined, LedgerUnavailable, SettingsError
 from claimable_benefits.ledger import Ledger
+from claimable_benefits.ledger.failures import words
+from claimable_benefits.ledger.joining import AnySession, after_commit, connection_of
 from claimable_benefits.ledger.memory import Memory
 from claimable_benefits.ledger.uses import Use
 from claimable_benefits.omneo import OmneoClient, Transport
 from claimable_benefits.service.context import Clock, Context, OwnDiscount, Timing, by
 from claimable_benefits.service.give_back import GivenBack, give_back_in, give_back_order
+from claimable_benefits.service.hints import Hints
 from claimable_benefits.service.offers import Applied, read_applied
 from claimable_benefits.service.records import Record, read_record
 from claimable_benefits.service.redeem import redeem_for_order
-from claimable_benefits.service.shelves import Limits, Shelves, remembering
+from claimable_benefits.service.remember import remember_shelves
 from claimable_benefits.service.submit import submit
 from claimable_benefits.service.undo import undo_order
 from claimable_benefits.service.unplaced import order_of
@@ -49,7 +49,6 @@ _SHOWN = "_claimable_benefits_shown"
 ShopperLoader = Callable[[], Shopper | None]
 CartLoader = Callable[[], Cart | None]
 OrderLoader = Callable[[str], Order | None]
-AnySession = Session | scoped_session[Session] | Connection
 Loader = TypeVar("Loader", bound=Callable[..., Any])
 
 
@@ -70,6 +69,7 @@ class Runtime:
     settings: Settings
     context: Context
     worker: EmbeddedWorker
+    hints: Hints
     loaders: _Loaders
 
     def load_shopper(self) -> Shopper | None:
@@ -80,8 +80,20 @@ class Runtime:
         """What is in the cart of this request."""
         return _needed(self.loaders.cart, "cart_loader")()
 
+    def patient(self) -> Context:
+        """The context of workers: they have more patience with Omneo than a shopper's request."""
+        return _patient(self.context)
+
+    def wake(self) -> None:
+        """There is something to do now. Returns at once and never raises: a checkout is waiting."""
+        if self.settings.worker == "celery":
+            self.hints.give()
+        else:
+            self.worker.wake()
+
     def close(self) -> None:
-        """Let the worker finish its turn, then close every connection: what the end of a process would do."""
+        """Let the worker finish its call, then close every connection: what the end of a process would do."""
+        self.hints.stop()
         self.worker.stop()
         self.context.shelves.close()
         self.context.omneo.close()
@@ -91,7 +103,8 @@ class Runtime:
 class ClaimableBenefits:
     """Loyalty benefits from Omneo in a Flask shop.
 
-    One object serves any number of apps. ``clock`` (aware, UTC), ``sleep`` and ``transport`` are there for tests.
+    One object serves any number of apps. ``clock`` (aware, UTC; without it: the ledger's), ``sleep`` and ``transport``
+    are there for tests.
     """
 
     def __init__(
@@ -101,7 +114,7 @@ class ClaimableBenefits:
         sleep: Callable[[float], None] = time.sleep,
         transport: Transport | None = None,
     ) -> None:
-        self._clock = clock or (lambda: datetime.now(UTC))
+        self._clock = clock
         self._sleep = sleep
         self._transport = transport
         self._loaders = _Loaders()
@@ -143,9 +156,12 @@ class ClaimableBenefits:
         if not app.secret_key:
             raise SettingsError("SECRET_KEY", "is not set.", "The forms are signed with it: set a long random text.")
         settings = read_settings(app.config, instance_path=app.instance_path, root_path=app.root_path)
+        if settings.worker == "celery" and find_spec("celery") is None:
+            remedy = 'pip install "flask-claimable-benefits[celery]", or choose embedded or off.'
+            raise SettingsError("BENEFITS_WORKER", "is celery, which is not installed.", remedy)
         context = self._context(app, settings)
-        worker = EmbeddedWorker(lambda: run_once(_patient(context)), settings.worker_seconds)
-        app.extensions[_KEY] = Runtime(settings, context, worker, self._loaders)
+        worker = _embedded_worker(context, settings)
+        app.extensions[_KEY] = Runtime(settings, context, worker, Hints(), self._loaders)
         app.cli.add_command(commands)
         if settings.worker == "embedded":
             app.before_request(worker.start)
@@ -223,17 +239,22 @@ class ClaimableBenefits:
         order: dict[str, Any] = {"full_refund": full_refund, "transaction": transaction, "reason": reason}
         if session is None:
             given = give_back_order(runtime.context, order_number, actor="shop", **order)
-            runtime.worker.wake()
+            runtime.wake()
             return given
-        given = give_back_in(runtime.context, _connection(session), order_number, actor="shop", **order)
-        _wake_after_commit(runtime.worker, session)
+        given = give_back_in(runtime.context, connection_of(session), order_number, actor="shop", **order)
+        after_commit(session, runtime.wake)
         return given
 
     def submit(self, transaction: Transaction, *, session: AnySession) -> None:
-        """Queue an order's transaction in the caller's database transaction; commit it together with the order."""
+        """Queue an order's transaction in the caller's database transaction; commit it together with the order.
+
+        ``session`` is the shop's SQLAlchemy session, or a connection of it. The worker is woken once a session has
+        really committed; what came by a connection is found at its next look. Raises `SettingsError` where the session
+        reaches another database than the ledger.
+        """
         runtime = _runtime()
-        submit(runtime.context, transaction, _connection(session))
-        _wake_after_commit(runtime.worker, session)
+        submit(runtime.context, transaction, connection_of(session))
+        after_commit(session, runtime.wake)
 
     def record(self, order_number: str) -> Record | None:
         """What the loyalty programme knows of an order; asks the ledger, not Omneo."""
@@ -256,6 +277,7 @@ class ClaimableBenefits:
 
     def _context(self, app: Flask, settings: Settings) -> Context:
         ledger, crew = _open_ledger(settings), Crew()
+        clock = self._clock or ledger.clock
         return Context(
             ledger=ledger,
             omneo=OmneoClient(
@@ -266,11 +288,11 @@ class ClaimableBenefits:
                 dialect=settings.dialect,
                 dates=settings.dates,
                 transport=self._transport,
-                forms=Memory(ledger, self._clock),
+                forms=Memory(ledger, clock),
                 together=crew.together,
                 breakers={lane: Breaker() for lane in ("read", "redeem", "deliver")},
             ),
-            clock=self._clock,
+            clock=clock,
             sleep=self._sleep,
             order_loader=self._in_app_context(app),
             policies=_read_policies(settings),
@@ -280,7 +302,7 @@ class ClaimableBenefits:
                 order_grace=timedelta(minutes=settings.order_grace_minutes),
                 settle=timedelta(seconds=settings.settle_seconds),
             ),
-            shelves=_shelves(settings, crew),
+            shelves=remember_shelves(settings, crew),
             reference_prefix=settings.reference_prefix,
             sender=app.name,
         )
@@ -293,17 +315,6 @@ class ClaimableBenefits:
                 return self._loaders.order(number) if self._loaders.order else None
 
         return load
-
-
-def _connection(session: AnySession) -> Connection:
-    return session if isinstance(session, Connection) else session.connection()
-
-
-def _wake_after_commit(worker: EmbeddedWorker, session: AnySession) -> None:
-    """The caller of a bare connection commits it unseen; the worker finds the work at its next turn."""
-    if not isinstance(session, Connection):
-        current = session() if isinstance(session, scoped_session) else session
-        event.listen(current, "after_commit", lambda _: worker.wake(), once=True)
 
 
 def _runtime() -> Runtime:
@@ -324,37 +335,31 @@ def _patient(context: Context) -> Context:
     return replace(context, omneo=context.omneo.patient())
 
 
-def _shelves(settings: Settings, crew: Crew) -> Shelves:
-    limits = Limits(
-        fresh=settings.cache_seconds,
-        last=settings.cache_stale_minutes * 60,
-        weight=settings.cache_megabytes * 1_000_000,
-        budget=settings.page_budget_ms / 1000,
-        places=settings.waiting_threads,
-    )
-    return remembering(limits, crew, _fleet(settings) if settings.cache_url else None)
+def _embedded_worker(context: Context, settings: Settings) -> EmbeddedWorker:
+    worker: EmbeddedWorker
 
+    def turn() -> WorkDone:
+        return run_once(replace(_patient(context), stopping=worker.is_stopping))
 
-def _fleet(settings: Settings) -> Fleet:
-    """The shared cache; its keys tell tenants apart, and ways of reading their answers."""
-    tenant = "|".join((settings.base_url, settings.identity_handle, settings.dates, settings.timezone))
-    try:
-        return Fleet(settings.cache_url, f"claimable-benefits:1:{sha256(tenant.encode()).hexdigest()[:16]}:")
-    except ImportError as error:
-        remedy = 'Install "flask-claimable-benefits[redis]".'
-        raise SettingsError("BENEFITS_CACHE_URL", "needs the package redis.", remedy) from error
-    except ValueError as error:
-        raise SettingsError("BENEFITS_CACHE_URL", "cannot be read.", "Write redis://host:6379/0.") from error
+    worker = EmbeddedWorker(turn, settings.worker_seconds)
+    return worker
 
 
 def _open_ledger(settings: Settings) -> Ledger:
     try:
         ledger = Ledger(settings.database_url)
         ledger.create_tables()
-    except (ValueError, SQLAlchemyError) as error:
-        problem = f"cannot be used: {str(error).splitlines()[0]}."
-        raise SettingsError("BENEFITS_DATABASE_URL", problem, "Correct the address, or make the folder.") from error
+    except (ValueError, LedgerUnavailable) as error:
+        remedy = "start the server" if settings.database_url.startswith("postgres") else "make the folder"
+        raise _unusable(error, f"Correct the address, or {remedy}.") from error
+    except SQLAlchemyError as error:
+        remedy = "Let this role change tables, or run `flask benefits db upgrade` with the address of one that may."
+        raise _unusable(error, remedy) from error
     return ledger
+
+
+def _unusable(error: Exception, remedy: str) -> SettingsError:
+    return SettingsError("BENEFITS_DATABASE_URL", f"cannot be used: {words(error)}.", remedy)
 
 
 def _read_policies(settings: Settings) -> dict[str, Policy]:

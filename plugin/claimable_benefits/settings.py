@@ -88,9 +88,9 @@ TABLE: tuple[Setting, ...] = (
     Setting("BENEFITS_LOCALE", "locale", "en", "How dates and amounts are written for shoppers without a locale."),
     Setting(
         "BENEFITS_WORKER",
-        "embedded or off",
+        "embedded, celery or off",
         "embedded",
-        "Whether each process delivers and settles in a thread of its own.",
+        "Who delivers and settles: a thread of each process, Celery, or only `flask benefits work`.",
     ),
     Setting("BENEFITS_WORKER_SECONDS", "whole number", 1, "How often the embedded worker looks for work."),
     Setting(
@@ -182,7 +182,7 @@ def read_settings(config: Mapping[str, Any], *, instance_path: str, root_path: s
         order_url=reader.order_path("BENEFITS_ORDER_URL"),
         base_template=reader.needed_text("BENEFITS_BASE_TEMPLATE"),
         locale=reader.checked("BENEFITS_LOCALE", _locale, "is no locale.", "Use a name such as en_AU or de."),
-        worker=reader.one_of("BENEFITS_WORKER", "embedded", "off"),
+        worker=reader.one_of("BENEFITS_WORKER", "embedded", "celery", "off"),
         worker_seconds=reader.count("BENEFITS_WORKER_SECONDS"),
         reference_prefix=reader.checked(
             "BENEFITS_REFERENCE_PREFIX", _prefix, "is no prefix.", "Use up to 20 letters, digits and dashes."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from flask import Flask
 
+from claimable_benefits.ledger.schema import NEWEST
 from tests.cli.conftest import Terminal
 
 POLICIES = '[first-spend]\ndiscount = "percent"\nsize = 10\nused_at = "checkout"\n\n[ghost]\nused_at = "store"\n'
@@ -18,7 +19,7 @@ def test_the_doctor_finds_a_well_kept_shop_well(terminal: Terminal) -> None:
     said = terminal.says("doctor", shop=shop)
 
     assert said == (
-        f"ok  Ledger: is kept in sqlite:///{terminal.folder / 'benefits.sqlite3'}.\n"
+        f"ok  Ledger: is kept in sqlite:///{terminal.folder / 'benefits.sqlite3'}, version {NEWEST}.\n"
         f"ok  Omneo: answers at {terminal.omneo.base_url}, speaking the guide dialect.\n"
         "ok  Customers: can be looked up under the identity handle 'ecommerce'.\n"
         f"ok  Policies: there is one for each of Omneo's {len(kinds)} definitions.\n"

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -10,8 +9,8 @@ from tests.ledger.rows import open_ledger
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    """An empty ledger in a file of its own."""
-    opened = open_ledger(tmp_path / "ledger.sqlite3")
+def ledger(ledger_url: str) -> Iterator[Ledger]:
+    """An empty ledger."""
+    opened = open_ledger(ledger_url)
     yield opened
     opened.close()

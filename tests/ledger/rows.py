@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from uuid import uuid4
 
 from sqlalchemy import Connection
@@ -19,6 +21,7 @@ from claimable_benefits.ledger.events import Because
 from claimable_benefits.ledger.outbox import put_delivery
 from claimable_benefits.ledger.uses import Use, add_use, find_use, touch_use
 
+Given = TypeVar("Given")
 NOW = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
 WHY = Because("shopper 1001", "for a test", NOW)
 GIFT = Benefit("7", Definition("1", "gift", "A gift"), remaining=1)
@@ -29,8 +32,8 @@ def later(**span: float) -> Because:
     return Because(WHY.actor, WHY.reason, NOW + timedelta(**span))
 
 
-def open_ledger(path: Path) -> Ledger:
-    ledger = Ledger(f"sqlite:///{path}")
+def open_ledger(url: str) -> Ledger:
+    ledger = Ledger(url)
     ledger.create_tables()
     return ledger
 
@@ -82,9 +85,9 @@ def queue(connection: Connection, number: str, total: str = "89.99", because: Be
     put_delivery(connection, sale(number, total), because, **({"use_id": None, "redemption_id": None} | links))
 
 
-def write_much(path: Path, writer: str, rows: int, shared: str) -> None:
+def write_much(url: str, writer: str, rows: int, shared: str) -> None:
     """What each of several processes does: rows of its own, and as many changes of one row that all of them change."""
-    ledger = Ledger(f"sqlite:///{path}")
+    ledger = Ledger(url)
     for number in range(rows):
         with ledger.write() as connection:
             new_use(connection, benefit_id=f"{writer}-{number}")
@@ -105,3 +108,15 @@ def _count_up(ledger: Ledger, use_id: str) -> None:
         except Overtaken:
             continue
         return
+
+
+def at_once(number: int, do: Callable[[int], Given]) -> list[Given]:
+    """Let so many threads begin at the same moment."""
+    together = threading.Barrier(number)
+
+    def begin(place: int) -> Given:
+        together.wait()
+        return do(place)
+
+    with ThreadPoolExecutor(number) as pool:
+        return list(pool.map(begin, range(number)))

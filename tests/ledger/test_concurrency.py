@@ -1,14 +1,12 @@
-"""Many at once over one SQLite file: nothing is given twice, and nothing is lost."""
+"""Many at once over one database: nothing is given twice, and nothing is lost."""
 
 from __future__ import annotations
 
 import multiprocessing
 import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 from uuid import uuid4
 
 import httpx
@@ -24,23 +22,10 @@ from claimable_benefits.ledger.uses import find_use, live_uses_of, move_use
 from claimable_benefits.omneo import OmneoClient
 from claimable_benefits.service.context import Context
 from claimable_benefits.service.slots import take_slot
-from tests.ledger.rows import GIFT, NOW, WHY, later, new_use, queue, write_much
+from tests.ledger.rows import GIFT, NOW, WHY, at_once, later, new_use, queue, write_much
 
 ROUNDS = 10
 MANY = 32
-Given = TypeVar("Given")
-
-
-def at_once(number: int, do: Callable[[int], Given]) -> list[Given]:
-    """Let so many threads begin at the same moment."""
-    together = threading.Barrier(number)
-
-    def begin(place: int) -> Given:
-        together.wait()
-        return do(place)
-
-    with ThreadPoolExecutor(number) as pool:
-        return list(pool.map(begin, range(number)))
 
 
 def nothing_is_sent(request: httpx.Request) -> httpx.Response:
@@ -163,12 +148,11 @@ def test_a_shop_that_changes_an_order_while_it_is_sent_is_never_overwritten(ledg
     assert [delivery.revision for delivery in due] == [8]
 
 
-def test_two_processes_that_write_at_once_lose_nothing(ledger: Ledger, tmp_path: Path) -> None:
+def test_two_processes_that_write_at_once_lose_nothing(ledger: Ledger, ledger_url: str) -> None:
     with ledger.write() as connection:
         shared = new_use(connection).use_id
     spawn = multiprocessing.get_context("spawn")
-    path = tmp_path / "ledger.sqlite3"
-    writers = [spawn.Process(target=write_much, args=(path, name, 40, shared)) for name in ("one", "two")]
+    writers = [spawn.Process(target=write_much, args=(ledger_url, name, 40, shared)) for name in ("one", "two")]
 
     for writer in writers:
         writer.start()
@@ -187,3 +171,30 @@ def test_two_processes_that_write_at_once_lose_nothing(ledger: Ledger, tmp_path:
     assert (expected, expected) == (held, queued)
     assert counted is not None
     assert (counted.attempts, counted.version) == (80, 81)
+
+
+def test_an_order_that_is_submitted_twice_at_once_is_one_row_and_spoils_no_transaction(ledger: Ledger) -> None:
+    def submit(place: int) -> None:
+        with ledger.write() as connection:
+            queue(connection, "A1", f"{place}.50")
+            new_use(connection, benefit_id=f"written after it {place}")
+
+    at_once(8, submit)
+
+    with ledger.write() as connection:
+        due = lease_due(connection, NOW, seconds=1, limit=5)
+        events = events_of(connection, "order A1")
+        uses = live_uses_of(connection, "mia")
+    assert ([delivery.revision for delivery in due], len(events), len(uses)) == ([8], 8, 8)
+
+
+def test_sixteen_delivering_threads_and_the_webs_do_not_wait_for_each_others_connections(ledger: Ledger) -> None:
+    everybody_has_one = threading.Barrier(32)
+
+    def hold_a_connection(place: int) -> None:
+        with ledger.read():
+            everybody_has_one.wait(10)
+
+    at_once(32, hold_a_connection)
+
+    assert everybody_has_one.broken is False

@@ -1,20 +1,25 @@
-"""The ledger's database: times, settings of SQLite, and small facts."""
+"""The ledger's database: times, addresses, settings of SQLite, and small facts."""
 
 from __future__ import annotations
 
+import multiprocessing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Dialect, create_engine, inspect, make_url, text
-from sqlalchemy.exc import OperationalError, StatementError
+from sqlalchemy import Dialect, NullPool, create_engine, inspect, make_url, text
+from sqlalchemy.exc import StatementError
 
+from claimable_benefits.errors import LedgerUnavailable
 from claimable_benefits.ledger import Ledger, facts
+from claimable_benefits.ledger.schema import VERSION_TABLE
 from claimable_benefits.ledger.tables import UtcDateTime, metadata
-from tests.ledger.rows import NOW, new_use, open_ledger
+from tests.ledger.rows import NOW, at_once, new_use, open_ledger
+from tests.postgres import Postgres
 
 SQLITE, POSTGRESQL = (make_url(f"{name}://").get_dialect()() for name in ("sqlite", "postgresql"))
 zones = st.sampled_from(
@@ -81,18 +86,23 @@ def test_the_shops_own_tables_are_left_alone(tmp_path: Path) -> None:
     engine = create_engine(f"sqlite:///{path}")
     with engine.begin() as connection:
         connection.execute(text("CREATE TABLE uses (id INTEGER)"))
-    ledger = open_ledger(path)
+    ledger = open_ledger(f"sqlite:///{path}")
 
     names = set(inspect(engine).get_table_names())
     ledger.close()
     engine.dispose()
-    assert names - set(metadata.tables) == {"uses"}
+    assert names - set(metadata.tables) == {"uses", VERSION_TABLE}
 
 
 @pytest.mark.parametrize(("pragma", "value"), [("journal_mode", "wal"), ("synchronous", 2), ("foreign_keys", 1)])
-def test_sqlite_is_told_to_lose_nothing(ledger: Ledger, pragma: str, value: object) -> None:
+def test_sqlite_is_told_to_lose_nothing(tmp_path: Path, pragma: str, value: object) -> None:
+    ledger = open_ledger(f"sqlite:///{tmp_path / 'ledger.sqlite3'}")
+
     with ledger.read() as connection:
-        assert value == connection.scalar(text(f"PRAGMA {pragma}"))
+        told = connection.scalar(text(f"PRAGMA {pragma}"))
+
+    ledger.close()
+    assert value == told
 
 
 def test_a_reader_is_not_held_up_by_a_writer(ledger: Ledger) -> None:
@@ -115,30 +125,87 @@ def test_a_block_that_raises_writes_nothing(ledger: Ledger) -> None:
         assert connection.scalar(text("SELECT count(*) FROM benefits_uses")) == 0
 
 
-@pytest.mark.parametrize("url", ["", "no address", "oracle9://x/y", "sqlite+nothing:///x"])
+@pytest.mark.parametrize("url", ["", "no address", "oracle9://x/y", "mysql://u:p@h/d", "sqlite+nothing:///x"])
 def test_an_address_that_names_no_database_is_a_value_error(url: str) -> None:
-    with pytest.raises(ValueError, match=r"SQLAlchemy|load plugin"):
+    with pytest.raises(ValueError, match=r"SQLAlchemy|load plugin|neither SQLite nor PostgreSQL"):
         Ledger(url)
 
 
 def test_a_folder_that_is_missing_is_said_when_the_tables_are_made(tmp_path: Path) -> None:
     ledger = Ledger(f"sqlite:///{tmp_path / 'missing' / 'ledger.sqlite3'}")
 
-    with pytest.raises(OperationalError):
+    with pytest.raises(LedgerUnavailable, match="unable to open database file"):
         ledger.create_tables()
 
     ledger.close()
 
 
-def test_the_shops_connection_is_known_by_its_database(ledger: Ledger, tmp_path: Path) -> None:
-    answers = []
-    for name in ("ledger.sqlite3", "elsewhere.sqlite3"):
-        engine = create_engine(f"sqlite:///{tmp_path / name}")
-        with engine.connect() as connection:
-            answers.append(ledger.is_same_database(connection))
-        engine.dispose()
+def knows(ledger: Ledger, url: str) -> bool:
+    """Whether the ledger takes a shop's connection to ``url`` for one to its own database."""
+    engine = create_engine(url, poolclass=NullPool)
+    with engine.connect() as connection:
+        return ledger.is_same_database(connection)
 
+
+def test_the_shops_connection_is_known_by_its_file(tmp_path: Path) -> None:
+    ledger = open_ledger(f"sqlite:///{tmp_path / 'ledger.sqlite3'}")
+
+    answers = [knows(ledger, f"sqlite:///{tmp_path / name}") for name in ("ledger.sqlite3", "elsewhere.sqlite3")]
+
+    ledger.close()
     assert answers == [True, False]
+
+
+def test_the_shops_connection_is_known_by_its_server_and_name(postgres: Postgres) -> None:
+    ledger = Ledger(postgres.url("ledger").replace("postgresql://", "postgres://"))
+
+    answers = [knows(ledger, postgres.url(name).replace("://", "+psycopg://", 1)) for name in ("ledger", "template1")]
+
+    ledger.close()
+    assert answers == [True, False]
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
+def test_postgresql_is_reached_under_each_of_its_usual_names(postgres: Postgres, scheme: str) -> None:
+    ledger = Ledger(postgres.url("ledger").replace("postgresql", scheme, 1))
+
+    with ledger.read() as connection:
+        driver = connection.engine.url.drivername
+
+    ledger.close()
+    assert driver == "postgresql+psycopg"
+
+
+def test_a_block_that_reads_sees_one_moment(ledger: Ledger) -> None:
+    counted = text("SELECT count(*) FROM benefits_uses")
+
+    with ledger.read() as reading:
+        before = reading.scalar(counted)
+        with ledger.write() as connection:
+            new_use(connection)
+        after = reading.scalar(counted)
+
+    assert (before, after) == (0, 0)
+
+
+def test_a_parents_connections_are_not_used_by_the_processes_it_forks(ledger: Ledger) -> None:
+    def count() -> int:
+        with ledger.write() as connection:
+            new_use(connection, benefit_id=str(uuid4()))
+            return int(connection.execute(text("SELECT count(*) FROM benefits_uses")).scalar_one())
+
+    count()
+    fork = multiprocessing.get_context("fork")
+    children = [fork.Process(target=count) for _ in range(3)]
+
+    for child in children:
+        child.start()
+    for child in children:
+        child.join(30)
+    codes = [child.exitcode for child in children]
+
+    assert codes == [0, 0, 0]
+    assert count() == 5
 
 
 # Small facts.
@@ -166,3 +233,14 @@ def test_a_fact_is_remembered_until_the_next_one(ledger: Ledger) -> None:
         after = facts.recall(connection, "dialect")
 
     assert (before, after) == (None, "reference")
+
+
+def test_what_many_learn_at_once_is_remembered_once(ledger: Ledger) -> None:
+    def learn(place: int) -> None:
+        with ledger.write() as connection:
+            facts.remember(connection, "dialect", f"one of {place}", NOW)
+
+    at_once(16, learn)
+
+    with ledger.read() as connection:
+        assert str(facts.recall(connection, "dialect")).startswith("one of ")

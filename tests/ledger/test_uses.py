@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -213,14 +213,16 @@ def test_one_redemption_belongs_to_one_use(ledger: Ledger) -> None:
     assert second == row(ledger, second)
 
 
-@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow])
+# One ledger serves all examples: each walks with a benefit of its own.
+@settings(
+    deadline=None,
+    max_examples=25,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
 @given(st.data())
-def test_the_events_of_any_walk_replay_to_the_row(
-    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
-) -> None:
-    ledger = open_ledger(tmp_path_factory.mktemp("walk") / "ledger.sqlite3")
+def test_the_events_of_any_walk_replay_to_the_row(ledger: Ledger, data: st.DataObject) -> None:
     with ledger.write() as connection:
-        use = new_use(connection)
+        use = new_use(connection, benefit_id=str(uuid4()))
         for step in range(data.draw(st.integers(0, 8))):
             if not USE_MOVES[use.state]:
                 break
@@ -231,7 +233,6 @@ def test_the_events_of_any_walk_replay_to_the_row(
             )
     events = history(ledger, use)
     stored = row(ledger, use)
-    ledger.close()
 
     assert stored is not None
     assert (stored.state, stored.version) == (events[-1].to_state, events[-1].version)
@@ -316,12 +317,12 @@ def test_a_lease_holds_until_its_end_and_no_longer(ledger: Ledger) -> None:
     assert leased.is_leased(NOW + timedelta(seconds=40)) is False
 
 
-def test_a_ledger_keeps_its_rows_when_it_is_opened_again(tmp_path: Path) -> None:
-    first = open_ledger(tmp_path / "ledger.sqlite3")
+def test_a_ledger_keeps_its_rows_when_it_is_opened_again(ledger_url: str) -> None:
+    first = open_ledger(ledger_url)
     use = use_in(first, UseState.HELD)
     first.close()
 
-    second = open_ledger(tmp_path / "ledger.sqlite3")
+    second = open_ledger(ledger_url)
     found = row(second, use)
     second.close()
 

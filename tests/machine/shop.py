@@ -18,10 +18,11 @@ from claimable_benefits.domain.shop import Cart, Item, Line, Order, OrderState, 
 from claimable_benefits.domain.states import UseState
 from claimable_benefits.errors import Declined
 from claimable_benefits.ledger.tables import UtcDateTime, events, outbox, uses
+from claimable_benefits.service.give_back import give_back_in
 from claimable_benefits.service.offers import read_applied
 from claimable_benefits.service.redeem import redeem_for_order
 from claimable_benefits.service.submit import submit
-from claimable_benefits.service.undo import give_back_order, undo_order
+from claimable_benefits.service.undo import undo_order
 from claimable_benefits.service.work import run_once
 from tests.service.conftest import World, new_client
 
@@ -130,15 +131,18 @@ class ModelShop:
                 submit(ctx, self._transaction(connection, number), connection)
 
     def cancel(self, number: str) -> None:
-        """Refund a paid order in full, in one commit with what becomes of its benefit."""
+        """Refund a paid order in full, in one commit with what becomes of its benefit and its transaction."""
         ctx = self.world.ctx
-        with ctx.ledger.read() as connection:
-            row = self._row(connection, number)
-        if row is None or row["state"] != "paid":
-            return
+        paid = update(shop_orders).where(shop_orders.c.number == number, shop_orders.c.state == "paid")
+        with ctx.ledger.write() as connection:
+            if connection.execute(paid.values(state="cancelled")).rowcount:
+                give_back_in(ctx, connection, number, full_refund=True, actor="shop", reason="cancelled")
+        self.fuse.step("before refund")
+        self.refund(number)
+
+    def refund(self, number: str) -> None:
+        """Give the money back; the provider does it once, however often it is asked."""
         self.captured.pop(number, None)
-        self._write(number, state="cancelled")
-        give_back_order(ctx, number, full_refund=True, actor="shop", reason="cancelled")
 
     def load(self, number: str) -> Order | None:
         """The order loader: an order that nobody has in hand any more is settled by asking the provider."""
@@ -166,6 +170,8 @@ class ModelShop:
                 self.load(row["number"])
             elif row["state"] == "open":
                 self._write(row["number"], state="cancelled")
+            elif row["state"] == "cancelled":
+                self.refund(row["number"])
 
     def work(self, minutes: float, *, step: float = 30) -> None:
         """Let time pass, with a turn of the worker every ``step`` seconds."""

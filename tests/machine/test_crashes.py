@@ -58,11 +58,15 @@ def use_in_the_account(shop: ModelShop, run: int) -> None:
 
 
 def claim_it(shop: ModelShop, run: int) -> None:
-    """A claim; the definition can be claimed again and again."""
-    claim(shop.world.ctx, MIA, "thank-you-10", f"claim {run}")
+    """A claim of something that was not there before."""
+    handle = f"gift-{run}"
+    fields = {"name": "Gift", "handle": handle, "period": 30, "is_claimable": True, "is_published": True}
+    shop.world.ctx.omneo.create_definition(fields)
+    claim(shop.world.ctx, MIA, handle, f"claim {run}")
+    shop.work(0.5)
 
 
-STORIES = (buy, decline_and_try_again, lose_the_capture, use_in_the_account)
+STORIES = (buy, decline_and_try_again, lose_the_capture, buy_and_cancel, use_in_the_account, claim_it)
 
 
 def issue(shop: ModelShop, handle: str) -> str:

@@ -214,12 +214,18 @@ def new_client(wire: Wire, ledger: Ledger, clock: Clock, dialect: str = "auto", 
 
 
 def open_world(
-    folder: Path, *, dialect: str = "auto", switches: dict[str, str] | None = None, dates: str = "utc"
+    folder: Path,
+    ledger_url: str = "",
+    *,
+    dialect: str = "auto",
+    switches: dict[str, str] | None = None,
+    dates: str = "utc",
 ) -> World:
+    """A new world in ``folder``; its ledger is a file there where no address is given."""
     clock = Clock()
     sandbox = create_sandbox(data=folder / "omneo", seed="demo", clock=clock, switches=switches or {})
     wire = Wire(httpx.WSGITransport(app=sandbox))
-    ledger = Ledger(f"sqlite:///{folder / 'ledger.sqlite3'}")
+    ledger = Ledger(ledger_url or f"sqlite:///{folder / 'ledger.sqlite3'}")
     ledger.create_tables()
     omneo = new_client(wire, ledger, clock, dialect, dates)
     orders = Orders()
@@ -235,10 +241,25 @@ def open_world(
     return replace(world, before=frozenset(r["id"] for r in world.held_at_omneo()["redemptions"]))
 
 
+OpenWorld = Callable[..., World]
+
+
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
+def new_world(tmp_path: Path, ledger_url: str) -> Iterator[OpenWorld]:
+    """Opens a world of another kind, with the keywords of `open_world`."""
     (tmp_path / "omneo").mkdir()
-    opened = open_world(tmp_path)
-    yield opened
-    opened.ctx.omneo.close()
-    opened.ctx.ledger.close()
+    opened: list[World] = []
+
+    def new(**kind: Any) -> World:
+        opened.append(open_world(tmp_path, ledger_url, **kind))
+        return opened[-1]
+
+    yield new
+    for one in opened:
+        one.ctx.omneo.close()
+        one.ctx.ledger.close()
+
+
+@pytest.fixture
+def world(new_world: OpenWorld) -> World:
+    return new_world()

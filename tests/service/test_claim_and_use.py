@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -13,17 +11,14 @@ from claimable_benefits.domain.states import UseState
 from claimable_benefits.errors import Declined
 from claimable_benefits.ledger.uses import Use, find_use
 from claimable_benefits.service.claim_and_use import claim_and_use
-from tests.service.conftest import MIA, World, open_world
+from tests.service.conftest import MIA, OpenWorld, World
 
 
 @pytest.fixture(params=["both", "reference"])
-def world(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[World]:
-    (tmp_path / "omneo").mkdir()
-    opened = open_world(tmp_path, switches={"dialect": request.param})
+def world(new_world: OpenWorld, request: pytest.FixtureRequest) -> World:
+    opened = new_world(switches={"dialect": request.param})
     policies = read_policies({"vip-lounge": {"used_at": "claim"}})
-    yield replace(opened, ctx=replace(opened.ctx, policies=policies))
-    opened.ctx.omneo.close()
-    opened.ctx.ledger.close()
+    return replace(opened, ctx=replace(opened.ctx, policies=policies))
 
 
 def use(world: World, use_id: str = "click-1") -> Use:

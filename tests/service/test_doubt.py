@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import httpx
 import pytest
@@ -20,7 +19,7 @@ from claimable_benefits.service.redeem import redeem_for_order, use_from_account
 from claimable_benefits.service.shelf import read_shelf
 from claimable_benefits.service.undo import undo_order
 from claimable_benefits.service.work import run_once
-from tests.service.conftest import CART, MIA, World, new_client, open_world, sale
+from tests.service.conftest import CART, MIA, OpenWorld, World, new_client, sale
 
 
 def benefit_id(world: World, handle: str = "first-spend") -> str:
@@ -212,9 +211,8 @@ def held_elsewhere(world: World) -> str:
     return hold(world.ctx, MIA, replace(CART, id="cart-2"), benefit_id(world, "free-shipping")).use_id
 
 
-def test_a_till_that_uses_it_later_is_not_robbed_where_references_are_not_kept(tmp_path: Path) -> None:
-    (tmp_path / "omneo").mkdir()
-    world = open_world(tmp_path, dialect="reference", switches={"external_id_filter": "ignored"})
+def test_a_till_that_uses_it_later_is_not_robbed_where_references_are_not_kept(new_world: OpenWorld) -> None:
+    world = new_world(dialect="reference", switches={"external_id_filter": "ignored"})
     use_id = held(world)
     world.wire.fail("POST", "/redeem", "dropped")
     world.wire.fail("GET", "/redemptions", "dropped")
@@ -376,10 +374,9 @@ def test_an_account_use_that_turns_up_late_goes_back(world: World) -> None:
     assert world.live_redemptions() == []
 
 
-def test_a_shop_whose_clock_is_wrong_by_an_hour_finds_its_traces(tmp_path: Path) -> None:
+def test_a_shop_whose_clock_is_wrong_by_an_hour_finds_its_traces(new_world: OpenWorld) -> None:
     """By Omneo's clock, which each answer tells: only a witness speaks here, and it speaks of times."""
-    (tmp_path / "omneo").mkdir()
-    world = open_world(tmp_path, dialect="reference", switches={"external_id_filter": "ignored"})
+    world = new_world(dialect="reference", switches={"external_id_filter": "ignored"})
     world.sandbox.extensions["omneo_sandbox"].machine.move(seconds=3600)
     use_id = held(world)
     world.wire.fail("POST", "/redeem", "applied then dropped")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -22,7 +21,7 @@ from claimable_benefits.service.hold import hold
 from claimable_benefits.service.redeem import redeem_for_order
 from claimable_benefits.service.shelf import read_shelf
 from claimable_benefits.service.work import run_once
-from tests.service.conftest import CART, MIA, World, open_world, sale
+from tests.service.conftest import CART, MIA, OpenWorld, World, sale
 
 TENANTS: list[dict[str, str]] = [
     {},
@@ -35,13 +34,9 @@ SALE_ONLY = GivenBack(transaction=True)
 
 
 @pytest.fixture(params=TENANTS, ids=lambda switches: " and ".join(f"{k} {v}" for k, v in switches.items()) or "usual")
-def tenant(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+def tenant(request: pytest.FixtureRequest, new_world: OpenWorld) -> World:
     """The same on every kind of tenant."""
-    (tmp_path / "omneo").mkdir()
-    opened = open_world(tmp_path, switches=request.param)
-    yield opened
-    opened.ctx.omneo.close()
-    opened.ctx.ledger.close()
+    return new_world(switches=request.param)
 
 
 def placed(world: World, handle: str = "first-spend") -> None:
@@ -282,9 +277,8 @@ def test_a_lost_answer_on_the_way_back_ends_undone_once(tenant: World, path: str
     assert (at_omneo(tenant)["is_void"], tenant.live_redemptions(), taken_back(tenant)) == (1, [], 1)
 
 
-def test_a_sale_that_omneo_voids_with_its_use_before_our_undo_ends_undone(tmp_path: Path) -> None:
-    (tmp_path / "omneo").mkdir()
-    world = open_world(tmp_path, switches={"void": "release"})
+def test_a_sale_that_omneo_voids_with_its_use_before_our_undo_ends_undone(new_world: OpenWorld) -> None:
+    world = new_world(switches={"void": "release"})
     placed(world)
     run_once(world.ctx)
     world.wire.fail("POST", "reversal", "refused")
@@ -296,8 +290,6 @@ def test_a_sale_that_omneo_voids_with_its_use_before_our_undo_ends_undone(tmp_pa
 
     assert before is UseState.UNDOING
     assert (the_use(world).state, taken_back(world)) == (UseState.UNDONE, 1)
-    world.ctx.omneo.close()
-    world.ctx.ledger.close()
 
 
 def test_an_older_row_of_the_outbox_can_still_be_read_and_voided(world: World) -> None:

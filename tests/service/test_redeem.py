@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from pathlib import Path
 
 import pytest
 
@@ -17,7 +16,7 @@ from claimable_benefits.service.redeem import redeem_for_order, use_from_account
 from claimable_benefits.service.shelf import read_shelf
 from claimable_benefits.service.undo import undo_order
 from claimable_benefits.service.work import run_once
-from tests.service.conftest import CART, MIA, World, open_world
+from tests.service.conftest import CART, MIA, OpenWorld, World
 
 
 def benefit_id(world: World, handle: str) -> str:
@@ -401,10 +400,9 @@ def test_nothing_is_left_live_after_an_order_is_placed(world: World) -> None:
     ],
 )
 def test_a_lost_answer_ends_in_one_redemption_whatever_the_tenant_is_like(
-    tmp_path: Path, dialect: str, switches: dict[str, str]
+    new_world: OpenWorld, dialect: str, switches: dict[str, str]
 ) -> None:
-    (tmp_path / "omneo").mkdir()
-    world = open_world(tmp_path, dialect=dialect, switches=switches)
+    world = new_world(dialect=dialect, switches=switches)
     use_id = held(world)
     for path in ("/redemptions", "/redeem"):
         world.wire.fail("POST", path, "applied then dropped")
@@ -417,16 +415,13 @@ def test_a_lost_answer_ends_in_one_redemption_whatever_the_tenant_is_like(
         run_once(world.ctx)
     made = len(world.redemptions())
     final = use(world, use_id).state
-    world.ctx.omneo.close()
-    world.ctx.ledger.close()
 
     assert made == 1
     assert final is UseState.UNDONE
 
 
-def test_a_till_use_at_the_same_moment_is_not_taken_for_ours_where_no_reference_is_kept(tmp_path: Path) -> None:
-    (tmp_path / "omneo").mkdir()
-    world = open_world(tmp_path, switches={"external_id_filter": "ignored"})
+def test_a_till_use_at_the_same_moment_is_not_taken_for_ours_where_no_reference_is_kept(new_world: OpenWorld) -> None:
+    world = new_world(switches={"external_id_filter": "ignored"})
     use_id = held(world, "alterations")
     for _ in range(2):
         world.ctx.omneo.redeem(
@@ -440,8 +435,6 @@ def test_a_till_use_at_the_same_moment_is_not_taken_for_ours_where_no_reference_
         world.clock.forward(seconds=40)
         run_once(world.ctx)
     final = use(world, use_id)
-    world.ctx.omneo.close()
-    world.ctx.ledger.close()
 
     assert final.state is UseState.NEEDS_A_PERSON
     assert final.redemption_id is None

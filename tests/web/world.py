@@ -124,7 +124,7 @@ class World:
         return Used(made, already=False)
 
     def _find_use(self, _: Context, shopper: Shopper, use_id: str) -> Use | None:
-        owner, found = self.uses.get(use_id, ("", None))
+        owner, found = self._read("find_use", self.uses.get(use_id, ("", None)))
         return found if owner == shopper.customer_id else None
 
     def _name(self, shopper: Shopper, benefit_id: str) -> str:

@@ -7,6 +7,8 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
+from claimable_benefits.domain.references import check_order_number
+
 
 @dataclass(frozen=True, slots=True)
 class Shopper:
@@ -78,7 +80,7 @@ class Transaction:
 
     ``total`` is what was charged, ``total_original`` the price before discounts, both in major units. ``transacted_at``
     is an aware datetime. ``customer_id`` is None for a guest. ``is_void`` takes the sale back as a whole. Raises
-    `ValueError` for a time without a zone and for an amount that is no exact, finite number.
+    `ValueError` for a time without a zone, an amount that is no exact, finite number, and an empty order number.
     """
 
     order_number: str
@@ -91,6 +93,7 @@ class Transaction:
     is_void: bool = False
 
     def __post_init__(self) -> None:
+        check_order_number(self.order_number)
         if self.transacted_at.tzinfo is None:
             raise ValueError("transacted_at needs a time zone: pass an aware datetime.")
         _check_amounts(self, "total", "total_original")

@@ -2,46 +2,101 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
-from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy import URL, Connection, Engine, NullPool, func, select
+from sqlalchemy.exc import DBAPIError
 
-from claimable_benefits.ledger.tables import metadata
+from claimable_benefits.ledger import schema
+from claimable_benefits.ledger.clock import Monotonic, ServerClock, Wall, machine_time
+from claimable_benefits.ledger.engine import is_sqlite, open_engine
+from claimable_benefits.ledger.failures import told, words
 
-BUSY_SECONDS = 5
+BUSY_SECONDS = 5.0
+# Another process may be changing the tables; with a million rows that takes its time.
+UPGRADE_SECONDS = 60.0
 
 
 class Ledger:
     """Holds, uses, claims and deliveries in one database, which should be the shop's own.
 
-    Raises `ValueError` where ``url`` names no database that SQLAlchemy can open.
+    ``wait`` is for how many seconds a lock is waited for; ``wall`` and ``monotonic`` are this process's clocks. Raises
+    `ValueError` where ``url`` names neither an SQLite nor a PostgreSQL database.
     """
 
-    def __init__(self, url: str) -> None:
-        try:
-            self.engine = _open(url)
-        except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
-            raise ValueError(str(error)) from error
+    def __init__(
+        self,
+        url: str,
+        *,
+        wait: float = BUSY_SECONDS,
+        wall: Wall = machine_time,
+        monotonic: Monotonic = time.monotonic,
+    ) -> None:
+        self.engine = open_engine(url, wait=wait)
+        self._url = url
+        self._writing = self.engine.execution_options(benefits_write=True)
+        # SQLite has it anyway; PostgreSQL would let each statement of a block see a later moment.
+        snapshot = {} if is_sqlite(self.engine.url) else {"isolation_level": "REPEATABLE READ"}
+        self._reading = self.engine.execution_options(**snapshot)
+        self._clock = wall if is_sqlite(self.engine.url) else ServerClock(self._server_time, monotonic=monotonic)
+
+    @property
+    def clock(self) -> Wall:
+        """The one clock of this ledger, whoever asks: aware times in UTC.
+
+        PostgreSQL's own, whatever the clocks of the processes show; for SQLite, whose processes share a machine, the
+        machine's. Raises `LedgerUnavailable` where the server cannot be asked.
+        """
+        return self._clock
 
     def create_tables(self) -> None:
-        """Create what is missing; tables that exist are left as they are."""
-        metadata.create_all(self.engine)
+        """Create the tables, or bring those of an earlier version up to date; every row is kept.
+
+        Raises `SettingsError` for tables of a newer version, and `LedgerUnavailable`.
+        """
+        with told(), self._patiently() as engine:
+            schema.bring_up_to_date(engine)
+
+    def version(self) -> str | None:
+        """The version of the tables; None where there are none."""
+        with self.read() as connection:
+            return schema.version_of(connection)
+
+    @property
+    def newest(self) -> str:
+        """The newest version of the tables that this release of the package knows."""
+        return schema.NEWEST
+
+    def downgrade(self, to: str) -> None:
+        """Bring the tables back to version ``to``, for an earlier release; what only the newer one knows is dropped.
+
+        All of it happens or nothing. Raises `ValueError` where that is no version, or not an earlier one, or where a
+        row does not fit into the earlier tables; `SettingsError` for tables of a newer version; `LedgerUnavailable`.
+        """
+        try:
+            with told(), self._patiently() as engine:
+                schema.take_back(engine, to)
+        except DBAPIError as error:
+            raise ValueError(f"The database refuses to go down to version {to}: {words(error)}.") from error
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """One consistent look, without a lock."""
-        with self.engine.connect() as connection:
+        """One consistent look, without a lock. Raises `LedgerUnavailable`."""
+        with told(), self._reading.connect() as connection:
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """One transaction: committed at the end of the block, rolled back if it raises. Never call Omneo inside."""
-        with self.engine.connect().execution_options(benefits_write=True) as connection, connection.begin():
+        """One transaction: committed at the end of the block, rolled back if it raises. Never call Omneo inside.
+
+        Raises `LedgerUnavailable`. Where a server goes away during the commit, nobody knows whether it committed: the
+        rows say so when it is back, and every movement is safe to try again.
+        """
+        with told(), self._writing.begin() as connection:
             yield connection
 
     def is_same_database(self, connection: Connection) -> bool:
@@ -51,30 +106,24 @@ class Ledger:
     def close(self) -> None:
         self.engine.dispose()
 
+    def _server_time(self) -> datetime:
+        with told(), self.engine.connect() as connection:
+            now: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
+            return now
+
+    @contextmanager
+    def _patiently(self) -> Iterator[Engine]:
+        """Connections of their own, which wait longer, and of which none is left when a server forks its workers."""
+        engine = open_engine(self._url, wait=UPGRADE_SECONDS, pool=NullPool)
+        try:
+            yield engine
+        finally:
+            engine.dispose()
+
 
 def _place(url: URL) -> tuple[object, ...]:
     """Where a database is: its file, or its server and name."""
-    if url.get_backend_name() == "sqlite" and url.database:
+    if is_sqlite(url) and url.database:
         return ("sqlite", Path(url.database).resolve())
-    return (url.get_backend_name(), url.host, url.port, url.database)
-
-
-def _open(url: str) -> Engine:
-    if make_url(url).get_backend_name() != "sqlite":
-        return create_engine(url, pool_pre_ping=True)
-    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS})
-    event.listen(engine, "connect", _prepare_sqlite)
-    event.listen(engine, "begin", _begin_sqlite)
-    return engine
-
-
-def _prepare_sqlite(connection: Any, _record: object) -> None:
-    connection.isolation_level = None  # sqlite3 shall not begin transactions of its own; we do, below
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={BUSY_SECONDS * 1000}"):
-        connection.execute(f"PRAGMA {pragma}")
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    # A transaction that reads first and writes later cannot wait for the lock: SQLite refuses it at once.
-    writes = connection.get_execution_options().get("benefits_write", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    host = url.host or url.query.get("host")
+    return (url.get_backend_name(), host, url.port or 5432, url.database)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Connection, Table, delete, insert, select, update
+from sqlalchemy import Connection, Table, delete, select
 
+from claimable_benefits.ledger.rows import insert_for
 from claimable_benefits.ledger.tables import facts, profiles
 
 
@@ -33,5 +34,6 @@ def recall(connection: Connection, name: str) -> str | None:
 
 
 def _put(connection: Connection, table: Table, key: str, name: str, values: dict[str, object]) -> None:
-    if connection.execute(update(table).where(table.c[key] == name).values(values)).rowcount == 0:
-        connection.execute(insert(table).values({key: name, **values}))
+    """In one statement: two that look first would both find nothing, and the second would fail."""
+    row = insert_for(connection)(table).values({key: name, **values})
+    connection.execute(row.on_conflict_do_update(index_elements=[key], set_=values))

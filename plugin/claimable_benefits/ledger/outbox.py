@@ -9,11 +9,12 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, or_, select, update
 
 from claimable_benefits.domain.shop import Item, Transaction
 from claimable_benefits.domain.states import DELIVERY_MOVES, DeliveryState
 from claimable_benefits.ledger.events import Because, write_event
+from claimable_benefits.ledger.rows import insert_for
 from claimable_benefits.ledger.tables import outbox
 
 
@@ -60,13 +61,14 @@ def put_delivery(
         "verify_at": None,
         "updated_at": because.at,
     }
-    known = find_delivery(connection, transaction.order_number)
+    known = _find_alone(connection, transaction.order_number)
     if known is None:
-        connection.execute(
-            insert(outbox).values(order_number=transaction.order_number, revision=1, created_at=because.at, **row)
-        )
-        _note(connection, transaction.order_number, because, None, DeliveryState.DUE, 1)
-    elif (known.content, known.redemption_id) != (content, redemption_id):
+        first = {"order_number": transaction.order_number, "revision": 1, "created_at": because.at, **row}
+        if _add_first(connection, first):
+            _note(connection, transaction.order_number, because, None, DeliveryState.DUE, 1)
+            return
+        known = _find_alone(connection, transaction.order_number)
+    if known and (known.content, known.redemption_id) != (content, redemption_id):
         # A delivery of the older revision may be under way: its lease stays, and its outcome no longer counts.
         connection.execute(
             update(outbox)
@@ -79,6 +81,19 @@ def put_delivery(
 def find_delivery(connection: Connection, order_number: str) -> Delivery | None:
     row = connection.execute(select(outbox).where(outbox.c.order_number == order_number)).first()
     return _delivery(row) if row else None
+
+
+def _find_alone(connection: Connection, order_number: str) -> Delivery | None:
+    """The row, kept from others until the caller commits: two changes of one order are two revisions."""
+    query = select(outbox).where(outbox.c.order_number == order_number).with_for_update()  # SQLite locks everything
+    row = connection.execute(query).first()
+    return _delivery(row) if row else None
+
+
+def _add_first(connection: Connection, row: Mapping[str, object]) -> bool:
+    """False where somebody else has just added it: an error would spoil the shop's transaction on PostgreSQL."""
+    added = insert_for(connection)(outbox).values(row).on_conflict_do_nothing().returning(outbox.c.order_number)
+    return connection.execute(added).first() is not None
 
 
 def lease_due(connection: Connection, now: datetime, *, seconds: float, limit: int) -> list[Delivery]:

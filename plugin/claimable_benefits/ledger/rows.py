@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Protocol
 
 from sqlalchemy import ColumnElement, Connection, Row, Table, or_, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
 from claimable_benefits.errors import Overtaken
@@ -42,3 +44,8 @@ def due(table: Table, state: Any, now: datetime) -> tuple[ColumnElement[bool], .
     """The conditions under which the worker looks at a row in ``state``: due, and nobody working on it."""
     free = or_(table.c.lease_until.is_(None), table.c.lease_until <= now)
     return table.c.state == state, free, or_(table.c.due_at.is_(None), table.c.due_at <= now)
+
+
+def insert_for(connection: Connection) -> Callable[[Table], sqlite.Insert | postgresql.Insert]:
+    """An INSERT that knows ON CONFLICT; each of the two databases has one of its own."""
+    return sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert

@@ -11,6 +11,7 @@ from sqlalchemy.exc import OperationalError
 
 from claimable_benefits.domain.states import ClaimState, UseState
 from claimable_benefits.ledger.database import Ledger
+from claimable_benefits.ledger.failures import told
 from claimable_benefits.ledger.tables import claims, profiles, uses
 
 
@@ -67,14 +68,16 @@ def standing_of(ledger: Ledger, customer_id: str) -> Standing | None:
 
 
 def _row(ledger: Ledger, question: str, values: tuple[str, ...]) -> Any:
-    connection = ledger.engine.raw_connection()
+    with told():
+        connection = ledger.engine.raw_connection()
     try:
         cursor = connection.cursor()
         cursor.execute(question, values)
         row = cursor.fetchone()
         cursor.close()
     except ledger.engine.dialect.loaded_dbapi.Error as error:
-        raise OperationalError("where a customer stands", None, error) from error
+        with told():
+            raise OperationalError("where a customer stands", None, error) from error
     finally:
         connection.close()  # goes back to the pool, which ends whatever was begun
     return row

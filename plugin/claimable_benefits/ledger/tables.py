@@ -67,12 +67,12 @@ uses = Table(
     Column("sent_at", UtcDateTime),
     Column("redeemed_at", UtcDateTime),
     Column("undo_sent_at", UtcDateTime),
-    Column("undo_id", String(64), unique=True),  # Omneo's id of the reversal or return
+    Column("undo_id", String(64)),  # Omneo's id of the reversal or return
     Column("lease_until", UtcDateTime),  # whoever is working on this row has it until then
     Column("due_at", UtcDateTime),  # when the worker looks at it next
     Column("attempts", Integer, nullable=False, default=0),
     Column("sweep_at", UtcDateTime),  # when the worker looks for a late trace of what is settled; null: no more
-    Column("sweeps", Integer, nullable=False, default=0),
+    Column("sweeps", Integer, nullable=False, default=0, server_default="0"),
     Column("note", Text),  # why it stands where it stands
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
@@ -92,6 +92,7 @@ Index(
 # One hold per cart: Omneo's transaction carries a single redemption_id (Omneo facts 11).
 Index("benefits_uses_held", uses.c.cart_id, unique=True, sqlite_where=_held, postgresql_where=_held)
 Index("benefits_uses_due", uses.c.state, uses.c.due_at)
+Index("benefits_uses_undo", uses.c.undo_id, unique=True)  # no undo of Omneo's is taken for two of ours
 _swept = uses.c.sweep_at.is_not(None)
 Index("benefits_uses_sweep", uses.c.sweep_at, sqlite_where=_swept, postgresql_where=_swept)
 
@@ -113,7 +114,7 @@ claims = Table(
     Column("due_at", UtcDateTime),
     Column("attempts", Integer, nullable=False, default=0),
     Column("sweep_at", UtcDateTime),
-    Column("sweeps", Integer, nullable=False, default=0),
+    Column("sweeps", Integer, nullable=False, default=0, server_default="0"),
     Column("note", Text),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),

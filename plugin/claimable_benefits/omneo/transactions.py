@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from claimable_benefits.domain.benefits import RecordedTransaction
+from claimable_benefits.domain.references import external_id_of
 from claimable_benefits.domain.shop import Transaction
 from claimable_benefits.omneo import paths
 from claimable_benefits.omneo.dialects import Form
@@ -32,7 +33,7 @@ class Transactions(Resource):
             Form("update-create", lambda: self._session.write(upsert, self._transaction)),
             Form("look first", lambda: self._look_and_record(transaction.order_number, body)),
         ]
-        return self._session.dialects.first_present(_RECORD, forms)
+        return self._session.dialects.first_present(_RECORD, forms, loyal=False)
 
     def upserts(self) -> bool:
         """Whether this tenant is known to record by upsert: a repeated order can then not become two."""
@@ -46,7 +47,7 @@ class Transactions(Resource):
 
     def transaction_by_order(self, order_number: str) -> RecordedTransaction | None:
         """The order as Omneo holds it; None where it does not."""
-        call = Call("GET", paths.TRANSACTION_BY_ORDER.guide, {"order_number": order_number})
+        call = Call("GET", paths.TRANSACTION_BY_ORDER.guide, {"order_number": external_id_of(order_number)})
         return self._session.find(call, self._transaction)
 
     def _look_and_record(self, order_number: str, body: Mapping[str, object]) -> RecordedTransaction:

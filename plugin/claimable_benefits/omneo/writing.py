@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
+from claimable_benefits.domain.references import external_id_of
 from claimable_benefits.domain.shop import Item, Transaction
 from claimable_benefits.omneo import wire
 
@@ -63,16 +64,16 @@ class Writer:
             "profile_id": profile_id,
             "redemption_id": wire.id_to_send(redemption_id) if redemption_id else None,
         }
+        external_id = external_id_of(transaction.order_number)
         return {
-            "external_id": transaction.order_number,
+            "external_id": external_id,
             "total": transaction.total,
             "total_original": transaction.total_original,
             "currency": transaction.currency,
             "transacted_at": self._wall_clock(transaction.transacted_at),
             "timezone": self.zone.key,
             "items": [
-                _item(item, f"{transaction.order_number}-{position}")
-                for position, item in enumerate(transaction.items, start=1)
+                _item(item, f"{external_id}-{position}") for position, item in enumerate(transaction.items, start=1)
             ],
             **_given(links),
             **({"is_void": True} if transaction.is_void else {}),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import TypeVar
 
 from blinker import NamedSignal
 
@@ -21,6 +22,11 @@ from claimable_benefits.service.shelves import Shelves
 Clock = Callable[[], datetime]
 OrderLoader = Callable[[str], Order | None]
 OwnDiscount = Callable[[Cart, Policy], Decimal]
+Row = TypeVar("Row")
+
+
+def _never() -> bool:
+    return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +51,10 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Ledger, client, clock, rules and loaders of one app. ``sender`` is the app's name, for signals."""
+    """Ledger, client, clock, rules and loaders of one app. ``sender`` is the app's name, for signals.
+
+    ``stopping`` says whether this process is to begin nothing more.
+    """
 
     ledger: Ledger
     omneo: OmneoClient
@@ -58,6 +67,14 @@ class Context:
     shelves: Shelves = field(default_factory=Shelves)
     reference_prefix: str = "shop"
     sender: str = "app"
+    stopping: Callable[[], bool] = _never
+
+    def until_stopping(self, rows: Iterable[Row]) -> Iterator[Row]:
+        """``rows`` one by one, until this process is told to stop: what is left is the next worker's."""
+        for row in rows:
+            if self.stopping():
+                return
+            yield row
 
     def policy(self, handle: str) -> Policy:
         """The merchant's policy; without one a benefit is shown and used nowhere online, as its worth is not known."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from claimable_benefits.errors import NotPermitted, OmneoError
+from claimable_benefits.errors import LedgerUnavailable, NotPermitted, OmneoError
 from claimable_benefits.service.context import Context
 from claimable_benefits.settings import Settings
 
@@ -32,9 +32,12 @@ def examine(ctx: Context, settings: Settings) -> list[Finding]:
 
 
 def _ledger(ctx: Context) -> Finding:
-    with ctx.ledger.read() as connection:
-        name = connection.engine.url.render_as_string(hide_password=True)
-    return Finding("Ledger", True, f"is kept in {name}.")
+    name = ctx.ledger.engine.url.render_as_string(hide_password=True)
+    try:
+        version = ctx.ledger.version()
+    except LedgerUnavailable as error:
+        return Finding("Ledger", False, f"is kept in {name}. {error}")
+    return Finding("Ledger", True, f"is kept in {name}, version {version}.")
 
 
 def _connection(ctx: Context, settings: Settings) -> str:

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from claimable_benefits.domain.benefits import Benefit
 from claimable_benefits.domain.policy import Place
+from claimable_benefits.domain.references import check_order_number
 from claimable_benefits.domain.shop import Shopper
 from claimable_benefits.domain.states import UNANSWERED_USES, UseState
 from claimable_benefits.errors import Declined, Overtaken
@@ -37,8 +38,10 @@ def redeem_for_order(ctx: Context, use_id: str, order_number: str, *, actor: str
     """Redeem a held use for an order; a repeated call for the same order gives the same use.
 
     Raises `Declined` before any money moves: ``no_longer_held``, ``benefit_gone`` (Omneo said no), ``not_confirmed``
-    (no answer came) or ``loyalty_unavailable`` (nothing was sent; the benefit is still held for the cart).
+    (no answer came) or ``loyalty_unavailable`` (nothing was sent; the benefit is still held for the cart). `ValueError`
+    for an order number that cannot be stored.
     """
+    check_order_number(order_number)
     with ctx.ledger.write() as connection:
         use = ledger_uses.find_use(connection, use_id)
         is_first = use is not None and use.state is UseState.HELD

@@ -11,7 +11,7 @@ from claimable_benefits.domain.states import UseState
 from claimable_benefits.errors import Overtaken, SettingsError
 from claimable_benefits.ledger.events import Because
 from claimable_benefits.ledger.outbox import put_delivery
-from claimable_benefits.ledger.uses import Use, move_use, uses_of_order
+from claimable_benefits.ledger.uses import Use, find_use, move_use, uses_of_order
 from claimable_benefits.service.context import Context
 
 _log = logging.getLogger("claimable_benefits")
@@ -73,6 +73,9 @@ def _move(connection: Connection, use: Use, to: UseState, because: Because, **ch
     try:
         return move_use(connection, use, to, because, **changes)
     except Overtaken:
+        now_is = find_use(connection, use.use_id)
+        if now_is is not None and now_is.state is to:
+            return now_is  # by another submission of this order, at the same moment
         # The worker has begun to undo it at this moment. The shop's commit must not fail after a capture.
         _log.exception("Order %s: its benefit is being given back.", use.order_number)
         return None

@@ -2,27 +2,84 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import threading
 from collections.abc import Callable
 
-from claimable_benefits.service.work import WorkDone
+from claimable_benefits.service.backoff import wait
 
 _log = logging.getLogger("claimable_benefits")
+# Longer than the worker's longest call, shorter than the half minute after which servers kill their processes.
+STOP_SECONDS = 25.0
+_LONGEST_PAUSE = 60.0
+Turn = Callable[[], object]
+
+
+class Rounds:
+    """Runs ``turn`` again at once while it has done something, else after ``seconds`` or when woken.
+
+    A turn that raises is logged and waited out, longer each time; the rows say where they stand, so the next one goes
+    on. ``seconds`` None: only when woken.
+    """
+
+    def __init__(self, turn: Turn, seconds: float | None, *, stopped: threading.Event | None = None) -> None:
+        self._turn = turn
+        self._seconds = seconds
+        self._stopped = stopped or threading.Event()
+        self._wake = threading.Event()
+        self._failures = 0
+
+    def is_stopping(self) -> bool:
+        """Whether no further row should be begun."""
+        return self._stopped.is_set()
+
+    def wake(self) -> None:
+        """There is something to do now."""
+        self._wake.set()
+
+    def stop(self) -> None:
+        """Begin nothing more."""
+        self._stopped.set()
+        self._wake.set()
+
+    def run(self) -> None:
+        """Run turns until stopped."""
+        while not self.is_stopping():
+            if not self._worked():
+                self._rest()
+
+    def _worked(self) -> bool:
+        try:
+            done = bool(self._turn())
+        except Exception as error:  # noqa: BLE001 - whatever failed, the rows say where they stand
+            self._failures += 1
+            # One traceback is enough for a database that is away for an hour.
+            first = error if self._failures == 1 else None
+            _log.error("A turn of the benefits worker failed, %d in a row: %s", self._failures, error, exc_info=first)
+            return False
+        self._failures = 0
+        return done
+
+    def _rest(self) -> None:
+        if self._failures:
+            pause = min(wait(self._failures).total_seconds(), _LONGEST_PAUSE)
+            self._stopped.wait(max(pause, self._seconds or 0))  # being woken does not mend what failed
+            return
+        self._wake.wait(self._seconds)
+        self._wake.clear()
 
 
 class EmbeddedWorker:
-    """Runs ``turn`` every ``seconds``, at once when woken, and for as long as there is something to do.
+    """`Rounds` in a thread of this process, ended with it.
 
     It starts with the first request of a process, so a server that forks starts it in each child.
     """
 
-    def __init__(self, turn: Callable[[], WorkDone], seconds: float) -> None:
-        self._turn = turn
-        self._seconds = seconds
-        self._wake = threading.Event()
-        self._stopped = threading.Event()
+    def __init__(self, turn: Turn, seconds: float | None, *, patience: float = STOP_SECONDS) -> None:
+        self._rounds = Rounds(turn, seconds)
+        self._patience = patience
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._pid: int | None = None
@@ -34,29 +91,21 @@ class EmbeddedWorker:
         with self._lock:
             if self._pid != os.getpid():
                 self._pid = os.getpid()
-                self._thread = threading.Thread(target=self._run, name="claimable-benefits-worker", daemon=True)
+                self._thread = threading.Thread(target=self._rounds.run, name="claimable-benefits-worker", daemon=True)
                 self._thread.start()
+                atexit.register(self.stop)  # a daemon thread would be cut off in the middle of its call
+
+    def is_stopping(self) -> bool:
+        """Whether no further row should be begun."""
+        return self._rounds.is_stopping()
 
     def wake(self) -> None:
         """There is something to do now."""
-        self._wake.set()
+        self._rounds.wake()
 
-    def stop(self, timeout: float = 10.0) -> None:
-        """Let the turn under way finish, then stop."""
-        self._stopped.set()
-        self._wake.set()
+    def stop(self) -> None:
+        """Let the call under way finish and its outcome be committed, then stop. Waits for that, but not for ever."""
+        self._rounds.stop()
         if self._thread is not None and self._pid == os.getpid():
-            self._thread.join(timeout)
-
-    def _run(self) -> None:
-        while not self._stopped.is_set():
-            if not self._worked():
-                self._wake.wait(self._seconds)
-            self._wake.clear()
-
-    def _worked(self) -> bool:
-        try:
-            return bool(self._turn())
-        except Exception:  # noqa: BLE001 - whatever failed, the rows say where they stand and the next turn goes on
-            _log.exception("A turn of the benefits worker failed; the next one goes on.")
-            return False
+            self._thread.join(self._patience)
+            atexit.unregister(self.stop)

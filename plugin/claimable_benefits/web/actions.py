@@ -8,12 +8,13 @@ from flask import redirect, request
 from flask.typing import ResponseReturnValue
 
 from claimable_benefits.domain.shop import Cart
-from claimable_benefits.errors import BenefitsError, Declined, OutcomeUnknown
+from claimable_benefits.errors import BenefitsError, Declined, LedgerUnavailable, OutcomeUnknown
 from claimable_benefits.web import texts
 from claimable_benefits.web.face import context, runtime, url, verbs
 from claimable_benefits.web.forms import Action
 from claimable_benefits.web.gate import Admission, admit, return_path
 from claimable_benefits.web.notices import leave_notice
+from claimable_benefits.web.refusals import LedgerDown
 
 _log = logging.getLogger("claimable_benefits")
 
@@ -24,7 +25,7 @@ def claim() -> ResponseReturnValue:
     try:
         outcome = verbs().claim(context(), asked.shopper, asked.subject, asked.number)
     except BenefitsError as error:
-        _leave_error(asked, error)
+        _leave_error(asked, error, back_to=url("shelf"))
     else:
         leave_notice(asked.shopper, texts.claimed(outcome))
     return redirect(url("shelf"), 303)
@@ -38,7 +39,7 @@ def use() -> ResponseReturnValue:
     except BenefitsError as error:
         if doubtful := _use_in_doubt(error):
             return redirect(url("receipt", use_id=doubtful), 303)
-        _leave_error(asked, error)
+        _leave_error(asked, error, back_to=url("shelf"))
         return redirect(url("shelf"), 303)
     return redirect(url("receipt", use_id=outcome.use.use_id), 303)
 
@@ -68,7 +69,7 @@ def _on_the_cart(action: Action) -> ResponseReturnValue:
     try:
         leave_notice(asked.shopper, _do(action, asked, cart))
     except BenefitsError as error:
-        _leave_error(asked, error)
+        _leave_error(asked, error, back_to=back_to)
     return redirect(back_to, 303)
 
 
@@ -87,7 +88,10 @@ def _use_in_doubt(error: BenefitsError) -> str | None:
     return None
 
 
-def _leave_error(asked: Admission, error: BenefitsError) -> None:
+def _leave_error(asked: Admission, error: BenefitsError, *, back_to: str) -> None:
     if not isinstance(error, Declined):
         _log.warning("A shopper was turned away: %s", error)
+    if isinstance(error, LedgerUnavailable):
+        # The page that would show the sentence needs the ledger too.
+        raise LedgerDown(way_on="Go back", link=back_to) from error
     leave_notice(asked.shopper, texts.of_error(error), alert=not isinstance(error, OutcomeUnknown))

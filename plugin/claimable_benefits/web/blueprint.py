@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import logging
 from functools import cached_property
 from pathlib import Path
 
-from flask import Blueprint, request
+from flask import Blueprint, current_app, request
 from flask.blueprints import BlueprintSetupState
 from flask.sansio.app import App
+from flask.typing import ResponseReturnValue
 from flask.wrappers import Response
 from jinja2 import BaseLoader, ChoiceLoader, FileSystemLoader, PrefixLoader
 
+from claimable_benefits.errors import LedgerUnavailable
 from claimable_benefits.web import actions, pages
 from claimable_benefits.web.face import FACE, STATIC, Face
 from claimable_benefits.web.panel import benefits_panel, keep_out_of_caches
 from claimable_benefits.web.record import benefits_record
+from claimable_benefits.web.refusals import LedgerDown
 from claimable_benefits.web.verbs import Verbs
 from claimable_benefits.web.webhook import webhook
 
+_log = logging.getLogger("claimable_benefits")
 _WEEK = 7 * 24 * 60 * 60
 _ON_THE_CART = (actions.apply, actions.remove, actions.move)
 
@@ -64,6 +69,7 @@ def make_blueprint(verbs: Verbs | None = None) -> Blueprint:
     blueprint.add_url_rule("/webhook", view_func=webhook, methods=["POST"])
     blueprint.add_url_rule("/use", view_func=actions.use, methods=["POST"])
     blueprint.after_request(_protect)
+    blueprint.register_error_handler(LedgerUnavailable, _ledger_down)
     blueprint.record(lambda state: _settle_in(state, verbs or Verbs()))
     return blueprint
 
@@ -93,6 +99,12 @@ def _excuse(app: App) -> None:
     exempt = getattr(app.extensions.get("csrf"), "exempt", None)
     if callable(exempt):
         exempt(webhook)
+
+
+def _ledger_down(error: Exception) -> ResponseReturnValue:
+    """A 503 in the shop's layout, or what the shop's own handler makes of it."""
+    _log.warning("A page cannot be shown: %s", error)
+    return current_app.handle_http_exception(LedgerDown())
 
 
 def _protect(response: Response) -> Response:

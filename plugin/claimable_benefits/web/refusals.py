@@ -4,6 +4,8 @@ BadRequest
 └── FormRefused     a form that we do not trust: no token, or one that is forged, stale, or somebody else's
 NotFound
 └── NoSuchBenefit   nothing of that name on this shopper's own shelf
+ServiceUnavailable
+└── LedgerDown      our own records cannot be read or written right now
 """
 
 from __future__ import annotations
@@ -11,9 +13,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from flask import render_template
-from werkzeug.exceptions import BadRequest, HTTPException, NotFound
+from werkzeug.exceptions import BadRequest, HTTPException, NotFound, ServiceUnavailable
 
-from claimable_benefits.web import face
+from claimable_benefits.web import face, texts
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -59,3 +61,12 @@ class NoSuchBenefit(_Page, NotFound):
 
     def __init__(self) -> None:
         super().__init__("There is no such benefit in your account. It may have ended, or the address is not complete.")
+
+
+class LedgerDown(_Page, ServiceUnavailable):
+    """The ledger's database is locked, full or away: nothing was done, and trying again is safe."""
+
+    heading = "Please try again in a minute"
+
+    def __init__(self, *, way_on: str | None = None, link: str | None = None) -> None:
+        super().__init__(texts.LEDGER_DOWN, way_on=way_on, link=link)

@@ -18,6 +18,7 @@ CONFIRMING = (
     "We are confirming this with the loyalty programme. Look again in a minute; there is no need to do it twice."
 )
 UNREACHABLE = "We cannot reach the loyalty programme right now, so nothing was changed. Please try again in a minute."
+LEDGER_DOWN = "We cannot reach our records of your benefits right now, so nothing was changed."
 OVERTAKEN = "Something else changed this at the same moment. Please look again before you repeat it."
 NO_CART = "Your cart is empty, so there is nothing to use a benefit on."
 PANEL_DOWN = "Your benefits cannot be shown right now. You can check out as usual."

@@ -14,6 +14,7 @@ from base64 import urlsafe_b64encode
 from binascii import hexlify
 from functools import lru_cache
 from os import urandom
+from typing import cast
 from uuid import UUID
 
 from flask import current_app
@@ -81,7 +82,7 @@ def _keys() -> tuple[str | bytes, ...]:
 @lru_cache(maxsize=16)
 def _serializer_with(keys: tuple[str | bytes, ...]) -> URLSafeTimedSerializer:
     # A mint relies on sha1, which is what itsdangerous takes by itself; in an HMAC it is as good as ever.
-    return URLSafeTimedSerializer(list(keys), salt=_SALT, signer_kwargs={"digest_method": hashlib.sha1})
+    return URLSafeTimedSerializer(cast("list[str]", list(keys)), salt=_SALT, signer_kwargs={"digest_method": hashlib.sha1})
 
 
 @lru_cache(maxsize=16)

@@ -1,0 +1,65 @@
+"""Celery as the worker: tasks that carry nothing and lease what they find in the tables.
+
+A message that is lost costs a few seconds, until the next beat; one that comes twice finds nothing left to do. So
+Celery keeps no results, repeats nothing, and forgets messages that are too old to be of use.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from celery import Celery
+from flask import Flask
+
+from claimable_benefits.errors import SettingsError
+from claimable_benefits.extension import Runtime
+from claimable_benefits.service.deliver import deliver_due
+from claimable_benefits.service.work import run_once
+
+WORK = "benefits.work"
+DELIVER = "benefits.deliver"
+# While workers are away, messages do not pile up; longer than clocks of two machines are usually apart.
+EXPIRE_SECONDS = 60
+_OPTIONS: dict[str, Any] = {
+    "acks_late": True,
+    "ignore_result": True,
+    "max_retries": 0,
+    "shared": False,  # with other Celery apps of this process
+    "expires": EXPIRE_SECONDS,
+}
+_served: WeakKeyDictionary[Celery, Flask] = WeakKeyDictionary()
+
+
+def add_tasks(celery_app: Celery, flask_app: Flask, *, every: float = 5.0) -> None:
+    """Give ``celery_app`` the tasks ``benefits.work``, which beat sends ``every`` so many seconds, and
+    ``benefits.deliver``, which the shop sends after `submit` where ``BENEFITS_WORKER`` is ``celery``.
+
+    Call it after `init_app` and after your own configuration of Celery. Raises `SettingsError` where ``flask_app`` has
+    no benefits yet, or where ``celery_app`` serves another shop already.
+    """
+    runtime = _runtime(flask_app)
+    if (served := _served.setdefault(celery_app, flask_app)) is not flask_app:
+        problem = f"serves the app {served.name!r} already."
+        raise SettingsError("add_tasks", problem, "Make a Celery app for each shop.")
+
+    def work() -> None:
+        if run_once(runtime.patient()):
+            again.apply_async()  # there may be more; while there is, beat adds a worker with each of its messages
+
+    def deliver() -> None:
+        if deliver_due(runtime.patient()):
+            hint.apply_async()
+
+    again: Any = celery_app.task(work, name=WORK, **_OPTIONS)
+    hint: Any = celery_app.task(deliver, name=DELIVER, **_OPTIONS)
+    celery_app.add_periodic_task(every, celery_app.signature(WORK), name=WORK, expires=EXPIRE_SECONDS)
+    runtime.hints.send_by(lambda: hint.apply_async(retry=False))
+
+
+def _runtime(flask_app: Flask) -> Runtime:
+    runtime: Runtime | None = flask_app.extensions.get("claimable_benefits")
+    if runtime is None:
+        problem = f"was called before init_app for the app {flask_app.name!r}."
+        raise SettingsError("add_tasks", problem, "Call benefits.init_app(app) first.")
+    return runtime

@@ -1,0 +1,77 @@
+"""``flask benefits db …``: which version the ledger's tables have, and the ways to another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol, cast
+
+import click
+from flask import current_app
+from flask.cli import AppGroup
+
+from claimable_benefits.errors import BenefitsError
+from claimable_benefits.ledger import Ledger
+
+database = AppGroup("db", help="The ledger's tables: their version, and the ways to another.")
+
+
+class _Context(Protocol):
+    @property
+    def ledger(self) -> Ledger: ...
+
+
+class _Runtime(Protocol):
+    @property
+    def context(self) -> _Context: ...
+
+
+def _ledger() -> Ledger:
+    return cast(_Runtime, current_app.extensions["claimable_benefits"]).context.ledger
+
+
+@contextmanager
+def _one_line_errors() -> Iterator[None]:
+    try:
+        yield
+    except (BenefitsError, ValueError) as error:
+        raise click.ClickException(str(error)) from error
+
+
+@database.command()
+def current() -> None:
+    """Show which version the ledger's tables have."""
+    with _one_line_errors():
+        version, newest = _ledger().version(), _ledger().newest
+    click.echo(f"The ledger is of version {version}; the newest that this release knows is {newest}.")
+
+
+@database.command()
+def upgrade() -> None:
+    """Bring the ledger's tables up to date.
+
+    The shop does so by itself when it starts. Run this, with the address of a database role that may change tables,
+    where the shop's own may not.
+    """
+    with _one_line_errors():
+        _ledger().create_tables()
+        version = _ledger().version()
+    click.echo(f"The ledger is of version {version}, the newest that this release knows.")
+
+
+@database.command()
+@click.argument("version")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def downgrade(version: str, yes: bool) -> None:
+    """Bring the ledger's tables back to VERSION, for an earlier release of this package.
+
+    Every row stays; columns that the earlier release does not know are dropped. Stop the shop before.
+    """
+    if not yes:
+        click.confirm("Is the shop stopped, and may what only the newer tables hold be dropped?", abort=True)
+    with _one_line_errors():
+        _ledger().downgrade(version)
+    click.echo(
+        f"The ledger is of version {version}. Install the earlier release before anything starts: "
+        "this one would bring the tables up to date again."
+    )

@@ -1,0 +1,28 @@
+"""Order numbers, and what Omneo gets to know them by."""
+
+from __future__ import annotations
+
+import re
+from hashlib import sha256
+
+# Omneo documents neither length nor letters of an external id (Omneo facts 17). It stands in paths too, where servers
+# take an escaped slash or dots for something else; and databases that fold case or accents would take two for one.
+_PLAIN = re.compile(
+    r"(?!\.+$)[A-Za-z0-9!#$&'()*+,.:;=@_~-](?:[A-Za-z0-9 !#$&'()*+,.:;=@_~-]{0,189}[A-Za-z0-9!)*=@_~-])?"
+)
+_READABLE = 120
+
+
+def check_order_number(number: str) -> None:
+    """Raise `ValueError` for an order number that no database can keep."""
+    if not number.strip() or "\x00" in number:
+        raise ValueError(f"{number!r} is no order number: it is empty, or holds a character that cannot be stored.")
+
+
+def external_id_of(order_number: str) -> str:
+    """What Omneo knows an order by: its number; where that is long or unusual, a readable part of it and a digest."""
+    if _PLAIN.fullmatch(order_number):
+        return order_number
+    readable = re.sub(r"[^A-Za-z0-9]+", "-", order_number).strip("-")[:_READABLE]
+    digest = sha256(order_number.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    return f"{readable}-{digest}" if readable else digest

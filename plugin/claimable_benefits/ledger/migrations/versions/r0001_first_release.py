@@ -1,0 +1,150 @@
+"""The tables of the first release."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+
+_LIVE_USE = sa.text("state IN ('held', 'redeeming', 'in_doubt', 'redeemed')")
+_HELD = sa.text("state = 'held'")
+_LIVE_CLAIM = sa.text("state IN ('claiming', 'in_doubt')")
+
+
+def upgrade() -> None:
+    _uses()
+    _claims()
+    _events()
+    _outbox()
+    _small_tables()
+
+
+def downgrade() -> None:
+    raise NotImplementedError("There is no version before the first one.")
+
+
+def _time(name: str, *, needed: bool = False) -> sa.Column[object]:
+    return sa.Column(name, sa.DateTime(timezone=True), nullable=not needed)
+
+
+def _uses() -> None:
+    op.create_table(
+        "benefits_uses",
+        sa.Column("use_id", sa.String(36), primary_key=True),
+        sa.Column("reference", sa.String(80), nullable=False, unique=True),
+        sa.Column("channel", sa.String(16), nullable=False),
+        sa.Column("customer_id", sa.String(255), nullable=False),
+        sa.Column("profile_id", sa.String(255), nullable=False),
+        sa.Column("benefit_id", sa.String(255), nullable=False),
+        sa.Column("definition_handle", sa.String(255), nullable=False),
+        sa.Column("name", sa.Text, nullable=False),
+        sa.Column("code", sa.Text),
+        sa.Column("instructions", sa.Text, nullable=False),
+        sa.Column("slot", sa.Integer, nullable=False),
+        sa.Column("cart_id", sa.String(255), nullable=False),
+        sa.Column("order_number", sa.String(255)),
+        sa.Column("state", sa.String(20), nullable=False),
+        sa.Column("version", sa.Integer, nullable=False),
+        sa.Column("baseline_remaining", sa.Integer),
+        sa.Column("redemption_id", sa.String(64), unique=True),
+        _time("held_until", needed=True),
+        _time("sent_at"),
+        _time("redeemed_at"),
+        _time("undo_sent_at"),
+        _time("lease_until"),
+        _time("due_at"),
+        sa.Column("attempts", sa.Integer, nullable=False),
+        sa.Column("note", sa.Text),
+        _time("created_at", needed=True),
+        _time("updated_at", needed=True),
+    )
+    for column in ("customer_id", "cart_id", "order_number"):
+        op.create_index(f"ix_benefits_uses_{column}", "benefits_uses", [column])
+    slot = ["profile_id", "benefit_id", "slot"]
+    _unique("benefits_uses_live", "benefits_uses", slot, _LIVE_USE)
+    _unique("benefits_uses_held", "benefits_uses", ["cart_id"], _HELD)
+    op.create_index("benefits_uses_due", "benefits_uses", ["state", "due_at"])
+
+
+def _claims() -> None:
+    op.create_table(
+        "benefits_claims",
+        sa.Column("claim_id", sa.String(36), primary_key=True),
+        sa.Column("reference", sa.String(80), nullable=False, unique=True),
+        sa.Column("customer_id", sa.String(255), nullable=False),
+        sa.Column("profile_id", sa.String(255), nullable=False),
+        sa.Column("definition_id", sa.String(255), nullable=False),
+        sa.Column("definition_handle", sa.String(255), nullable=False),
+        sa.Column("name", sa.Text, nullable=False),
+        sa.Column("state", sa.String(20), nullable=False),
+        sa.Column("version", sa.Integer, nullable=False),
+        sa.Column("benefit_id", sa.String(255)),
+        _time("sent_at", needed=True),
+        _time("lease_until"),
+        _time("due_at"),
+        sa.Column("attempts", sa.Integer, nullable=False),
+        sa.Column("note", sa.Text),
+        _time("created_at", needed=True),
+        _time("updated_at", needed=True),
+    )
+    op.create_index("ix_benefits_claims_customer_id", "benefits_claims", ["customer_id"])
+    _unique("benefits_claims_live", "benefits_claims", ["profile_id", "definition_handle"], _LIVE_CLAIM)
+    op.create_index("benefits_claims_due", "benefits_claims", ["state", "due_at"])
+
+
+def _events() -> None:
+    op.create_table(
+        "benefits_events",
+        sa.Column("event_id", sa.Integer, primary_key=True, autoincrement=True),
+        sa.Column("subject", sa.String(300), nullable=False),
+        _time("at", needed=True),
+        sa.Column("actor", sa.String(255), nullable=False),
+        sa.Column("reason", sa.Text, nullable=False),
+        sa.Column("from_state", sa.String(20)),
+        sa.Column("to_state", sa.String(20), nullable=False),
+        sa.Column("version", sa.Integer, nullable=False),
+    )
+    op.create_index("ix_benefits_events_subject", "benefits_events", ["subject"])
+
+
+def _outbox() -> None:
+    op.create_table(
+        "benefits_outbox",
+        sa.Column("order_number", sa.String(255), primary_key=True),
+        sa.Column("revision", sa.Integer, nullable=False),
+        sa.Column("content", sa.Text, nullable=False),
+        sa.Column("use_id", sa.String(36), sa.ForeignKey("benefits_uses.use_id")),
+        sa.Column("customer_id", sa.String(255)),
+        sa.Column("redemption_id", sa.String(64)),
+        sa.Column("state", sa.String(20), nullable=False),
+        sa.Column("attempts", sa.Integer, nullable=False),
+        _time("lease_until"),
+        _time("due_at", needed=True),
+        sa.Column("transaction_id", sa.String(64)),
+        _time("delivered_at"),
+        sa.Column("note", sa.Text),
+        _time("created_at", needed=True),
+        _time("updated_at", needed=True),
+    )
+    op.create_index("benefits_outbox_due", "benefits_outbox", ["state", "due_at"])
+
+
+def _small_tables() -> None:
+    op.create_table(
+        "benefits_profiles",
+        sa.Column("customer_id", sa.String(255), primary_key=True),
+        sa.Column("profile_id", sa.String(255), nullable=False),
+        _time("seen_at", needed=True),
+    )
+    op.create_table(
+        "benefits_facts",
+        sa.Column("name", sa.String(80), primary_key=True),
+        sa.Column("value", sa.Text, nullable=False),
+        _time("updated_at", needed=True),
+    )
+
+
+def _unique(name: str, table: str, columns: list[str], where: sa.TextClause) -> None:
+    op.create_index(name, table, columns, unique=True, sqlite_where=where, postgresql_where=where)

@@ -1,0 +1,162 @@
+"""``flask benefits db …``: which version the ledger has, and the ways to another."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from claimable_benefits import ClaimableBenefits, SettingsError
+from claimable_benefits.extension import Runtime
+from claimable_benefits.ledger import Ledger
+from tests.cli.conftest import Terminal
+from tests.postgres import Postgres
+
+
+@contextmanager
+def the_file(terminal: Terminal) -> Iterator[sqlite3.Connection]:
+    with closing(sqlite3.connect(terminal.folder / "benefits.sqlite3", isolation_level=None)) as connection:
+        yield connection
+
+
+def test_the_version_is_shown(terminal: Terminal) -> None:
+    said = terminal.says("db", "current")
+
+    assert said == "The ledger is of version 0002; the newest that this release knows is 0002.\n"
+
+
+def test_a_ledger_goes_down_for_an_earlier_release_and_up_again(terminal: Terminal) -> None:
+    down = terminal.says("db", "downgrade", "0001", "--yes")
+    shown = terminal.says("db", "current")
+    up = terminal.says("db", "upgrade")
+
+    assert down == (
+        "The ledger is of version 0001. Install the earlier release before anything starts: "
+        "this one would bring the tables up to date again.\n"
+    )
+    assert shown == "The ledger is of version 0001; the newest that this release knows is 0002.\n"
+    assert up == "The ledger is of version 0002, the newest that this release knows.\n"
+
+
+def test_going_down_asks_before(terminal: Terminal) -> None:
+    result = terminal.shop().test_cli_runner().invoke(args=["benefits", "db", "downgrade", "0001"], input="n\n")
+
+    assert result.exit_code == 1
+    assert "Is the shop stopped" in result.stdout
+    assert "version 0002;" in terminal.says("db", "current")
+
+
+def test_a_version_that_is_none_is_one_line(terminal: Terminal) -> None:
+    said = terminal.refuses("db", "downgrade", "0815", "--yes")
+
+    assert said == "'0815' is no version of the ledger; there are 0001, 0002."
+
+
+def test_a_database_that_refuses_to_go_down_is_one_line_and_keeps_its_version(
+    terminal: Terminal, postgres: Postgres
+) -> None:
+    with postgres.empty_database() as url:
+        shop = terminal.shop(BENEFITS_DATABASE_URL=url)
+        terminal.refuses("submit", "A" * 300, "--total", "5", "--redemption", "999999", shop=shop)
+
+        said = terminal.refuses("db", "downgrade", "0001", "--yes", shop=shop)
+        shown = terminal.says("db", "current", shop=shop)
+        shop.extensions["claimable_benefits"].close()
+
+    assert said.startswith("The database refuses to go down to version 0001: value too long")
+    assert "version 0002;" in shown
+
+
+@pytest.fixture
+def locked(terminal: Terminal) -> Iterator[Flask]:
+    """A shop that waits for no lock, while another process keeps the ledger to itself: nobody may even read."""
+    shop = terminal.shop()
+    runtime: Runtime = shop.extensions["claimable_benefits"]
+    runtime.context.ledger.close()
+    hasty = replace(runtime.context, ledger=Ledger(runtime.settings.database_url, wait=0.1))
+    shop.extensions["claimable_benefits"] = replace(runtime, context=hasty)
+    with the_file(terminal) as other:
+        other.execute("PRAGMA locking_mode = EXCLUSIVE")
+        other.execute("BEGIN EXCLUSIVE")
+        yield shop
+
+
+@pytest.mark.parametrize("command", [["db", "current"], ["show", "--customer", "1001"], ["resume", "A1"]])
+def test_a_locked_ledger_is_one_line(terminal: Terminal, locked: Flask, command: list[str]) -> None:
+    assert terminal.refuses(*command, shop=locked) == "The ledger cannot be used right now: database is locked."
+
+
+def test_the_doctor_says_that_the_ledger_is_locked(locked: Flask) -> None:
+    result = locked.test_cli_runner().invoke(args=["benefits", "doctor"])
+
+    first = result.stdout.splitlines()[0]
+    assert result.exit_code == 1
+    assert first.startswith("!!  Ledger: is kept in sqlite:///")
+    assert first.endswith("The ledger cannot be used right now: database is locked.")
+
+
+# At the start of a shop.
+
+
+def starting(folder: Path, url: str) -> SettingsError:
+    app = Flask("shop", instance_path=str(folder), root_path=str(folder))
+    app.config.update(SECRET_KEY="s", OMNEO_TENANT="acme", OMNEO_TOKEN="t", BENEFITS_WORKER="off")
+    app.config["BENEFITS_DATABASE_URL"] = url
+    with pytest.raises(SettingsError) as refused:
+        ClaimableBenefits().init_app(app)
+    assert refused.value.key == "BENEFITS_DATABASE_URL"
+    return refused.value
+
+
+def test_a_ledger_from_a_newer_release_stops_the_start_and_is_left_alone(terminal: Terminal) -> None:
+    terminal.says("db", "current")
+    with the_file(terminal) as file:
+        file.execute("UPDATE benefits_alembic_version SET version_num = '0009'")
+        before = list(file.iterdump())
+
+        refused = starting(terminal.folder, "sqlite:///benefits.sqlite3")
+
+        assert before == list(file.iterdump())
+    assert refused.problem == (
+        "names a ledger of version 0009; the newest that this release of the package knows is 0002."
+    )
+    assert refused.remedy == (
+        "Upgrade flask-claimable-benefits, or run `flask benefits db downgrade 0002` with the newer release."
+    )
+
+
+def test_a_server_that_does_not_answer_stops_the_start_without_its_password(tmp_path: Path) -> None:
+    refused = starting(tmp_path, "postgresql://shop:5ecret-0815@127.0.0.1:9/shop")
+
+    assert refused.problem.startswith("cannot be used: ")
+    assert refused.remedy == "Correct the address, or start the server."
+    assert "5ecret" not in str(refused)
+
+
+def test_a_role_that_may_not_make_tables_is_told_who_may(tmp_path: Path, postgres: Postgres) -> None:
+    postgres.admin.execute("CREATE ROLE shop LOGIN")
+    with postgres.empty_database() as url:
+        refused = starting(tmp_path, url.replace("postgres:@", "shop:@"))
+    postgres.admin.execute("DROP ROLE shop")
+
+    assert refused.problem == "cannot be used: permission denied for schema public."
+    assert "flask benefits db upgrade" in refused.remedy
+
+
+def test_a_shop_goes_by_the_servers_clock(tmp_path: Path, postgres: Postgres) -> None:
+    app: Any = Flask("shop", instance_path=str(tmp_path), root_path=str(tmp_path))
+    app.config.update(SECRET_KEY="s", OMNEO_TENANT="acme", OMNEO_TOKEN="t", BENEFITS_WORKER="off")
+    app.config["BENEFITS_DATABASE_URL"] = postgres.empty_ledger()
+
+    ClaimableBenefits().init_app(app)
+
+    runtime = app.extensions["claimable_benefits"]
+    clocks = (runtime.context.clock, runtime.context.ledger.clock)
+    runtime.close()
+    assert clocks[0] is clocks[1]

@@ -1,0 +1,41 @@
+"""Orders with numbers that are long or unusual reach Omneo like every other."""
+
+from __future__ import annotations
+
+import pytest
+
+from claimable_benefits.domain.references import external_id_of
+from claimable_benefits.domain.states import UseState
+from claimable_benefits.service.hold import hold
+from claimable_benefits.service.redeem import redeem_for_order
+from claimable_benefits.service.shelf import read_shelf
+from claimable_benefits.service.work import run_once
+from tests.service.conftest import CART, MIA, World
+
+
+@pytest.mark.parametrize("number", ["x" * 400, "2026/11/25-1", "Größe 7, größer", "..", "50%?", "a\nb"])
+def test_the_order_is_redeemed_delivered_and_verified(world: World, number: str) -> None:
+    benefit = read_shelf(world.ctx, MIA).holds("first-spend")
+    assert benefit is not None
+    use_id = hold(world.ctx, MIA, CART, benefit.id).use_id
+
+    redeemed = redeem_for_order(world.ctx, use_id, number, actor="shopper 1001")
+    world.submit(number)
+    world.work(minutes=7)
+
+    [transaction] = [t for t in world.held_at_omneo()["transactions"] if t["external_id"] == external_id_of(number)]
+    assert str(transaction["redemption_id"]) == redeemed.redemption_id
+    assert world.ctx.omneo.transaction_by_order(number) is not None
+
+
+def test_a_number_that_cannot_be_stored_is_refused_before_anything_is_used(world: World) -> None:
+    benefit = read_shelf(world.ctx, MIA).holds("first-spend")
+    assert benefit is not None
+    use_id = hold(world.ctx, MIA, CART, benefit.id).use_id
+
+    with pytest.raises(ValueError, match="is no order number"):
+        redeem_for_order(world.ctx, use_id, "a\x00b", actor="shopper 1001")
+    run_once(world.ctx)
+
+    assert world.redemptions() == []
+    assert [e.to_state for e in world.events(use_id)] == [UseState.HELD]
