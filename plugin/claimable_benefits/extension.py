@@ -10,20 +10,19 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cached_property
 from importlib.util import find_spec
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from flask import Blueprint, Flask, current_app, g
 from sqlalchemy.exc import SQLAlchemyError
 
 from claimable_benefits.cache.breaker import Breaker
 from claimable_benefits.cache.crew import Crew
-from claimable_benefits.cli import commands
+from claimable_benefits.commands import Commands
 from claimable_benefits.domain.policy import Policy, PolicyError, read_policies
 from claimable_benefits.domain.shop import Cart, Order, OrderState, Shopper, Transaction
 from claimable_benefits.errors import BenefitsError, Declined, LedgerUnavailable, SettingsError
 from claimable_benefits.ledger import Ledger
 from claimable_benefits.ledger.failures import words
-from claimable_benefits.ledger.joining import AnySession, after_commit, connection_of
 from claimable_benefits.ledger.memory import Memory
 from claimable_benefits.ledger.uses import Use
 from claimable_benefits.omneo import OmneoClient, Transport
@@ -40,7 +39,9 @@ from claimable_benefits.service.unplaced import order_of
 from claimable_benefits.service.work import WorkDone, run_once
 from claimable_benefits.service.worker import EmbeddedWorker
 from claimable_benefits.settings import Settings, read_settings
-from claimable_benefits.web.blueprint import make_blueprint
+
+if TYPE_CHECKING:
+    from claimable_benefits.ledger.joining import AnySession
 
 _log = logging.getLogger("claimable_benefits")
 _KEY = "claimable_benefits"
@@ -149,6 +150,8 @@ class ClaimableBenefits:
     @cached_property
     def blueprint(self) -> Blueprint:
         """The pages: an ordinary blueprint, for merchants who mount it themselves."""
+        from claimable_benefits.web.blueprint import make_blueprint  # only where there is an app to show pages
+
         return make_blueprint()
 
     def init_app(self, app: Flask, *, register: bool = True) -> None:
@@ -162,7 +165,7 @@ class ClaimableBenefits:
         context = self._context(app, settings)
         worker = _embedded_worker(context, settings)
         app.extensions[_KEY] = Runtime(settings, context, worker, Hints(), self._loaders)
-        app.cli.add_command(commands)
+        app.cli.add_command(Commands())
         if settings.worker == "embedded":
             app.before_request(worker.start)
         if register:
@@ -241,6 +244,8 @@ class ClaimableBenefits:
             given = give_back_order(runtime.context, order_number, actor="shop", **order)
             runtime.wake()
             return given
+        from claimable_benefits.ledger.joining import after_commit, connection_of  # as in `submit`
+
         given = give_back_in(runtime.context, connection_of(session), order_number, actor="shop", **order)
         after_commit(session, runtime.wake)
         return given
@@ -252,6 +257,11 @@ class ClaimableBenefits:
         really committed; what came by a connection is found at its next look. Raises `SettingsError` where the session
         reaches another database than the ledger.
         """
+        from claimable_benefits.ledger.joining import (  # SQLAlchemy's ORM: a shop may do without
+            after_commit,
+            connection_of,
+        )
+
         runtime = _runtime()
         submit(runtime.context, transaction, connection_of(session))
         after_commit(session, runtime.wake)

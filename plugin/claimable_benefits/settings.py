@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -365,6 +364,8 @@ def _sqlite(url: str) -> str:
 def _policies(text: str, root: Path) -> tuple[Path | None, Mapping[str, Any]]:
     if not text:
         return None, {}
+    import tomllib
+
     path = root / text
     try:
         return path, tomllib.loads(path.read_text(encoding="utf-8"))
@@ -377,6 +378,8 @@ def _policies(text: str, root: Path) -> tuple[Path | None, Mapping[str, Any]]:
 
 
 def _locale(name: str) -> None:
+    if name == "en":
+        return
     from babel import Locale, UnknownLocaleError  # babel takes a while to import: only where it is needed
 
     try:

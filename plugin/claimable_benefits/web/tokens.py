@@ -82,7 +82,9 @@ def _keys() -> tuple[str | bytes, ...]:
 @lru_cache(maxsize=16)
 def _serializer_with(keys: tuple[str | bytes, ...]) -> URLSafeTimedSerializer:
     # A mint relies on sha1, which is what itsdangerous takes by itself; in an HMAC it is as good as ever.
-    return URLSafeTimedSerializer(cast("list[str]", list(keys)), salt=_SALT, signer_kwargs={"digest_method": hashlib.sha1})
+    return URLSafeTimedSerializer(
+        cast("list[str]", list(keys)), salt=_SALT, signer_kwargs={"digest_method": hashlib.sha1}
+    )
 
 
 @lru_cache(maxsize=16)
