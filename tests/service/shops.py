@@ -74,6 +74,7 @@ def make_shop(folder: Path, sandbox_config: dict[str, str], **config: Any) -> Fl
         BENEFITS_POLICIES=str(folder / "policies.toml"),
         BENEFITS_DATABASE_URL=f"sqlite:///{folder / 'ledger.sqlite3'}",
         BENEFITS_WORKER="off",
+        BENEFITS_PAGE_BUDGET_MS=10_000,  # a busy machine shall not pass for a slow Omneo
     )
     app.config.update(sandbox_config)
     app.config.update(config)

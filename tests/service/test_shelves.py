@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from claimable_benefits.sandbox.stage import OmneoSandbox
+from claimable_benefits.ledger.facts import remember_profile
+from claimable_benefits.sandbox.stage import OmneoSandbox, ShopperBuilder
 from tests.service.shops import HERE, Shop, asked, meet, open_shop
 from tests.web.reading import forms, region
 
@@ -183,8 +184,6 @@ def test_two_shoppers_never_meet_however_many_ask(shop: Shop, omneo: OmneoSandbo
 def test_a_merged_profile_is_found_anew(shop: Shop, omneo: OmneoSandbox) -> None:
     shop.read("mia")
     with shop.ctx.ledger.write() as connection:
-        from claimable_benefits.ledger.facts import remember_profile
-
         remember_profile(connection, "mia", "00000000-0000-4000-8000-000000000000", shop.ctx.clock())
 
     assert "Only mias" in shop.read("mia").text
@@ -193,7 +192,15 @@ def test_a_merged_profile_is_found_anew(shop: Shop, omneo: OmneoSandbox) -> None
 # A sick Omneo, by counted waits.
 
 
-def test_at_most_a_quarter_of_the_threads_wait_for_a_slow_omneo(shop: Shop, omneo: OmneoSandbox) -> None:
+@pytest.fixture
+def hasty(tmp_path: Path, omneo: OmneoSandbox) -> Iterator[Shop]:
+    """A shop with the budget that holds without a setting, and a short one for what is fresh."""
+    with open_shop(tmp_path, omneo, BENEFITS_PAGE_BUDGET_MS=400, BENEFITS_CACHE_SECONDS=1) as opened:
+        yield opened
+
+
+def test_at_most_a_quarter_of_the_threads_wait_for_a_slow_omneo(hasty: Shop, omneo: OmneoSandbox) -> None:
+    shop = hasty
     meet(shop, omneo, *(f"c{number}" for number in range(16)))
     omneo.running.faults.add("latency", seconds=5)
     patience = shop.shelves.patience
@@ -212,7 +219,8 @@ def test_at_most_a_quarter_of_the_threads_wait_for_a_slow_omneo(shop: Shop, omne
     assert patience.waits == waits  # somebody has just waited in vain, so nobody else does
 
 
-def test_a_slow_omneo_does_not_fill_the_queue_without_end(shop: Shop, omneo: OmneoSandbox) -> None:
+def test_a_slow_omneo_does_not_fill_the_queue_without_end(hasty: Shop, omneo: OmneoSandbox) -> None:
+    shop = hasty
     meet(shop, omneo, *(f"c{number}" for number in range(30)))
     omneo.running.faults.add("latency", seconds=5)
     crew = shop.shelves.crew
@@ -279,10 +287,6 @@ def test_a_webhook_lets_every_process_read_anew(tmp_path: Path, omneo: OmneoSand
     with open_shop(tmp_path, omneo, **config) as shop, open_shop(tmp_path, omneo, **config) as other:
         before = [forms(each.read("mia")) for each in (shop, other)]
         profile_id = omneo.benefits_of("mia")[0]["profile_id"]
-        with omneo.writing():
-            pass
-        from claimable_benefits.sandbox.stage import ShopperBuilder
-
         ShopperBuilder(omneo, "mia", profile_id).uses_at_the_till("lounge")
         unaware = forms(other.read("mia"))
         status = tell(shop, json.dumps({"id": 7, "benefit": {"profile_id": profile_id}}).encode())

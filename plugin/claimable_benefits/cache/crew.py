@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Generic, Protocol, TypeVar
@@ -66,14 +67,15 @@ class Crew:
         return [task.result() for task in tasks]
 
     def stop(self, timeout: float = 5.0) -> None:
-        """Let what is under way finish, drop the rest, and end the threads."""
+        """Let what is under way finish, drop the rest, and end the threads; waits ``timeout`` seconds in all."""
+        until = time.monotonic() + timeout
         with self._ready:
             self._stopped = True
             self._jobs.clear()
             self._ready.notify_all()
         if self._pid == os.getpid():
             for thread in list(self._threads):
-                thread.join(timeout)
+                thread.join(max(0.0, until - time.monotonic()))
 
     def _hire(self) -> None:
         thread = threading.Thread(target=self._work, name="claimable-benefits-crew", daemon=True)
