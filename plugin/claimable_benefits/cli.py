@@ -48,17 +48,17 @@ class _Runtime(Protocol):
     def settings(self) -> Settings: ...
 
 
-def _runtime() -> _Runtime:
+def runtime_of_app() -> _Runtime:
     return cast(_Runtime, current_app.extensions["claimable_benefits"])
 
 
-def _context() -> Context:
-    context = _runtime().context
+def open_context() -> Context:
+    context = runtime_of_app().context
     return replace(context, omneo=context.omneo.patient())
 
 
 @contextmanager
-def _one_line_errors() -> Iterator[None]:
+def one_line_errors() -> Iterator[None]:
     """What goes wrong is one line for a person, and an exit code that a script sees."""
     try:
         yield
@@ -75,7 +75,7 @@ def _one_line_errors() -> Iterator[None]:
 
 
 @contextmanager
-def _without_log() -> Iterator[None]:
+def without_log() -> Iterator[None]:
     """The command itself says what went wrong; a shop without logging would see it a second time."""
     log, nowhere = logging.getLogger("claimable_benefits"), logging.NullHandler()
     log.addHandler(nowhere)
@@ -93,8 +93,8 @@ def define(file: Path) -> None:
     FILE is .toml or .json and holds Omneo's own fields; name, handle and period are needed.
     """
     fields = _read_document(file)
-    with _without_log(), _one_line_errors():
-        defined = merchant.define(_context(), fields)
+    with without_log(), one_line_errors():
+        defined = merchant.define(open_context(), fields)
     definition = defined.definition
     if defined.already:
         click.echo(f"{definition.handle} exists already as definition {definition.id}. Nothing was changed.")
@@ -108,9 +108,9 @@ def define(file: Path) -> None:
 @click.option("--customer", required=True, help="The shop's own id of the customer.")
 def issue(handle: str, customer: str) -> None:
     """Give a customer the benefit HANDLE."""
-    with _without_log(), _one_line_errors():
-        benefit = merchant.issue(_context(), handle, customer)
-    until = f", valid until {_at(benefit.expires_at)}" if benefit.expires_at else ""
+    with without_log(), one_line_errors():
+        benefit = merchant.issue(open_context(), handle, customer)
+    until = f", valid until {in_zone(benefit.expires_at)}" if benefit.expires_at else ""
     click.echo(f"Issued benefit {benefit.id}: {benefit.name or handle} to customer {customer}{until}.")
     click.echo(f"Record its use:  flask benefits redeem {benefit.id} --customer {customer}")
 
@@ -123,8 +123,8 @@ def redeem(benefit_id: str, customer: str) -> None:
 
     Prints the redemption id, which links the use to its sale.
     """
-    with _without_log(), _one_line_errors():
-        used = use_for_customer(_context(), customer, benefit_id, str(uuid4()), actor=_staff())
+    with without_log(), one_line_errors():
+        used = use_for_customer(open_context(), customer, benefit_id, str(uuid4()), actor=staff())
     click.echo(f"Redeemed {used.use.name}: redemption {used.use.redemption_id}.")
     click.echo(
         f"Link it to its sale:  flask benefits submit ORDER --customer {customer} --total 89.99 "
@@ -148,7 +148,7 @@ def submit(
     currency: str,
 ) -> None:
     """Record a sale at Omneo, with the redemption it used."""
-    context = _context()
+    context = open_context()
     transaction = Transaction(
         order_number=order_number,
         customer_id=customer,
@@ -157,8 +157,8 @@ def submit(
         transacted_at=context.clock(),
         currency=currency,
     )
-    with _without_log(), _one_line_errors():
-        delivery = merchant.record_sale(context, transaction, redemption_id=redemption, actor=_staff())
+    with without_log(), one_line_errors():
+        delivery = merchant.record_sale(context, transaction, redemption_id=redemption, actor=staff())
     if delivery.state is DeliveryState.DELIVERED:
         link = f", with redemption {delivery.redemption_id}" if delivery.redemption_id else ""
         click.echo(f"Recorded order {order_number} as transaction {delivery.transaction_id}{link}.")
@@ -170,8 +170,8 @@ def submit(
 @click.option("--customer", required=True, help="The shop's own id of the customer.")
 def show(customer: str) -> None:
     """Show what a customer may claim, holds, and has had."""
-    with _without_log(), _one_line_errors():
-        shelf = read_shelf(_context(), Shopper(customer))
+    with without_log(), one_line_errors():
+        shelf = read_shelf(open_context(), Shopper(customer))
     if not shelf.known:
         raise click.ClickException(f"Omneo does not know customer {customer!r}.")
     click.echo(f"Customer {customer} is profile {shelf.profile_id}.")
@@ -195,13 +195,13 @@ def work(once: bool, threads: int, seconds: float) -> None:
 
     The call under way is finished first; a second Ctrl-C or SIGTERM ends at once. Any number of workers may run.
     """
-    context = _context()
+    context = open_context()
 
     def turn() -> WorkDone:
         return run_once(replace(context, stopping=crew.is_stopping))
 
     crew = Crew(turn, threads=threads, seconds=seconds, tell=lambda done: click.echo(_told(done)))
-    with _one_line_errors(), stopped_by_signals(crew.stop):
+    with one_line_errors(), stopped_by_signals(crew.stop):
         if not once:
             click.echo(f"Working in {threads} thread{'s' if threads > 1 else ''}. Ctrl-C stops.")
         done = crew.run_until_idle() if once else crew.run()
@@ -212,22 +212,11 @@ def work(once: bool, threads: int, seconds: float) -> None:
 
 
 @commands.command()
-@click.argument("order_number")
-def resume(order_number: str) -> None:
-    """Let the stopped delivery of an order try again."""
-    with _one_line_errors():
-        resumed = merchant.resume(_context(), order_number, actor=_staff())
-    if not resumed:
-        raise click.ClickException(f"The delivery of order {order_number} is not stopped; nothing was changed.")
-    click.echo(f"The transaction of order {order_number} is due again.")
-
-
-@commands.command()
 def doctor() -> None:
     """Check the ledger, the connection to Omneo and the policies."""
-    runtime = _runtime()
-    with _without_log():
-        findings = examinations.examine(_context(), runtime.settings)
+    runtime = runtime_of_app()
+    with without_log():
+        findings = examinations.examine(open_context(), runtime.settings)
     for finding in findings:
         mark = click.style("ok  ", fg="green") if finding.is_well else click.style("!!  ", fg="red")
         click.echo(f"{mark}{finding.subject}: {finding.sentence}")
@@ -296,12 +285,12 @@ def _undelivered(order_number: str, state: DeliveryState, note: str | None) -> s
 
 def _held(benefit: Benefit) -> str:
     left = "unlimited uses" if benefit.remaining is None else f"{benefit.remaining} left"
-    ends = f", until {_at(benefit.expires_at)}" if benefit.expires_at else ""
+    ends = f", until {in_zone(benefit.expires_at)}" if benefit.expires_at else ""
     return f"{benefit.id}  {benefit.name} ({benefit.handle}), {left}{ends}"
 
 
-def _at(moment: datetime) -> str:
-    zone = _runtime().settings.timezone
+def in_zone(moment: datetime) -> str:
+    zone = runtime_of_app().settings.timezone
     return f"{moment.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M} {zone}"
 
 
@@ -322,7 +311,7 @@ def _counts(done: WorkDone) -> str:
     )
 
 
-def _staff() -> str:
+def staff() -> str:
     try:
         return f"staff {getpass.getuser()}"
     except (OSError, KeyError):

@@ -8,7 +8,7 @@ HELP = "Loyalty benefits from Omneo: define, issue, redeem, submit, show."
 
 
 class Commands(Group):
-    """Stands in for `claimable_benefits.cli.commands`, and has what that has."""
+    """Stands in for `claimable_benefits.cli_staff.commands`, and has what that has."""
 
     def __init__(self) -> None:
         super().__init__("benefits", help=HELP)
@@ -21,6 +21,6 @@ class Commands(Group):
 
 
 def _all() -> Group:
-    from claimable_benefits.cli import commands
+    from claimable_benefits.cli_staff import commands
 
     return commands

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -49,6 +49,7 @@ _SHOWN = "_claimable_benefits_shown"
 
 ShopperLoader = Callable[[], Shopper | None]
 CartLoader = Callable[[], Cart | None]
+OrdersLoader = Callable[[datetime, datetime], Iterable[Order]]
 OrderLoader = Callable[[str], Order | None]
 Loader = TypeVar("Loader", bound=Callable[..., Any])
 
@@ -60,6 +61,7 @@ class _Loaders:
     shopper: ShopperLoader | None = None
     cart: CartLoader | None = None
     order: OrderLoader | None = None
+    orders: OrdersLoader | None = None
     discounts: dict[str, OwnDiscount] = field(default_factory=dict)
 
 
@@ -136,6 +138,15 @@ class ClaimableBenefits:
         The worker calls it with an app context and without a request.
         """
         self._loaders.order = loader
+        return loader
+
+    def orders_loader(self, loader: OrdersLoader) -> OrdersLoader:
+        """Register the function that gives the paid and cancelled orders placed from ``since`` until before ``until``.
+
+        Optional: reconciliation compares them with the ledger and Omneo, and so finds an order that was never
+        submitted. Both times are aware, in UTC; each paid `Order` brings its transaction. Called with an app context.
+        """
+        self._loaders.orders = loader
         return loader
 
     def discount(self, handle: str) -> Callable[[OwnDiscount], OwnDiscount]:
@@ -315,6 +326,8 @@ class ClaimableBenefits:
             shelves=remember_shelves(settings, crew),
             reference_prefix=settings.reference_prefix,
             sender=app.name,
+            orders_loader=self._orders_in_app_context(app),
+            reconcile=settings.reconcile,
         )
 
     def _in_app_context(self, app: Flask) -> OrderLoader:
@@ -323,6 +336,15 @@ class ClaimableBenefits:
         def load(number: str) -> Order | None:
             with app.app_context():
                 return self._loaders.order(number) if self._loaders.order else None
+
+        return load
+
+    def _orders_in_app_context(self, app: Flask) -> Callable[[datetime, datetime], Iterable[Order] | None]:
+        """The same for the orders of a period; None where the shop has registered no such loader."""
+
+        def load(since: datetime, until: datetime) -> Iterable[Order] | None:
+            with app.app_context():
+                return list(self._loaders.orders(since, until)) if self._loaders.orders else None
 
         return load
 

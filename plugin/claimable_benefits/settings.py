@@ -93,6 +93,12 @@ TABLE: tuple[Setting, ...] = (
     ),
     Setting("BENEFITS_WORKER_SECONDS", "whole number", 1, "How often the embedded worker looks for work."),
     Setting(
+        "BENEFITS_RECONCILE",
+        "report, repair or off",
+        "report",
+        "Whether the worker compares shop, ledger and Omneo once a day, and mends what disagrees.",
+    ),
+    Setting(
         "BENEFITS_REFERENCE_PREFIX", "text", "shop", "What our references at Omneo begin with; tells your shops apart."
     ),
 )
@@ -146,6 +152,7 @@ class Settings:
     locale: str
     worker: str
     worker_seconds: int
+    reconcile: str
     reference_prefix: str
 
 
@@ -183,6 +190,7 @@ def read_settings(config: Mapping[str, Any], *, instance_path: str, root_path: s
         locale=reader.checked("BENEFITS_LOCALE", _locale, "is no locale.", "Use a name such as en_AU or de."),
         worker=reader.one_of("BENEFITS_WORKER", "embedded", "celery", "off"),
         worker_seconds=reader.count("BENEFITS_WORKER_SECONDS"),
+        reconcile=reader.one_of("BENEFITS_RECONCILE", "report", "repair", "off"),
         reference_prefix=reader.checked(
             "BENEFITS_REFERENCE_PREFIX", _prefix, "is no prefix.", "Use up to 20 letters, digits and dashes."
         ),

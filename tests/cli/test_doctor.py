@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from flask import Flask
 
 from claimable_benefits.ledger.schema import NEWEST
-from tests.cli.conftest import Terminal
+from tests.cli.conftest import NOBODY, Clock, Terminal
 
 POLICIES = '[first-spend]\ndiscount = "percent"\nsize = 10\nused_at = "checkout"\n\n[ghost]\nused_at = "store"\n'
 
@@ -23,6 +25,13 @@ def test_the_doctor_finds_a_well_kept_shop_well(terminal: Terminal) -> None:
         f"ok  Omneo: answers at {terminal.omneo.base_url}, speaking the guide dialect.\n"
         "ok  Customers: can be looked up under the identity handle 'ecommerce'.\n"
         f"ok  Policies: there is one for each of Omneo's {len(kinds)} definitions.\n"
+        "ok  References: Omneo filters redemptions by ours, so a lost answer is settled by it.\n"
+        "ok  Forms: redeem: not known before the first one; claim: not known before the first one; "
+        "record a transaction: not known before the first one.\n"
+        "ok  Clocks: Omneo's and ours agree.\n"
+        "ok  Attention: nothing waits for a person.\n"
+        "ok  Queue: every transaction is delivered.\n"
+        "ok  Worker: none has run yet: it starts with the first request, or by flask benefits work.\n"
     )
 
 
@@ -68,3 +77,48 @@ def test_the_doctor_says_that_the_token_is_wrong_without_showing_it(terminal: Te
         "!!  Omneo: the token is not accepted, or lacks a scope: Omneo does not accept the token."
     )
     assert "wr0ng-token" not in f"{found}{noise}"
+
+
+def well_kept(terminal: Terminal) -> Flask:
+    kinds = [row["handle"] for row in terminal.state()["definitions"]]
+    policies = "".join(f'[{handle}]\nused_at = "store"\n' for handle in kinds)
+    return terminal.shop(BENEFITS_POLICIES=terminal.file("policies.toml", policies))
+
+
+def test_the_doctor_says_what_a_tenant_that_ignores_references_means(terminal: Terminal) -> None:
+    terminal.switch(external_id_filter="ignored")
+
+    said = terminal.says("doctor", shop=well_kept(terminal))
+
+    assert "ok  References: Omneo does not filter redemptions by our reference: a lost answer is settled by" in said
+
+
+def test_the_doctor_finds_the_worker_gone_and_the_queue_long(terminal: Terminal) -> None:
+    shop = well_kept(terminal)
+    terminal.says("work", "--once", shop=shop)
+    down = terminal.shop(OMNEO_BASE_URL=NOBODY)
+    terminal.refuses("submit", "A1", "--total", "5", shop=down)
+    terminal.clock.forward(hours=2)
+
+    _, found, _ = examined(terminal, shop)
+
+    assert [line.split(":")[0] for line in found] == ["!!  Queue", "!!  Worker"]
+    assert "its last turn was 7200 s ago" in found[1]
+
+
+def test_the_doctor_sends_staff_to_what_waits_for_them(terminal: Terminal) -> None:
+    shop = well_kept(terminal)
+    terminal.refuses("submit", "A1", "--total", "5", "--redemption", "999999", shop=shop)
+
+    _, found, _ = examined(terminal, shop)
+
+    assert found == ["!!  Attention: 1 waiting for a person. See: flask benefits attention"]
+
+
+def test_the_doctor_sees_that_the_clocks_disagree(terminal: Terminal) -> None:
+    slow = Clock()
+    slow.forward(minutes=-5)
+
+    _, found, _ = examined(terminal, well_kept(replace(terminal, clock=slow)))
+
+    assert [line[:28] for line in found] == ["!!  Clocks: Omneo's is 300 s"]

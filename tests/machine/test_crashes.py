@@ -88,6 +88,7 @@ def shop(tmp_path: Path) -> Iterator[ModelShop]:
     (tmp_path / "omneo").mkdir()
     opened = ModelShop(open_world(tmp_path))
     read_shelf(opened.world.ctx, MIA)
+    opened.work(0.5)  # what a worker does once per process is no part of a story
     yield opened
     opened.world.ctx.omneo.close()
     opened.world.ctx.ledger.close()

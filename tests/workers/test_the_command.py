@@ -114,3 +114,16 @@ def test_a_number_that_makes_no_sense_is_refused(yard: Yard, option: tuple[str, 
 
     assert worker.returncode == 2
     assert f"Invalid value for '{option[0]}'" in said
+
+
+def test_a_worker_that_is_told_to_stop_begins_no_further_delivery(yard: Yard) -> None:
+    yard.place("A1", "A2", "A3")
+    slow(yard, 0.8)
+    worker = yard.worker()
+    until(yard.being_delivered)
+
+    worker.terminate()
+    output(worker)
+
+    assert sorted(yard.delivery(number).state for number in ("A1", "A2", "A3")) == ["delivered", "due", "due"]
+    assert yard.sent() == 1

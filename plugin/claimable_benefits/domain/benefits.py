@@ -101,3 +101,4 @@ class RecordedTransaction:
     redemption_id: str | None = None
     profile_id: str | None = None
     is_void: bool = False
+    location_id: str | None = None  # where it was sold; ours have none

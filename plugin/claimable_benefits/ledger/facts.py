@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Connection, Table, delete, select
+from sqlalchemy import Connection, Table, delete, select, update
 
 from claimable_benefits.ledger.rows import insert_for
 from claimable_benefits.ledger.tables import facts, profiles
@@ -31,6 +31,16 @@ def remember(connection: Connection, name: str, value: str, now: datetime) -> No
 def recall(connection: Connection, name: str) -> str | None:
     row = connection.execute(select(facts.c.value).where(facts.c.name == name)).first()
     return str(row.value) if row else None
+
+
+def replace_fact(connection: Connection, name: str, seen: str | None, value: str, now: datetime) -> bool:
+    """Write ``value`` if the fact is still what was ``seen``: of several processes, one gets True."""
+    values = {"value": value, "updated_at": now}
+    if seen is not None:
+        same = (facts.c.name == name) & (facts.c.value == seen)
+        return connection.execute(update(facts).where(same).values(values)).rowcount == 1
+    first = insert_for(connection)(facts).values(name=name, **values).on_conflict_do_nothing(index_elements=["name"])
+    return connection.execute(first.returning(facts.c.name)).first() is not None
 
 
 def _put(connection: Connection, table: Table, key: str, name: str, values: dict[str, object]) -> None:

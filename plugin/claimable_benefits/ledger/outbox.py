@@ -161,6 +161,18 @@ def _still(delivery: Delivery) -> ColumnElement[bool]:
     return this_order & (outbox.c.revision == delivery.revision) & (outbox.c.state == DeliveryState.DELIVERED)
 
 
+def deliveries_between(connection: Connection, since: datetime, until: datetime) -> list[Delivery]:
+    """The deliveries that were queued or changed in a period, oldest first."""
+    query = select(outbox).where(outbox.c.updated_at >= since, outbox.c.created_at < until)
+    return [_delivery(row) for row in connection.execute(query.order_by(outbox.c.created_at, outbox.c.order_number))]
+
+
+def deliveries_standing_in(connection: Connection, *states: DeliveryState, limit: int = 1_000) -> list[Delivery]:
+    """The deliveries in one of these states, those that are due longest first."""
+    query = select(outbox).where(outbox.c.state.in_(states)).order_by(outbox.c.due_at).limit(limit)
+    return [_delivery(row) for row in connection.execute(query)]
+
+
 def resume_delivery(connection: Connection, order_number: str, because: Because) -> bool:
     """Let a stopped delivery try again. False where it is not stopped."""
     result = connection.execute(

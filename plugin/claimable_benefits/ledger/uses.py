@@ -157,6 +157,21 @@ def overdue_holds(connection: Connection, now: datetime, *, limit: int = 200) ->
     return [_use(row) for row in connection.execute(query)]
 
 
+def uses_between(connection: Connection, since: datetime, until: datetime) -> list[Use]:
+    """The uses that were under way or changed in a period, oldest first."""
+    return _all(connection, uses.c.updated_at >= since, uses.c.created_at < until)
+
+
+def uses_standing_in(connection: Connection, *states: UseState) -> list[Use]:
+    """Every use in one of these states, oldest first."""
+    return _all(connection, uses.c.state.in_(states))
+
+
+def uses_of_profile(connection: Connection, profile_id: str) -> list[Use]:
+    """Every use of a profile that was ever sent, oldest first."""
+    return _all(connection, uses.c.profile_id == profile_id, uses.c.sent_at.is_not(None))
+
+
 def _one(connection: Connection, *conditions: ColumnElement[bool]) -> Use | None:
     row = connection.execute(select(uses).where(*conditions)).first()
     return _use(row) if row else None

@@ -91,6 +91,10 @@ class OmneoClient(Profiles, Benefits, Redemptions, Transactions, Definitions):
         """By how much Omneo's clock is ahead of ``now``, an aware time; zero while no answer has told."""
         return self._session.http.clock_ahead_of(now)
 
+    def known_form(self, purpose: str) -> str | None:
+        """The form of a call (``redeem``, ``claim``, ``record a transaction``) that has worked; None while none has."""
+        return self._session.dialects.known_form(purpose)
+
     def patient(self) -> Self:
         """The same client for the worker, waiting ten seconds for an answer; both share connections and ``close``."""
         twin = copy.copy(self)

@@ -90,6 +90,8 @@ class Reader:
             profile_id=wire.identifier(raw.get("profile_id"))
             or wire.identifier(wire.mapping(raw.get("profile")).get("id")),
             is_void=wire.flag(raw.get("is_void")),
+            location_id=wire.identifier(raw.get("location_id"))
+            or wire.identifier(wire.mapping(raw.get("location")).get("id")),
         )
 
     def _told(self, raw: Mapping[str, object], name: str) -> datetime | None:

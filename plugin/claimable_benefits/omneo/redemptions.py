@@ -19,6 +19,8 @@ _NOT_ALLOWED = frozenset({400, 422})  # how servers refuse a filter or an order 
 _NO_SCOPE = frozenset({403})  # the strategy form needs a scope of its own
 
 _FUTURE_ORDER = "transaction_external_id"
+_HEEDED = "canary of external_id"
+_CANARY: dict[str | None, bool] = {"heeded": True, "ignored": False}
 _REFERENCE_FIELDS: dict[str | None, tuple[str, ...]] = {"redemptions": ("external_id",), "strategy": (_FUTURE_ORDER,)}
 
 
@@ -96,6 +98,26 @@ class Redemptions(Resource):
         """Whether the form in which this tenant redeems keeps our reference; None while no redeem has succeeded yet."""
         form = self._session.dialects.known_form("redeem")
         return None if form is None else form in _REFERENCE_FIELDS
+
+    def heeds_references(self) -> bool | None:
+        """Whether the tenant filters redemptions by our reference; None while it has none at all to tell by.
+
+        Asks by a reference that nobody has; what it found out is remembered. Raises ``OmneoError``.
+        """
+        dialects = self._session.dialects
+        if (known := dialects.known_form(_HEEDED)) in _CANARY:
+            return _CANARY[known]
+        try:
+            if self._by_filter("external_id", f"nobody-{uuid4()}"):
+                answer = "ignored"
+            elif self._pages(paths.REDEMPTIONS.guide, self._session.reader.redemption)(1).items:
+                answer = "heeded"
+            else:
+                return None
+        except (Rejected, Malformed):
+            answer = "ignored"
+        dialects.remember(_HEEDED, answer)
+        return _CANARY[answer]
 
     def _filtered(self, field: str, reference: str) -> list[Redemption]:
         found = self._by_filter(field, reference)

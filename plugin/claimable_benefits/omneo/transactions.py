@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from claimable_benefits.domain.benefits import RecordedTransaction
 from claimable_benefits.domain.references import external_id_of
 from claimable_benefits.domain.shop import Transaction
+from claimable_benefits.errors import Malformed, NotPermitted, Rejected
 from claimable_benefits.omneo import paths
 from claimable_benefits.omneo.dialects import Form
 from claimable_benefits.omneo.resource import Resource
@@ -49,6 +50,35 @@ class Transactions(Resource):
         """The order as Omneo holds it; None where it does not."""
         call = Call("GET", paths.TRANSACTION_BY_ORDER.guide, {"order_number": external_id_of(order_number)})
         return self._session.find(call, self._transaction)
+
+    def transactions_with(self, order_number: str) -> tuple[RecordedTransaction, ...]:
+        """Every transaction that bears this order number, oldest first: plain POSTs can make several (Omneo facts 11).
+
+        At most a hundred. Where the tenant does not filter its list, only the one that it finds by the number is told.
+        """
+        try:
+            query = {"filter[external_id]": order_number, "sort": "id"}
+            listed = self._pages(paths.TRANSACTIONS.guide, self._session.reader.transaction, query=query)(1).items
+        except (Rejected, Malformed, NotPermitted):  # no such filter, or no permission to list
+            listed = ()
+        if found := tuple(one for one in listed if one.external_id == order_number):
+            return found
+        known = self.transaction_by_order(order_number)
+        return () if known is None else (known,)
+
+    def void_transaction(
+        self, transaction_id: str, *, is_void: bool = True, without_redemption: bool = False
+    ) -> RecordedTransaction:
+        """Take a transaction back, or with ``is_void`` False let it count again (Omneo facts 11).
+
+        ``without_redemption`` unlinks its redemption in the same call: tenants may give the benefit of a voided sale
+        back (Omneo facts 16.31). Raises ``OutcomeUnknown`` where it may or may not have happened; repeating is safe.
+        """
+        link: dict[str, object] = {"redemption_id": None} if without_redemption else {}
+        call = Call(
+            "PUT", paths.TRANSACTION.guide, {"transaction_id": transaction_id}, body={"is_void": is_void, **link}
+        )
+        return self._session.write(call, self._transaction)
 
     def _look_and_record(self, order_number: str, body: Mapping[str, object]) -> RecordedTransaction:
         known = self.transaction_by_order(order_number)

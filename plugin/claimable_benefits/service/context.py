@@ -21,6 +21,7 @@ from claimable_benefits.service.shelves import Shelves
 
 Clock = Callable[[], datetime]
 OrderLoader = Callable[[str], Order | None]
+OrdersLoader = Callable[[datetime, datetime], Iterable[Order] | None]
 OwnDiscount = Callable[[Cart, Policy], Decimal]
 Row = TypeVar("Row")
 
@@ -67,6 +68,9 @@ class Context:
     shelves: Shelves = field(default_factory=Shelves)
     reference_prefix: str = "shop"
     sender: str = "app"
+    # The paid and cancelled orders of a period; None: the outbox stands in for the shop's orders.
+    orders_loader: OrdersLoader = field(default=lambda _since, _until: None)
+    reconcile: str = "report"  # or repair, or off
     stopping: Callable[[], bool] = _never
 
     def until_stopping(self, rows: Iterable[Row]) -> Iterator[Row]:

@@ -27,7 +27,7 @@ RATE_PAUSE = timedelta(seconds=30)
 def deliver_due(ctx: Context) -> int:
     """Deliver what is due, one after the other; gives how many arrived."""
     delivered = 0
-    for _ in range(BATCH):
+    for _ in ctx.until_stopping(range(BATCH)):
         delivery = None if _is_paused(ctx) else _take(ctx)
         if delivery is None:
             break

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from claimable_benefits.domain.benefits import Benefit, Definition
 from claimable_benefits.domain.shop import Transaction
+from claimable_benefits.domain.states import DeliveryState
 from claimable_benefits.errors import Declined, OmneoError
 from claimable_benefits.ledger.outbox import Delivery, find_delivery, put_delivery, resume_delivery
 from claimable_benefits.ledger.uses import use_of_redemption
@@ -81,3 +82,19 @@ def resume(ctx: Context, order_number: str, *, actor: str) -> bool:
     """Let a stopped delivery try again. False where nothing was stopped."""
     with ctx.ledger.write() as connection:
         return resume_delivery(connection, order_number, ctx.because(actor, "resumed by hand"))
+
+
+def resume_without_redemption(ctx: Context, order_number: str, *, actor: str) -> bool:
+    """Let a stopped delivery go without the redemption that Omneo does not accept. False where nothing was stopped.
+
+    The history keeps which one it was.
+    """
+    with ctx.ledger.write() as connection:
+        delivery = find_delivery(connection, order_number)
+        if delivery is None or delivery.state is not DeliveryState.STOPPED:
+            return False
+        if delivery.redemption_id is None:
+            return resume_delivery(connection, order_number, ctx.because(actor, "resumed by hand"))
+        because = ctx.because(actor, f"resumed by hand, without redemption {delivery.redemption_id}")
+        put_delivery(connection, delivery.transaction, because, use_id=delivery.use_id, redemption_id=None)
+    return True

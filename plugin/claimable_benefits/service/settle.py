@@ -32,7 +32,7 @@ def settle_uses(ctx: Context) -> int:
         _doubt(ctx, use)
     with ctx.ledger.read() as connection:
         doubtful = due_uses(connection, UseState.IN_DOUBT, now)
-    return sum(_settle(ctx, use) for use in doubtful)
+    return sum(_settle(ctx, use) for use in ctx.until_stopping(doubtful))
 
 
 def look_later(ctx: Context, use: Use, note: str, after: timedelta, **changes: object) -> bool:

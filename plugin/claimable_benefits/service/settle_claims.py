@@ -21,7 +21,7 @@ def settle_claims(ctx: Context) -> int:
     now = ctx.clock()
     with ctx.ledger.read() as connection:
         due = due_claims(connection, ClaimState.CLAIMING, now) + due_claims(connection, ClaimState.IN_DOUBT, now)
-    return sum(_settle(ctx, claim) for claim in due)
+    return sum(_settle(ctx, claim) for claim in ctx.until_stopping(due))
 
 
 def _settle(ctx: Context, claim: Claim) -> bool:

@@ -27,14 +27,14 @@ def sweep_uses(ctx: Context) -> int:
     """Look once after every settled use whose time has come. Gives how many turned up after all."""
     with ctx.ledger.read() as connection:
         due = sweepable_uses(connection, ctx.clock())
-    return sum(_sweep(ctx, use) for use in due)
+    return sum(_sweep(ctx, use) for use in ctx.until_stopping(due))
 
 
 def sweep_claims(ctx: Context) -> int:
     """The same for claims: a benefit that turns up is the shopper's."""
     with ctx.ledger.read() as connection:
         due = sweepable_claims(connection, ctx.clock())
-    return sum(_sweep_claim(ctx, claim) for claim in due)
+    return sum(_sweep_claim(ctx, claim) for claim in ctx.until_stopping(due))
 
 
 def _sweep(ctx: Context, use: Use) -> bool:

@@ -61,7 +61,7 @@ def finish_undos(ctx: Context) -> int:
     """The worker's part: every undo that is due gets its next step. Gives how many were undone."""
     with ctx.ledger.read() as connection:
         due = due_uses(connection, UseState.UNDOING, ctx.clock())
-    return sum(_step(ctx, use) for use in due)
+    return sum(_step(ctx, use) for use in ctx.until_stopping(due))
 
 
 def _begin(ctx: Context, use: Use, actor: str, reason: str) -> bool:

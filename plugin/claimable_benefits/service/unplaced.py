@@ -25,7 +25,7 @@ def settle_unplaced(ctx: Context) -> int:
     """Ask the shop about redemptions whose order was not placed in time; gives how many were decided."""
     with ctx.ledger.read() as connection:
         due = due_uses(connection, UseState.REDEEMED, ctx.clock())
-    return sum(_settle(ctx, use) for use in due)
+    return sum(_settle(ctx, use) for use in ctx.until_stopping(due))
 
 
 def order_of(ctx: Context, order_number: str | None) -> Order | None:

@@ -21,7 +21,7 @@ def verify_delivered(ctx: Context) -> int:
     """
     with ctx.ledger.read() as connection:
         due = deliveries_to_verify(connection, ctx.clock())
-    return sum(_verify(ctx, delivery) for delivery in due)
+    return sum(_verify(ctx, delivery) for delivery in ctx.until_stopping(due))
 
 
 def _verify(ctx: Context, delivery: Delivery) -> bool:

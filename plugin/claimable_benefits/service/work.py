@@ -12,6 +12,7 @@ from claimable_benefits.service.settle_claims import settle_claims
 from claimable_benefits.service.sweep import sweep_claims, sweep_uses
 from claimable_benefits.service.undo import finish_undos
 from claimable_benefits.service.unplaced import settle_unplaced
+from claimable_benefits.service.upkeep import upkeep
 from claimable_benefits.service.verify import verify_delivered
 
 
@@ -32,7 +33,7 @@ class WorkDone:
 
 def run_once(ctx: Context) -> WorkDone:
     """Settle, sweep, ask about orders, undo, deliver, release. What cannot be done now is done in a later turn."""
-    return WorkDone(
+    done = WorkDone(
         settled=settle_uses(ctx) + settle_claims(ctx) + sweep_uses(ctx) + sweep_claims(ctx),
         decided=settle_unplaced(ctx),
         undone=finish_undos(ctx),
@@ -40,3 +41,5 @@ def run_once(ctx: Context) -> WorkDone:
         released=release_overdue(ctx),
         corrected=verify_delivered(ctx),
     )
+    upkeep(ctx)
+    return done

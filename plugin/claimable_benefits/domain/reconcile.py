@@ -1,0 +1,307 @@
+"""What disagrees between the shop, the ledger and Omneo, in words, each with a stable code.
+
+Omneo shows what happened; the ledger what we asked for; the shop what became of the order. Only what the ledger owns is
+ever mended: a till's sales and uses are compared with nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Protocol
+
+from claimable_benefits.domain.benefits import RecordedTransaction, Redemption
+from claimable_benefits.domain.shop import Order, OrderState, Transaction
+from claimable_benefits.domain.states import DeliveryState, UseState
+
+STUCK_AFTER = timedelta(hours=1)
+# By then the pauses between attempts have added up to an hour.
+_MANY_ATTEMPTS = 15
+
+
+class Code(StrEnum):
+    """What kind of disagreement it is; stable, for scripts."""
+
+    TRANSACTION_MISSING = "transaction_missing"
+    TRANSACTION_DIFFERS = "transaction_differs"
+    TRANSACTION_DUPLICATED = "transaction_duplicated"
+    TRANSACTION_NOT_VOID = "transaction_not_void"
+    SUBMISSION_DIFFERS = "submission_differs"
+    USE_NOT_CONSUMED = "use_not_consumed"
+    REDEMPTION_GONE = "redemption_gone"
+    REDEMPTION_LEFT_OVER = "redemption_left_over"
+    REDEMPTION_UNKNOWN = "redemption_unknown"
+    NEEDS_A_PERSON = "needs_a_person"
+    DELIVERY_STOPPED = "delivery_stopped"
+    STUCK = "stuck"
+    NOT_COMPARED = "not_compared"
+
+
+@dataclass(frozen=True, slots=True)
+class Disagreement:
+    """One thing that disagrees. ``ids`` are Omneo's: the transactions to void, or the redemption to give back."""
+
+    code: Code
+    sentence: str
+    order_number: str | None = None
+    use_id: str | None = None
+    ids: tuple[str, ...] = ()
+
+
+class KnownUse(Protocol):
+    """A use as the ledger knows it."""
+
+    @property
+    def use_id(self) -> str: ...
+    @property
+    def reference(self) -> str: ...
+    @property
+    def benefit_id(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def order_number(self) -> str | None: ...
+    @property
+    def state(self) -> UseState: ...
+    @property
+    def redemption_id(self) -> str | None: ...
+    @property
+    def undo_id(self) -> str | None: ...
+    @property
+    def sent_at(self) -> datetime | None: ...
+    @property
+    def lease_until(self) -> datetime | None: ...
+    @property
+    def due_at(self) -> datetime | None: ...
+    @property
+    def updated_at(self) -> datetime: ...
+    @property
+    def note(self) -> str | None: ...
+
+
+class KnownDelivery(Protocol):
+    """A delivery as the ledger knows it."""
+
+    @property
+    def order_number(self) -> str: ...
+    @property
+    def state(self) -> DeliveryState: ...
+    @property
+    def redemption_id(self) -> str | None: ...
+    @property
+    def transaction(self) -> Transaction: ...
+    @property
+    def attempts(self) -> int: ...
+    @property
+    def lease_until(self) -> datetime | None: ...
+    @property
+    def due_at(self) -> datetime: ...
+    @property
+    def note(self) -> str | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """One order as everybody knows it.
+
+    ``recorded`` are Omneo's transactions of its number, that which Omneo answers with first; ``gone`` the redemptions
+    that were taken back or are not there; ``gives_back`` says whether a use comes back with a cancelled order.
+    """
+
+    number: str
+    shop: Order | None
+    delivery: KnownDelivery | None
+    uses: Sequence[KnownUse]
+    recorded: Sequence[RecordedTransaction]
+    gone: Collection[str]
+    gives_back: Callable[[KnownUse], bool]
+
+    @property
+    def state(self) -> OrderState | None:
+        """What became of the order; without the shop's word, what was submitted last."""
+        if self.shop is not None:
+            return self.shop.state
+        if self.delivery is None:
+            return None
+        return OrderState.CANCELLED if self.delivery.transaction.is_void else OrderState.PAID
+
+    @property
+    def ours(self) -> list[RecordedTransaction]:
+        """Without what has a place of sale: we name none, so a till made it."""
+        return [one for one in self.recorded if one.location_id is None]
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether what Omneo has is about to change, or waits for a person."""
+        return self.delivery is not None and self.delivery.state is not DeliveryState.DELIVERED
+
+
+Differs = Callable[[RecordedTransaction | None], str | None]
+
+
+def compare_order(sides: Sides, differs: Differs) -> Iterator[Disagreement]:
+    """What disagrees about one order. ``differs`` compares what was delivered with what Omneo has, in words."""
+    yield from _duplicates(sides)
+    if sides.state is OrderState.PAID:
+        yield from _paid(sides, differs)
+        yield from _used(sides)
+    if sides.state is OrderState.CANCELLED:
+        yield from _cancelled(sides)
+
+
+def _paid(sides: Sides, differs: Differs) -> Iterator[Disagreement]:
+    number, shop, delivery = sides.number, sides.shop and sides.shop.transaction, sides.delivery
+    if shop and delivery and shop.total < delivery.transaction.total:  # a refund of which we did not hear
+        had = delivery.transaction.total
+        sentence = f"Order {number} has a total of {shop.total} in the shop, but {had} was submitted. Submit it again."
+        yield Disagreement(Code.SUBMISSION_DIFFERS, sentence, number)
+    if sides.is_under_way:
+        return
+    if not sides.ours:
+        why = "" if delivery else " and it was never submitted"
+        yield Disagreement(
+            Code.TRANSACTION_MISSING, f"Order {number} is paid, but Omneo has no transaction of it{why}.", number
+        )
+    elif delivery and (difference := differs(sides.ours[0])):
+        sentence = f"Omneo has the transaction of order {number} otherwise than it was delivered: {difference}."
+        yield Disagreement(Code.TRANSACTION_DIFFERS, sentence, number, ids=(sides.ours[0].id,))
+
+
+def _used(sides: Sides) -> Iterator[Disagreement]:
+    consumed = [use for use in sides.uses if use.state is UseState.CONSUMED]
+    for use in sides.uses:
+        if use.state is UseState.REDEEMED and not consumed:
+            sentence = f"Order {sides.number} is paid, but its use of {use.name} still waits for the order."
+            yield Disagreement(Code.USE_NOT_CONSUMED, sentence, sides.number, use.use_id)
+    for use in consumed:
+        if use.redemption_id in sides.gone:
+            sentence = f"Order {sides.number} used {use.name}, but Omneo has taken redemption {use.redemption_id} back."
+            yield Disagreement(Code.REDEMPTION_GONE, sentence, sides.number, use.use_id)
+
+
+def _cancelled(sides: Sides) -> Iterator[Disagreement]:
+    if any(not one.is_void for one in sides.ours[:1]) and not sides.is_under_way:
+        sentence = f"Order {sides.number} is cancelled, but its transaction at Omneo is not void."
+        yield Disagreement(Code.TRANSACTION_NOT_VOID, sentence, sides.number, ids=(sides.ours[0].id,))
+    for use in sides.uses:
+        is_left = use.state is UseState.REDEEMED or (use.state is UseState.CONSUMED and sides.gives_back(use))
+        if is_left and use.redemption_id and use.redemption_id not in sides.gone:
+            sentence = f"Order {sides.number} is cancelled, but redemption {use.redemption_id} of {use.name} stands."
+            yield Disagreement(Code.REDEMPTION_LEFT_OVER, sentence, sides.number, use.use_id, ids=(use.redemption_id,))
+
+
+def _duplicates(sides: Sides) -> Iterator[Disagreement]:
+    """All but the one that Omneo answers with for the number: every later delivery changes that one."""
+    if len(sides.ours) < 2:
+        return
+    kept, *others = sides.ours
+    ours = {None, sides.delivery.redemption_id if sides.delivery else None}
+    extra = [one for one in others if not one.is_void]
+    safe = tuple(one.id for one in extra if one.redemption_id in ours and one.profile_id in {None, kept.profile_id})
+    if extra:
+        named = ", ".join(one.id for one in extra)
+        doubt = "" if len(safe) == len(extra) else " Not all of them look like ours: see to them in Omneo."
+        sentence = (
+            f"Omneo has more than one transaction of order {sides.number}: {kept.id}, and besides {named}.{doubt}"
+        )
+        yield Disagreement(
+            Code.TRANSACTION_DUPLICATED, sentence, sides.number, ids=safe if sides.delivery is not None else ()
+        )
+
+
+_OVER = (UseState.RELEASED, UseState.REFUSED, UseState.UNDONE, UseState.HELD)
+
+
+def compare_redemptions(
+    redemptions: Sequence[Redemption], uses: Sequence[KnownUse], prefix: str
+) -> Iterator[Disagreement]:
+    """Standing redemptions of one profile that are ours and belong to nothing. ``uses`` are all of that profile."""
+    gone = taken_back(redemptions, uses)
+    by_id = {use.redemption_id: use for use in uses if use.redemption_id}
+    by_reference = {use.reference: use for use in uses}
+    for one in redemptions:
+        if one.kind != "redeem" or one.id in gone:
+            continue
+        owner = by_id.get(one.id) or by_reference.get(one.external_id or "")
+        if owner is None:
+            if (one.external_id or "").startswith(f"{prefix}-"):
+                sentence = f"Redemption {one.id} bears our reference {one.external_id}, which the ledger does not know."
+                yield Disagreement(Code.REDEMPTION_UNKNOWN, sentence, ids=(one.id,))
+        elif owner.redemption_id not in (None, one.id):
+            sentence = f"Redemption {one.id} of {owner.name} is a second one for the same use {owner.use_id}."
+            yield Disagreement(Code.REDEMPTION_LEFT_OVER, sentence, owner.order_number, owner.use_id, (one.id,))
+        elif owner.state in _OVER:
+            stands = owner.state.replace("_", " ")
+            sentence = f"Redemption {one.id} of {owner.name} stands at Omneo, but use {owner.use_id} is {stands}."
+            yield Disagreement(Code.REDEMPTION_LEFT_OVER, sentence, owner.order_number, owner.use_id, (one.id,))
+
+
+def taken_back(redemptions: Sequence[Redemption], uses: Sequence[KnownUse]) -> set[str]:
+    """The ids of the redemptions that a reversal or return took back.
+
+    Omneo does not say which redemption an undo belongs to. Those that the ledger owns are told by it; any other is
+    taken for the undo of the latest earlier use of that benefit, of one that is not ours where there is one.
+    """
+    oldest_first = sorted(
+        (one for one in redemptions if one.created_at), key=lambda one: (one.created_at, _number(one))
+    )
+    undos = [one for one in oldest_first if one.kind != "redeem"]
+    undone_by = {use.redemption_id: use.undo_id for use in uses if use.redemption_id and use.undo_id}
+    shown = {one.id for one in undos}
+    gone = {redemption_id for redemption_id, undo_id in undone_by.items() if undo_id in shown}
+    free = [one for one in undos if one.id not in undone_by.values()]
+    unnamed = {use.redemption_id for use in uses if use.state is UseState.UNDONE and use.undo_id is None}
+    ours = {use.redemption_id for use in uses if use.redemption_id}
+    for undo in free:
+        earlier = [one for one in oldest_first if one.kind == "redeem" and one.id not in gone and _undoes(undo, one)]
+        by_likelihood = sorted(earlier, key=lambda one: (one.id in unnamed, one.id not in ours))
+        if by_likelihood:
+            gone.add(by_likelihood[-1].id)
+    return gone
+
+
+def _undoes(undo: Redemption, one: Redemption) -> bool:
+    is_later = undo.created_at is not None and one.created_at is not None and undo.created_at >= one.created_at
+    return is_later and bool(set(undo.benefit_ids) & set(one.benefit_ids))
+
+
+def _number(one: Redemption) -> int:
+    return int(one.id) if one.id.isdecimal() else 0
+
+
+def compare_standing(
+    uses: Sequence[KnownUse], deliveries: Sequence[KnownDelivery], now: datetime
+) -> Iterator[Disagreement]:
+    """What waits for a person, and what nobody has worked on for an hour."""
+    for use in uses:
+        about = f"Use {use.use_id} of {use.name}{f' for order {use.order_number}' if use.order_number else ''}"
+        if use.state is UseState.NEEDS_A_PERSON:
+            sentence = f"{about} waits for a person: {use.note or 'no reason is noted'}."
+            yield Disagreement(Code.NEEDS_A_PERSON, sentence, use.order_number, use.use_id)
+        elif _is_stuck(use, now):
+            sentence = (
+                f"{about} is {use.state.replace('_', ' ')} for more than an hour: {use.note or 'is a worker running?'}"
+            )
+            yield Disagreement(Code.STUCK, sentence, use.order_number, use.use_id)
+    for delivery in deliveries:
+        about = f"The transaction of order {delivery.order_number}"
+        if delivery.state is DeliveryState.STOPPED:
+            sentence = f"{about} is stopped: {delivery.note or 'no reason is noted'}"
+            yield Disagreement(Code.DELIVERY_STOPPED, sentence, delivery.order_number)
+        elif _waits_long(delivery, now):
+            sentence = f"{about} is not delivered for more than an hour: {delivery.note or 'is a worker running?'}"
+            yield Disagreement(Code.STUCK, sentence, delivery.order_number)
+
+
+def _is_stuck(use: KnownUse, now: datetime) -> bool:
+    if use.state is UseState.IN_DOUBT and use.sent_at is not None:
+        return use.sent_at < now - STUCK_AFTER
+    expected = [at for at in (use.lease_until, use.due_at) if at is not None] or [use.updated_at]
+    return max(expected) < now - STUCK_AFTER
+
+
+def _waits_long(delivery: KnownDelivery, now: datetime) -> bool:
+    expected = max(delivery.due_at, delivery.lease_until or delivery.due_at)
+    return expected < now - STUCK_AFTER or delivery.attempts >= _MANY_ATTEMPTS

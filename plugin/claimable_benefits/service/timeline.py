@@ -1,0 +1,60 @@
+"""Everything that happened to a use or an order, in words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from claimable_benefits.ledger.events import Event, events_of
+from claimable_benefits.ledger.uses import find_use, uses_of_order
+from claimable_benefits.service.context import Context
+
+_WORDS = {
+    "held": "reserved for a cart",
+    "redeeming": "redeeming at Omneo",
+    "in_doubt": "in doubt: sent, and no answer",
+    "redeemed": "redeemed",
+    "consumed": "used for good",
+    "undoing": "being given back",
+    "undone": "given back",
+    "released": "reservation dropped",
+    "refused": "refused by Omneo",
+    "needs_a_person": "waits for a person",
+    "due": "its transaction waits for delivery",
+    "delivering": "its transaction is being delivered",
+    "delivered": "its transaction is at Omneo",
+    "stopped": "its transaction is stopped",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One movement; ``at`` is aware."""
+
+    at: datetime
+    subject: str
+    what: str
+    actor: str
+    reason: str
+
+
+def read_timeline(ctx: Context, subject: str) -> tuple[Moment, ...]:
+    """The movements of a use (by its id), or of an order and all its uses (by its number), oldest first."""
+    with ctx.ledger.read() as connection:
+        use = find_use(connection, subject)
+        if use is not None:
+            told = [(f"use {use.use_id} of {use.name}", events_of(connection, use.use_id))]
+        else:
+            told = [(f"order {subject}", events_of(connection, f"order {subject}"))]
+            told += [
+                (f"use {one.use_id} of {one.name}", events_of(connection, one.use_id))
+                for one in uses_of_order(connection, subject)
+            ]
+    moments = [_moment(about, event) for about, events in told for event in events]
+    return tuple(sorted(moments, key=lambda moment: moment.at))
+
+
+def _moment(about: str, event: Event) -> Moment:
+    same = event.from_state == event.to_state
+    what = "noted" if same else _WORDS.get(event.to_state, event.to_state)
+    return Moment(event.at, about, what, event.actor, event.reason)

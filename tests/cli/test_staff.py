@@ -1,0 +1,148 @@
+"""What staff do at a terminal: see what waits, decide, compare, and read what happened."""
+
+from __future__ import annotations
+
+import json
+
+from click.testing import Result
+from flask import Flask
+
+from claimable_benefits.domain.states import UseState
+from claimable_benefits.extension import Runtime
+from claimable_benefits.ledger.events import Because
+from claimable_benefits.ledger.uses import move_use, use_of_redemption
+from tests.cli.conftest import Terminal, hat_day_of_mia, number_after
+
+
+def runtime(shop: Flask) -> Runtime:
+    found: Runtime = shop.extensions["claimable_benefits"]
+    return found
+
+
+def run(terminal: Terminal, *args: str) -> Result:
+    return terminal.shops[0].test_cli_runner().invoke(args=["benefits", *args])
+
+
+def waiting_use(terminal: Terminal) -> str:
+    """A use whose undo Omneo refused; gives its id."""
+    benefit = hat_day_of_mia(terminal)
+    redemption = number_after("redemption", terminal.says("redeem", benefit, "--customer", "1001"))
+    context = runtime(terminal.shops[0]).context
+    because = Because("worker", "Omneo refused both", terminal.clock.now)
+    with context.ledger.write() as connection:
+        use = use_of_redemption(connection, redemption)
+        assert use is not None
+        undoing = move_use(connection, use, UseState.UNDOING, because)
+        return move_use(connection, undoing, UseState.NEEDS_A_PERSON, because, note="Omneo refused both").use_id
+
+
+def sold(terminal: Terminal) -> None:
+    terminal.says("submit", "WEB-7", "--customer", "1001", "--total", "5")
+
+
+def test_nothing_waits_in_a_healthy_shop(terminal: Terminal) -> None:
+    assert terminal.says("attention") == "Nothing waits for a person.\n"
+
+
+def test_what_waits_is_listed_with_the_commands_that_move_it(terminal: Terminal) -> None:
+    terminal.shop()
+    use_id = waiting_use(terminal)
+    terminal.refuses("submit", "WEB-8", "--total", "5", "--redemption", "999999")
+
+    result = run(terminal, "attention")
+
+    assert result.exit_code == 1
+    assert f"use {use_id}: Hat Day of customer 1001" in result.stdout
+    assert f"flask benefits resolve {use_id} --as undo" in result.stdout
+    assert "There is no such redemption." in result.stdout
+    assert "flask benefits resume WEB-8 --without-redemption" in result.stdout
+
+
+def test_staff_decide_with_a_reason_that_the_history_keeps(terminal: Terminal) -> None:
+    terminal.shop()
+    use_id = waiting_use(terminal)
+
+    said = terminal.says("resolve", use_id, "--as", "consumed", "--because", "the shopper had the hat")
+    told = terminal.says("history", use_id)
+
+    assert said == f"Use {use_id} is consumed now.\n"
+    assert "the shopper had the hat" in told.splitlines()[-1]
+    assert "(staff" in told.splitlines()[-1]
+    assert "2026-03-02 12:00 Australia/Melbourne" in told
+
+
+def test_the_undo_can_be_tried_again(terminal: Terminal) -> None:
+    terminal.shop()
+    use_id = waiting_use(terminal)
+
+    said = terminal.says("resolve", use_id, "--as", "undo", "--because", "Omneo support mended it")
+
+    assert said == f"Use {use_id} is undone now.\n"
+    assert terminal.one("redemptions", type="reversal")["type"] == "reversal"
+
+
+def test_a_use_that_does_not_wait_is_not_decided_about(terminal: Terminal) -> None:
+    terminal.shop()
+    use_id = waiting_use(terminal)
+    terminal.says("resolve", use_id, "--as", "undone", "--because", "seen at Omneo")
+
+    again = terminal.refuses("resolve", use_id, "--as", "consumed", "--because", "changed my mind")
+    nobody = terminal.refuses("resolve", "nobody", "--as", "undone", "--because", "x")
+    empty = terminal.refuses("resolve", use_id, "--as", "undone", "--because", " ")
+
+    assert again == f"Use {use_id} does not wait for a person: it is undone."
+    assert nobody == "The ledger has no use nobody."
+    assert empty.startswith("Say why with --because")
+
+
+def test_a_sale_goes_without_the_redemption_that_omneo_does_not_know(terminal: Terminal) -> None:
+    terminal.shop()
+    terminal.refuses("submit", "WEB-8", "--total", "5", "--redemption", "999999")
+
+    terminal.says("resume", "WEB-8", "--without-redemption")
+    terminal.says("work", "--once")
+
+    assert terminal.one("transactions", external_id="WEB-8")["redemption_id"] is None
+    assert "without redemption 999999" in terminal.says("history", "WEB-8")
+
+
+def test_the_history_of_nothing_is_refused(terminal: Terminal) -> None:
+    assert terminal.refuses("history", "WEB-1") == "The ledger knows neither a use nor an order 'WEB-1'."
+
+
+def test_a_shop_that_agrees_with_omneo_is_told_so(terminal: Terminal) -> None:
+    sold(terminal)
+
+    said = terminal.says("reconcile")
+
+    assert said.startswith("1 orders and 0 profiles compared, 2026-02-23 12:00 Australia/Melbourne to ")
+    assert ": 0 mended, 0 left. The outbox stood in for the shop's orders: register an orders_loader.\n" in said
+
+
+def test_what_disagrees_is_told_mended_and_agrees_afterwards(terminal: Terminal) -> None:
+    sold(terminal)
+    context = runtime(terminal.shops[0]).context
+    context.omneo.void_transaction(str(terminal.one("transactions", external_id="WEB-7")["id"]))
+
+    terminal.clock.forward(minutes=1)
+    told = run(terminal, "reconcile")
+    mended = run(terminal, "reconcile", "--repair", "--json")
+    again = run(terminal, "reconcile", "--repair")
+
+    assert (told.exit_code, mended.exit_code, again.exit_code) == (1, 0, 0)
+    assert "it is void. [transaction_differs]" in told.stdout
+    assert json.loads(mended.stdout)["mended"] == ["The transaction of order WEB-7 is delivered again."]
+    assert json.loads(mended.stdout)["left"] == []
+    assert ": 0 mended, 0 left." in again.stdout
+
+
+def test_a_period_that_is_none_is_refused(terminal: Terminal) -> None:
+    assert terminal.refuses("reconcile", "--since", "soon").startswith("--since 'soon' is no date")
+    assert terminal.refuses("reconcile", "--since", "2030-01-01").startswith("The period is empty")
+
+
+def test_a_comparison_without_omneo_is_one_line(terminal: Terminal) -> None:
+    sold(terminal)
+    terminal.omneo.close()
+
+    assert terminal.refuses("reconcile").startswith("Omneo did not answer")
