@@ -22,7 +22,6 @@ from flask import current_app
 from flask.cli import AppGroup
 
 from claimable_benefits.cli_database import database
-from claimable_benefits.commands import HELP
 from claimable_benefits.domain.benefits import Benefit
 from claimable_benefits.domain.shop import Shopper, Transaction
 from claimable_benefits.domain.states import DeliveryState
@@ -37,7 +36,7 @@ from claimable_benefits.service.work import WorkDone, run_once
 from claimable_benefits.settings import TABLE, Settings
 
 _MOST_DIGITS = 30
-commands = AppGroup("benefits", help=HELP)
+commands = AppGroup("benefits", help="Loyalty benefits from Omneo: define, issue, redeem, submit, show.")
 commands.add_command(database)
 
 

@@ -51,10 +51,14 @@ def test_calls_within_calls_do_not_wait_for_threads_that_are_not_there() -> None
 
 def test_what_does_not_fit_the_queue_is_dropped_and_said_so() -> None:
     crew, gate = Crew(threads=1, queue=2), threading.Event()
-    crew.start(gate.wait)
+
+    def wait() -> None:
+        gate.wait(5)
+
+    crew.start(wait)
     while crew._jobs:
         pass
-    taken = [crew.start(gate.wait) for _ in range(4)]
+    taken = [crew.start(wait) for _ in range(4)]
     gate.set()
 
     assert taken == [True, True, False, False]

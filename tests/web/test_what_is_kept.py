@@ -37,7 +37,7 @@ class Remembering(Extension):
     @property
     def context(self) -> object:  # type: ignore[override] # a stand-in, as in the world
         found = super().context
-        found.shelves = self.shelves  # type: ignore[misc]
+        found.shelves = self.shelves  # type: ignore[misc,assignment]
         return found
 
 
