@@ -135,6 +135,12 @@ ROWS: dict[str, Row] = {
         ),
     ),
     "OMNEO_DATES": Row("dates", "utc", (("echo", "echo"),), (("local", CHOICE), ("", CHOICE), *TEXT)),
+    "OMNEO_WEBHOOK_SECRET": Row(
+        "webhook_secret",
+        "",
+        (("a long secret", "a long secret"), (12345678, "12345678"), (None, "")),
+        (("short", "Use a longer one"), *TEXT),
+    ),
     "BENEFITS_DATABASE_URL": Row(
         "database_url",
         "sqlite:///INSTANCE/benefits.sqlite3",
@@ -171,6 +177,21 @@ ROWS: dict[str, Row] = {
     "BENEFITS_ORDER_GRACE_MINUTES": minutes("order_grace_minutes", 8),
     "BENEFITS_SETTLE_SECONDS": minutes("settle_seconds", 90),
     "BENEFITS_FORM_MINUTES": minutes("form_minutes", 120),
+    "BENEFITS_CACHE_SECONDS": minutes("cache_seconds", 60),
+    "BENEFITS_CACHE_STALE_MINUTES": minutes("cache_stale_minutes", 60),
+    "BENEFITS_CACHE_MEGABYTES": minutes("cache_megabytes", 16),
+    "BENEFITS_CACHE_URL": Row(
+        "cache_url",
+        "",
+        (
+            (None, ""),
+            ("redis://localhost:6379/0", "redis://localhost:6379/0"),
+            ("valkeys://cache.example", "rediss://cache.example"),
+        ),
+        (("localhost:6379", "Write redis://"), ("http://localhost", "Write redis://"), *TEXT),
+    ),
+    "BENEFITS_PAGE_BUDGET_MS": minutes("page_budget_ms", 400),
+    "BENEFITS_WAITING_THREADS": minutes("waiting_threads", 4),
     "BENEFITS_LOGIN_URL": path("login_url", "/login"),
     "BENEFITS_CHECKOUT_URL": path("checkout_url", "/checkout"),
     "BENEFITS_ORDER_URL": Row(

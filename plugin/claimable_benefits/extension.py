@@ -10,18 +10,19 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from importlib.util import find_spec
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from flask import Blueprint, Flask, current_app, g
 from sqlalchemy.exc import SQLAlchemyError
 
-from claimable_benefits.cli_staff import commands
+from claimable_benefits.cache.breaker import Breaker
+from claimable_benefits.cache.crew import Crew
+from claimable_benefits.commands import Commands
 from claimable_benefits.domain.policy import Policy, PolicyError, read_policies
 from claimable_benefits.domain.shop import Cart, Order, OrderState, Shopper, Transaction
 from claimable_benefits.errors import BenefitsError, Declined, LedgerUnavailable, SettingsError
 from claimable_benefits.ledger import Ledger
 from claimable_benefits.ledger.failures import words
-from claimable_benefits.ledger.joining import AnySession, after_commit, connection_of
 from claimable_benefits.ledger.memory import Memory
 from claimable_benefits.ledger.uses import Use
 from claimable_benefits.omneo import OmneoClient, Transport
@@ -31,13 +32,16 @@ from claimable_benefits.service.hints import Hints
 from claimable_benefits.service.offers import Applied, read_applied
 from claimable_benefits.service.records import Record, read_record
 from claimable_benefits.service.redeem import redeem_for_order
+from claimable_benefits.service.remember import remember_shelves
 from claimable_benefits.service.submit import submit
 from claimable_benefits.service.undo import undo_order
 from claimable_benefits.service.unplaced import order_of
 from claimable_benefits.service.work import WorkDone, run_once
 from claimable_benefits.service.worker import EmbeddedWorker
 from claimable_benefits.settings import Settings, read_settings
-from claimable_benefits.web.blueprint import make_blueprint
+
+if TYPE_CHECKING:
+    from claimable_benefits.ledger.joining import AnySession
 
 _log = logging.getLogger("claimable_benefits")
 _KEY = "claimable_benefits"
@@ -94,6 +98,7 @@ class Runtime:
         """Let the worker finish its call, then close every connection: what the end of a process would do."""
         self.hints.stop()
         self.worker.stop()
+        self.context.shelves.close()
         self.context.omneo.close()
         self.context.ledger.close()
 
@@ -156,6 +161,8 @@ class ClaimableBenefits:
     @cached_property
     def blueprint(self) -> Blueprint:
         """The pages: an ordinary blueprint, for merchants who mount it themselves."""
+        from claimable_benefits.web.blueprint import make_blueprint  # only where there is an app to show pages
+
         return make_blueprint()
 
     def init_app(self, app: Flask, *, register: bool = True) -> None:
@@ -169,7 +176,7 @@ class ClaimableBenefits:
         context = self._context(app, settings)
         worker = _embedded_worker(context, settings)
         app.extensions[_KEY] = Runtime(settings, context, worker, Hints(), self._loaders)
-        app.cli.add_command(commands)
+        app.cli.add_command(Commands())
         if settings.worker == "embedded":
             app.before_request(worker.start)
         if register:
@@ -248,6 +255,8 @@ class ClaimableBenefits:
             given = give_back_order(runtime.context, order_number, actor="shop", **order)
             runtime.wake()
             return given
+        from claimable_benefits.ledger.joining import after_commit, connection_of  # as in `submit`
+
         given = give_back_in(runtime.context, connection_of(session), order_number, actor="shop", **order)
         after_commit(session, runtime.wake)
         return given
@@ -263,6 +272,11 @@ class ClaimableBenefits:
         really committed; what came by a connection is found at its next look. Raises `SettingsError` where the session
         reaches another database than the ledger.
         """
+        from claimable_benefits.ledger.joining import (  # SQLAlchemy's ORM: a shop may do without
+            after_commit,
+            connection_of,
+        )
+
         runtime = _runtime()
         submit(runtime.context, transaction, connection_of(session))
         after_commit(session, runtime.wake)
@@ -287,7 +301,7 @@ class ClaimableBenefits:
             _log.exception("Order %s: its benefit is given back by the worker.", order_number)
 
     def _context(self, app: Flask, settings: Settings) -> Context:
-        ledger = _open_ledger(settings)
+        ledger, crew = _open_ledger(settings), Crew()
         clock = self._clock or ledger.clock
         return Context(
             ledger=ledger,
@@ -300,6 +314,8 @@ class ClaimableBenefits:
                 dates=settings.dates,
                 transport=self._transport,
                 forms=Memory(ledger, clock),
+                together=crew.together,
+                breakers={lane: Breaker() for lane in ("read", "redeem", "deliver")},
             ),
             clock=clock,
             sleep=self._sleep,
@@ -311,6 +327,7 @@ class ClaimableBenefits:
                 order_grace=timedelta(minutes=settings.order_grace_minutes),
                 settle=timedelta(seconds=settings.settle_seconds),
             ),
+            shelves=remember_shelves(settings, crew),
             reference_prefix=settings.reference_prefix,
             sender=app.name,
             orders_loader=self._orders_in_app_context(app),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +39,7 @@ TABLE: tuple[Setting, ...] = (
     Setting(
         "OMNEO_DATES", "utc or echo", "utc", "Whether the tenant answers in UTC or echoes the times that were sent."
     ),
+    Setting("OMNEO_WEBHOOK_SECRET", "text", None, "What Omneo signs its webhooks with; without it none is taken."),
     Setting(
         "BENEFITS_DATABASE_URL",
         "url",
@@ -57,6 +57,27 @@ TABLE: tuple[Setting, ...] = (
         "BENEFITS_SETTLE_SECONDS", "whole number", 90, "How long a lost answer may still turn out to have been a yes."
     ),
     Setting("BENEFITS_FORM_MINUTES", "whole number", 120, "How long a page's buttons stay valid."),
+    Setting("BENEFITS_CACHE_SECONDS", "whole number", 60, "How long a shelf is shown before Omneo is asked again."),
+    Setting(
+        "BENEFITS_CACHE_STALE_MINUTES",
+        "whole number",
+        60,
+        "How old a shelf may be that is shown, with its age, while Omneo does not answer.",
+    ),
+    Setting("BENEFITS_CACHE_MEGABYTES", "whole number", 16, "How much memory each process keeps shelves in, about."),
+    Setting(
+        "BENEFITS_CACHE_URL",
+        "url",
+        None,
+        "A Valkey or Redis in which all processes share shelves, such as redis://localhost:6379/0.",
+    ),
+    Setting("BENEFITS_PAGE_BUDGET_MS", "whole number", 400, "How many milliseconds a page waits for Omneo at most."),
+    Setting(
+        "BENEFITS_WAITING_THREADS",
+        "whole number",
+        4,
+        "How many threads of a process wait for Omneo at once: a quarter of those that it has.",
+    ),
     Setting("BENEFITS_LOGIN_URL", "path", "/login", "Where a guest signs in; the way back is added as ?next=."),
     Setting("BENEFITS_CHECKOUT_URL", "path", "/checkout", "Where your checkout page is."),
     Setting(
@@ -83,6 +104,7 @@ TABLE: tuple[Setting, ...] = (
 )
 
 
+_SHORTEST_SECRET = 8
 _MOST = 1_000_000  # minutes, that is nearly two years; far more, and there is no date to count to
 
 
@@ -109,6 +131,7 @@ class Settings:
     identity_handle: str
     timezone: str
     dates: str
+    webhook_secret: Secret
     database_url: str
     policies: Mapping[str, Any]
     policies_path: Path | None
@@ -116,6 +139,12 @@ class Settings:
     order_grace_minutes: int
     settle_seconds: int
     form_minutes: int
+    cache_seconds: int
+    cache_stale_minutes: int
+    cache_megabytes: int
+    cache_url: str
+    page_budget_ms: int
+    waiting_threads: int
     login_url: str
     checkout_url: str
     order_url: str
@@ -140,6 +169,7 @@ def read_settings(config: Mapping[str, Any], *, instance_path: str, root_path: s
             "OMNEO_TIMEZONE", ZoneInfo, "is no time zone.", "Use an IANA name such as Europe/Paris."
         ),
         dates=reader.one_of("OMNEO_DATES", "utc", "echo"),
+        webhook_secret=Secret(_webhook_secret(reader)),
         database_url=_database_url(config, Path(instance_path)),
         policies=policies,
         policies_path=policies_path,
@@ -147,6 +177,12 @@ def read_settings(config: Mapping[str, Any], *, instance_path: str, root_path: s
         order_grace_minutes=reader.count("BENEFITS_ORDER_GRACE_MINUTES"),
         settle_seconds=reader.count("BENEFITS_SETTLE_SECONDS"),
         form_minutes=reader.count("BENEFITS_FORM_MINUTES"),
+        cache_seconds=reader.count("BENEFITS_CACHE_SECONDS"),
+        cache_stale_minutes=reader.count("BENEFITS_CACHE_STALE_MINUTES"),
+        cache_megabytes=reader.count("BENEFITS_CACHE_MEGABYTES"),
+        cache_url=_cache_url(reader),
+        page_budget_ms=reader.count("BENEFITS_PAGE_BUDGET_MS"),
+        waiting_threads=reader.count("BENEFITS_WAITING_THREADS"),
         login_url=reader.path("BENEFITS_LOGIN_URL"),
         checkout_url=reader.path("BENEFITS_CHECKOUT_URL"),
         order_url=reader.order_path("BENEFITS_ORDER_URL"),
@@ -159,6 +195,9 @@ def read_settings(config: Mapping[str, Any], *, instance_path: str, root_path: s
             "BENEFITS_REFERENCE_PREFIX", _prefix, "is no prefix.", "Use up to 20 letters, digits and dashes."
         ),
     )
+
+
+_HIDDEN = frozenset({"OMNEO_TOKEN", "OMNEO_WEBHOOK_SECRET", "BENEFITS_CACHE_URL"})
 
 
 class _Reader:
@@ -178,7 +217,7 @@ class _Reader:
         if isinstance(value, Path | int) and not isinstance(value, bool):
             return str(value)  # from_prefixed_env() reads an all-digit text as a number
         if not isinstance(value, str):
-            shown = "Its value" if key == "OMNEO_TOKEN" else repr(value)  # a token is quoted nowhere
+            shown = "Its value" if key in _HIDDEN else repr(value)  # a token is quoted nowhere
             raise SettingsError(key, f"{shown} is no text.", "Write it in quotes.")
         return value.strip()
 
@@ -266,6 +305,22 @@ def _token(reader: _Reader) -> str:
     raise SettingsError("OMNEO_TOKEN", "is not set.", "Make an API token in Omneo's CX Manager and set it here.")
 
 
+def _webhook_secret(reader: _Reader) -> str:
+    secret = reader.text("OMNEO_WEBHOOK_SECRET")
+    if secret and len(secret) < _SHORTEST_SECRET:
+        problem = f"is shorter than {_SHORTEST_SECRET} characters, so it could be guessed."
+        raise SettingsError("OMNEO_WEBHOOK_SECRET", problem, "Use a longer one, here and in Omneo.")
+    return secret
+
+
+def _cache_url(reader: _Reader) -> str:
+    url = reader.text("BENEFITS_CACHE_URL")
+    if url and not url.startswith(("redis://", "rediss://", "unix://", "valkey://", "valkeys://")):
+        problem = "is no address of a Valkey or Redis."  # not quoted, because it may hold a password
+        raise SettingsError("BENEFITS_CACHE_URL", problem, "Write redis://host:6379/0.")
+    return url.replace("valkey", "redis", 1) if url.startswith("valkey") else url
+
+
 def _database_url(config: Mapping[str, Any], instance_path: Path) -> str:
     """The shop's own database where it is known: submit() joins the shop's database transaction."""
     if own := config.get("BENEFITS_DATABASE_URL"):
@@ -317,6 +372,8 @@ def _sqlite(url: str) -> str:
 def _policies(text: str, root: Path) -> tuple[Path | None, Mapping[str, Any]]:
     if not text:
         return None, {}
+    import tomllib
+
     path = root / text
     try:
         return path, tomllib.loads(path.read_text(encoding="utf-8"))
@@ -329,6 +386,8 @@ def _policies(text: str, root: Path) -> tuple[Path | None, Mapping[str, Any]]:
 
 
 def _locale(name: str) -> None:
+    if name == "en":
+        return
     from babel import Locale, UnknownLocaleError  # babel takes a while to import: only where it is needed
 
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from claimable_benefits.cache.crew import Crew
 from claimable_benefits.errors import Malformed, Unreachable
 from tests.omneo.doubles import answer, client_of, data, query
 
@@ -174,3 +176,72 @@ def test_all_redemptions_are_read_where_no_time_is_given() -> None:
         found = client.redemptions("p")
 
     assert len(found) == 23
+
+
+def test_further_pages_are_fetched_at_the_same_time() -> None:
+    rows = [{"id": number} for number in range(35)]
+    listed, crew = paged(lambda: rows, 5), Crew(threads=8)
+    meeting = threading.Barrier(6, timeout=5)
+
+    def together(request: httpx.Request) -> httpx.Response:
+        if query(request)["page[number]"] != "1":
+            meeting.wait()  # comes to its end only if all six are asked for at once
+        return listed(request)
+
+    with client_of({BENEFITS: together}, together=crew.together) as (client, tenant):
+        found = client.benefits("p")
+    crew.stop()
+
+    assert [str(number) for number in range(35)] == [benefit.id for benefit in found]
+    assert len(tenant.calls) == 7
+
+
+@pytest.mark.parametrize("change", ["grown", "shrunk"])
+def test_a_list_that_changes_while_its_pages_are_fetched_at_once_is_read_again(change: str) -> None:
+    rows = [{"id": number} for number in range(40)]
+    crew, changed = Crew(), threading.Event()
+
+    def changing() -> Rows:
+        before = list(rows)
+        if not changed.is_set():
+            changed.set()
+            if change == "shrunk":
+                rows.pop(0)
+            else:
+                rows.insert(0, {"id": 99})
+        return before
+
+    with client_of({BENEFITS: paged(changing, 5)}, together=crew.together) as (client, _):
+        found = {benefit.id for benefit in client.benefits("p")}
+    crew.stop()
+
+    assert {str(row["id"]) for row in rows} <= found
+
+
+def test_a_stuck_tenant_is_not_asked_for_all_the_pages_that_it_claims_to_have() -> None:
+    def stuck(request: httpx.Request) -> httpx.Response:
+        return answer({"data": [{"id": 1}, {"id": 2}], "meta": {"last_page": 400, "total": 800}})
+
+    crew = Crew()
+    with (
+        client_of({BENEFITS: stuck}, together=crew.together) as (client, tenant),
+        pytest.raises(Malformed, match="repeats the same page"),
+    ):
+        client.benefits("p")
+    crew.stop()
+
+    assert len(tenant.calls) <= 3 * 9
+
+
+def test_both_lists_of_a_shelf_are_fetched_at_the_same_time() -> None:
+    meeting, crew = threading.Barrier(2, timeout=5), Crew()
+
+    def met(request: httpx.Request) -> httpx.Response:
+        meeting.wait()
+        return data([{"id": 1}])
+
+    with client_of({BENEFITS: met, f"{BENEFITS}/claimable": met}, together=crew.together) as (client, _):
+        held, claimable = client.shelf("p")
+    crew.stop()
+
+    assert [len(held), len(claimable)] == [1, 1]

@@ -214,7 +214,7 @@ def test_every_details_link_of_the_list_leads_somewhere(mia: Browser) -> None:
 
 @pytest.mark.parametrize("path", ["held/b-lounge", "claimable/free-shipping"])
 def test_a_benefits_page_stands_while_omneo_is_down(world: World, mia: Browser, path: str) -> None:
-    world.fails("read_shelf", Unreachable("down"))
+    world.fails("peek_shelf", Unreachable("down"))
 
     assert "This benefit cannot be shown right now." in mia.read(f"{HERE}/{path}", status=503).text
 

@@ -158,7 +158,7 @@ def test_every_empty_state_is_accessible(chromium: Chromium, served: tuple[World
     if state == "guest":
         world.shoppers.clear()
     if state == "down":
-        world.fails("read_shelf", Unreachable("down"))
+        world.fails("peek_shelf", Unreachable("down"))
     world.shelves["mia"] = Shelf(known=state != "unknown")
     world.offers["mia"] = Offers(reachable=state != "down")
     world.histories.clear()

@@ -26,7 +26,7 @@ def paths(app: Flask) -> list[str]:
 def under(account: str, checkout: str) -> list[str]:
     names = ("", "/claim", "/claimable/<handle>", "/held/<benefit_id>", "/static/<path:filename>", "/use")
     forms_of_the_cart = [f"{checkout}/{name}" for name in ("apply", "move", "remove")]
-    return sorted([f"{account}{name}" for name in (*names, "/uses/<use_id>")] + forms_of_the_cart)
+    return sorted([f"{account}{name}" for name in (*names, "/uses/<use_id>", "/webhook")] + forms_of_the_cart)
 
 
 @pytest.mark.parametrize(

@@ -284,7 +284,7 @@ def test_every_empty_section_says_so(world: World, mia: Browser) -> None:
 
 @pytest.mark.parametrize("error", [Unreachable("down"), NotPermitted("no token", status=401)])
 def test_while_omneo_is_down_the_page_stands_and_says_so(world: World, mia: Browser, error: Exception) -> None:
-    world.fails("read_shelf", error)
+    world.fails("peek_shelf", error)
     page = mia.read(status=503)
 
     assert page.one("h1").text == "Your benefits"
@@ -292,8 +292,9 @@ def test_while_omneo_is_down_the_page_stands_and_says_so(world: World, mia: Brow
 
 
 def test_a_history_that_cannot_be_read_leaves_the_rest(world: World, mia: Browser) -> None:
-    world.fails("read_history", Unreachable("down"))
-    page = mia.read()
+    world.is_whole = False
+    world.fails("recall_history", Unreachable("down"))
+    page = mia.read("/account/benefits?history=all")
 
     assert "Your history cannot be shown right now." in region(page, "History").text
     assert "Claim Free Shipping" in forms(page)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -22,12 +23,12 @@ from claimable_benefits.errors import Declined
 from claimable_benefits.ledger.uses import Use
 from claimable_benefits.service.claim import Claimed
 from claimable_benefits.service.context import Context
-from claimable_benefits.service.history import Entry
+from claimable_benefits.service.history import Entry, History
 from claimable_benefits.service.hold import Hold
-from claimable_benefits.service.offers import Applied, Offer, Offers
+from claimable_benefits.service.offers import Applied, Offer, Offers, OffersPeek
 from claimable_benefits.service.records import Record
 from claimable_benefits.service.redeem import Used
-from claimable_benefits.service.shelf import Held, Shelf
+from claimable_benefits.service.shelf import Held, Peek, Shelf
 from claimable_benefits.settings import Settings, read_settings
 from claimable_benefits.web.blueprint import make_blueprint
 from claimable_benefits.web.verbs import Verbs
@@ -51,15 +52,16 @@ class World:
     policies: dict[str, Policy] = field(default_factory=dict)
     now: datetime = NOW
     calls: list[tuple[str, ...]] = field(default_factory=list)
+    is_whole: bool = True
     failing: dict[str, Exception] = field(default_factory=dict)
     answers: dict[str, Any] = field(default_factory=dict)
 
     def verbs(self) -> Verbs:
         return Verbs(
-            read_shelf=lambda _, shopper: self._read("read_shelf", self.shelves.get(shopper.customer_id, Shelf(False))),
-            read_history=lambda _, shopper: self._read("read_history", self.histories.get(shopper.customer_id, ())),
-            read_offers=lambda _, shopper, __: self._read(
-                "read_offers", self.offers.get(shopper.customer_id, Offers())
+            peek_shelf=lambda _, shopper: self._peek(shopper),
+            recall_history=self._history,
+            peek_offers=lambda _, shopper, __: OffersPeek(
+                partial(self._read, "read_offers", self.offers.get(shopper.customer_id, Offers()))
             ),
             read_record=lambda _, number: self._read("read_record", self.records.get(number)),
             claim=self._claim,
@@ -68,6 +70,14 @@ class World:
             use_from_account=self._use,
             find_use=self._find_use,
         )
+
+    def _peek(self, shopper: Shopper) -> Peek:
+        found = self._read("peek_shelf", self.shelves.get(shopper.customer_id, Shelf(False)))
+        return Peek(lambda: found)
+
+    def _history(self, _: Context, shopper: Shopper, *, ask: bool = False) -> History:
+        found = History(self.histories.get(shopper.customer_id, ()), self.is_whole or ask)
+        return cast(History, self._read("recall_history", found))
 
     def fails(self, verb: str, error: Exception) -> None:
         self.failing[verb] = error

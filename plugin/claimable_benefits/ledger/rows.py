@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from sqlalchemy import ColumnElement, Connection, Row, Table, or_, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
 from claimable_benefits.errors import Overtaken
+
+if TYPE_CHECKING:
+    from sqlalchemy.dialects import postgresql, sqlite
 
 
 class Versioned(Protocol):
@@ -48,4 +50,10 @@ def due(table: Table, state: Any, now: datetime) -> tuple[ColumnElement[bool], .
 
 def insert_for(connection: Connection) -> Callable[[Table], sqlite.Insert | postgresql.Insert]:
     """An INSERT that knows ON CONFLICT; each of the two databases has one of its own."""
-    return sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+    if connection.dialect.name == "sqlite":  # imported where it is in use: each of them imports all of its drivers
+        from sqlalchemy.dialects import sqlite
+
+        return sqlite.insert
+    from sqlalchemy.dialects import postgresql
+
+    return postgresql.insert

@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 
 from sqlalchemy import (
     Column,
+    ColumnElement,
+    Connection,
     DateTime,
     Dialect,
     ForeignKey,
@@ -16,6 +18,7 @@ from sqlalchemy import (
     Table,
     Text,
     TypeDecorator,
+    event,
 )
 
 from claimable_benefits.domain.states import LIVE_CLAIMS, LIVE_USES, UseState
@@ -42,6 +45,21 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 metadata = MetaData()
+_WHERE = "where"
+
+
+def _only(rows: ColumnElement[bool]) -> dict[str, ColumnElement[bool]]:
+    """The rows that an index is for: said to SQLAlchemy when the table is made, see `_condition`."""
+    return {_WHERE: rows}
+
+
+@event.listens_for(Table, "before_create")
+def _condition(table: Table, connection: Connection, **_: object) -> None:
+    # Said where the index stands, it would import every driver of both databases at each start.
+    for index in table.indexes:
+        if table.metadata is metadata and _WHERE in index.info:
+            index.dialect_options[connection.dialect.name]["where"] = index.info[_WHERE]
+
 
 uses = Table(
     "benefits_uses",
@@ -86,15 +104,14 @@ Index(
     uses.c.benefit_id,
     uses.c.slot,
     unique=True,
-    sqlite_where=_live,
-    postgresql_where=_live,
+    info=_only(_live),
 )
 # One hold per cart: Omneo's transaction carries a single redemption_id (Omneo facts 11).
-Index("benefits_uses_held", uses.c.cart_id, unique=True, sqlite_where=_held, postgresql_where=_held)
+Index("benefits_uses_held", uses.c.cart_id, unique=True, info=_only(_held))
 Index("benefits_uses_due", uses.c.state, uses.c.due_at)
 Index("benefits_uses_undo", uses.c.undo_id, unique=True)  # no undo of Omneo's is taken for two of ours
 _swept = uses.c.sweep_at.is_not(None)
-Index("benefits_uses_sweep", uses.c.sweep_at, sqlite_where=_swept, postgresql_where=_swept)
+Index("benefits_uses_sweep", uses.c.sweep_at, info=_only(_swept))
 
 claims = Table(
     "benefits_claims",
@@ -125,12 +142,11 @@ Index(
     claims.c.profile_id,
     claims.c.definition_handle,
     unique=True,
-    sqlite_where=_live_claim,
-    postgresql_where=_live_claim,
+    info=_only(_live_claim),
 )
 Index("benefits_claims_due", claims.c.state, claims.c.due_at)
 _swept_claim = claims.c.sweep_at.is_not(None)
-Index("benefits_claims_sweep", claims.c.sweep_at, sqlite_where=_swept_claim, postgresql_where=_swept_claim)
+Index("benefits_claims_sweep", claims.c.sweep_at, info=_only(_swept_claim))
 
 events = Table(
     "benefits_events",
@@ -167,7 +183,7 @@ outbox = Table(
 )
 Index("benefits_outbox_due", outbox.c.state, outbox.c.due_at)
 _verified = outbox.c.verify_at.is_not(None)
-Index("benefits_outbox_verify", outbox.c.verify_at, sqlite_where=_verified, postgresql_where=_verified)
+Index("benefits_outbox_verify", outbox.c.verify_at, info=_only(_verified))
 
 profiles = Table(
     "benefits_profiles",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from functools import partial
+from typing import cast
 
 from claimable_benefits.domain.benefits import Benefit, Definition, Redemption
 from claimable_benefits.omneo import pages, paths
@@ -22,7 +23,9 @@ class Benefits(Resource):
         Raises ``Rejected`` with status 404 where there is no such profile, as after a merge: resolve it anew.
         """
         ids = {"profile_id": profile_id}
-        return pages.all_of(self._pages(paths.BENEFITS.guide, self._session.reader.benefit, ids))
+        return pages.all_of(
+            self._pages(paths.BENEFITS.guide, self._session.reader.benefit, ids), self._session.together
+        )
 
     def benefit(self, profile_id: str, benefit_id: str) -> Benefit | None:
         """One benefit; None where the profile holds no such benefit."""
@@ -32,12 +35,24 @@ class Benefits(Resource):
     def claimable(self, profile_id: str) -> tuple[Definition, ...]:
         """The kinds of benefit that the profile may claim now."""
         ids = {"profile_id": profile_id}
-        return pages.all_of(self._pages(paths.CLAIMABLE.guide, self._session.reader.definition, ids))
+        return pages.all_of(
+            self._pages(paths.CLAIMABLE.guide, self._session.reader.definition, ids), self._session.together
+        )
+
+    def shelf(self, profile_id: str) -> tuple[tuple[Benefit, ...], tuple[Definition, ...]]:
+        """What the profile holds, and what it may claim, asked for at the same time; raises as ``benefits`` does."""
+        lists: list[tuple[Benefit, ...] | tuple[Definition, ...]] = self._session.together(
+            [partial(self.benefits, profile_id), partial(self.claimable, profile_id)]
+        )
+        held, claimable = lists
+        return cast("tuple[Benefit, ...]", held), cast("tuple[Definition, ...]", claimable)
 
     def redeemable(self, profile_id: str) -> tuple[Benefit, ...]:
         """The benefits that Omneo would let the profile use now."""
         ids = {"profile_id": profile_id}
-        return pages.all_of(self._pages(paths.REDEEMABLE.guide, self._session.reader.benefit, ids))
+        return pages.all_of(
+            self._pages(paths.REDEEMABLE.guide, self._session.reader.benefit, ids), self._session.together
+        )
 
     def claim(self, profile_id: str, definition: Definition, *, reference: str) -> Benefit:
         """Turn a claimable definition into a benefit that carries ``reference`` as its external id.

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Self
 
+from claimable_benefits.cache.breaker import Breaker
+from claimable_benefits.cache.crew import Together, one_by_one
 from claimable_benefits.errors import Malformed, NotPermitted, Rejected, SettingsError, Unreachable
 from claimable_benefits.omneo import paths, wire
 from claimable_benefits.omneo._http import INTERACTIVE, PATIENT, Http, Timeouts, Token, Transport
@@ -17,7 +20,7 @@ from claimable_benefits.omneo.dialects import NO_SUCH_ROUTE, Dialect, Dialects
 from claimable_benefits.omneo.profiles import Profiles
 from claimable_benefits.omneo.reading import Reader
 from claimable_benefits.omneo.redemptions import Redemptions
-from claimable_benefits.omneo.session import Call, Session
+from claimable_benefits.omneo.session import Call, Session, within
 from claimable_benefits.omneo.transactions import Transactions
 from claimable_benefits.omneo.writing import Writer
 
@@ -39,6 +42,8 @@ class OmneoClient(Profiles, Benefits, Redemptions, Transactions, Definitions):
     :param transport: stands in for the network in tests.
     :param on_dialect: is told what ``auto`` found out, once.
     :param forms: where the forms of calls that have worked are remembered; a dictionary of its own where left out.
+    :param together: makes reads that do not need each other, at the same time where it can.
+    :param breakers: what is asked before a call is made: by ``read``, ``redeem`` (and claim, and undo), ``deliver``.
     :param timeouts: how long calls of a shopper's request may take; see ``patient`` for those of the worker.
     """
 
@@ -55,6 +60,8 @@ class OmneoClient(Profiles, Benefits, Redemptions, Transactions, Definitions):
         on_dialect: Callable[[str], None] | None = None,
         forms: MutableMapping[str, str] | None = None,
         timeouts: Timeouts = INTERACTIVE,
+        together: Together = one_by_one,
+        breakers: Mapping[str, Breaker] | None = None,
     ) -> None:
         zone = wire.zone_named(timezone)
         if zone is None:
@@ -64,7 +71,9 @@ class OmneoClient(Profiles, Benefits, Redemptions, Transactions, Definitions):
         dialects = Dialects(dialect, self._answers, paths.DEFINITIONS, on_dialect, forms)
         http = Http(base_url, Token(token), transport)
         reader = Reader(zone, echo=dates == "echo")
-        super().__init__(Session(http, dialects, reader, Writer(zone), identity_handle, timeouts))
+        super().__init__(
+            Session(http, dialects, reader, Writer(zone), identity_handle, timeouts, together, breakers or {})
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -91,6 +100,10 @@ class OmneoClient(Profiles, Benefits, Redemptions, Transactions, Definitions):
         twin = copy.copy(self)
         twin._session = self._session.waiting(PATIENT)  # noqa: SLF001 - the twin is ours
         return twin
+
+    def within(self, seconds: float) -> AbstractContextManager[None]:
+        """Give everything that this thread asks in a block ``seconds`` in all; what would come later is not sent."""
+        return within(seconds)
 
     def dialect(self) -> Dialect:
         """The dialect that the tenant speaks; finds out on first use, and raises ``Unreachable`` where it cannot."""

@@ -39,7 +39,8 @@ class Definitions(Resource):
         )
 
     def _kinds(self, template: str, query: Mapping[str, str]) -> tuple[Definition, ...]:
-        return pages.all_of(self._pages(template, self._session.reader.definition, query=query))
+        fetch = self._pages(template, self._session.reader.definition, query=query)
+        return pages.all_of(fetch, self._session.together)
 
     def _by_id(self, definition_id: str) -> Definition | None:
         is_guide = self._session.dialects.known_form("list definitions") == paths.DEFINITIONS.guide

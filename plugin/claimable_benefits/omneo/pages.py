@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Generic, Protocol, TypeVar
 
+from claimable_benefits.cache.crew import Together, one_by_one
 from claimable_benefits.errors import Malformed
 from claimable_benefits.omneo import wire
 
 SIZE = 100
 _MOST_PAGES = 500
 _PASSES = 3
+_AT_ONCE = 8  # as many as a crew has threads
 
 
 class Record(Protocol):
@@ -26,11 +29,12 @@ R = TypeVar("R", bound=Record)
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[R]):
-    """One page; ``total`` is how many records Omneo says there are, None where it does not say."""
+    """One page; ``total`` and ``pages`` are how many records and pages there are, None where Omneo does not say."""
 
     items: tuple[R, ...]
     is_last: bool
     total: int | None
+    pages: int | None = None
 
 
 def parse(body: object, number: int, item: Callable[[object], R]) -> Page[R]:
@@ -43,11 +47,12 @@ def parse(body: object, number: int, item: Callable[[object], R]) -> Page[R]:
         items=tuple(item(element) for element in wire.elements(wire.data(body))),
         is_last=number >= last if last is not None else not has_next,
         total=wire.integer(meta.get("total")),
+        pages=last,
     )
 
 
-def all_of(fetch: Callable[[int], Page[R]]) -> tuple[R, ...]:
-    """Every record once, newest reading first.
+def all_of(fetch: Callable[[int], Page[R]], together: Together = one_by_one) -> tuple[R, ...]:
+    """Every record once, newest reading first; once the first page says how many there are, several at the same time.
 
     A record that is removed while we read shifts the others to a page that is already read, so a list that does not add
     up is read again, and what any reading saw is kept. Pages that never move on are ``Malformed``.
@@ -55,7 +60,7 @@ def all_of(fetch: Callable[[int], Page[R]]) -> tuple[R, ...]:
     seen: dict[str, R] = {}
     for _ in range(_PASSES):
         reading = _Reading[R]()
-        reading.run(fetch)
+        reading.run(fetch, together)
         if reading.adds_up:
             return tuple(reading.found.values())
         seen = reading.found | {key: record for key, record in seen.items() if key not in reading.found}
@@ -67,7 +72,7 @@ def all_of(fetch: Callable[[int], Page[R]]) -> tuple[R, ...]:
 def until(fetch: Callable[[int], Page[R]], is_enough: Callable[[Page[R]], bool]) -> tuple[R, ...]:
     """Every record of the first pages, up to and with the page that ``is_enough``."""
     reading = _Reading[R]()
-    reading.run(fetch, is_enough)
+    reading.run(fetch, one_by_one, is_enough)
     if reading.stands_still:
         raise Malformed("Omneo repeats the same page of a list.")
     return tuple(reading.found.values())
@@ -81,6 +86,7 @@ class _Reading(Generic[R]):
         self.stands_still = False
         self._totals: set[int | None] = set()
         self._pages = 0
+        self._before: list[str] = []
 
     @property
     def adds_up(self) -> bool:
@@ -88,15 +94,27 @@ class _Reading(Generic[R]):
             return False
         return self._pages == 1 or self._totals in ({None}, {len(self.found)})
 
-    def run(self, fetch: Callable[[int], Page[R]], is_enough: Callable[[Page[R]], bool] = lambda _: False) -> None:
-        before: list[str] = []
-        for number in range(1, _MOST_PAGES + 1):
-            page = fetch(number)
-            ids = [record.id for record in page.items]
-            self.found.update((record.id, record) for record in page.items)
-            self.stands_still = bool(ids) and ids == before
-            self._totals.add(page.total)
-            self._pages, before = number, ids
-            if page.is_last or not ids or self.stands_still or is_enough(page):
-                return
+    def run(
+        self,
+        fetch: Callable[[int], Page[R]],
+        together: Together,
+        is_enough: Callable[[Page[R]], bool] | None = None,
+    ) -> None:
+        number, told = 1, 1
+        while number <= _MOST_PAGES:
+            # A reader who may have enough soon goes page by page.
+            last = number if is_enough else max(number, min(told, number + _AT_ONCE - 1, _MOST_PAGES))
+            for page in together([partial(fetch, each) for each in range(number, last + 1)]):
+                if self._take(number, page) or (is_enough and is_enough(page)):
+                    return
+                number, told = number + 1, page.pages or 0
         raise Malformed("A list at Omneo does not come to an end.")
+
+    def _take(self, number: int, page: Page[R]) -> bool:
+        """Add a page; gives whether it was the last one."""
+        ids = [record.id for record in page.items]
+        self.found.update((record.id, record) for record in page.items)
+        self.stands_still = bool(ids) and ids == self._before
+        self._totals.add(page.total)
+        self._pages, self._before = number, ids
+        return page.is_last or not ids or self.stands_still

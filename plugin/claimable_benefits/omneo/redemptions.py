@@ -63,7 +63,7 @@ class Redemptions(Resource):
         ids = {"profile_id": profile_id}
         fetch = self._pages(paths.PROFILE_REDEMPTIONS.guide, self._session.reader.redemption, ids, query)
         if until is None:
-            return pages.all_of(fetch)
+            return pages.all_of(fetch, self._session.together)
         return pages.until(fetch, lambda page: _reaches_back(page, until))
 
     def redemption(self, profile_id: str, redemption_id: str) -> Redemption | None:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
+from http import HTTPStatus
 from typing import TypeVar
 
-from claimable_benefits.errors import Malformed, OmneoError, Rejected
+from claimable_benefits.cache.breaker import Breaker
+from claimable_benefits.cache.crew import Together, one_by_one
+from claimable_benefits.errors import Malformed, OmneoError, Rejected, SlowDown, Unreachable
 from claimable_benefits.omneo import paths, verdicts, wire
 from claimable_benefits.omneo._http import Http, Timeouts
 from claimable_benefits.omneo.dialects import Dialects
@@ -21,6 +26,9 @@ Parse = Callable[[object], T]
 Verdict = Callable[[verdicts.Outcome, str], OmneoError | None]
 
 log = logging.getLogger("claimable_benefits.omneo")
+
+_TOO_LITTLE = 0.05  # seconds: no answer comes in less
+_SHORT_REST, _LONGEST_REST = 1.0, 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +43,7 @@ class Call:
     ids: Mapping[str, str] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: Mapping[str, object] | None = field(default=None, repr=False)
+    lane: str = "redeem"  # the breaker that a write heeds; reads have one of their own
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +56,8 @@ class Session:
     writer: Writer
     identity_handle: str
     timeouts: Timeouts
+    together: Together = one_by_one
+    breakers: Mapping[str, Breaker] = field(default_factory=dict)
 
     def waiting(self, timeouts: Timeouts) -> Session:
         """The same conversation with another patience."""
@@ -54,7 +65,7 @@ class Session:
 
     def read(self, call: Call, parse: Parse[T]) -> T:
         """The parsed body of a call that changes nothing, whatever its method."""
-        return self._run(call, parse, verdicts.of_read, verdicts.unreadable_read)
+        return self._run(replace(call, lane="read"), parse, verdicts.of_read, verdicts.unreadable_read)
 
     def find(self, call: Call, parse: Parse[T]) -> T | None:
         """As ``read``; None where Omneo's API says that there is no such thing (404)."""
@@ -79,9 +90,14 @@ class Session:
         path = paths.fill(call.template, call.ids)
         request = f"{call.method} {path}"
         body = None if call.body is None else wire.dump(call.body)
+        breaker = self.breakers.get(call.lane)
+        if breaker and not breaker.allows():
+            raise Unreachable("Omneo was not asked, as it has not answered lately.", request=request)
         started = time.perf_counter()
-        outcome = self.http.send(call.method, path, self.timeouts, call.query, body)
+        outcome = self.http.send(call.method, path, _in_time(self.timeouts, request), call.query, body)
         error = judge(outcome, request)
+        if breaker:
+            _note(breaker, outcome, error)
         if error is None and isinstance(outcome, Answer):
             try:
                 return parse(wire.load(outcome.body))
@@ -91,6 +107,40 @@ class Session:
             raise AssertionError("A call without an answer always has an error.")
         _tell(error, time.perf_counter() - started)
         raise error
+
+
+_deadline: ContextVar[float | None] = ContextVar("when the answer is of no use any more", default=None)
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """Everything that this thread asks in the block has ``seconds`` in all; what is asked later is not sent."""
+    mark = _deadline.set(time.monotonic() + seconds)
+    try:
+        yield
+    finally:
+        _deadline.reset(mark)
+
+
+def _in_time(timeouts: Timeouts, request: str) -> Timeouts:
+    deadline = _deadline.get()
+    if deadline is None:
+        return timeouts
+    left = deadline - time.monotonic()
+    if left <= _TOO_LITTLE:
+        raise Unreachable("Nothing was sent to Omneo, as there is no time left.", request=request)
+    names = ("connect", "read", "pool", "total")
+    return Timeouts(**{name: min(getattr(timeouts, name), left) for name in names})
+
+
+def _note(breaker: Breaker, outcome: verdicts.Outcome, error: OmneoError | None) -> None:
+    """Only silence and a server's own failure count: whatever else it says, it is there."""
+    if isinstance(error, SlowDown):
+        breaker.failed(min(error.retry_after or _SHORT_REST, _LONGEST_REST))
+    elif not isinstance(outcome, Answer) or outcome.status >= 500 or outcome.status == HTTPStatus.REQUEST_TIMEOUT:
+        breaker.failed()
+    else:
+        breaker.worked()
 
 
 def _tell(error: OmneoError, seconds: float) -> None:

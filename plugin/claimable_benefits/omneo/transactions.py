@@ -29,7 +29,7 @@ class Transactions(Resource):
         senders at once: one order must have one sender at a time.
         """
         body = self._session.writer.transaction(transaction, profile_id, redemption_id)
-        upsert = Call("POST", paths.TRANSACTION_UPSERT.guide, body=_whole(body))
+        upsert = Call("POST", paths.TRANSACTION_UPSERT.guide, body=_whole(body), lane="deliver")
         forms = [
             Form("update-create", lambda: self._session.write(upsert, self._transaction)),
             Form("look first", lambda: self._look_and_record(transaction.order_number, body)),
@@ -84,11 +84,11 @@ class Transactions(Resource):
         known = self.transaction_by_order(order_number)
         if known is None:
             return self._create(body)
-        call = Call("PUT", paths.TRANSACTION.guide, {"transaction_id": known.id}, body=_whole(body))
+        call = Call("PUT", paths.TRANSACTION.guide, {"transaction_id": known.id}, body=_whole(body), lane="deliver")
         return self._session.write(call, self._transaction)
 
     def _create(self, body: Mapping[str, object]) -> RecordedTransaction:
-        return self._session.write(Call("POST", paths.TRANSACTIONS.guide, body=body), self._transaction)
+        return self._session.write(Call("POST", paths.TRANSACTIONS.guide, body=body, lane="deliver"), self._transaction)
 
     def _transaction(self, body: object) -> RecordedTransaction:
         return self._session.reader.transaction(data(body))

@@ -17,6 +17,7 @@ from claimable_benefits.domain.shop import Cart, Order, Shopper
 from claimable_benefits.ledger import Ledger
 from claimable_benefits.ledger.events import Because
 from claimable_benefits.omneo import OmneoClient
+from claimable_benefits.service.shelves import Shelves
 
 Clock = Callable[[], datetime]
 OrderLoader = Callable[[str], Order | None]
@@ -64,6 +65,7 @@ class Context:
     policies: Mapping[str, Policy] = field(default_factory=dict)
     own_discounts: Mapping[str, OwnDiscount] = field(default_factory=dict)
     timing: Timing = field(default_factory=Timing)
+    shelves: Shelves = field(default_factory=Shelves)
     reference_prefix: str = "shop"
     sender: str = "app"
     # The paid and cancelled orders of a period; None: the outbox stands in for the shop's orders.

@@ -31,10 +31,31 @@ class Entry:
     use_id: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class History:
+    """Uses, newest first. ``is_whole`` is False where only those of this shop are among them."""
+
+    entries: tuple[Entry, ...]
+    is_whole: bool = True
+
+
 def read_history(ctx: Context, shopper: Shopper) -> tuple[Entry, ...]:
     """Everything used, newest first. Raises `OmneoError`."""
     profile_id = profile_of(ctx, shopper)
-    redemptions = ctx.omneo.redemptions(profile_id) if profile_id else ()
+    return _entries(ctx, shopper, ctx.omneo.redemptions(profile_id) if profile_id else ())
+
+
+def recall_history(ctx: Context, shopper: Shopper, *, ask: bool = False) -> History:
+    """The same for a page: without ``ask`` only what is known without asking Omneo.
+
+    With ``ask`` it raises `OmneoError` where that takes longer than the budget of a page.
+    """
+    standing = ctx.shelves.standing(ctx, shopper)
+    redemptions = ctx.shelves.history(ctx, standing, ask=ask) if standing else ()
+    return History(_entries(ctx, shopper, redemptions or ()), redemptions is not None)
+
+
+def _entries(ctx: Context, shopper: Shopper, redemptions: Sequence[Redemption]) -> tuple[Entry, ...]:
     with ctx.ledger.read() as connection:
         ours = uses_of_customer(connection, shopper.customer_id, states=_SENT)
     entries = list(_from_omneo(redemptions, {use.redemption_id: use for use in ours if use.redemption_id}))

@@ -14,7 +14,7 @@ from claimable_benefits.errors import Declined, Overtaken
 from claimable_benefits.ledger.uses import held_in_cart, move_use
 from claimable_benefits.service.context import Context, by
 from claimable_benefits.service.offers import judge
-from claimable_benefits.service.shelf import read_shelf
+from claimable_benefits.service.shelf import Shelf, read_shelf, recall_shelf
 from claimable_benefits.service.slots import take_slot
 
 
@@ -33,7 +33,7 @@ def hold(ctx: Context, shopper: Shopper, cart: Cart, benefit_id: str, *, move: b
 
     Raises `Declined` where it is not theirs, does not fit, or is in use elsewhere, and `OmneoError`.
     """
-    shelf = read_shelf(ctx, shopper)
+    shelf = _shelf_with(ctx, shopper, benefit_id)
     held = shelf.benefit(benefit_id)
     if held is None or shelf.profile_id is None:
         raise Declined("unknown_benefit", "This benefit is not available any more.")
@@ -45,6 +45,12 @@ def hold(ctx: Context, shopper: Shopper, cart: Cart, benefit_id: str, *, move: b
     except Overtaken:
         sentence = f"{held.benefit.name} is being used elsewhere at this moment. Please try again."
         raise Declined("in_another_cart", sentence) from None
+
+
+def _shelf_with(ctx: Context, shopper: Shopper, benefit_id: str) -> Shelf:
+    """What is remembered is enough to reserve something; what is not there may have come since."""
+    shelf = recall_shelf(ctx, shopper)
+    return shelf if shelf.benefit(benefit_id) else read_shelf(ctx, shopper)
 
 
 def _hold(

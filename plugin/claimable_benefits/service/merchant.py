@@ -14,6 +14,7 @@ from claimable_benefits.ledger.outbox import Delivery, find_delivery, put_delive
 from claimable_benefits.ledger.uses import use_of_redemption
 from claimable_benefits.service.context import Context
 from claimable_benefits.service.deliver import deliver_due
+from claimable_benefits.service.hear import mistrust
 from claimable_benefits.service.profile import profile_of_customer
 
 NEEDED = ("name", "handle", "period")
@@ -43,7 +44,9 @@ def issue(ctx: Context, handle: str, customer_id: str) -> Benefit:
     if definition is None:
         raise Declined("unknown_definition", f"Omneo has no benefit definition with the handle {handle!r}.")
     profile_id = known_profile(ctx, customer_id)
-    return ctx.omneo.issue(definition.id, profile_id, at=ctx.clock())
+    benefit = ctx.omneo.issue(definition.id, profile_id, at=ctx.clock())
+    mistrust(ctx, profile_id)
+    return benefit
 
 
 def known_profile(ctx: Context, customer_id: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,7 +16,9 @@ from claimable_benefits.domain.states import UseState
 from claimable_benefits.errors import OmneoError
 from claimable_benefits.ledger.uses import Use, held_in_cart, uses_of_customer
 from claimable_benefits.service.context import Context
-from claimable_benefits.service.shelf import Held, Shelf, read_shelf
+from claimable_benefits.service.shelf import usable
+from claimable_benefits.service.shelves import Seen
+from claimable_benefits.service.snapshot import Snapshot
 
 _log = logging.getLogger("claimable_benefits")
 
@@ -48,13 +51,18 @@ class Applied:
 
 @dataclass(frozen=True, slots=True)
 class Offers:
-    """The panel of a checkout. ``pending`` names what is being confirmed; ``reachable`` is whether Omneo answered."""
+    """The panel of a checkout. ``pending`` names what is being confirmed; ``reachable`` is whether Omneo answered.
+
+    ``age`` is how old Omneo's part is, in seconds; ``ends`` are the moments at which something here stops being true.
+    """
 
     applied: Applied | None = None
     fitting: tuple[Offer, ...] = ()
     unfitting: tuple[Offer, ...] = ()
     reachable: bool = True
     pending: tuple[str, ...] = ()
+    age: float = 0.0
+    ends: tuple[datetime, ...] = ()
 
 
 def read_applied(ctx: Context, shopper: Shopper, cart: Cart) -> Applied | None:
@@ -64,8 +72,34 @@ def read_applied(ctx: Context, shopper: Shopper, cart: Cart) -> Applied | None:
     return _applied(ctx, use, cart) if use else None
 
 
+@dataclass(frozen=True, slots=True)
+class OffersPeek:
+    """Offers that are not worked out yet: with the same ``version``, for the same cart, they would be the same.
+
+    An empty version names nothing: the shop's own discounts may depend on anything.
+    """
+
+    open: Callable[[], Offers]
+    version: str = ""
+
+
 def read_offers(ctx: Context, shopper: Shopper, cart: Cart) -> Offers:
     """Everything the panel shows. Where Omneo does not answer, what is applied is still there."""
+    return peek_offers(ctx, shopper, cart).open()
+
+
+def peek_offers(ctx: Context, shopper: Shopper, cart: Cart) -> OffersPeek:
+    """As `read_offers`, for a panel that may have been rendered before."""
+    try:
+        seen = ctx.shelves.recall(ctx, shopper)
+    except OmneoError as error:
+        _log.warning("The benefits of a checkout could not be read: %s", error)
+        return OffersPeek(lambda: _read_offers(ctx, shopper, cart, None))
+    # What was there before the rows were read is what the version names; anything later makes another one.
+    return OffersPeek(lambda: _read_offers(ctx, shopper, cart, seen), "" if ctx.own_discounts else seen.version)
+
+
+def _read_offers(ctx: Context, shopper: Shopper, cart: Cart, seen: Seen | None) -> Offers:
     with ctx.ledger.read() as connection:
         live = uses_of_customer(
             connection, shopper.customer_id, states=(UseState.HELD, UseState.REDEEMING, UseState.IN_DOUBT)
@@ -73,17 +107,17 @@ def read_offers(ctx: Context, shopper: Shopper, cart: Cart) -> Offers:
     here = next((use for use in live if use.state is UseState.HELD and use.cart_id == cart.id), None)
     applied = _applied(ctx, here, cart) if here else None
     pending = tuple(use.name for use in live if use.state is not UseState.HELD)
-    try:
-        shelf = read_shelf(ctx, shopper)
-    except OmneoError as error:
-        _log.warning("The benefits of a checkout could not be read: %s", error)
+    if seen is None:
         return Offers(applied=applied, reachable=False, pending=pending)
-    offers = _offers(ctx, shelf, cart, live, here)
+    offers = _offers(ctx, seen.snapshot, cart, live, here)
+    ends = [use.held_until for use in live] + [offer.benefit.expires_at for offer in offers]
     return Offers(
         applied=applied,
         fitting=tuple(offer for offer in offers if offer.fit.fits),
         unfitting=tuple(offer for offer in offers if not offer.fit.fits),
         pending=pending,
+        age=seen.age,
+        ends=tuple(end for end in ends if end is not None),
     )
 
 
@@ -110,23 +144,24 @@ def _applied(ctx: Context, use: Use, cart: Cart) -> Applied:
     )
 
 
-def _offers(ctx: Context, shelf: Shelf, cart: Cart, live: list[Use], here: Use | None) -> list[Offer]:
+def _offers(ctx: Context, snapshot: Snapshot, cart: Cart, live: list[Use], here: Use | None) -> list[Offer]:
     now = ctx.clock()
     busy = [use for use in live if not (use.state is UseState.HELD and use.held_until <= now)]
     offers = []
-    for held in shelf.yours:
-        uses = [use for use in busy if use.benefit_id == held.benefit.id]
-        if (here and here.benefit_id == held.benefit.id) or _all_in_doubt(held, uses):
+    for benefit in usable(snapshot, now):
+        uses = [use for use in busy if use.benefit_id == benefit.id]
+        if (here and here.benefit_id == benefit.id) or _all_in_doubt(benefit, uses):
             continue
-        discount, verdict = judge(ctx, held.policy, cart)
-        offers.append(Offer(held.benefit, held.policy, discount, verdict, elsewhere=_none_left(held, uses)))
+        policy = ctx.policy(benefit.handle)
+        discount, verdict = judge(ctx, policy, cart)
+        offers.append(Offer(benefit, policy, discount, verdict, elsewhere=_none_left(benefit, uses)))
     return offers
 
 
-def _none_left(held: Held, uses: list[Use]) -> bool:
-    return held.benefit.remaining is not None and len(uses) >= held.benefit.remaining
+def _none_left(benefit: Benefit, uses: list[Use]) -> bool:
+    return benefit.remaining is not None and len(uses) >= benefit.remaining
 
 
-def _all_in_doubt(held: Held, uses: list[Use]) -> bool:
+def _all_in_doubt(benefit: Benefit, uses: list[Use]) -> bool:
     """Every use that is left may be gone already: there is nothing to offer until that is settled."""
-    return _none_left(held, uses) and not any(use.state is UseState.HELD for use in uses)
+    return _none_left(benefit, uses) and not any(use.state is UseState.HELD for use in uses)

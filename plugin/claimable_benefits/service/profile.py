@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from claimable_benefits.domain.shop import Shopper
 from claimable_benefits.ledger import facts
-from claimable_benefits.service.context import Context
+
+if TYPE_CHECKING:
+    from claimable_benefits.service.context import Context  # which has the shelves, which ask here
 
 
 def profile_of(ctx: Context, shopper: Shopper) -> str | None:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from claimable_benefits.domain.benefits import Benefit, Definition
 from claimable_benefits.domain.policy import Policy
 from claimable_benefits.domain.shop import Shopper
 from claimable_benefits.domain.states import UseState
-from claimable_benefits.errors import Rejected
 from claimable_benefits.ledger.claims import live_claims_of
 from claimable_benefits.ledger.uses import Use, live_uses_of
 from claimable_benefits.service.context import Context
-from claimable_benefits.service.profile import forget_profile_of, profile_of
+from claimable_benefits.service.snapshot import Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,11 @@ class Shelf:
     past: tuple[Benefit, ...] = ()
     claiming: tuple[str, ...] = ()
 
+    @property
+    def ends(self) -> list[datetime | None]:
+        """The moments at which something here stops being true."""
+        return [kind.claim_until for kind in self.ready] + [held.benefit.expires_at for held in self.yours]
+
     def benefit(self, benefit_id: str) -> Held | None:
         """The shopper's own usable benefit of that id, None for any other."""
         return next((held for held in self.yours if held.benefit.id == benefit_id), None)
@@ -54,41 +60,61 @@ class Shelf:
         return next((benefit for benefit in held if benefit.handle == handle), None)
 
 
+@dataclass(frozen=True, slots=True)
+class Peek:
+    """A shelf that is not put together yet: with the same ``version`` it would be the one that was seen before.
+
+    ``age`` is how old Omneo's part is, in seconds; an empty version names nothing.
+    """
+
+    open: Callable[[], Shelf]
+    version: str = ""
+    age: float = 0.0
+
+
 def read_shelf(ctx: Context, shopper: Shopper) -> Shelf:
-    """Read both of Omneo's lists and what our ledger knows besides. Raises `OmneoError`."""
-    profile_id = profile_of(ctx, shopper)
-    if profile_id is None:
+    """Both of Omneo's lists, read now, and what our ledger knows besides. For verbs; raises `OmneoError`."""
+    return _shelf(ctx, ctx.shelves.read(ctx, shopper).snapshot)
+
+
+def recall_shelf(ctx: Context, shopper: Shopper) -> Shelf:
+    """The same as remembered, or read within the budget of a page. Raises `OmneoError` where there is nothing."""
+    return _shelf(ctx, ctx.shelves.recall(ctx, shopper).snapshot)
+
+
+def peek_shelf(ctx: Context, shopper: Shopper) -> Peek:
+    """As `recall_shelf`, for pages that may have rendered this very shelf before."""
+    seen = ctx.shelves.recall(ctx, shopper)
+    return Peek(partial(_shelf, ctx, seen.snapshot), seen.version, seen.age)
+
+
+def _shelf(ctx: Context, snapshot: Snapshot) -> Shelf:
+    if snapshot.profile_id is None:
         return Shelf(known=False)
-    try:
-        return _read(ctx, profile_id)
-    except Rejected as error:
-        if error.status != 404:
-            raise
-    forget_profile_of(ctx, shopper)
-    profile_id = profile_of(ctx, shopper)
-    return _read(ctx, profile_id) if profile_id else Shelf(known=False)
-
-
-def _read(ctx: Context, profile_id: str) -> Shelf:
-    benefits = ctx.omneo.benefits(profile_id)
-    definitions = ctx.omneo.claimable(profile_id)
     with ctx.ledger.read() as connection:
-        live = live_uses_of(connection, profile_id)
-        claiming = {claim.definition_handle: claim.name for claim in live_claims_of(connection, profile_id)}
+        live = live_uses_of(connection, snapshot.profile_id)
+        claiming = {claim.definition_handle: claim.name for claim in live_claims_of(connection, snapshot.profile_id)}
     now = ctx.clock()
     pending = {use.benefit_id for use in live if is_pending(use)}
-    usable = [benefit for benefit in benefits if benefit.is_usable(now)]
-    yours = [Held(benefit, ctx.policy(benefit.handle), benefit.id in pending) for benefit in usable]
+    yours = [Held(benefit, ctx.policy(benefit.handle), benefit.id in pending) for benefit in usable(snapshot, now)]
+    # What was claimable when it was read may have closed since.
+    open_still = [d for d in snapshot.claimable if d.claim_until is None or d.claim_until >= now]
     return Shelf(
         known=True,
-        profile_id=profile_id,
+        profile_id=snapshot.profile_id,
         ready=tuple(
-            d for d in sorted(definitions, key=lambda d: _soonest(d.claim_until, d.name)) if d.handle not in claiming
+            d for d in sorted(open_still, key=lambda d: _soonest(d.claim_until, d.name)) if d.handle not in claiming
         ),
-        yours=tuple(sorted(yours, key=lambda held: _soonest(held.benefit.expires_at, held.benefit.name))),
-        past=tuple(benefit for benefit in benefits if not benefit.is_usable(now)),
+        yours=tuple(yours),
+        past=tuple(benefit for benefit in snapshot.benefits if not benefit.is_usable(now)),
         claiming=tuple(claiming.values()),
     )
+
+
+def usable(snapshot: Snapshot, now: datetime) -> list[Benefit]:
+    """The benefits that can be used at ``now``; what ends first stands first."""
+    found = [benefit for benefit in snapshot.benefits if benefit.is_usable(now)]
+    return sorted(found, key=lambda benefit: _soonest(benefit.expires_at, benefit.name))
 
 
 def is_pending(use: Use) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from flask import Blueprint, current_app, request
 from flask.blueprints import BlueprintSetupState
+from flask.sansio.app import App
 from flask.typing import ResponseReturnValue
 from flask.wrappers import Response
 from jinja2 import BaseLoader, ChoiceLoader, FileSystemLoader, PrefixLoader
@@ -19,6 +20,7 @@ from claimable_benefits.web.panel import benefits_panel, keep_out_of_caches
 from claimable_benefits.web.record import benefits_record
 from claimable_benefits.web.refusals import LedgerDown
 from claimable_benefits.web.verbs import Verbs
+from claimable_benefits.web.webhook import webhook
 
 _log = logging.getLogger("claimable_benefits")
 _WEEK = 7 * 24 * 60 * 60
@@ -64,6 +66,7 @@ def make_blueprint(verbs: Verbs | None = None) -> Blueprint:
     blueprint.add_url_rule("/claimable/<handle>", view_func=pages.claimable)
     blueprint.add_url_rule("/uses/<use_id>", view_func=pages.receipt)
     blueprint.add_url_rule("/claim", view_func=actions.claim, methods=["POST"])
+    blueprint.add_url_rule("/webhook", view_func=webhook, methods=["POST"])
     blueprint.add_url_rule("/use", view_func=actions.use, methods=["POST"])
     blueprint.after_request(_protect)
     blueprint.register_error_handler(LedgerUnavailable, _ledger_down)
@@ -87,7 +90,15 @@ def _settle_in(state: BlueprintSetupState, verbs: Verbs) -> None:
         )
     before = state.app.extensions.get(FACE)
     state.app.extensions[FACE] = Face(verbs, (*before.mounts, mount) if before else (mount,))
+    _excuse(state.app)
     state.app.jinja_env.globals.update(benefits_panel=benefits_panel, benefits_record=benefits_record)
+
+
+def _excuse(app: App) -> None:
+    """Flask-WTF's CSRFProtect asks every POST for a token of a page; Omneo's come from no page, and are signed."""
+    exempt = getattr(app.extensions.get("csrf"), "exempt", None)
+    if callable(exempt):
+        exempt(webhook)
 
 
 def _ledger_down(error: Exception) -> ResponseReturnValue:

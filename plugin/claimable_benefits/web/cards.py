@@ -10,14 +10,13 @@ from markupsafe import Markup
 
 from claimable_benefits.domain.benefits import Benefit, Definition
 from claimable_benefits.domain.policy import Place
-from claimable_benefits.domain.shop import Shopper
 from claimable_benefits.service.shelf import Held
 from claimable_benefits.web import texts
 from claimable_benefits.web.clean import https_url, name_of, plain, safe_html
 from claimable_benefits.web.codes import qr_code
 from claimable_benefits.web.face import url
 from claimable_benefits.web.format import Format, When
-from claimable_benefits.web.forms import Action, Form, form
+from claimable_benefits.web.forms import Action, Buttons, Form
 
 _MOST_QR_CODES = 12  # each takes milliseconds to draw; the pages of single benefits always show theirs
 
@@ -91,11 +90,11 @@ class PastCard:
     ended: When | None
 
 
-def ready_cards(shopper: Shopper, definitions: Iterable[Definition], say: Format, names: Names) -> list[ReadyCard]:
-    return [ready_card(shopper, definition, say, names) for definition in definitions]
+def ready_cards(buttons: Buttons, definitions: Iterable[Definition], say: Format, names: Names) -> list[ReadyCard]:
+    return [ready_card(buttons, definition, say, names) for definition in definitions]
 
 
-def ready_card(shopper: Shopper, definition: Definition, say: Format, names: Names) -> ReadyCard:
+def ready_card(buttons: Buttons, definition: Definition, say: Format, names: Names) -> ReadyCard:
     name = names.own(definition.name, definition.handle)
     return ReadyCard(
         name=name,
@@ -104,7 +103,7 @@ def ready_card(shopper: Shopper, definition: Definition, say: Format, names: Nam
         summary=plain(definition.short_description),
         image=https_url(definition.image_url),
         ends=say.ends(definition.claim_until, what="Claiming") if definition.claim_until else None,
-        claim=form(shopper, Action.CLAIM, definition.handle, f"Claim {name}"),
+        claim=buttons.form(Action.CLAIM, definition.handle, f"Claim {name}"),
         validity=texts.validity(definition),
         earn=safe_html(definition.earn_instructions),
         about=safe_html(definition.long_description),
@@ -112,16 +111,16 @@ def ready_card(shopper: Shopper, definition: Definition, say: Format, names: Nam
     )
 
 
-def yours_cards(shopper: Shopper, helds: Iterable[Held], say: Format, names: Names) -> list[YoursCard]:
+def yours_cards(buttons: Buttons, helds: Iterable[Held], say: Format, names: Names) -> list[YoursCard]:
     """The cards of all held benefits; the first dozen store codes are drawn."""
     cards: list[YoursCard] = []
     for held in helds:
         drawn = sum(1 for card in cards if card.store and card.store.qr)
-        cards.append(yours_card(shopper, held, say, names, draw=drawn < _MOST_QR_CODES))
+        cards.append(yours_card(buttons, held, say, names, draw=drawn < _MOST_QR_CODES))
     return cards
 
 
-def yours_card(shopper: Shopper, held: Held, say: Format, names: Names, *, draw: bool = True) -> YoursCard:
+def yours_card(buttons: Buttons, held: Held, say: Format, names: Names, *, draw: bool = True) -> YoursCard:
     benefit, definition, places = held.benefit, held.benefit.definition, held.policy.used_at
     name = names.own(benefit.name, benefit.handle)
     usable_here = Place.ACCOUNT in places and not held.pending
@@ -136,7 +135,7 @@ def yours_card(shopper: Shopper, held: Held, say: Format, names: Names, *, draw:
         pending=held.pending,
         uses=texts.uses_left(benefit),
         instructions=safe_html(definition.instructions_online) if places != {Place.STORE} else Markup(),
-        use=form(shopper, Action.USE, benefit.id, f"Use {name} now") if usable_here else None,
+        use=buttons.form(Action.USE, benefit.id, f"Use {name} now") if usable_here else None,
         use_note=texts.from_account(benefit),
         checkout=texts.at_checkout(held.policy, say) if Place.CHECKOUT in places else "",
         store=_store_use(benefit, draw=draw) if Place.STORE in places else None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -17,6 +17,7 @@ from claimable_benefits.web.verbs import Verbs
 
 EXTENSION = "claimable_benefits"
 FACE = "claimable_benefits_web"
+_MOST_ADDRESSES = 100
 STATIC = Path(__file__).resolve().parent.parent / "static"
 
 
@@ -37,6 +38,7 @@ class Face:
 
     verbs: Verbs
     mounts: tuple[str, ...]
+    addresses: dict[str, str] = field(default_factory=dict)
 
 
 def runtime() -> Runtime:
@@ -66,8 +68,28 @@ def url(endpoint: str, **values: Any) -> str:
     return url_for(f"{here}.{endpoint}", **values)
 
 
+def shelf_url() -> str:
+    """The address of the account page, built once for each place where it is mounted and reached."""
+    app = current_app._get_current_object()  # type: ignore[attr-defined] # noqa: SLF001 - werkzeug's documented way
+    if app.url_default_functions:
+        return url("shelf")  # a language or a tenant in it may change with every request
+    asked, known = request._get_current_object(), cast(Face, app.extensions[FACE]).addresses  # type: ignore[attr-defined] # noqa: SLF001
+    key = f"{asked.blueprint} {asked.environ.get('HTTP_HOST')} {asked.environ.get('SCRIPT_NAME')}"
+    return known.get(key) or _remember(known, key, url("shelf"))
+
+
 def stylesheet_url() -> str:
-    return url("static", filename="benefits.css", v=_fingerprint("benefits.css"))
+    """The address of our stylesheet; built once for each address of the shelf, which all that it depends on is in."""
+    known, key = face().addresses, f"stylesheet of {shelf_url()}"
+    address = known.get(key)
+    return address or _remember(known, key, url("static", filename="benefits.css", v=_fingerprint("benefits.css")))
+
+
+def _remember(known: dict[str, str], key: str, address: str) -> str:
+    if len(known) >= _MOST_ADDRESSES:  # anybody may send any Host
+        known.clear()
+    known[key] = address
+    return address
 
 
 @cache

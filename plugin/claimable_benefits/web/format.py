@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from claimable_benefits.domain.shop import Shopper
@@ -95,9 +96,15 @@ class Format:
 
 def format_for(shopper: Shopper | None, *, locale: str, timezone: str, now: datetime) -> Format:
     """The shopper's own habits, and the shop's where they are missing or unknown."""
-    theirs = _zone(shopper.timezone) if shopper and shopper.timezone else None
-    language = (_locale(shopper.locale) if shopper and shopper.locale else None) or _locale(locale) or "en"
-    return Format(language, theirs or ZoneInfo(timezone), theirs is not None, now)
+    theirs = _habits(shopper.locale, shopper.timezone, locale, timezone) if shopper else None
+    return Format(*(theirs or _habits(None, None, locale, timezone)), now)
+
+
+@lru_cache(maxsize=256)
+def _habits(own_locale: str | None, own_zone: str | None, locale: str, timezone: str) -> tuple[str, ZoneInfo, bool]:
+    theirs = _zone(own_zone) if own_zone else None
+    language = (_locale(own_locale) if own_locale else None) or _locale(locale) or "en"
+    return language, theirs or ZoneInfo(timezone), theirs is not None
 
 
 def _sentence(what: str, verb: str) -> str:

@@ -5,19 +5,22 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from flask import render_template
+from flask import render_template, request
 from flask.typing import ResponseReturnValue
 
 from claimable_benefits.domain.shop import Shopper
 from claimable_benefits.domain.states import UseState
 from claimable_benefits.errors import OmneoError
-from claimable_benefits.service.shelf import Shelf
-from claimable_benefits.web import cards, entries
+from claimable_benefits.service.history import History
+from claimable_benefits.service.shelf import Peek, Shelf
+from claimable_benefits.web import cards, entries, texts
 from claimable_benefits.web.clean import name_of, plain, safe_html
 from claimable_benefits.web.codes import qr_code
-from claimable_benefits.web.face import context, runtime, settings, stylesheet_url, url, verbs
+from claimable_benefits.web.face import context, runtime, settings, shelf_url, stylesheet_url, verbs
 from claimable_benefits.web.format import Format, format_for
+from claimable_benefits.web.forms import Buttons
 from claimable_benefits.web.gate import login_url, this_page
+from claimable_benefits.web.kept import Kept
 from claimable_benefits.web.notices import take_notices
 from claimable_benefits.web.refusals import NoSuchBenefit
 
@@ -39,7 +42,7 @@ def page(template: str, status: int = 200, **values: Any) -> ResponseReturnValue
         template,
         cb_base=settings().base_template,
         stylesheet=stylesheet_url(),
-        shelf_url=url("shelf"),
+        shelf_url=shelf_url(),
         here=this_page(),
         **values,
     )
@@ -51,23 +54,38 @@ def shelf() -> ResponseReturnValue:
     shopper = runtime().load_shopper()
     if shopper is None:
         return _invitation()
-    say = say_for(shopper)
+    ask = request.args.get("history") == "all"
     try:
-        found = verbs().read_shelf(context(), shopper)
+        whole = _whole_history(shopper) if ask else None  # before the peek, so that its version names it
+        peek = verbs().peek_shelf(context(), shopper)
     except OmneoError as error:
         return _out_of_reach("claimable_benefits/list.html", shopper, error)
-    names = cards.Names()
+    say = say_for(shopper)
+    kept = Kept("list.html", shopper, "" if ask and whole is None else peek.version, say)
+    region = kept.find()
+    values = {"state": "shelf"} if region else _cards(shopper, peek, kept, say, whole)
     return page(
         "claimable_benefits/list.html",
-        state="shelf" if found.known else "unknown",
         notices=take_notices(shopper),
-        ready=cards.ready_cards(shopper, found.ready, say, cards.Names()),
-        claiming=[name_of(name, "") for name in found.claiming],
-        yours=cards.yours_cards(shopper, found.yours, say, names),
-        past=[cards.past_card(benefit, say, names) for benefit in found.past],
-        checkout_url=settings().checkout_url,
-        **_history(shopper, found, say),
+        as_of=texts.as_of(peek.age),
+        region=region,
+        **values,
     )
+
+
+def _cards(shopper: Shopper, peek: Peek, kept: Kept, say: Format, whole: History | None) -> dict[str, Any]:
+    """What the list is rendered of."""
+    found, names, buttons = peek.open(), cards.Names(), kept.buttons()
+    return {
+        "state": "shelf" if found.known else "unknown",
+        "keep": kept.keeper(buttons, found.ends),
+        "ready": cards.ready_cards(buttons, found.ready, say, cards.Names()),
+        "claiming": [name_of(name, "") for name in found.claiming],
+        "yours": cards.yours_cards(buttons, found.yours, say, names),
+        "past": [cards.past_card(benefit, say, names) for benefit in found.past],
+        "checkout_url": settings().checkout_url,
+        **_history(shopper, found, say, whole),
+    }
 
 
 def claimable(handle: str) -> ResponseReturnValue:
@@ -107,9 +125,10 @@ def _detail(*, handle: str = "", benefit_id: str = "") -> ResponseReturnValue:
     if shopper is None:
         return _invitation()
     try:
-        found = verbs().read_shelf(context(), shopper)
+        peek = verbs().peek_shelf(context(), shopper)
     except OmneoError as error:
         return _out_of_reach("claimable_benefits/detail.html", shopper, error)
+    found = peek.open()
     card = _card(shopper, found, handle, benefit_id)
     return page(
         "claimable_benefits/detail.html",
@@ -117,33 +136,43 @@ def _detail(*, handle: str = "", benefit_id: str = "") -> ResponseReturnValue:
         kind=type(card).__name__.removesuffix("Card").lower(),
         notices=take_notices(shopper),
         card=card,
+        as_of=texts.as_of(peek.age),
         checkout_url=settings().checkout_url,
     )
 
 
 def _card(shopper: Shopper, found: Shelf, handle: str, benefit_id: str) -> object:
     """The card of what the address names, taken from this shopper's own shelf and nowhere else."""
-    say, names = say_for(shopper), cards.Names()
+    say, names, buttons = say_for(shopper), cards.Names(), Buttons(shopper)
     if definition := found.definition(handle):
-        return cards.ready_card(shopper, definition, say, names)
+        return cards.ready_card(buttons, definition, say, names)
     if own := found.benefit(benefit_id):
-        return cards.yours_card(shopper, own, say, names)
+        return cards.yours_card(buttons, own, say, names)
     for benefit in found.past:
         if benefit.id == benefit_id:
             return cards.past_card(benefit, say, names)
     raise NoSuchBenefit
 
 
-def _history(shopper: Shopper, found: Shelf, say: Format) -> dict[str, Any]:
+def _whole_history(shopper: Shopper) -> History | None:
+    """The history with what was used elsewhere; None where it cannot be read now."""
+    try:
+        return verbs().recall_history(context(), shopper, ask=True)
+    except OmneoError as error:
+        _log.warning("The history of a shopper cannot be read: %s", error)
+        return None
+
+
+def _history(shopper: Shopper, found: Shelf, say: Format, whole: History | None) -> dict[str, Any]:
     """The history; a page that has everything else is shown without it."""
     if not found.known:
         return {}
-    try:
-        rows = [entries.row(entry, say) for entry in verbs().read_history(context(), shopper)]
-    except OmneoError as error:
-        _log.warning("The history of a shopper cannot be read: %s", error)
+    if request.args.get("history") == "all" and whole is None:
         return {"history": None}
-    return {"history": rows[:_FIRST_ROWS], "older": rows[_FIRST_ROWS:]}
+    history = whole or verbs().recall_history(context(), shopper)
+    rows = [entries.row(entry, say) for entry in history.entries]
+    more = None if history.is_whole else f"{shelf_url()}?history=all"
+    return {"history": rows[:_FIRST_ROWS], "older": rows[_FIRST_ROWS:], "whole_history_url": more}
 
 
 def _invitation() -> ResponseReturnValue:

@@ -9,15 +9,16 @@ from flask import after_this_request, render_template
 from flask.wrappers import Response
 from markupsafe import Markup
 
-from claimable_benefits.domain.shop import Cart, Shopper
-from claimable_benefits.service.offers import Applied, Offer
+from claimable_benefits.domain.shop import Cart
+from claimable_benefits.service.offers import Applied, Offer, Offers
 from claimable_benefits.web import texts
 from claimable_benefits.web.cards import Names
 from claimable_benefits.web.clean import name_of, plain, safe_html
-from claimable_benefits.web.face import context, runtime, stylesheet_url, url, verbs
+from claimable_benefits.web.face import context, runtime, shelf_url, stylesheet_url, verbs
 from claimable_benefits.web.format import Format, When
-from claimable_benefits.web.forms import Action, Form, form
+from claimable_benefits.web.forms import Action, Buttons, Form
 from claimable_benefits.web.gate import checkout_page, login_url
+from claimable_benefits.web.kept import Kept
 from claimable_benefits.web.notices import take_notices
 from claimable_benefits.web.pages import say_for
 
@@ -78,30 +79,36 @@ def _panel() -> str:
         return _render(state="guest", login_url=login_url(back_to))
     if cart is None:
         return _render(state="no-cart", notices=take_notices(shopper))
-    offers = verbs().read_offers(context(), shopper, cart)
-    rows = _Rows(shopper, cart, say_for(shopper), back_to)
-    return _render(
-        state="offers",
-        notices=take_notices(shopper),
-        applied=rows.applied(offers.applied) if offers.applied else None,
-        fitting=[rows.offer(offer) for offer in offers.fitting],
-        unfitting=[rows.offer(offer) for offer in offers.unfitting],
-        pending=[name_of(name, "") for name in offers.pending],
-        reachable=offers.reachable,
-    )
+    peek, say = verbs().peek_offers(context(), shopper, cart), say_for(shopper)
+    kept = Kept("panel.html", shopper, (peek.version, cart, back_to) if peek.version else "", say)
+    region = kept.find()
+    values = {} if region else _offers(peek.open(), kept, _Rows(kept.buttons(), cart, say, back_to))
+    return _render(state="offers", notices=take_notices(shopper), region=region, **values)
+
+
+def _offers(offers: Offers, kept: Kept, rows: _Rows) -> dict[str, object]:
+    return {
+        "keep": kept.keeper(rows.buttons, offers.ends),
+        "applied": rows.applied(offers.applied) if offers.applied else None,
+        "fitting": [rows.offer(offer) for offer in offers.fitting],
+        "unfitting": [rows.offer(offer) for offer in offers.unfitting],
+        "pending": [name_of(name, "") for name in offers.pending],
+        "reachable": offers.reachable,
+        "as_of": texts.as_of(offers.age),
+    }
 
 
 def _render(**values: object) -> str:
     return render_template(
-        "claimable_benefits/panel.html", stylesheet=stylesheet_url(), shelf_url=url("shelf"), **values
+        "claimable_benefits/panel.html", stylesheet=stylesheet_url(), shelf_url=shelf_url(), **values
     )
 
 
 class _Rows:
     """Makes the rows of one panel."""
 
-    def __init__(self, shopper: Shopper, cart: Cart, say: Format, back_to: str) -> None:
-        self._shopper = shopper
+    def __init__(self, buttons: Buttons, cart: Cart, say: Format, back_to: str) -> None:
+        self.buttons = buttons
         self._currency = cart.currency
         self._say = say
         self._back_to = back_to
@@ -137,4 +144,4 @@ class _Rows:
         return self._form(Action.APPLY, offer.benefit.id, f"Apply {name}")
 
     def _form(self, action: Action, benefit_id: str, label: str) -> Form:
-        return form(self._shopper, action, benefit_id, label, back_to=self._back_to)
+        return self.buttons.form(action, benefit_id, label, back_to=self._back_to)

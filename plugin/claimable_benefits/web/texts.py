@@ -87,6 +87,19 @@ def released(name: str | None) -> str:
     return f"{name_of(name, '')} is removed. It is still yours."
 
 
+def as_of(age: float) -> str:
+    """How old what is shown is; empty where it is fresh."""
+    if age <= 0:
+        return ""
+    minutes = int(age // 60)
+    if minutes < 1:
+        return "As of a moment ago."
+    if minutes < 60:
+        return f"As of {minutes} minute{'s' if minutes != 1 else ''} ago."
+    hours = minutes // 60
+    return f"As of {hours} hour{'s' if hours != 1 else ''} ago."
+
+
 def misfit(fit: Fit, currency: str, say: Format) -> str:
     """Why a benefit does not fit, and what would help; empty where it fits."""
     if fit.misfit is Misfit.BELOW_MINIMUM:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from claimable_benefits.domain.shop import Cart, Shopper
-from claimable_benefits.service import claim, history, hold, offers, records, redeem, release, shelf
+from claimable_benefits.service import claim, hear, history, hold, offers, records, redeem, release, shelf
 from claimable_benefits.service.context import Context
 
 if TYPE_CHECKING:
@@ -22,16 +22,23 @@ class HoldVerb(Protocol):
     ) -> hold.Hold: ...
 
 
+class HistoryVerb(Protocol):
+    """The shape of `service.history.recall_history`."""
+
+    def __call__(self, ctx: Context, shopper: Shopper, /, *, ask: bool = False) -> history.History: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Verbs:
     """What can be asked and done; each field is named after its service function."""
 
-    read_shelf: Callable[[Context, Shopper], shelf.Shelf] = shelf.read_shelf
-    read_history: Callable[[Context, Shopper], tuple[history.Entry, ...]] = history.read_history
-    read_offers: Callable[[Context, Shopper, Cart], offers.Offers] = offers.read_offers
+    peek_shelf: Callable[[Context, Shopper], shelf.Peek] = shelf.peek_shelf
+    recall_history: HistoryVerb = history.recall_history
+    peek_offers: Callable[[Context, Shopper, Cart], offers.OffersPeek] = offers.peek_offers
     read_record: Callable[[Context, str], records.Record | None] = records.read_record
     claim: Callable[[Context, Shopper, str, str], claim.Claimed] = claim.claim
     hold: HoldVerb = hold.hold
     release: Callable[[Context, Shopper, Cart, str], str | None] = release.release
     use_from_account: Callable[[Context, Shopper, str, str], redeem.Used] = redeem.use_from_account
+    hear: Callable[[Context, str, bytes], int] = hear.hear
     find_use: Callable[[Context, Shopper, str], Use | None] = redeem.find_use

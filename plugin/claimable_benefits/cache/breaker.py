@@ -1,0 +1,51 @@
+"""A breaker: after some failures in a row, nobody is kept waiting for the next one."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+
+class Breaker:
+    """Opens after ``failures`` in a row for ``seconds``; then one attempt at a time shows whether it is over.
+
+    ``clock`` counts seconds and never goes back. Safe between threads.
+    """
+
+    def __init__(self, failures: int = 5, seconds: float = 5.0, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._most = failures
+        self._seconds = seconds
+        self._clock = clock
+        self._failures = 0
+        self._next_trial: float | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def is_open(self) -> bool:
+        return self._next_trial is not None
+
+    def allows(self) -> bool:
+        """Whether an attempt may be made now. While open, one in ``seconds`` may: the trial."""
+        if self._next_trial is None:
+            return True
+        with self._lock:
+            if self._next_trial is None:
+                return True
+            if self._clock() < self._next_trial:
+                return False
+            self._next_trial = self._clock() + self._seconds
+            return True
+
+    def worked(self) -> None:
+        """An attempt brought an answer."""
+        if self._failures or self._next_trial is not None:
+            with self._lock:
+                self._failures, self._next_trial = 0, None
+
+    def failed(self, pause: float | None = None) -> None:
+        """An attempt brought none; with ``pause``, the other side asked for so many seconds of rest."""
+        with self._lock:
+            self._failures += 1
+            if pause is not None or self._failures >= self._most:
+                self._next_trial = self._clock() + max(self._seconds if pause is None else pause, 0.0)

@@ -1,0 +1,60 @@
+"""How long a request waits, and how many may wait at once."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+
+class Patience:
+    """At most ``places`` threads wait, each for at most ``budget`` seconds.
+
+    Whoever finds no place does not wait at all, and for ``pause`` seconds after somebody has waited in vain nobody
+    does: what is slow now is slow a moment later too, and the shop's other pages need the threads.
+    """
+
+    def __init__(
+        self, budget: float, places: int, *, pause: float = 2.0, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.budget = budget
+        self.pause = pause
+        self._clock = clock
+        self._places = threading.Semaphore(places)
+        self._not_before = clock()
+        self._lock = threading.Lock()
+        self._waiting = 0
+        self.most_at_once = 0
+        self.waits = 0
+        self.in_vain = 0
+
+    def wait(self, done: threading.Event) -> bool:
+        """Whether ``done`` came within the budget."""
+        if done.is_set():
+            return True
+        if self._clock() < self._not_before:
+            return False
+        with self.place() as has_place:
+            came = has_place and done.wait(self.budget)
+        if has_place and not came:
+            self.in_vain += 1
+            self._not_before = self._clock() + self.pause
+        return came
+
+    @contextmanager
+    def place(self) -> Iterator[bool]:
+        """Take one of the places for the length of a block; gives whether there was one."""
+        if not self._places.acquire(blocking=False):
+            yield False
+            return
+        with self._lock:
+            self.waits += 1
+            self._waiting += 1
+            self.most_at_once = max(self.most_at_once, self._waiting)
+        try:
+            yield True
+        finally:
+            with self._lock:
+                self._waiting -= 1
+            self._places.release()

@@ -1,0 +1,120 @@
+"""Omneo's messages: signed or refused, small or refused, and believed in nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Callable
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from flask import Flask
+from werkzeug.test import TestResponse
+
+from claimable_benefits.service.hear import _profiles
+from claimable_benefits.web.blueprint import make_blueprint
+from claimable_benefits.web.webhook import webhook
+from tests.web.world import World, make_shop
+
+HERE = "/account/benefits/webhook"
+SECRET = "a secret of the tenant"
+BODY = b'{"profile_id": "p-1"}'
+
+
+@pytest.fixture
+def heard() -> list[tuple[str, bytes]]:
+    return []
+
+
+@pytest.fixture
+def tell(world: World, heard: list[tuple[str, bytes]]) -> Callable[..., TestResponse]:
+    app = make_shop(world, {"OMNEO_WEBHOOK_SECRET": SECRET}, register=False)
+
+    def hear(_: object, event: str, body: bytes) -> int:
+        heard.append((event, body))
+        return 1
+
+    app.register_blueprint(make_blueprint(replace(world.verbs(), hear=hear)))
+    client = app.test_client()
+
+    def send(body: bytes = BODY, signature: str | None = None, **headers: str) -> TestResponse:
+        signed = {"x-omneo-hmac-sha256": sign(body) if signature is None else signature}
+        return client.post(HERE, data=body, headers={"x-omneo-event": "benefit.updated", **signed, **headers})
+
+    return send
+
+
+def sign(body: bytes, secret: str = SECRET) -> str:
+    return hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+
+
+def test_a_signed_message_is_heard(tell: Callable[..., TestResponse], heard: list[Any]) -> None:
+    answer = tell()
+
+    assert (answer.status_code, answer.data) == (204, b"")
+    assert heard == [("benefit.updated", BODY)]
+    assert answer.headers["Cache-Control"] == "private, no-store"
+
+
+@pytest.mark.parametrize(
+    "signature",
+    ["", "0" * 64, "x", "ü", sign(BODY, "another secret"), sign(BODY + b" "), sign(BODY)[:-1], f"sha256={sign(BODY)}"],
+)
+def test_any_other_signature_is_refused(tell: Callable[..., TestResponse], heard: list[Any], signature: str) -> None:
+    assert tell(signature=signature.encode().decode("latin-1")).status_code == 401
+    assert heard == []
+
+
+def test_a_message_without_a_signature_is_refused(world: World, heard: list[Any]) -> None:
+    app = make_shop(world, {"OMNEO_WEBHOOK_SECRET": SECRET})
+
+    assert app.test_client().post(HERE, data=BODY).status_code == 401
+
+
+def test_a_message_that_is_too_large_is_not_even_read(tell: Callable[..., TestResponse], heard: list[Any]) -> None:
+    assert tell(b"x" * (512 * 1024 + 1)).status_code == 413
+    assert heard == []
+
+
+def test_a_message_of_any_length_it_does_not_tell_is_refused(world: World) -> None:
+    app = make_shop(world, {"OMNEO_WEBHOOK_SECRET": SECRET})
+    environ = {"wsgi.input_terminated": True, "CONTENT_LENGTH": ""}
+    answer = app.test_client().post(HERE, headers={"Transfer-Encoding": "chunked"}, environ_overrides=environ)
+
+    assert answer.status_code in (401, 413)
+
+
+def test_without_a_secret_there_is_no_such_address(shop: Flask) -> None:
+    answer = shop.test_client().post(HERE, data=BODY, headers={"x-omneo-hmac-sha256": sign(BODY, "")})
+
+    assert answer.status_code == 404
+
+
+def test_a_hosts_csrf_protection_is_told_that_the_signature_is_enough(world: World) -> None:
+    excused: list[object] = []
+    app = make_shop(world, register=False)
+    app.extensions["csrf"] = SimpleNamespace(exempt=excused.append)
+    app.register_blueprint(make_blueprint(world.verbs()))
+
+    assert excused == [webhook]
+
+
+@pytest.mark.parametrize(
+    ("told", "event", "named"),
+    [
+        ({"profile_id": "p"}, "benefit.created", ["p"]),
+        ({"benefit": {"profile_id": "p"}, "profile": {"id": "p"}}, "benefit.created", ["p", "p"]),
+        ({"id": "p", "first_name": "Mia"}, "profile.updated", ["p"]),
+        ({"id": 7}, "transaction.created", []),
+        ({"old_profile_id": "a", "new_profile_id": "b"}, "profile.merged", ["a", "b"]),
+        ([{"profile_id": "p"}], "benefit.created", ["p"]),
+        ({"profile_id": None, "profile": []}, "benefit.created", []),
+        ({"profile_id": "x" * 256}, "benefit.created", []),
+        ("profile_id", "benefit.created", []),
+        ({"a": {"a": {"a": {"a": {"a": {"a": {"a": {"profile_id": "deep"}}}}}}}}, "benefit.created", []),
+    ],
+)
+def test_every_profile_that_a_message_names_is_found(told: object, event: str, named: list[str]) -> None:
+    assert list(_profiles(told, event)) == named
