@@ -49,8 +49,8 @@ MUTANTS = (
     Mutant(
         "no compare-and-set",
         "ledger/rows.py",
-        "same = key & (table.c.version == seen.version) & (table.c.state == seen.state)",
-        "same = key",
+        'where(same & (table.c.state == bindparam("seen_state")))',
+        'where(key == bindparam("seen_key"))',
         "tests/ledger tests/service/test_doubt.py",
     ),
     Mutant(

@@ -70,7 +70,7 @@ times = st.datetimes(datetime(1970, 1, 2), datetime(2199, 1, 1), timezones=zones
 items = st.builds(Item, texts, st.integers(-5, 500), amounts, amounts, st.none() | texts, amounts, st.none() | texts)
 transactions = st.builds(
     Transaction,
-    texts,
+    texts.filter(lambda number: number.strip() and "\x00" not in number),
     st.none() | texts,
     amounts,
     amounts,

@@ -94,7 +94,7 @@ def sweepable_claims(connection: Connection, now: datetime, *, limit: int = 50) 
 
 
 def _change(connection: Connection, claim: Claim, now: datetime, **changes: Any) -> Claim:
-    return _claim(compare_and_set(connection, claims, claims.c.claim_id == claim.claim_id, claim, now, **changes))
+    return _claim(compare_and_set(connection, claims, claims.c.claim_id, claim, now, **changes))
 
 
 def _claim(row: Row[Any]) -> Claim:

@@ -15,6 +15,7 @@ from claimable_benefits.ledger import schema
 from claimable_benefits.ledger.clock import Monotonic, ServerClock, Wall, machine_time
 from claimable_benefits.ledger.engine import is_sqlite, open_engine
 from claimable_benefits.ledger.failures import told, words
+from claimable_benefits.ledger.turns import Turns
 
 BUSY_SECONDS = 5.0
 # Another process may be changing the tables; with a million rows that takes its time.
@@ -42,6 +43,7 @@ class Ledger:
         # SQLite has it anyway; PostgreSQL would let each statement of a block see a later moment.
         snapshot = {} if is_sqlite(self.engine.url) else {"isolation_level": "REPEATABLE READ"}
         self._reading = self.engine.execution_options(**snapshot)
+        self._turns = Turns(needed=is_sqlite(self.engine.url), wait=wait)
         self._clock = wall if is_sqlite(self.engine.url) else ServerClock(self._server_time, monotonic=monotonic)
 
     @property
@@ -96,7 +98,7 @@ class Ledger:
         Raises `LedgerUnavailable`. Where a server goes away during the commit, nobody knows whether it committed: the
         rows say so when it is back, and every movement is safe to try again.
         """
-        with told(), self._writing.begin() as connection:
+        with self._turns.take(), told(), self._writing.begin() as connection:
             yield connection
 
     def is_same_database(self, connection: Connection) -> bool:

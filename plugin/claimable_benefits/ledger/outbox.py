@@ -96,14 +96,19 @@ def _add_first(connection: Connection, row: Mapping[str, object]) -> bool:
     return connection.execute(added).first() is not None
 
 
+def is_due(connection: Connection, now: datetime) -> bool:
+    """Whether there is anything to lease: asking takes no lock."""
+    return connection.execute(select(outbox.c.order_number).where(*_due(now)).limit(1)).first() is not None
+
+
 def lease_due(connection: Connection, now: datetime, *, seconds: float, limit: int) -> list[Delivery]:
     """Take deliveries that are due, or whose holder died, for ``seconds``: nobody else gets them until then."""
-    free = or_(outbox.c.lease_until.is_(None), outbox.c.lease_until <= now)
-    ready = outbox.c.state.in_([DeliveryState.DUE, DeliveryState.DELIVERING])
-    query = select(outbox).where(ready, free, outbox.c.due_at <= now).order_by(outbox.c.due_at).limit(limit)
+    query = select(outbox).where(*_due(now)).order_by(outbox.c.due_at).limit(limit)
     if connection.dialect.name != "sqlite":
         query = query.with_for_update(skip_locked=True)
     found = [_delivery(row) for row in connection.execute(query)]
+    if not found:
+        return []
     lease: dict[str, Any] = {
         "state": DeliveryState.DELIVERING,
         "lease_until": now + timedelta(seconds=seconds),
@@ -112,6 +117,11 @@ def lease_due(connection: Connection, now: datetime, *, seconds: float, limit: i
     numbers = [delivery.order_number for delivery in found]
     connection.execute(update(outbox).where(outbox.c.order_number.in_(numbers)).values(lease))
     return [replace(delivery, **lease) for delivery in found]
+
+
+def _due(now: datetime) -> tuple[ColumnElement[bool], ...]:
+    free = or_(outbox.c.lease_until.is_(None), outbox.c.lease_until <= now)
+    return outbox.c.state.in_([DeliveryState.DUE, DeliveryState.DELIVERING]), free, outbox.c.due_at <= now
 
 
 def finish_delivery(

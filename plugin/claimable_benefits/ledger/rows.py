@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
-from sqlalchemy import ColumnElement, Connection, Row, Table, or_, update
+from sqlalchemy import Column, ColumnElement, Connection, Row, Table, bindparam, or_, update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from claimable_benefits.errors import Overtaken
 
@@ -25,21 +27,29 @@ class Versioned(Protocol):
 
 
 def compare_and_set(
-    connection: Connection, table: Table, key: ColumnElement[bool], seen: Versioned, now: datetime, **changes: Any
+    connection: Connection, table: Table, key: Column[str], seen: Versioned, now: datetime, **changes: Any
 ) -> Row[Any]:
-    """Change the row at ``key`` if its state and version are those that were ``seen``; gives it as it is now.
+    """Change the row whose ``key`` is that of ``seen`` if its state and version are still the same; gives it anew.
 
     Raises `Overtaken` where somebody was faster, or where another row has what this one would get.
     """
-    same = key & (table.c.version == seen.version) & (table.c.state == seen.state)
-    change = update(table).where(same).values(version=seen.version + 1, updated_at=now, **changes)
+    expected = {"seen_key": getattr(seen, key.name), "seen_version": seen.version, "seen_state": seen.state}
+    values = {"version": seen.version + 1, "updated_at": now, **changes}
     try:
-        row = connection.execute(change.returning(*table.c)).first()
+        row = connection.execute(_change_of(table, key, tuple(sorted(values))), {**expected, **values}).first()
     except IntegrityError as error:
         raise Overtaken("Another row has this cart, this slot or this id of Omneo's.") from error
     if row is None:
         raise Overtaken(f"This row is no longer {seen.state} in version {seen.version}.")
     return row
+
+
+@cache
+def _change_of(table: Table, key: Column[str], names: tuple[str, ...]) -> ReturningUpdate[Any]:
+    """The statement is the same for every movement that changes the same columns: it is built once."""
+    same = (key == bindparam("seen_key")) & (table.c.version == bindparam("seen_version"))
+    change = update(table).where(same & (table.c.state == bindparam("seen_state")))
+    return change.values({name: bindparam(name) for name in names}).returning(*table.c)
 
 
 def due(table: Table, state: Any, now: datetime) -> tuple[ColumnElement[bool], ...]:

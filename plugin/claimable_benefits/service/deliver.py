@@ -9,7 +9,7 @@ from claimable_benefits import signals
 from claimable_benefits.domain.states import DeliveryState
 from claimable_benefits.errors import NotPermitted, OmneoError, OutcomeUnknown, Rejected, SlowDown
 from claimable_benefits.ledger import facts
-from claimable_benefits.ledger.outbox import Delivery, finish_delivery, lease_due
+from claimable_benefits.ledger.outbox import Delivery, finish_delivery, is_due, lease_due
 from claimable_benefits.ledger.uses import find_use
 from claimable_benefits.service.backoff import wait
 from claimable_benefits.service.context import Context
@@ -28,7 +28,7 @@ def deliver_due(ctx: Context) -> int:
     """Deliver what is due, one after the other; gives how many arrived."""
     delivered = 0
     for _ in ctx.until_stopping(range(BATCH)):
-        delivery = None if _is_paused(ctx) else _take(ctx)
+        delivery = _take(ctx) if _is_ready(ctx) else None
         if delivery is None:
             break
         delivered += _deliver(ctx, delivery)
@@ -114,7 +114,11 @@ def _pause(ctx: Context, error: NotPermitted | SlowDown) -> datetime:
     return until
 
 
-def _is_paused(ctx: Context) -> bool:
+def _is_ready(ctx: Context) -> bool:
+    """Whether anything is due and the destination is not paused: asked first, as it takes no lock."""
+    now = ctx.clock()
     with ctx.ledger.read() as connection:
+        if not is_due(connection, now):
+            return False
         until = facts.recall(connection, _PAUSE)
-    return until is not None and datetime.fromisoformat(until) > ctx.clock()
+    return until is None or datetime.fromisoformat(until) <= now
