@@ -240,7 +240,7 @@ def _payments(file: Path) -> list[Payment]:
         summed = "SELECT payment_id, sum(amount) FROM refunds GROUP BY payment_id"
         refunds = dict(connection.execute(summed).fetchall()) if has_refunds else {}
         rows = connection.execute("SELECT id, reference, amount, status FROM payments")
-        return [Payment(*row, refunds.get(row[0], 0)) for row in rows]
+        return [Payment(key, reference, amount, status, refunds.get(key, 0)) for key, reference, amount, status in rows]
 
 
 def _rows(connection: Connection, table: str) -> Sequence[Any]:
