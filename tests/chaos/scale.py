@@ -11,8 +11,8 @@ from typing import Any
 class Scale:
     """Sizes and spans; all spans in seconds.
 
-    ``settle`` and the span ``verify`` are longer than the oldest of ``zombies``, as they are in production. ``timing`` are fields of the plugin's
-    `Timing`. ``spells`` are (share of the checkouts, kind, seconds).
+    ``settle`` and the span ``verify`` are longer than the oldest of ``zombies``, as they are in production. ``timing``
+    are fields of the plugin's `Timing`, ``spells`` are (share of the checkouts, kind, seconds).
     """
 
     checkouts: int
