@@ -1,4 +1,4 @@
-"""What a shop does behind the counter: find out what became of orders whose request was lost.
+"""What a shop does behind the counter: find out what became of orders and refunds whose request was lost.
 
 Their own pages do it too, and so does the plugin's worker where a benefit is at stake; this is for all the others.
 """
@@ -13,14 +13,15 @@ from flask import current_app
 from flask.cli import with_appcontext
 from sqlalchemy import select
 
-from example_shop import placing
+from example_shop import orders, placing, refunding
 from example_shop.extensions import db
-from example_shop.models import Order, State
+from example_shop.models import Order, Refund, RefundState, State
 
 
 def unsettled() -> Sequence[str]:
-    """The numbers of orders that are neither paid nor cancelled; oldest first."""
-    doubtful = Order.state.in_([State.OPEN, State.UNKNOWN])
+    """The numbers of orders that are neither paid nor cancelled, or have a refund in doubt; oldest first."""
+    refunding_now = select(Refund.order_number).where(Refund.state == RefundState.OPEN)
+    doubtful = Order.state.in_([State.OPEN, State.UNKNOWN]) | Order.number.in_(refunding_now)
     return db.session.scalars(select(Order.number).where(doubtful).order_by(Order.created_at)).all()
 
 
@@ -28,12 +29,19 @@ def settle_all() -> int:
     """Ask the payment provider about each of them once; gives how many are still open afterwards."""
     for number in unsettled():
         try:
-            placing.settle(number)
+            _settle(number)
         except Exception:  # one order that cannot be settled must not keep the others waiting
             db.session.rollback()
             current_app.logger.exception("Order %s cannot be settled now; the next round tries again.", number)
     db.session.expire_all()
     return len(unsettled())
+
+
+def _settle(number: str) -> None:
+    placing.settle(number)
+    order = orders.find(number)
+    if order is not None:
+        refunding.settle(order)
 
 
 @click.command("settle-orders")

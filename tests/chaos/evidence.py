@@ -145,8 +145,6 @@ def unsettled(database_url: str) -> dict[str, int]:
     engine = create_engine(database_url)
     try:
         with engine.connect() as connection:
-            if not inspect(connection).has_table("refunds"):
-                del questions["refund"]
             return {
                 f"{table} {state}": number
                 for table, question in questions.items()
@@ -236,11 +234,10 @@ def _sale(row: Mapping[str, Any]) -> Sale:
 
 def _payments(file: Path) -> list[Payment]:
     with closing(sqlite3.connect(file)) as connection:
-        has_refunds = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'refunds'").fetchone()
         summed = "SELECT payment_id, sum(amount) FROM refunds GROUP BY payment_id"
-        refunds = dict(connection.execute(summed).fetchall()) if has_refunds else {}
+        refunds = dict(connection.execute(summed).fetchall())
         rows = connection.execute("SELECT id, reference, amount, status FROM payments")
-        return [Payment(*row, refunds.get(row[0], 0)) for row in rows]
+        return [Payment(key, reference, amount, status, refunds.get(key, 0)) for key, reference, amount, status in rows]
 
 
 def _rows(connection: Connection, table: str) -> Sequence[Any]:

@@ -11,8 +11,8 @@ from typing import Any
 class Scale:
     """Sizes and spans; all spans in seconds.
 
-    ``settle`` is longer than the oldest of ``zombies``, as it is in production. ``timing`` are fields of the plugin's
-    `Timing`. ``spells`` are (share of the checkouts, kind, seconds).
+    ``settle`` and the span ``verify`` are longer than the oldest of ``zombies``, as they are in production. ``timing``
+    are fields of the plugin's `Timing`, ``spells`` are (share of the checkouts, kind, seconds).
     """
 
     checkouts: int
@@ -50,7 +50,7 @@ def full(checkouts: int) -> Scale:
             "order_grace": 20,
             "between_looks": 3,
             "sweep_gaps": [10, 15, 20],
-            "verify": 15,
+            "verify": 55,
             "placed_within": 10,
         },
         spells=_USUAL_SPELLS,
@@ -58,7 +58,7 @@ def full(checkouts: int) -> Scale:
         late=1.6,
         shop_lease=25.0,
         approval=40.0,
-        load=330.0,
+        load=400.0,
         quiet=210.0,
     )
 
@@ -79,7 +79,7 @@ def short(checkouts: int) -> Scale:
             "between_looks": 1,
             "quick_looks": [0.2, 0.3],
             "sweep_gaps": [2, 4],
-            "verify": 3,
+            "verify": 7,
             "placed_within": 2,
         },
         spells=((0.3, "429 storm", 2.0), (0.6, "outage", 2.0)),

@@ -149,9 +149,6 @@ class Shopper:
         """Cancel the order, or send the first piece back, with a double click on the confirmation."""
         query = "all=1" if self._visit.story is Story.CANCELS else "line-0=1"
         address = f"/orders/{number}/return"
-        if self.tab.get(address).status == 404:  # a shop that knows no returns cancels with one button
-            address = f"/orders/{number}/cancel"
-            _at_once(*(_deed(tab, address, {"csrf_token": self._token}) for tab in self._twins()))
         for action, wish in self.tab.get(f"{address}?{query}").forms():
             if action == address and "reference" in wish:
                 _at_once(*(_deed(tab, address, wish) for tab in self._twins()))

@@ -6,8 +6,11 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+import pytest
+
 from tests.chaos.omneo import FAULTS, in_turn
 from tests.chaos.plan import BENEFITS, Approval, Plan, Story, make_plan
+from tests.chaos.scale import Scale, full, short
 
 SPELLS = ((0.5, "outage", 8.0),)
 
@@ -45,6 +48,14 @@ def test_faults_asked_one_after_the_other_come_as_often_as_they_should() -> None
     asked = in_turn(FAULTS)
 
     assert [round(share, 6) for _, share in FAULTS] == [round(share, 6) for share in _shares(asked)]
+
+
+@pytest.mark.parametrize("scale", [full(2000), short(40)])
+def test_what_the_plugin_waits_for_outlasts_every_zombie(scale: Scale) -> None:
+    oldest = max(scale.zombies)
+
+    assert scale.settle > oldest
+    assert scale.timing["verify"] > oldest
 
 
 def _shares(asked: Sequence[tuple[dict[str, Any], float]]) -> list[float]:
