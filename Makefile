@@ -9,14 +9,17 @@ SANDBOX_PORT ?= 5001
 PAYMENTS_PORT ?= 5002
 DATA ?= ./instance
 RESET ?=
+SEED ?= 7
+CHECKOUTS ?= 2000
 
-.PHONY: help shop sandbox test bench-sandbox check format screenshots lock clean
+.PHONY: help shop sandbox test chaos bench-sandbox check format screenshots lock clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make shop      run the example shop with its sandbox (PORT=5000 SANDBOX_PORT=5001 PAYMENTS_PORT=5002 DATA=./instance RESET=1)"
 	@echo "make sandbox   run the Omneo sandbox alone (SANDBOX_PORT=5001 DATA=./instance)"
 	@echo "make test      run every test, browser tests included"
+	@echo "make chaos     real processes, databases and kills while Omneo fails, then an audit (SEED=7 CHECKOUTS=2000)"
 	@echo "make bench-sandbox   measure the sandbox, then 64 clients for a last use, 200 rounds of each kind"
 	@echo "make check     formatting, lint, types, layers"
 	@echo "make format    let ruff format and mend the code"
@@ -41,6 +44,9 @@ sandbox: $(READY)
 test: $(READY)
 	$(BIN)/python -m tests.chromium
 	$(BIN)/python -m pytest
+
+chaos: $(READY)
+	$(BIN)/python -m tests.chaos --seed $(SEED) --checkouts $(CHECKOUTS)
 
 bench-sandbox: $(READY)
 	$(BIN)/python -m benchmarks.sandbox

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from flask import Flask, Response, render_template, request
 from werkzeug.exceptions import HTTPException
 
-from example_shop import accounts, carts, catalogue, checkout, guard, money, order_pages, visitors
+from example_shop import accounts, carts, catalogue, checkout, guard, money, order_pages, return_pages, visitors
 from example_shop.extensions import benefits, db
 from example_shop.loyalty import cart, order, shopper  # noqa: F401  # registers the plugin's three loaders
 from example_shop.products import CATEGORIES
@@ -33,7 +34,7 @@ def create_app(data: Path, config: Mapping[str, Any] | None = None) -> Flask:
     benefits.init_app(app)
     guard.init_app(app)
     money.init_app(app)
-    for module in (catalogue, carts, accounts, checkout, order_pages):
+    for module in (catalogue, carts, accounts, checkout, order_pages, return_pages):
         app.register_blueprint(module.blueprint)
     app.register_error_handler(HTTPException, _explain)
     app.context_processor(_everywhere)
@@ -55,8 +56,11 @@ def _settings(data: Path) -> dict[str, Any]:
         "MAX_CONTENT_LENGTH": 64 * 1024,
         "SQLALCHEMY_ENGINES": {"default": f"sqlite:///{data / DATABASE_NAME}"},
         "PAYMENTS_TIMEOUT": 3.0,  # seconds
+        "PAYMENTS_STYLE": "two-step",  # or "single-step", where the provider takes the money at once
         "SHOP_LEASE_SECONDS": 60.0,  # longer than placing an order takes when everybody is slow
         "SHOP_SETTLE_SECONDS": 2.0,  # after a lost answer, before the provider is asked what became of the payment
+        "SHOP_APPROVAL_SECONDS": 30 * 60.0,  # how long the shopper may take on the payment provider's page
+        "SHOP_CROWD": 0,  # how many customers there are besides those with a button of their own
         "OMNEO_TIMEZONE": "Australia/Melbourne",
         "BENEFITS_POLICIES": str(Path(__file__).with_name("benefits.toml")),
         "BENEFITS_BASE_TEMPLATE": "base.html",
@@ -67,10 +71,17 @@ def _settings(data: Path) -> dict[str, Any]:
 
 
 def _secret(file: Path) -> str:
-    """The key that signs sessions and forms; made once, so that a restart signs nobody out."""
+    """The key that signs sessions and forms; made once, so that a restart signs nobody out.
+
+    Several processes may start at once: what they find is a whole key, and the same one.
+    """
     if not file.exists():
-        file.touch(mode=0o600)
-        file.write_text(secrets.token_urlsafe(32), "utf-8")
+        draft = file.with_name(f"{file.name}.{secrets.token_hex(8)}")
+        draft.touch(mode=0o600)
+        draft.write_text(secrets.token_urlsafe(32), "utf-8")
+        with suppress(FileExistsError):
+            file.hardlink_to(draft)
+        draft.unlink()
     return file.read_text("utf-8")
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
-from sqlalchemy import delete, func, update
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import case, delete, update
+from sqlalchemy.dialects import postgresql, sqlite
 from werkzeug.wrappers import Response
 
 from example_shop import catalogue, visitors
@@ -51,8 +51,10 @@ def count() -> int:
 
 def put(cart: Cart, sku: str, quantity: int) -> None:
     """Add pieces; two clicks at once add up."""
+    insert = postgresql.insert if db.session.get_bind().dialect.name == "postgresql" else sqlite.insert
     wish = insert(CartLine).values(cart_id=cart.id, sku=sku, quantity=quantity)
-    together = func.min(CartLine.quantity + wish.excluded.quantity, MOST_PIECES)
+    both = CartLine.quantity + wish.excluded.quantity
+    together = case((both < MOST_PIECES, both), else_=MOST_PIECES)
     db.session.execute(wish.on_conflict_do_update(index_elements=["cart_id", "sku"], set_={"quantity": together}))
     changed(cart)
 

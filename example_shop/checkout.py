@@ -12,7 +12,7 @@ from example_shop.extensions import db
 from example_shop.models import Cart, Order, State
 from example_shop.money import money
 from example_shop.payments import cards
-from example_shop.payments.client import PaymentUnreachable
+from example_shop.payments.client import PaymentUnknown, PaymentUnreachable
 from example_shop.pricing import Quote, quote
 
 blueprint = Blueprint("checkout", __name__)
@@ -27,6 +27,7 @@ def show() -> str | Response:
         return redirect(url_for("carts.show"))
     pending = orders.for_checkout(cart.checkout_id)
     if pending is not None:
+        placing.settle(pending.number)
         return land(pending)
     return _page(cart, quote(cart))
 
@@ -86,6 +87,7 @@ def come_back(number: str) -> Response:
 def waiting(number: str) -> str | Response:
     """A payment waits for the shopper's approval: go on with it, or pay another way."""
     order = _own(number)
+    placing.settle(number)
     return render_template("waiting.html", order=order) if waits(order) else land(order)
 
 
@@ -93,8 +95,11 @@ def waiting(number: str) -> str | Response:
 def pay_another_way(number: str) -> Response:
     """Let go of a payment that waits for approval."""
     order = _own(number)
-    if waits(order):
-        placing.call_off(order, "The payment was let go. You have not been charged.")
+    try:
+        if waits(order):
+            placing.let_go(order)
+    except (PaymentUnknown, PaymentUnreachable):
+        flash("Our payment provider cannot be reached right now. Try again in a moment.", "problem")
     return land(order)
 
 
@@ -177,7 +182,7 @@ def land(order: Order) -> Response:
 
 def waits(order: Order) -> bool:
     """Whether the order waits for the shopper's approval at the payment provider."""
-    return order.state is State.OPEN and order.approval_url is not None
+    return order.state in (State.OPEN, State.UNKNOWN) and order.approval_url is not None
 
 
 def _is_ours(order: Order, cart: Cart | None) -> bool:

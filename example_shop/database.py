@@ -1,4 +1,4 @@
-"""One SQLite database through SQLAlchemy, one session per app context, and two column types."""
+"""One database through SQLAlchemy, SQLite or PostgreSQL; one session per app context, and two column types."""
 
 from __future__ import annotations
 
@@ -9,15 +9,18 @@ from typing import Any
 
 from flask import Flask, current_app, g
 from sqlalchemy import DateTime, Dialect, Engine, Integer, create_engine, event
+from sqlalchemy.engine import make_url
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
 
 _KEY = "shop_database"
 _WAIT_SECONDS = 10  # the shop's threads and the plugin's worker write to the same file, one at a time
+# Several processes start at once, and each finds that tables are missing: they take turns, in the database itself.
+_TAKE_TURNS = {"sqlite": "BEGIN IMMEDIATE", "postgresql": "SELECT pg_advisory_xact_lock(20261125)"}
 
 
 class Cents(TypeDecorator[Decimal]):
-    """An amount in major units with two digits, stored as whole cents because SQLite has no decimals."""
+    """An amount in major units with two digits, stored as whole cents, because SQLite has no decimals."""
 
     impl = Integer
     cache_ok = True
@@ -38,7 +41,7 @@ class Moment(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002  # SQLAlchemy passes it
-        """Return the moment as SQLite keeps it: UTC, without a zone."""
+        """Return the moment as the database keeps it: UTC, without a zone."""
         return None if value is None else value.astimezone(UTC).replace(tzinfo=None)
 
     def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002  # SQLAlchemy passes it
@@ -60,9 +63,8 @@ class Database:
 
     def init_app(self, app: Flask) -> None:
         """Open the database and create the tables that are missing."""
-        engine = create_engine(app.config["SQLALCHEMY_ENGINES"]["default"], connect_args={"timeout": _WAIT_SECONDS})
-        event.listen(engine, "connect", _prepare)
-        Base.metadata.create_all(engine)
+        engine = _open(app.config["SQLALCHEMY_ENGINES"]["default"])
+        _create_tables(engine)
         app.extensions[_KEY] = engine
         app.teardown_appcontext(_close_session)
 
@@ -79,6 +81,20 @@ class Database:
             setattr(g, _KEY, Session(self.engine_of(current_app), expire_on_commit=False))
         session: Session = getattr(g, _KEY)
         return session
+
+
+def _open(url: str) -> Engine:
+    if make_url(url).get_backend_name() != "sqlite":
+        return create_engine(url, pool_pre_ping=True)  # a server that was restarted has dropped what we kept open
+    engine = create_engine(url, connect_args={"timeout": _WAIT_SECONDS})
+    event.listen(engine, "connect", _prepare)
+    return engine
+
+
+def _create_tables(engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.exec_driver_sql(_TAKE_TURNS[engine.dialect.name])
+        Base.metadata.create_all(connection)
 
 
 def _prepare(connection: Connection, _record: object) -> None:

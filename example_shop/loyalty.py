@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import claimable_benefits
 from claimable_benefits import Line, OrderState, Shopper
-from example_shop import carts, orders, placing, visitors
+from example_shop import carts, orders, placing, refunding, visitors
 from example_shop.delivery import METHODS
 from example_shop.extensions import benefits, db
 from example_shop.models import State
@@ -39,5 +39,6 @@ def order(number: str) -> claimable_benefits.Order | None:
     found = orders.find(number)
     if found is None:
         return None
+    refunding.settle(found)
     state = OrderState(found.state)
     return claimable_benefits.Order(number, state, orders.transaction(found) if found.state is State.PAID else None)

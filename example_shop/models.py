@@ -7,7 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 from uuid import uuid4
 
-from sqlalchemy import JSON, ForeignKey, UniqueConstraint
+from sqlalchemy import JSON, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from example_shop.database import Base
@@ -26,7 +26,7 @@ class State(StrEnum):
     """
 
     OPEN = "open"  # not paid; at most authorised, or waiting for the shopper at the payment provider
-    UNKNOWN = "unknown"  # a capture is under way, or its answer was lost
+    UNKNOWN = "unknown"  # the money is about to move, or has moved unseen: a capture, or the shopper's approval
     PAID = "paid"
     CANCELLED = "cancelled"
 
@@ -89,6 +89,7 @@ class Order(Base):
     cancelled_at: Mapped[datetime | None]
     is_imported: Mapped[bool] = mapped_column(default=False)  # from the shop's former system: to be looked at only
     lines: Mapped[list[OrderLine]] = relationship(order_by="OrderLine.position", lazy="selectin")
+    refunds: Mapped[list[Refund]] = relationship(order_by="Refund.created_at", lazy="selectin")
 
     @property
     def subtotal(self) -> Decimal:
@@ -118,3 +119,52 @@ class OrderLine(Base):
     def total(self) -> Decimal:
         """The price of the line before the discount."""
         return self.unit_price * self.quantity
+
+
+class RefundState(StrEnum):
+    """Where a refund stands."""
+
+    OPEN = "open"  # agreed with the shopper; the payment provider may or may not have done it
+    DONE = "done"
+    REFUSED = "refused"  # the provider said no; nothing has moved
+
+
+class Refund(Base):
+    """Money that goes back for an order.
+
+    ``reference`` was made for the page on which the shopper confirmed it, and goes out to the payment provider: a
+    double click and a repeated call end at the same refund. The database allows one open refund for each order.
+    """
+
+    __tablename__ = "refunds"
+
+    reference: Mapped[str] = mapped_column(primary_key=True)
+    order_number: Mapped[str] = mapped_column(ForeignKey("orders.number"), index=True)
+    amount: Mapped[Decimal]
+    is_full: Mapped[bool]  # all that was left of the order, delivery included: the order is cancelled with it
+    state: Mapped[RefundState] = mapped_column(default=RefundState.OPEN)
+    problem: Mapped[str | None]
+    created_at: Mapped[datetime]
+    done_at: Mapped[datetime | None]
+    lines: Mapped[list[RefundLine]] = relationship(order_by="RefundLine.position", lazy="selectin")
+
+    @property
+    def counts(self) -> bool:
+        """Whether its pieces are gone from the order; those of an open refund are spoken for."""
+        return self.state is not RefundState.REFUSED
+
+
+_open = Refund.__table__.c.state == RefundState.OPEN
+Index("refunds_open", Refund.order_number, unique=True, sqlite_where=_open, postgresql_where=_open)
+
+
+class RefundLine(Base):
+    """Pieces of one line of the order that come back; ``amount`` is what was paid for them."""
+
+    __tablename__ = "refund_lines"
+
+    reference: Mapped[str] = mapped_column(ForeignKey("refunds.reference"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    quantity: Mapped[int]
+    amount: Mapped[Decimal]

@@ -16,6 +16,7 @@ from example_shop.extensions import db
 from example_shop.models import Cart, Order, OrderLine, State
 from example_shop.money import CURRENCY
 from example_shop.pricing import Quote
+from example_shop.returns import Left, left, refunded
 
 _LETTERS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"  # nothing that is misread on the phone
 
@@ -93,17 +94,21 @@ def note(order: Order, **facts: Any) -> None:
 
 
 def transaction(order: Order) -> Transaction:
-    """The sale as Omneo is told about it. Delivery is an item of its own, so that the items add up to the total."""
+    """The sale as Omneo is told about it: what is left of it after refunds.
+
+    Delivery is an item of its own, so that the items add up to the total.
+    """
     if order.paid_at is None:
         raise ValueError(f"Order {order.number} is not paid, so there is no sale to tell Omneo about.")
+    rest = left(order)
     return Transaction(
         order_number=order.number,
         customer_id=order.customer_id,
-        total=order.total,
-        total_original=order.subtotal + order.shipping,
+        total=order.total - refunded(order),
+        total_original=sum((line.price for line in rest), order.shipping),
         transacted_at=order.paid_at,
         currency=order.currency,
-        items=tuple(_items(order)),
+        items=tuple(_items(order, rest)),
     )
 
 
@@ -122,8 +127,12 @@ def _lines(quote: Quote) -> list[OrderLine]:
     ]
 
 
-def _items(order: Order) -> list[Item]:
-    items = [_item(order, line.sku, line.name, line.quantity, line.unit_price, line.discount) for line in order.lines]
+def _items(order: Order, rest: Sequence[Left]) -> list[Item]:
+    items = [
+        _item(order, one.line.sku, one.line.name, one.quantity, one.line.unit_price, one.price - one.paid)
+        for one in rest
+        if one.quantity
+    ]
     if order.shipping:
         name = f"Delivery: {order.shipping_name}"
         items.append(_item(order, "delivery", name, 1, order.shipping, order.shipping_discount))

@@ -1,24 +1,28 @@
 """Placing an order, so that nobody pays for nothing and no benefit is used for nothing.
 
 The steps go from the most to the least undoable: reserve the money, redeem the benefit, move the money, and record the
-paid order together with what Omneo is to hear of it in one database commit. Each call to somebody else has a commit
-before it that says what is under way, and no database transaction is open while it runs:
+paid order together with what Omneo is to hear of it in one database commit. Where the provider takes money in a single
+step (``PAYMENTS_STYLE = "single-step"``), the benefit is redeemed just before it. Each call to somebody else has a
+commit before it that says what is under way, and no database transaction is open while it runs:
 
 ==========================  ==========================================================================
 the row says                and that means
 ==========================  ==========================================================================
 open                        at most reserved; nothing has moved and no benefit is used
 unknown, leased             the request that places the order is redeeming and capturing right now
+unknown, to be approved     single step: the benefit is redeemed, and the money moves when the shopper approves
 unknown, lease over         it was lost on the way: the provider says whether the money moved (`settle`)
 paid                        the money has moved, and the transaction lies in the outbox
 cancelled                   no money was kept
 ==========================  ==========================================================================
 
-The provider is the referee: it never captures what was voided and never voids what was captured.
+The provider is the referee: it never captures what was voided and never voids what was captured, and a reference that
+is closed stays closed for what is still on its way.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import nullcontext
 from datetime import timedelta
 
@@ -39,40 +43,44 @@ from example_shop.payments.client import (
     Status,
 )
 
+ANOTHER_CARD = "You have not been charged: try again, or use another card."
 TOO_LATE = "Our payment provider did not answer in time. You have not been charged: please try again."
 UNREACHABLE = "Our payment provider cannot be reached. You have not been charged: please try again in a moment."
 NOT_APPROVED = "You have not been charged, because the payment was not approved."
 NOT_TAKEN = "The payment did not go through, and you have not been charged."
+NOT_IN_TIME = "The payment was not approved in time. You have not been charged."
+LET_GO = "The payment was let go. You have not been charged."
 CART_CHANGED = "Your cart has changed since, so this payment was let go. You have not been charged."
+
+_TAKEN = (Status.CAPTURED, Status.REFUNDED)
+
+
+def provider() -> PaymentClient:
+    """The payment provider; no database transaction of ours stays open while it works."""
+    db.session.commit()
+    return PaymentClient(current_app.config["PAYMENTS_URL"], current_app.config["PAYMENTS_TIMEOUT"])
 
 
 def place(order: Order, card: str) -> None:
     """Take an open order as far as it goes: paid, cancelled with a reason, waiting for approval, or unknown."""
     if order.total == 0:
         take(order)
-        return
-    try:
-        payment = _provider().authorise(order.total, order.currency, card, order.number, _return_url(order))
-    except PaymentDeclined as no:
-        call_off(order, f"{no} You have not been charged: try again, or use another card.")
-    except PaymentUnreachable:
-        call_off(order, UNREACHABLE)
-    except PaymentUnknown:
-        _let_go_of_reference(order)
-        call_off(order, TOO_LATE)
+    elif current_app.config["PAYMENTS_STYLE"] == "single-step":
+        take(order, lambda: _sell(order, card))
     else:
-        orders.note(order, payment_id=payment.id, approval_url=payment.approval_url)
-        if payment.status is Status.APPROVED:
-            take(order)
+        _authorise(order, card)
 
 
-def take(order: Order) -> None:
-    """Redeem the benefit, move the money, record both; the money is reserved already, or there is none to move."""
+def take(order: Order, pay: Callable[[], bool] | None = None) -> None:
+    """Redeem the benefit, move the money, record both.
+
+    ``pay`` moves it and says whether it has moved; by default what is reserved is captured, if there is anything.
+    """
     if not _lease(order):
         return  # another request has it in hand, or has brought it to an end
     try:
         with benefits.redeeming(order.number, use_id=order.use_id) if order.use_id else nullcontext():
-            _capture(order)
+            has_moved = pay() if pay else _capture(order)
     except Declined as no:
         call_off(order, no.shopper_message)
     except PaymentDeclined:
@@ -80,20 +88,41 @@ def take(order: Order) -> None:
     except PaymentUnknown:
         _wait_before_asking(order)
     else:
-        finish(order)
+        if has_moved:
+            finish(order)
 
 
 def come_back(order: Order) -> None:
-    """Go on after the shopper was at the provider's page; the verbs stand one by one, as redirects need it."""
+    """Go on after the shopper was at the provider's page; the verbs stand one by one, as redirects need it.
+
+    Raises `PaymentUnreachable`.
+    """
     payment = _look(order)
-    if payment is None or payment.status is Status.REDIRECT or order.state is not State.OPEN:
+    if payment is None or payment.status is Status.REDIRECT:
         return
-    if payment.status is not Status.APPROVED:
+    if order.state is State.UNKNOWN and order.approval_url:
+        _conclude(order, payment.status)
+    elif order.state is not State.OPEN:
+        return
+    elif payment.status is not Status.APPROVED:
         call_off(order, NOT_APPROVED)
     elif not _still_wanted(order):
         call_off(order, CART_CHANGED)
     elif _lease(order):
         _take_step_by_step(order)
+
+
+def let_go(order: Order) -> None:
+    """The shopper does not approve the payment; where it was captured at this moment, the order is placed after all.
+
+    Raises `PaymentUnreachable` and `PaymentUnknown` where that is not certain.
+    """
+    if order.state is State.OPEN:
+        call_off(order, LET_GO)
+    elif _was_captured(order):
+        finish(order)
+    else:
+        _give_up(order, LET_GO)
 
 
 def finish(order: Order) -> None:
@@ -116,8 +145,8 @@ def call_off(order: Order, problem: str) -> None:
         same_cart = (Cart.id == order.cart_id, Cart.checkout_id == order.checkout_id)
         db.session.execute(update(Cart).where(*same_cart).values(checkout_id=new_id()))
     db.session.commit()
-    if called_off:
-        _void(order)
+    if called_off and order.payment_id:
+        _close(order)
 
 
 def settle(number: str) -> None:
@@ -133,17 +162,48 @@ def settle(number: str) -> None:
         orders.move(order, State.OPEN, State.UNKNOWN)
         finish(order)
     else:
-        call_off(order, NOT_TAKEN)
+        call_off(order, NOT_IN_TIME if order.approval_url else NOT_TAKEN)
 
 
-def cancel(order: Order) -> None:
-    """Refund a paid order and give its benefit back. Raises `PaymentProblem` where the refund is not certain."""
-    if order.payment_id:
-        _provider().refund(order.payment_id)
-    orders.move(order, State.PAID, State.CANCELLED, cancelled_at=orders.now())
-    db.session.commit()
-    if order.use_id:
-        benefits.give_back(order.number)
+def _authorise(order: Order, card: str) -> None:
+    try:
+        payment = provider().authorise(order.total, order.currency, card, order.number, _return_url(order))
+    except PaymentDeclined as no:
+        call_off(order, f"{no} {ANOTHER_CARD}")
+    except PaymentUnreachable:
+        call_off(order, UNREACHABLE)
+    except PaymentUnknown:
+        _close(order)
+        call_off(order, TOO_LATE)
+    else:
+        orders.note(order, payment_id=payment.id, approval_url=payment.approval_url)
+        if payment.status is Status.APPROVED:
+            take(order)
+
+
+def _sell(order: Order, card: str) -> bool:
+    """Reserve and move the money in one step; False where the shopper has to approve it first."""
+    try:
+        payment = provider().sell(order.total, order.currency, card, order.number, _return_url(order))
+    except (PaymentDeclined, PaymentUnreachable) as no:
+        raise _called_off(order, no) from no
+    until = orders.now() + _seconds("SHOP_APPROVAL" if payment.status is Status.REDIRECT else "SHOP_LEASE")
+    orders.note(order, payment_id=payment.id, approval_url=payment.approval_url, leased_until=until)
+    return payment.status is Status.CAPTURED
+
+
+def _conclude(order: Order, status: Status) -> None:
+    """The shopper has decided on a single-step payment, for which the benefit was redeemed before."""
+    if status is Status.CAPTURED:
+        finish(order)
+    else:
+        _give_up(order, NOT_APPROVED)
+
+
+def _give_up(order: Order, problem: str) -> None:
+    call_off(order, problem)
+    if order.use_id and order.state is State.CANCELLED:
+        benefits.undo(order.number)
 
 
 def _take_step_by_step(order: Order) -> None:
@@ -161,22 +221,26 @@ def _take_step_by_step(order: Order) -> None:
         finish(order)
 
 
-def _capture(order: Order) -> None:
-    if not order.payment_id:
-        return
-    try:
-        _provider().capture(order.payment_id)
-    except PaymentDeclined as no:
-        call_off(order, f"{no} You have not been charged: try again, or use another card.")
-        raise
-    except PaymentUnreachable as no:
-        call_off(order, UNREACHABLE)
-        raise PaymentDeclined(UNREACHABLE) from no
+def _capture(order: Order) -> bool:
+    """Move what is reserved. True: from here on the order is paid, also where there was nothing to pay."""
+    if order.payment_id:
+        try:
+            provider().capture(order.payment_id)
+        except (PaymentDeclined, PaymentUnreachable) as no:
+            raise _called_off(order, no) from no
+    return True
+
+
+def _called_off(order: Order, no: PaymentDeclined | PaymentUnreachable) -> PaymentDeclined:
+    """Call the order off for a definite no, and give what to raise, so that the benefit is given back."""
+    problem = UNREACHABLE if isinstance(no, PaymentUnreachable) else f"{no} {ANOTHER_CARD}"
+    call_off(order, problem)
+    return PaymentDeclined(problem)
 
 
 def _lease(order: Order) -> bool:
-    until = orders.now() + timedelta(seconds=current_app.config["SHOP_LEASE_SECONDS"])
-    leased = orders.move(order, State.OPEN, State.UNKNOWN, leased_until=until)
+    until = orders.now() + _seconds("SHOP_LEASE")
+    leased = orders.move(order, State.OPEN, State.UNKNOWN, leased_until=until, approval_url=None)
     db.session.commit()
     return leased
 
@@ -184,7 +248,7 @@ def _lease(order: Order) -> bool:
 def _wait_before_asking(order: Order) -> None:
     # The provider may still be at work, and asking decides: what is not captured by then is voided. The cart is put
     # away meanwhile, so that nobody pays for the same things twice.
-    until = orders.now() + timedelta(seconds=current_app.config["SHOP_SETTLE_SECONDS"])
+    until = orders.now() + _seconds("SHOP_SETTLE")
     orders.move(order, State.UNKNOWN, State.UNKNOWN, leased_until=until)
     carts.close(order.cart_id, order.checkout_id)
     db.session.commit()
@@ -193,42 +257,34 @@ def _wait_before_asking(order: Order) -> None:
 def _is_lost(order: Order) -> bool:
     if order.state is State.UNKNOWN:
         return order.leased_until is None or order.leased_until < orders.now()
-    started_long_ago = order.created_at + timedelta(seconds=current_app.config["SHOP_LEASE_SECONDS"]) < orders.now()
-    return order.state is State.OPEN and order.approval_url is None and started_long_ago
+    patience = _seconds("SHOP_APPROVAL" if order.approval_url else "SHOP_LEASE")
+    return order.state is State.OPEN and order.created_at + patience < orders.now()
 
 
 def _was_captured(order: Order) -> bool:
-    payment = _look(order)
-    if payment is not None and payment.status in (Status.APPROVED, Status.REDIRECT):
-        try:
-            payment = _provider().void(payment.id)
-        except PaymentDeclined:
-            payment = _look(order)  # it moved in this very moment
-    return payment is not None and payment.status in (Status.CAPTURED, Status.REFUNDED)
+    """Whether the money has moved; if not, it never will: the reference is closed. Raises where nobody knows."""
+    if order.total == 0:
+        return False
+    try:
+        return provider().close(order.number).status in _TAKEN
+    except PaymentDeclined:
+        payment = _look(order)
+        if payment is not None and order.payment_id is None:
+            orders.note(order, payment_id=payment.id)  # a refund needs it one day
+        return payment is not None and payment.status in _TAKEN
 
 
 def _look(order: Order) -> Payment | None:
     if order.payment_id:
-        return _provider().find(order.payment_id)
-    return _provider().find_by_reference(order.number) if order.total else None
+        return provider().find(order.payment_id)
+    return provider().find_by_reference(order.number) if order.total else None
 
 
-def _let_go_of_reference(order: Order) -> None:
+def _close(order: Order) -> None:
     try:
-        late = _provider().find_by_reference(order.number)
-    except PaymentUnreachable:
-        return  # what was reserved and is never captured lapses by itself
-    if late is not None:
-        orders.note(order, payment_id=late.id)
-
-
-def _void(order: Order) -> None:
-    if not order.payment_id:
-        return
-    try:
-        _provider().void(order.payment_id)
+        provider().close(order.number)
     except PaymentProblem:
-        current_app.logger.info("Payment of order %s was not voided; unused, it lapses by itself.", order.number)
+        current_app.logger.info("Payment of order %s was not closed; unused, it lapses by itself.", order.number)
 
 
 def _still_wanted(order: Order) -> bool:
@@ -236,9 +292,8 @@ def _still_wanted(order: Order) -> bool:
     return cart is not None and cart.checkout_id == order.checkout_id and not cart.is_closed
 
 
-def _provider() -> PaymentClient:
-    db.session.commit()  # no transaction of ours stays open while the provider works
-    return PaymentClient(current_app.config["PAYMENTS_URL"], current_app.config["PAYMENTS_TIMEOUT"])
+def _seconds(setting: str) -> timedelta:
+    return timedelta(seconds=current_app.config[f"{setting}_SECONDS"])
 
 
 def _return_url(order: Order) -> str:

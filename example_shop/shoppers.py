@@ -52,3 +52,13 @@ SHOPPERS = (
         "1007", "Kim Lee", "new here: not in the loyalty programme", "5 Rathdowne Street", "Carlton", "VIC", "3053"
     ),
 )
+
+CROWD_FROM = 5001
+
+
+def in_the_crowd(customer_id: str, size: int) -> DemoShopper | None:
+    """One of ``size`` further customers, numbered from 5001, who stand on no button: for load and chaos runs."""
+    is_number = customer_id.isascii() and customer_id.isdigit()
+    if not is_number or not CROWD_FROM <= int(customer_id) < CROWD_FROM + size:
+        return None
+    return _shopper(customer_id, f"Shopper {customer_id}", "in the crowd", "1 Queue Street", "Carlton", "VIC", "3053")

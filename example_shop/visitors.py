@@ -6,10 +6,10 @@ from collections.abc import Callable
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
-from flask import has_request_context, redirect, request, session, url_for
+from flask import current_app, has_request_context, redirect, request, session, url_for
 from werkzeug.wrappers import Response
 
-from example_shop.shoppers import SHOPPERS, DemoShopper
+from example_shop.shoppers import SHOPPERS, DemoShopper, in_the_crowd
 
 _BY_ID = {shopper.customer_id: shopper for shopper in SHOPPERS}
 _GUEST = "guest"
@@ -19,7 +19,7 @@ R = TypeVar("R")
 
 def known(customer_id: str) -> DemoShopper | None:
     """The shopper with that id, or None."""
-    return _BY_ID.get(customer_id)
+    return _BY_ID.get(customer_id) or in_the_crowd(customer_id, current_app.config["SHOP_CROWD"])
 
 
 def current() -> DemoShopper | None:

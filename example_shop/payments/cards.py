@@ -7,6 +7,8 @@ DECLINED = "4000000000000002"
 CAPTURE_DECLINED = "4000000000000341"
 LATE_AUTHORISE = "4000000000000259"
 LATE_CAPTURE = "4000000000000267"
+LATE_REFUND = "4000000000005209"
+REFUND_DECLINED = "4000000000005126"
 REDIRECT = "4000000000003220"
 REDIRECT_THEN_DECLINED = "4000008400001629"
 
@@ -16,6 +18,8 @@ TEST_CARDS = (
     (CAPTURE_DECLINED, "is approved, and declined when the money should move"),
     (LATE_AUTHORISE, "gets its answer too late; nothing is charged"),
     (LATE_CAPTURE, "is charged, but the answer comes too late"),
+    (LATE_REFUND, "is charged; a refund is made, but its answer comes too late"),
+    (REFUND_DECLINED, "is charged, and its bank takes no refund"),
     (REDIRECT, "asks you to approve the payment on another page"),
     (REDIRECT_THEN_DECLINED, "asks you too, and is declined when the money should move"),
 )

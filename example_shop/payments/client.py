@@ -8,15 +8,16 @@ PaymentProblem
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
 import requests
 from urllib3.exceptions import NewConnectionError
 
+Read = TypeVar("Read")
 # What comes of reading something that is not JSON, or not what it should be.
 _UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, ArithmeticError)
 
@@ -43,9 +44,9 @@ class Status(StrEnum):
     REDIRECT = "redirect"  # the shopper has to approve it on the provider's page
     APPROVED = "approved"  # the money is reserved
     DECLINED = "declined"
-    CAPTURED = "captured"  # the money has moved
+    CAPTURED = "captured"  # the money has moved; some of it may have gone back
     VOIDED = "voided"
-    REFUNDED = "refunded"
+    REFUNDED = "refunded"  # all of it has gone back
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,22 +74,29 @@ class PaymentClient:
         The provider keeps one payment for each ``reference``, so a repeated call reserves nothing twice.
         """
         wish = {"amount": int(amount.scaleb(2)), "currency": currency, "card": card, "reference": reference}
-        payment = self._write("/payments", wish | {"return_url": return_url})
-        if payment.status is Status.DECLINED:
-            raise PaymentDeclined("Your card was declined.")
-        return payment
+        return _not_declined(self._write("/payments", wish | {"return_url": return_url}))
 
     def capture(self, payment_id: str) -> Payment:
         """Move the reserved money. Raises like `authorise`."""
         return self._write(f"/payments/{payment_id}/capture")
 
+    def sell(self, amount: Decimal, currency: str, card: str, reference: str, return_url: str) -> Payment:
+        """Reserve and move the money in one step; a redirect moves it when the shopper approves. Raises likewise."""
+        wish = {"amount": int(amount.scaleb(2)), "currency": currency, "card": card, "reference": reference}
+        return _not_declined(self._write("/sales", wish | {"return_url": return_url}))
+
     def void(self, payment_id: str) -> Payment:
         """Let go of the reserved money. Raises `PaymentDeclined` where it has moved already, else like `authorise`."""
         return self._write(f"/payments/{payment_id}/void")
 
-    def refund(self, payment_id: str) -> Payment:
-        """Give the money back. Raises like `authorise`."""
-        return self._write(f"/payments/{payment_id}/refund")
+    def close(self, reference: str) -> Payment:
+        """Let go of whatever was or will be asked for with ``reference``. Raises like `void`."""
+        return self._write(f"/references/{reference}/void")
+
+    def refund(self, payment_id: str, amount: Decimal, reference: str) -> None:
+        """Give ``amount`` back. Raises like `authorise`; repeated with the same reference, nothing moves twice."""
+        wish = {"amount": int(amount.scaleb(2)), "reference": reference}
+        self._send(f"/payments/{payment_id}/refunds", wish, _refund_reference)
 
     def find(self, payment_id: str) -> Payment | None:
         """The payment with that id. Raises `PaymentUnreachable`."""
@@ -99,13 +107,16 @@ class PaymentClient:
         return next(iter(self._read("/payments", {"reference": reference})), None)
 
     def _write(self, path: str, body: Mapping[str, Any] | None = None) -> Payment:
+        return self._send(path, body or {}, _payment)
+
+    def _send(self, path: str, body: Mapping[str, Any], read: Callable[[Mapping[str, Any]], Read]) -> Read:
         try:
-            answer = requests.post(self._base_url + path, json=body or {}, timeout=self._timeout)
+            answer = requests.post(self._base_url + path, json=body, timeout=self._timeout)
         except requests.RequestException as error:
             if _was_never_sent(error):
                 raise PaymentUnreachable("Our payment provider cannot be reached.") from error
             raise PaymentUnknown("Our payment provider did not answer in time.") from error
-        return _read_write_answer(answer)
+        return _read_write_answer(answer, read)
 
     def _read(self, path: str, query: Mapping[str, str] | None = None) -> list[Payment]:
         try:
@@ -126,17 +137,27 @@ def _was_never_sent(error: requests.RequestException) -> bool:
     return isinstance(getattr(cause, "reason", None), NewConnectionError)
 
 
-def _read_write_answer(answer: requests.Response) -> Payment:
+def _not_declined(payment: Payment) -> Payment:
+    if payment.status is Status.DECLINED:
+        raise PaymentDeclined("Your card was declined.")
+    return payment
+
+
+def _read_write_answer(answer: requests.Response, read: Callable[[Mapping[str, Any]], Read]) -> Read:
     try:
         body = answer.json()
         if answer.ok:
-            return _payment(body)
+            return read(body)
         message = str(body["message"])
     except _UNREADABLE as error:
         raise PaymentUnknown("Our payment provider gave an answer that we cannot read.") from error
     if answer.status_code >= requests.codes.server_error:
         raise PaymentUnknown(message)
     raise PaymentDeclined(message)
+
+
+def _refund_reference(body: Mapping[str, Any]) -> str:
+    return str(body["reference"])
 
 
 def _payment(body: Mapping[str, Any]) -> Payment:

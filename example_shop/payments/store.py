@@ -10,10 +10,13 @@ from pathlib import Path
 from uuid import uuid4
 
 FILE_NAME = "payments.sqlite3"
+UNPAID = ("approved", "redirect", "redirect-sale")  # no money has moved; the last is captured as soon as it is approved
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS payments (
   id TEXT PRIMARY KEY, reference TEXT NOT NULL UNIQUE, amount INTEGER NOT NULL, currency TEXT NOT NULL,
-  card TEXT NOT NULL, status TEXT NOT NULL, return_url TEXT NOT NULL)
+  card TEXT NOT NULL, status TEXT NOT NULL, return_url TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS refunds (
+  reference TEXT PRIMARY KEY, payment_id TEXT NOT NULL REFERENCES payments, amount INTEGER NOT NULL);
 """
 
 
@@ -30,6 +33,15 @@ class Row:
     return_url: str
 
 
+@dataclass(frozen=True, slots=True)
+class RefundRow:
+    """Money that went back; ``amount`` in cents, ``reference`` the shop's own."""
+
+    reference: str
+    payment_id: str
+    amount: int
+
+
 class PaymentStore:
     """The payments in one SQLite file."""
 
@@ -37,7 +49,7 @@ class PaymentStore:
         self._path = folder / FILE_NAME
         with self._open() as connection:
             connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute(_SCHEMA)
+            connection.executescript(_SCHEMA)
 
     def add(self, reference: str, amount: int, currency: str, card: str, status: str, return_url: str) -> Row:
         """Keep a payment; the first one for a reference stays."""
@@ -59,6 +71,47 @@ class PaymentStore:
         step = "UPDATE payments SET status = ? WHERE id = ? AND status = ?"
         with self._open() as connection:
             return any(connection.execute(step, (target, payment_id, source)).rowcount for source in sources)
+
+    def close(self, reference: str) -> Row:
+        """Let go of what that reference reserved; where there is nothing yet, whatever comes later is void."""
+        self.add(reference, 0, "", "", "voided", "")
+        row = self.with_reference(reference)[0]
+        self.move(row.id, UNPAID, "voided")
+        return self.with_reference(reference)[0]
+
+    def refund(self, payment_id: str, reference: str, amount: int) -> RefundRow | None:
+        """Give money back, once for each reference; None where there is not so much to give back."""
+        with self._open() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            if earlier := self._refund(connection, reference):
+                return earlier
+            row = self.find(payment_id)
+            left = row.amount - self._refunded(connection, payment_id) if row and row.status == "captured" else 0
+            if amount > left:
+                return None
+            connection.execute("INSERT INTO refunds VALUES (?, ?, ?)", (reference, payment_id, amount))
+            if amount == left:
+                connection.execute("UPDATE payments SET status = 'refunded' WHERE id = ?", (payment_id,))
+            return RefundRow(reference, payment_id, amount)
+
+    def find_refund(self, reference: str) -> RefundRow | None:
+        """The refund with that reference, or None."""
+        with self._open() as connection:
+            return self._refund(connection, reference)
+
+    def refunded(self, payment_id: str) -> int:
+        """How much of a payment went back, in cents."""
+        with self._open() as connection:
+            return self._refunded(connection, payment_id)
+
+    def _refund(self, connection: sqlite3.Connection, reference: str) -> RefundRow | None:
+        found = connection.execute("SELECT * FROM refunds WHERE reference = ?", (reference,)).fetchone()
+        return RefundRow(*found) if found else None
+
+    def _refunded(self, connection: sqlite3.Connection, payment_id: str) -> int:
+        question = "SELECT coalesce(sum(amount), 0) FROM refunds WHERE payment_id = ?"
+        total: int = connection.execute(question, (payment_id,)).fetchone()[0]
+        return total
 
     def _select(self, column: str, value: str) -> list[Row]:
         with self._open() as connection:

@@ -263,6 +263,12 @@ class ClaimableBenefits:
         after_commit(session, runtime.wake)
         return given
 
+    def comes_back(self, order_number: str, *, full_refund: bool = True) -> bool:
+        """Whether `give_back` would return the order's benefit; changes nothing, and asks the ledger, not Omneo."""
+        from claimable_benefits.service.give_back import comes_back  # as in `give_back`
+
+        return comes_back(_runtime().context, order_number, full_refund=full_refund)
+
     def submit(self, transaction: Transaction, *, session: AnySession) -> None:
         """Queue an order's transaction in the caller's database transaction; commit it together with the order.
 

@@ -125,7 +125,10 @@ class Browser:
         form = self.page.form_with(button)
         name, value, own = form.buttons[button]
         fields = {**form.fields, **({name: value} if name else {}), **typed}
-        return self.session.request(form.method, urljoin(form.action, own or form.action), data=fields, timeout=10)
+        address = urljoin(form.action, own or form.action)
+        if form.method.lower() == "get":
+            return self.session.get(address, params=fields, timeout=10)
+        return self.session.post(address, data=fields, timeout=10)
 
     def press_twice(self, button: str, **typed: str) -> tuple[Page, Page]:
         """Press a button twice at the same moment, as an impatient person does."""

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
-from flask import Flask
+from flask import Flask, Response
+from sqlalchemy import event
 
 from claimable_benefits.sandbox import RunningSandbox
 from example_shop.app import close_app, create_app
+from example_shop.extensions import benefits, db
 from example_shop.run import Running, start
 from example_shop.seed import plant
 from tests.example_shop.browser import Browser
@@ -21,6 +23,13 @@ from tests.example_shop.browser import Browser
 GOOD_CARD = "4242 4242 4242 4242"
 FAST: dict[str, Any] = {"PAYMENTS_TIMEOUT": 1.0, "SHOP_SETTLE_SECONDS": 0.2, "BENEFITS_WORKER": "off"}
 LATE_SECONDS = 1.5
+
+
+DEAD = "The process is dead."
+
+
+class Death(BaseException):
+    """The end of the shop's process, which none of its handlers takes for an error of theirs."""
 
 
 class World:
@@ -82,6 +91,52 @@ class World:
         with closing(sqlite3.connect(self.data / "shop.sqlite3", timeout=5)) as connection, connection:
             connection.execute(statement)
 
+    @contextmanager
+    def dying_before(self, statement: str, parameters: str | None = None) -> Iterator[None]:
+        """Let the shop's process die once, just before a statement goes to its database."""
+        deaths: list[str] = []
+
+        def die(_connection: object, _cursor: object, sql: str, values: object, *_more: object) -> None:
+            if not deaths and statement in sql and (parameters is None or parameters in str(values)):
+                deaths.append(sql)
+                raise Death
+
+        engine = db.engine_of(self.running.app)
+        event.listen(engine, "before_cursor_execute", die)
+        try:
+            yield
+        finally:
+            event.remove(engine, "before_cursor_execute", die)
+        assert deaths, f"nobody has sent {statement!r}"
+
+    @contextmanager
+    def provider_down(self) -> Iterator[None]:
+        """Nobody answers at the payment provider's address."""
+        config = self.running.app.config
+        address, config["PAYMENTS_URL"] = config["PAYMENTS_URL"], "http://127.0.0.1:9"
+        try:
+            yield
+        finally:
+            config["PAYMENTS_URL"] = address
+
+    def pass_time(self, minutes: float) -> None:
+        """Let time pass for everybody, and nobody sleep.
+
+        The moments in the database, the shop's and the ledger's, move back, and Omneo's clock moves on.
+        """
+        with closing(sqlite3.connect(self.data / "shop.sqlite3", timeout=5)) as connection, connection:
+            for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+                columns = connection.execute(f"PRAGMA table_info({table})").fetchall()
+                for name in [column[1] for column in columns if column[2] == "DATETIME"]:
+                    back = f"strftime('%Y-%m-%d %H:%M:%f', {name}, '-{minutes} minutes') || '000'"
+                    connection.execute(f"UPDATE {table} SET {name} = {back} WHERE {name} IS NOT NULL")  # noqa: S608  # our own names
+        self.sandbox.clock.move(seconds=int(minutes * 60))
+
+    def work(self) -> None:
+        """One turn of the plugin's worker."""
+        with self.running.app.app_context():
+            benefits.work_once()
+
     def omneo(self, method: str, path: str, **body: Any) -> Any:
         """Ask Omneo, as another system of the merchant's would."""
         headers = {"Authorization": f"Bearer {self.sandbox.token}"}
@@ -130,7 +185,20 @@ def world(shared_world: World) -> Iterator[World]:
 
 def _start(stack: ExitStack, data: Path, config: dict[str, Any]) -> World:
     running = start(data=data, late_seconds=LATE_SECONDS, environ={}, config={**FAST, **config})
+    running.app.wsgi_app = _mortal(running.app.wsgi_app)  # type: ignore[method-assign]  # as Flask's own docs do
     return World(stack.enter_context(running), stack, data)
+
+
+def _mortal(shop: Callable[..., Any]) -> Callable[..., Any]:
+    """Say it where the process would have died."""
+
+    def answer(environ: Any, start_response: Any) -> Any:
+        try:
+            return shop(environ, start_response)
+        except Death:
+            return Response(DEAD, 500)(environ, start_response)
+
+    return answer
 
 
 @pytest.fixture(scope="session")

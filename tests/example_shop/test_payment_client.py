@@ -24,11 +24,11 @@ from example_shop.payments.client import (
 
 URL = "http://pay.test"
 APPROVED = {"id": "pay_1", "reference": "FT-1", "amount": 12905, "currency": "AUD", "status": "approved"}
-WRITES: dict[str, Callable[[PaymentClient], Payment]] = {
+WRITES: dict[str, Callable[[PaymentClient], Payment | None]] = {
     "": lambda client: client.authorise(Decimal("129.05"), "AUD", "4242", "FT-1", "http://shop.test/back"),
     "/pay_1/capture": lambda client: client.capture("pay_1"),
     "/pay_1/void": lambda client: client.void("pay_1"),
-    "/pay_1/refund": lambda client: client.refund("pay_1"),
+    "/pay_1/refunds": lambda client: client.refund("pay_1", Decimal("10.00"), "r1"),
 }
 
 
@@ -47,7 +47,7 @@ def test_an_approved_card_gives_a_payment_in_dollars() -> None:
 def test_a_redirect_brings_the_page_to_approve_on() -> None:
     answer = APPROVED | {"status": "redirect", "approval_url": "http://pay.test/approve/pay_1"}
     responses.post(f"{URL}/payments", json=answer)
-    payment = WRITES[""](PaymentClient(URL))
+    payment = PaymentClient(URL).authorise(Decimal("129.05"), "AUD", "4242", "FT-1", "http://shop.test/back")
 
     assert (payment.status, payment.approval_url) == (Status.REDIRECT, "http://pay.test/approve/pay_1")
 
@@ -72,7 +72,6 @@ def test_a_declined_card_raises_a_sentence() -> None:
         ({"body": "", "status": 200}, PaymentUnknown),
         ({"json": {"id": "pay_1"}, "status": 200}, PaymentUnknown),
         ({"json": ["pay_1"], "status": 200}, PaymentUnknown),
-        ({"json": APPROVED | {"status": "levitating"}, "status": 200}, PaymentUnknown),
         ({"body": requests.ReadTimeout("slow")}, PaymentUnknown),
         ({"body": requests.ConnectionError("reset after sending")}, PaymentUnknown),
         ({"body": requests.ConnectTimeout("nobody home")}, PaymentUnreachable),
@@ -85,6 +84,32 @@ def test_each_answer_to_a_write_means_one_thing(path: str, answer: Any, meaning:
         WRITES[path](PaymentClient(URL))
 
     assert meaning is raised.type
+
+
+@responses.activate
+def test_a_status_that_nobody_knows_leaves_the_payment_unknown() -> None:
+    responses.post(f"{URL}/payments/pay_1/capture", json=APPROVED | {"status": "levitating"})
+
+    with pytest.raises(PaymentUnknown):
+        PaymentClient(URL).capture("pay_1")
+
+
+@responses.activate
+def test_a_refund_says_how_much_and_which() -> None:
+    call = responses.post(f"{URL}/payments/pay_1/refunds", json={"reference": "r1", "amount": 1290}, status=201)
+    PaymentClient(URL).refund("pay_1", Decimal("12.90"), "r1")
+
+    assert json.loads(call.calls[0].request.body or "") == {"amount": 1290, "reference": "r1"}
+
+
+@responses.activate
+def test_a_sale_and_a_closed_reference_are_payments_too() -> None:
+    responses.post(f"{URL}/sales", json=APPROVED | {"status": "captured"}, status=201)
+    responses.post(f"{URL}/references/FT-1/void", json=APPROVED | {"status": "voided"})
+    client = PaymentClient(URL)
+    sold = client.sell(Decimal("129.05"), "AUD", "4242", "FT-1", "http://shop.test/back")
+
+    assert (sold.status, client.close("FT-1").status) == (Status.CAPTURED, Status.VOIDED)
 
 
 @responses.activate

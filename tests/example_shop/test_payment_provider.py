@@ -71,10 +71,8 @@ def test_a_reference_reserves_money_once(client: FlaskClient) -> None:
     [
         (("capture", "capture"), [200, 200], "captured"),
         (("void", "void"), [200, 200], "voided"),
-        (("capture", "refund", "refund"), [200, 200, 200], "refunded"),
         (("capture", "void"), [200, 409], "captured"),
         (("void", "capture"), [200, 409], "voided"),
-        (("refund",), [409], "approved"),
     ],
 )
 def test_verbs_may_be_repeated_and_never_contradict_each_other(
@@ -85,6 +83,96 @@ def test_verbs_may_be_repeated_and_never_contradict_each_other(
 
     assert codes == answers
     assert status == client.get(f"/payments/{payment}").get_json()["status"]
+
+
+def refund(client: FlaskClient, payment: str, amount: Any, reference: str = "r1") -> int:
+    """What the provider answers to a refund."""
+    return client.post(f"/payments/{payment}/refunds", json={"amount": amount, "reference": reference}).status_code
+
+
+def captured(client: FlaskClient, card: str = cards.APPROVED) -> str:
+    """The id of a payment whose money has moved."""
+    payment = authorised(client, card)
+    client.post(f"/payments/{payment}/capture")
+    return payment
+
+
+def test_money_goes_back_in_parts_once_for_each_reference_and_never_more_than_was_paid(client: FlaskClient) -> None:
+    payment = captured(client)
+    codes = [
+        refund(client, payment, amount, reference)
+        for amount, reference in ((300, "r1"), (300, "r1"), (701, "r2"), (400, "r1"), (700, "r2"), (700, "r2"))
+    ]
+    after = client.get(f"/payments/{payment}").get_json()
+
+    assert codes == [201, 200, 409, 409, 201, 200]
+    assert (after["status"], after["refunded"]) == ("refunded", 1000)
+    assert client.get("/refunds/r1").get_json() == {"reference": "r1", "payment_id": payment, "amount": 300}
+    assert client.get("/refunds/r3").status_code == 404
+
+
+def test_nothing_goes_back_where_nothing_has_moved(client: FlaskClient) -> None:
+    payment = authorised(client)
+
+    assert refund(client, payment, 100) == 409
+    assert [refund(client, payment, amount) for amount in (0, -1, True, "5", None)] == [422] * 5
+    assert refund(client, payment, 100, "") == 422
+
+
+def test_a_reference_cannot_serve_two_payments(client: FlaskClient) -> None:
+    payment = captured(client)
+    other = client.post("/sales", json=wish(reference="FT-2")).get_json()["id"]
+
+    assert [refund(client, payment, 100), refund(client, other, 100)] == [201, 409]
+
+
+def test_a_bank_may_take_no_refund(client: FlaskClient) -> None:
+    assert refund(client, captured(client, cards.REFUND_DECLINED), 100) == 402
+
+
+@pytest.mark.parametrize(
+    ("card", "status"),
+    [
+        (cards.APPROVED, "captured"),
+        (cards.DECLINED, "declined"),
+        (cards.CAPTURE_DECLINED, "declined"),
+        (cards.REDIRECT, "redirect"),
+    ],
+)
+def test_a_sale_is_both_steps_in_one(client: FlaskClient, card: str, status: str) -> None:
+    assert status == client.post("/sales", json=wish(card)).get_json()["status"]
+
+
+@pytest.mark.parametrize(
+    ("card", "answer", "status"),
+    [
+        (cards.REDIRECT, "approve", "captured"),
+        (cards.REDIRECT, "decline", "declined"),
+        (cards.REDIRECT_THEN_DECLINED, "approve", "declined"),
+    ],
+)
+def test_a_sale_that_asks_is_captured_when_it_is_approved(
+    client: FlaskClient, card: str, answer: str, status: str
+) -> None:
+    payment = client.post("/sales", json=wish(card)).get_json()["id"]
+    client.post(f"/approve/{payment}", data={answer: "yes"})
+
+    assert status == client.get(f"/payments/{payment}").get_json()["status"]
+
+
+@pytest.mark.parametrize(
+    ("call", "code", "status"),
+    [("/payments", 200, "voided"), ("/sales", 409, "captured"), (None, 200, "voided")],
+)
+def test_a_closed_reference_stays_closed_for_what_comes_late(
+    client: FlaskClient, call: str | None, code: int, status: str
+) -> None:
+    if call:
+        client.post(call, json=wish())
+    closed = client.post("/references/FT-1/void").status_code
+    late = client.post("/sales", json=wish()).get_json()
+
+    assert (closed, late["status"]) == (code, status)
 
 
 def test_a_capture_that_the_bank_declines_leaves_the_money_reserved(client: FlaskClient) -> None:

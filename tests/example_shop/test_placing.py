@@ -11,6 +11,7 @@ import requests
 
 from claimable_benefits import Order, OrderState
 from example_shop import loyalty
+from example_shop.extensions import benefits
 from example_shop.payments import cards
 from tests.example_shop.browser import Browser, Page, at_once
 from tests.example_shop.conftest import FAST, World
@@ -341,10 +342,14 @@ def test_a_cancelled_order_is_refunded_and_its_benefit_comes_back(world: World) 
     browser = at_checkout(world)
     number = number_of(browser.press("Place order", card=cards.APPROVED))
     browser.go(f"/orders/{number}")
-    page = browser.press("Cancel order")
+    asked = browser.follow("Cancel order")
+    page = browser.press("Cancel the order and refund $126.05")
+    with world.running.app.app_context():
+        benefits.work_once()
 
+    assert "First Spend Discount comes back too" in asked.text
     assert "Cancelled" in page.text
-    assert "$126.05 goes back to your card." in page.text
+    assert "$126.05 went back to your card." in page.text
     assert world.payment_states() == ["refunded"]
     assert remaining(world) == 1
 
@@ -353,7 +358,8 @@ def test_the_items_of_a_cancelled_order_go_back_into_the_cart(world: World) -> N
     browser = at_checkout(world)
     number = number_of(browser.press("Place order", card=cards.APPROVED))
     browser.go(f"/orders/{number}")
-    browser.press("Cancel order")
+    browser.follow("Cancel order")
+    browser.press("Cancel the order and refund $126.05")
     page = browser.press("Put the items back into the cart")
 
     assert page.url.endswith("/cart")

@@ -261,3 +261,40 @@ def test_omneo_down_leaves_a_shop_that_sells(town: Town, page: Page) -> None:
     place_order(page)
 
     expect(page.get_by_role("heading", name="Thank you, Mia")).to_be_visible()
+
+
+def test_a_shopper_returns_a_piece_and_then_cancels_the_rest(town: Town, page: Page) -> None:
+    sign_in(page, town, "Mia Ngo")
+    fill_a_cart(page, town)
+    fill_a_cart(page, town)
+    apply(page, town, "First Spend Discount")
+    fill_in_checkout(page, town)
+    place_order(page)
+    number = order_number(page)
+
+    page.get_by_role("link", name="View your order").click()
+    page.get_by_role("link", name="Return items").click()
+    page.get_by_label("Harbour linen shirt").select_option("1")
+    page.get_by_role("button", name="Show what comes back").click()
+    expect(page.get_by_role("main")).to_contain_text("stays used, because you keep a part of the order")
+    page.get_by_role("button", name="Return and refund $116.10").dblclick(no_wait_after=True)
+    refunds = page.get_by_role("region", name="Refunds")
+    expect(refunds.get_by_role("listitem")).to_have_count(1)
+    expect(refunds).to_contain_text("$116.10")
+    after_a_part = town.live_uses("1001", "first-spend")
+
+    page.get_by_role("link", name="Cancel order").click()
+    expect(page.get_by_role("main")).to_contain_text("First Spend Discount comes back too")
+    page.get_by_role("button", name="Cancel the order and refund $126.05").click()
+    expect(page.get_by_role("main")).to_contain_text("$242.15 went back to your card")
+    record = page.get_by_role("region", name="Loyalty record")
+    for _ in range(40):
+        if "Recorded as cancelled" in record.inner_text() and "given back" in record.inner_text():
+            break
+        page.wait_for_timeout(250)
+        page.reload()
+
+    expect(record).to_contain_text("Recorded as cancelled")
+    assert after_a_part == 1
+    assert town.live_uses("1001", "first-spend") == 0
+    assert [sale["is_void"] for sale in town.transaction(number)] == [1]

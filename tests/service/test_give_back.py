@@ -16,7 +16,7 @@ from claimable_benefits.errors import SettingsError
 from claimable_benefits.ledger.outbox import Delivery, find_delivery
 from claimable_benefits.ledger.tables import outbox
 from claimable_benefits.ledger.uses import Use, uses_of_order
-from claimable_benefits.service.give_back import GivenBack, give_back_in, give_back_order
+from claimable_benefits.service.give_back import GivenBack, comes_back, give_back_in, give_back_order
 from claimable_benefits.service.hold import hold
 from claimable_benefits.service.redeem import redeem_for_order
 from claimable_benefits.service.shelf import read_shelf
@@ -123,7 +123,7 @@ def test_it_comes_back_by_reversal_or_return_according_to_age(world: World, minu
 
 
 @pytest.mark.parametrize(
-    ("handle", "full", "comes_back"),
+    ("handle", "full", "expected"),
     [
         ("free-shipping", True, True),
         ("free-shipping", False, True),
@@ -134,7 +134,7 @@ def test_it_comes_back_by_reversal_or_return_according_to_age(world: World, minu
     ],
 )
 def test_the_policy_decides_whether_the_benefit_comes_back(
-    world: World, handle: str, *, full: bool, comes_back: bool
+    world: World, handle: str, *, full: bool, expected: bool
 ) -> None:
     shelf = read_shelf(world.ctx, MIA)
     if shelf.holds(handle) is None:
@@ -142,11 +142,13 @@ def test_the_policy_decides_whether_the_benefit_comes_back(
         world.ctx.omneo.issue(definition.id, shelf.profile_id or "", at=world.clock.now)
     placed(world, handle)
 
+    foretold = comes_back(world.ctx, "A1", full_refund=full)
     given = give_back(world, full=full, transaction=None if full else rest(world))
     run_once(world.ctx)
 
-    assert given == GivenBack(benefit=comes_back, transaction=True)
-    assert taken_back(world) == int(comes_back)
+    assert foretold is expected
+    assert given == GivenBack(benefit=expected, transaction=True)
+    assert taken_back(world) == int(expected)
     assert (at_omneo(world)["is_void"], at_omneo(world)["total"]) == ((1, 89.99) if full else (0, 40.0))
 
 

@@ -49,6 +49,7 @@ def test_what_to_do_with_a_used_benefit_is_on_the_order(mia: Browser) -> None:
         ),
         ({"delivery_state": DeliveryState.STOPPED, "delivered_at": None}, "Stopped: somebody has to look at it."),
         ({"delivery_state": None, "delivered_at": None}, "Not sent: the order is not complete"),
+        ({"is_void": True}, "Recorded as cancelled with the loyalty programme on 15 June 2025 at 12:00 pm"),
     ],
 )
 def test_the_delivery_says_where_it_stands(world: World, mia: Browser, changes: dict[str, object], words: str) -> None:

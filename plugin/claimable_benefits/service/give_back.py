@@ -82,6 +82,13 @@ def give_back_in(
     return GivenBack(bool(returning), changed)
 
 
+def comes_back(ctx: Context, order_number: str, *, full_refund: bool) -> bool:
+    """Whether a refund would give the order's benefit back: what to tell the shopper before they decide."""
+    with ctx.ledger.read() as connection:
+        consumed = [use for use in uses_of_order(connection, order_number) if use.state is UseState.CONSUMED]
+    return any(_comes_back(ctx, use, full_refund=full_refund) for use in consumed)
+
+
 def _check_number(order_number: str, transaction: Transaction | None) -> None:
     if transaction is not None and transaction.order_number != order_number:
         raise ValueError(f"The transaction is that of order {transaction.order_number}, not of order {order_number}.")

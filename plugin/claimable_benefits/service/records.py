@@ -15,7 +15,10 @@ _TELLING = (UseState.CONSUMED, UseState.REDEEMED, UseState.UNDOING, UseState.UND
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """An order's loyalty record. ``redemption_id`` and ``transaction_id`` are Omneo's, ``use_id`` is ours."""
+    """An order's loyalty record. ``redemption_id`` and ``transaction_id`` are Omneo's, ``use_id`` is ours.
+
+    ``is_void``: the sale was taken back as a whole.
+    """
 
     order_number: str
     benefit_name: str | None = None
@@ -27,6 +30,7 @@ class Record:
     delivery_state: DeliveryState | None = None
     delivered_at: datetime | None = None
     transaction_id: str | None = None
+    is_void: bool = False
     problem: str | None = None
 
     @property
@@ -56,5 +60,6 @@ def _record(order_number: str, use: Use | None, delivery: Delivery | None) -> Re
         delivery_state=delivery.state if delivery else None,
         delivered_at=delivery.delivered_at if delivery else None,
         transaction_id=delivery.transaction_id if delivery else None,
+        is_void=delivery.transaction.is_void if delivery else False,
         problem=delivery.note if delivery and delivery.state is DeliveryState.STOPPED else None,
     )

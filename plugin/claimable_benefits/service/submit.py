@@ -10,7 +10,7 @@ from claimable_benefits.domain.shop import Transaction
 from claimable_benefits.domain.states import UseState
 from claimable_benefits.errors import Overtaken, SettingsError
 from claimable_benefits.ledger.events import Because
-from claimable_benefits.ledger.outbox import put_delivery
+from claimable_benefits.ledger.outbox import find_delivery, put_delivery
 from claimable_benefits.ledger.uses import Use, find_use, move_use, uses_of_order
 from claimable_benefits.service.context import Context
 
@@ -39,19 +39,25 @@ def check_database(ctx: Context, connection: Connection, verb: str) -> None:
 
 
 def submit_in(ctx: Context, transaction: Transaction, connection: Connection, *, actor: str) -> None:
-    """The same on a connection that is known to be the ledger's."""
+    """The same on a connection that is known to be the ledger's. A sale that was taken back stays taken back."""
     because = ctx.because(actor, f"order {transaction.order_number} is placed")
+    known = find_delivery(connection, transaction.order_number)
+    if known is not None and known.transaction.is_void and not transaction.is_void:
+        _log.warning("Order %s was cancelled, so its transaction stays void.", transaction.order_number)
+        return
     attempts = uses_of_order(connection, transaction.order_number)
     use = _consume(connection, attempts, because)
-    if use is None and any(attempt.state in _GIVEN_BACK for attempt in attempts):
+    if use is None and known is None and any(attempt.state in _GIVEN_BACK for attempt in attempts):
         # The money has moved: the order stands, and a person should know that its benefit was given back.
         _log.error("Order %s was placed after its benefit had been given back.", transaction.order_number)
+    # A newer content of an order whose benefit came back meanwhile keeps the link to what it was charged with.
+    use_id, redemption_id = (known.use_id, known.redemption_id) if known else (None, None)
     put_delivery(
         connection,
         transaction,
         because,
-        use_id=use.use_id if use else None,
-        redemption_id=use.redemption_id if use else None,
+        use_id=use.use_id if use else use_id,
+        redemption_id=use.redemption_id if use else redemption_id,
     )
 
 

@@ -181,7 +181,7 @@ def delivered(record: Record, say: Format) -> str:
     """Where the order's transaction stands on its way to Omneo."""
     if record.delivered or record.delivery_state is DeliveryState.DELIVERED:
         when = f" on {say.moment(record.delivered_at).text}" if record.delivered_at else ""
-        return f"Recorded with the loyalty programme{when}"
+        return f"Recorded {'as cancelled ' if record.is_void else ''}with the loyalty programme{when}"
     if record.delivery_state is DeliveryState.STOPPED:
         return f"Stopped: {plain(record.problem) or 'somebody has to look at it.'}"
     return "Waiting to be sent" if record.delivery_state else "Not sent: the order is not complete"

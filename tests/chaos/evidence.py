@@ -1,0 +1,253 @@
+"""What shop, ledger, Omneo and payment provider say at the end: plain values, for the audit to compare."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, create_engine, inspect, text
+
+
+@dataclass(frozen=True, slots=True)
+class ShopOrder:
+    """An order as the shop keeps it; amounts in cents. ``waits``: for its shopper's approval at the provider."""
+
+    number: str
+    state: str
+    total: int
+    checkout_id: str
+    use_id: str | None = None
+    discount: int = 0
+    payment_id: str | None = None
+    was_paid: bool = False
+    refunded: int = 0
+    waits: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerUse:
+    """A use as the ledger keeps it."""
+
+    use_id: str
+    reference: str
+    state: str
+    handle: str
+    benefit_id: str
+    order_number: str | None = None
+    redemption_id: str | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A delivery as the ledger keeps it; ``total`` in cents."""
+
+    order_number: str
+    state: str
+    total: int
+    redemption_id: str | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Redemption:
+    """A redemption at Omneo; ``live`` is how many uses of it stand."""
+
+    id: str
+    reference: str | None
+    benefit_id: str
+    live: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sale:
+    """A transaction at Omneo; ``total`` in cents."""
+
+    id: str
+    order_number: str | None
+    total: int
+    redemption_id: str | None = None
+    is_void: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """A payment at the provider, and what of it went back; amounts in cents."""
+
+    id: str
+    reference: str
+    amount: int
+    status: str
+    refunded: int = 0
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Everything the audit looks at. ``shown`` are the totals that shoppers agreed to, by checkout id, in cents."""
+
+    orders: Sequence[ShopOrder] = ()
+    uses: Sequence[LedgerUse] = ()
+    claims: Sequence[tuple[str, str]] = ()
+    refunds: Sequence[tuple[str, str]] = ()  # (order number, state), as the shop keeps them
+    deliveries: Sequence[Outgoing] = ()
+    redemptions: Sequence[Redemption] = ()
+    sales: Sequence[Sale] = ()
+    payments: Sequence[Payment] = ()
+    shown: Mapping[str, frozenset[int]] = field(default_factory=dict)
+    given_back: Mapping[str, str] = field(default_factory=dict)  # by handle: always, full-refund or never
+
+
+def gather(
+    database_url: str, payments: Path, state: Mapping[str, Any], shown: Mapping[str, set[str]], rules: Mapping[str, str]
+) -> Evidence:
+    """Read it all. ``state`` is what the sandbox answers, ``payments`` the provider's file."""
+    engine = create_engine(database_url)
+    try:
+        with engine.connect() as connection:
+            return Evidence(
+                orders=_orders(connection),
+                uses=_uses(connection),
+                refunds=[(row.order_number, str(row.state).lower()) for row in _rows(connection, "refunds")],
+                claims=[(row.claim_id, row.state) for row in _rows(connection, "benefits_claims")],
+                deliveries=[_outgoing(row) for row in _rows(connection, "benefits_outbox")],
+                redemptions=[_redemption(row) for row in state["redemptions"] if row["type"] == "redeem"],
+                sales=[_sale(row) for row in state["transactions"]],
+                payments=_payments(payments),
+                shown={key: frozenset(_cents(total) for total in totals) for key, totals in shown.items()},
+                given_back=rules,
+            )
+    finally:
+        engine.dispose()
+
+
+def unsettled(database_url: str) -> dict[str, int]:
+    """How many rows are still on their way, by table and state; empty when everything is quiet."""
+    questions = {
+        "use": "SELECT state, count(*) FROM benefits_uses WHERE state IN "
+        "('redeeming', 'in_doubt', 'redeemed', 'undoing') GROUP BY state",
+        "claim": "SELECT state, count(*) FROM benefits_claims WHERE state IN ('claiming', 'in_doubt') GROUP BY state",
+        "delivery": "SELECT state, count(*) FROM benefits_outbox WHERE state IN ('due', 'delivering') GROUP BY state",
+        "refund": "SELECT lower(CAST(state AS VARCHAR)), count(*) FROM refunds WHERE lower(CAST(state AS VARCHAR)) "
+        "= 'open' GROUP BY state",
+        "order": "SELECT lower(CAST(state AS VARCHAR)), count(*) FROM orders WHERE lower(CAST(state AS VARCHAR)) = "
+        "'unknown' OR (lower(CAST(state AS VARCHAR)) = 'open' AND approval_url IS NULL) GROUP BY state",
+    }
+    later = {"use": ("benefits_uses", "sweep_at"), "delivery": ("benefits_outbox", "verify_at")}
+    for name, (table, column) in later.items():
+        questions[f"{name}, later look:"] = f"SELECT '{column}', count(*) FROM {table} WHERE {column} IS NOT NULL"  # noqa: S608 - ours
+    engine = create_engine(database_url)
+    try:
+        with engine.connect() as connection:
+            if not inspect(connection).has_table("refunds"):
+                del questions["refund"]
+            return {
+                f"{table} {state}": number
+                for table, question in questions.items()
+                for state, number in connection.execute(text(question))
+                if number
+            }
+    finally:
+        engine.dispose()
+
+
+def history(database_url: str, subjects: Sequence[str]) -> dict[str, list[str]]:
+    """The events of some uses and orders, in words, oldest first."""
+    told: dict[str, list[str]] = defaultdict(list)
+    engine = create_engine(database_url)
+    try:
+        with engine.connect() as connection:
+            question = text("SELECT * FROM benefits_events WHERE subject = :subject ORDER BY event_id")
+            for subject in subjects:
+                for row in connection.execute(question, {"subject": subject}):
+                    step = f"{row.from_state or '-'} -> {row.to_state} (v{row.version})"
+                    told[subject].append(f"{row.at} {row.actor}: {step}, {row.reason}")
+        return told
+    finally:
+        engine.dispose()
+
+
+def _orders(connection: Connection) -> list[ShopOrder]:
+    off = text("SELECT order_number, sum(discount) FROM order_lines GROUP BY order_number")
+    lines: dict[str, int] = {number: int(cents) for number, cents in connection.execute(off)}
+    refunded = Counter[str]()
+    for row in _rows(connection, "refunds"):
+        refunded[row.order_number] += int(row.amount) if str(row.state).lower() == "done" else 0
+    return [
+        ShopOrder(
+            number=row.number,
+            state=str(row.state).lower(),
+            total=int(row.total),
+            checkout_id=row.checkout_id,
+            use_id=row.use_id,
+            discount=lines.get(row.number, 0) + int(row.shipping_discount),
+            payment_id=row.payment_id,
+            was_paid=row.paid_at is not None,
+            refunded=refunded[row.number],
+            waits=row.approval_url is not None,
+        )
+        for row in _rows(connection, "orders")
+        if not row.is_imported
+    ]
+
+
+def _uses(connection: Connection) -> list[LedgerUse]:
+    return [
+        LedgerUse(
+            use_id=row.use_id,
+            reference=row.reference,
+            state=row.state,
+            handle=row.definition_handle,
+            benefit_id=row.benefit_id,
+            order_number=row.order_number,
+            redemption_id=row.redemption_id,
+            note=row.note,
+        )
+        for row in _rows(connection, "benefits_uses")
+    ]
+
+
+def _outgoing(row: Any) -> Outgoing:
+    return Outgoing(
+        order_number=row.order_number,
+        state=row.state,
+        total=_cents(json.loads(row.content)["total"]),
+        redemption_id=row.redemption_id,
+        note=row.note,
+    )
+
+
+def _redemption(row: Mapping[str, Any]) -> Redemption:
+    reference = row["external_id"] or row["transaction_external_id"]
+    benefit_id = str(row["items"][0]["benefit_id"]) if row["items"] else ""
+    return Redemption(str(row["id"]), reference, benefit_id, int(row["live"]))
+
+
+def _sale(row: Mapping[str, Any]) -> Sale:
+    redemption_id = None if row["redemption_id"] is None else str(row["redemption_id"])
+    return Sale(str(row["id"]), row["external_id"], _cents(row["total"]), redemption_id, bool(row["is_void"]))
+
+
+def _payments(file: Path) -> list[Payment]:
+    with closing(sqlite3.connect(file)) as connection:
+        has_refunds = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'refunds'").fetchone()
+        summed = "SELECT payment_id, sum(amount) FROM refunds GROUP BY payment_id"
+        refunds = dict(connection.execute(summed).fetchall()) if has_refunds else {}
+        rows = connection.execute("SELECT id, reference, amount, status FROM payments")
+        return [Payment(*row, refunds.get(row[0], 0)) for row in rows]
+
+
+def _rows(connection: Connection, table: str) -> Sequence[Any]:
+    if not inspect(connection).has_table(table):
+        return ()
+    return connection.execute(text(f"SELECT * FROM {table}")).all()  # noqa: S608 - the names are ours
+
+
+def _cents(amount: object) -> int:
+    return int((Decimal(str(amount)) * 100).to_integral_value())

@@ -1,0 +1,132 @@
+"""The shop for a real server: its settings, several processes at once, and PostgreSQL."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from claimable_benefits import SettingsError
+from example_shop import carts, wsgi
+from example_shop.app import close_app, create_app
+from example_shop.extensions import db
+from example_shop.models import Cart
+from tests.chaos.databases import postgres
+from tests.chaos.processes import Watchdog
+
+ROOT = Path(__file__).resolve().parents[2]
+NEEDED = {"PAYMENTS_URL": "http://127.0.0.1:9", "OMNEO_BASE_URL": "http://127.0.0.1:9/api/v3", "OMNEO_TOKEN": "t"}
+
+
+@pytest.fixture(scope="module")
+def postgres_url() -> Iterator[str]:
+    watchdog = Watchdog()
+    try:
+        with postgres(watchdog) as url:
+            yield url
+    finally:
+        watchdog.close()
+
+
+def test_settings_come_from_the_environment_under_their_own_names() -> None:
+    environ = {
+        **NEEDED,
+        "SHOP_DATABASE_URL": "postgresql+psycopg://shop@db/shop",
+        "SHOP_LEASE_SECONDS": "12.5",
+        "BENEFITS_SETTLE_SECONDS": "50",
+        "BENEFITS_LOCALE": "",
+        "HOME": "/somewhere",
+    }
+
+    assert wsgi.settings(environ) == {
+        **NEEDED,
+        "SQLALCHEMY_ENGINES": {"default": "postgresql+psycopg://shop@db/shop"},
+        "SHOP_LEASE_SECONDS": 12.5,
+        "BENEFITS_SETTLE_SECONDS": "50",
+    }
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"PAYMENTS_URL": ""}, "PAYMENTS_URL: is not set."),
+        ({"PAYMENTS_TIMEOUT": "soon"}, "PAYMENTS_TIMEOUT: 'soon' is no number of seconds."),
+        ({"SHOP_SETTLE_SECONDS": "0"}, "SHOP_SETTLE_SECONDS: '0' is no number of seconds."),
+    ],
+)
+def test_a_wrong_variable_is_named(wrong: dict[str, str], sentence: str) -> None:
+    with pytest.raises(SettingsError, match=sentence):
+        wsgi.settings({**NEEDED, **wrong})
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+def test_processes_that_start_together_share_one_key_and_one_set_of_tables(
+    database: str, tmp_path: Path, postgres_url: str
+) -> None:
+    starts = "from example_shop.wsgi import create_app; print(create_app().secret_key)"
+    place = {"SHOP_DATABASE_URL": postgres_url} if database == "postgresql" else {}
+    environ = {**os.environ, **NEEDED, **place, "SHOP_DATA": str(tmp_path / "shop"), "BENEFITS_WORKER": "off"}
+    processes = [
+        subprocess.Popen(  # noqa: S603 - our own command
+            [sys.executable, "-c", starts],
+            env=environ,
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(6)
+    ]
+    said = [process.communicate(timeout=60) for process in processes]
+    keys = {out.strip() for out, _ in said}
+
+    assert [process.returncode for process in processes] == [0] * 6, said
+    assert len(keys) == 1
+    assert len(keys.pop()) >= 40
+    assert sorted(file.name for file in (tmp_path / "shop").glob("secret*")) == ["secret.key"]
+
+
+@contextmanager
+def shop(folder: Path, url: str) -> Iterator[Flask]:
+    app = create_app(folder, {**NEEDED, "SQLALCHEMY_ENGINES": {"default": url}, "BENEFITS_WORKER": "off"})
+    try:
+        yield app
+    finally:
+        close_app(app)
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+def test_pieces_of_a_product_add_up_to_ten_at_most(database: str, tmp_path: Path, postgres_url: str) -> None:
+    url = postgres_url if database == "postgresql" else f"sqlite:///{tmp_path / 'shop.sqlite3'}"
+    with shop(tmp_path, url) as app, app.app_context():
+        cart = Cart(customer_id="1001")
+        db.session.add(cart)
+        db.session.flush()
+        for quantity in (2, 3, 7):
+            carts.put(cart, "tideline-mug", quantity)
+        db.session.commit()
+        db.session.refresh(cart)
+        counted = [line.quantity for line in cart.lines]
+
+    assert counted == [carts.MOST_PIECES]
+
+
+def test_moments_and_cents_come_back_from_postgresql_as_they_went_in(tmp_path: Path, postgres_url: str) -> None:
+    from example_shop import orders, seed
+
+    with shop(tmp_path, postgres_url) as app, app.app_context():
+        seed.plant(app)
+        db.session.expire_all()
+        order = orders.find("100007")
+
+        assert order is not None
+        assert str(order.total) == "89.50"
+        assert order.created_at.tzinfo is not None
+        assert order.state == "paid"
+        assert [str(line.unit_price) for line in order.lines] == ["89.50", "12.00"]
