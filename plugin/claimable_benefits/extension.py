@@ -27,7 +27,6 @@ from claimable_benefits.ledger.memory import Memory
 from claimable_benefits.ledger.uses import Use
 from claimable_benefits.omneo import OmneoClient, Transport
 from claimable_benefits.service.context import Clock, Context, OwnDiscount, Timing, by
-from claimable_benefits.service.give_back import GivenBack, comes_back, give_back_in, give_back_order
 from claimable_benefits.service.hints import Hints
 from claimable_benefits.service.offers import Applied, read_applied
 from claimable_benefits.service.records import Record, read_record
@@ -36,12 +35,13 @@ from claimable_benefits.service.remember import remember_shelves
 from claimable_benefits.service.submit import submit
 from claimable_benefits.service.undo import undo_order
 from claimable_benefits.service.unplaced import order_of
-from claimable_benefits.service.work import WorkDone, run_once
 from claimable_benefits.service.worker import EmbeddedWorker
 from claimable_benefits.settings import Settings, read_settings
 
 if TYPE_CHECKING:
     from claimable_benefits.ledger.joining import AnySession
+    from claimable_benefits.service.give_back import GivenBack
+    from claimable_benefits.service.work import WorkDone
 
 _log = logging.getLogger("claimable_benefits")
 _KEY = "claimable_benefits"
@@ -249,6 +249,8 @@ class ClaimableBenefits:
         ``session`` all of it is part of the caller's database transaction, like `submit`. A repeated call sets nothing
         in motion, and its result is false. Raises `ValueError` for another order's transaction.
         """
+        from claimable_benefits.service.give_back import give_back_in, give_back_order  # only for shops that refund
+
         runtime = _runtime()
         order: dict[str, Any] = {"full_refund": full_refund, "transaction": transaction, "reason": reason}
         if session is None:
@@ -263,6 +265,8 @@ class ClaimableBenefits:
 
     def comes_back(self, order_number: str, *, full_refund: bool = True) -> bool:
         """Whether `give_back` would return the order's benefit; changes nothing, and asks the ledger, not Omneo."""
+        from claimable_benefits.service.give_back import comes_back  # as in `give_back`
+
         return comes_back(_runtime().context, order_number, full_refund=full_refund)
 
     def submit(self, transaction: Transaction, *, session: AnySession) -> None:
@@ -287,7 +291,7 @@ class ClaimableBenefits:
 
     def work_once(self) -> WorkDone:
         """One turn of the worker, for shops that schedule it themselves."""
-        return run_once(_patient(_runtime().context))
+        return _turn(_patient(_runtime().context))
 
     def _block_failed(self, order_number: str) -> None:
         """Decide about the redemption. The block's own error is what the shop must see, so none of ours replaces it."""
@@ -371,11 +375,17 @@ def _patient(context: Context) -> Context:
     return replace(context, omneo=context.omneo.patient())
 
 
+def _turn(context: Context) -> WorkDone:
+    from claimable_benefits.service.work import run_once  # only where the work is done
+
+    return run_once(context)
+
+
 def _embedded_worker(context: Context, settings: Settings) -> EmbeddedWorker:
     worker: EmbeddedWorker
 
     def turn() -> WorkDone:
-        return run_once(replace(_patient(context), stopping=worker.is_stopping))
+        return _turn(replace(_patient(context), stopping=worker.is_stopping))
 
     worker = EmbeddedWorker(turn, settings.worker_seconds)
     return worker
