@@ -69,7 +69,9 @@ def test_a_wrong_variable_is_named(wrong: dict[str, str], sentence: str) -> None
 def test_processes_that_start_together_share_one_key_and_one_set_of_tables(
     database: str, tmp_path: Path, postgres_url: str
 ) -> None:
-    starts = "from example_shop.wsgi import create_app; print(create_app().secret_key)"
+    starts = (
+        "from example_shop.wsgi import create_app; print('ready', flush=True); input(); print(create_app().secret_key)"
+    )
     place = {"SHOP_DATABASE_URL": postgres_url} if database == "postgresql" else {}
     environ = {**os.environ, **NEEDED, **place, "SHOP_DATA": str(tmp_path / "shop"), "BENEFITS_WORKER": "off"}
     processes = [
@@ -77,12 +79,20 @@ def test_processes_that_start_together_share_one_key_and_one_set_of_tables(
             [sys.executable, "-c", starts],
             env=environ,
             cwd=ROOT,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
         for _ in range(6)
     ]
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
     said = [process.communicate(timeout=60) for process in processes]
     keys = {out.strip() for out, _ in said}
 
