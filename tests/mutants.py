@@ -105,7 +105,7 @@ MUTANTS = (
     Mutant(
         "what is settled is never looked for again",
         "service/sweep.py",
-        "    return sum(_sweep(ctx, use) for use in due)",
+        "    return sum(_sweep(ctx, use) for use in ctx.until_stopping(due))",
         "    return 0 * len(due)",
         "tests/service/test_doubt.py",
     ),
@@ -147,7 +147,7 @@ MUTANTS = (
     Mutant(
         "what was delivered is not read back",
         "service/verify.py",
-        "    return sum(_verify(ctx, delivery) for delivery in due)",
+        "    return sum(_verify(ctx, delivery) for delivery in ctx.until_stopping(due))",
         "    return 0 * len(due)",
         "tests/service/test_verify.py",
     ),

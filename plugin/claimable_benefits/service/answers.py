@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
-from datetime import timedelta
 from typing import NoReturn
 
 from claimable_benefits import signals
@@ -41,8 +40,6 @@ from claimable_benefits.service.slots import repeat_hold
 
 _log = logging.getLogger("claimable_benefits")
 
-# The order is placed in the same request, a moment later; only a crash leaves it for the worker to find.
-PLACED_WITHIN = timedelta(minutes=1)
 _TRIES = 5
 _GOOD = (UseState.REDEEMED, UseState.CONSUMED)
 
@@ -65,7 +62,7 @@ def redeemed(ctx: Context, use: Use, redemption_id: str, actor: str, reason: str
     because = ctx.because(actor, reason)
     facts: dict[str, object] = {"redemption_id": redemption_id, "redeemed_at": because.at, "note": None, **more}
     if to is UseState.REDEEMED:
-        facts["due_at"] = because.at + PLACED_WITHIN
+        facts["due_at"] = because.at + ctx.timing.placed_within
     if use.state is UseState.IN_DOUBT:
         facts["sweep_at"] = because.at + ctx.timing.sweep_gaps[0]
     with ctx.ledger.write() as connection:
@@ -176,14 +173,30 @@ def _in_doubt(ctx: Context, use: Use, actor: str, error: OmneoError, *, then: Us
             use = move_use(connection, use, UseState.IN_DOUBT, because, note=str(error), lease_until=lease)
         if finding := _quick_looks(ctx, use):
             return found(ctx, use, finding, actor, "found at Omneo after a lost answer", to=then)
-        with ctx.ledger.write() as connection:
-            touch_use(connection, use, ctx.clock(), lease_until=None, due_at=None)
+        return _give_up(ctx, use)
     except Overtaken:  # the worker was faster
-        now_is = _read_again(ctx, use)
-        if now_is and now_is.state in _GOOD:
-            return now_is
+        return _give_up(ctx, use)
     except LedgerUnavailable:
         _log.exception("Use %s is left to the worker.", use.use_id)
+        raise _not_confirmed(use) from None
+
+
+def _give_up(ctx: Context, use: Use) -> Use:
+    """Leave the doubt to the worker, and tell the shopper. Gives the use where the worker has found it meanwhile.
+
+    The order goes on without it from here, so the use lets go of the order: what turns up later belongs to no order,
+    and goes back.
+    """
+    now_is: Use | None = use
+    for _ in range(_TRIES):
+        if now_is is None or now_is.state is not UseState.IN_DOUBT:
+            break
+        with suppress(Overtaken), ctx.ledger.write() as connection:
+            touch_use(connection, now_is, ctx.clock(), lease_until=None, due_at=None, order_number=None)
+            break
+        now_is = _read_again(ctx, use)
+    if now_is and now_is.state in _GOOD:
+        return now_is
     raise _not_confirmed(use)
 
 

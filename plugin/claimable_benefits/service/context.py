@@ -45,6 +45,10 @@ class Timing:
     # The first click of a double click is usually done by then.
     first_click: tuple[float, ...] = (0.1, 0.2, 0.4, 0.8, 1.5)
     between_looks: timedelta = BETWEEN_LOOKS
+    # The order is placed in the same request, a moment later; only a crash leaves it for the worker to find.
+    placed_within: timedelta = timedelta(minutes=1)
+    # What only somebody else knows, such as the shop about an order, is asked for again after this long.
+    ask_again: timedelta = timedelta(seconds=30)
     sweep_gaps: tuple[timedelta, ...] = SWEEP_GAPS
     # What was delivered is read back once: a request that was long under way may have landed after a newer one.
     verify: timedelta = timedelta(minutes=5)

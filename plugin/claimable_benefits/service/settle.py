@@ -16,7 +16,6 @@ from claimable_benefits.service.backoff import wait
 from claimable_benefits.service.context import Context
 from claimable_benefits.service.look import look_for_redemption
 
-ASK_AGAIN = timedelta(seconds=30)
 _COPIED = (
     *("customer_id", "profile_id", "benefit_id", "definition_handle", "name", "code", "instructions"),
     *("cart_id", "order_number", "baseline_remaining", "held_until", "sent_at", "slot"),
@@ -90,8 +89,7 @@ def _lease(ctx: Context, use: Use) -> Use:
 
 def _believe(ctx: Context, use: Use, finding: Finding) -> bool:
     if finding.trace is Trace.FOUND:
-        to = UseState.REDEEMED if use.channel == "checkout" else UseState.CONSUMED
-        settled = found(ctx, use, finding, "worker", "found at Omneo", to=to)
+        settled = _found(ctx, use, finding)
         give_extras_back(ctx, settled, finding.extra_ids)
         return True
     age = ctx.clock() - (use.sent_at or use.updated_at)
@@ -107,9 +105,20 @@ def _believe(ctx: Context, use: Use, finding: Finding) -> bool:
     return True
 
 
+def _found(ctx: Context, use: Use, finding: Finding) -> Use:
+    if use.channel != "checkout":
+        return found(ctx, use, finding, "worker", "found at Omneo", to=UseState.CONSUMED)
+    if use.order_number is not None:
+        return found(ctx, use, finding, "worker", "found at Omneo", to=UseState.REDEEMED)
+    because = ctx.because("worker", "found at Omneo, when its order had gone on without it")
+    facts = {"redemption_id": finding.found_id, "redeemed_at": because.at, "attempts": 0, "note": because.reason}
+    with ctx.ledger.write() as connection:
+        return move_use(connection, use, UseState.UNDOING, because, **facts)
+
+
 def _unclear(ctx: Context, use: Use, age: timedelta) -> bool:
     if age < UNCLEAR_FOR:
-        return look_later(ctx, use, "another use at the same time: unclear whose", ASK_AGAIN)
+        return look_later(ctx, use, "another use at the same time: unclear whose", ctx.timing.ask_again)
     with ctx.ledger.write() as connection:
         because = ctx.because("worker", "unclear whose redemption it is")
         move_use(connection, use, UseState.NEEDS_A_PERSON, because, note=because.reason)

@@ -15,6 +15,7 @@ from claimable_benefits.ledger.uses import Use, find_use, move_use, uses_of_orde
 from claimable_benefits.service.context import Context
 
 _log = logging.getLogger("claimable_benefits")
+_TRIES = 10
 _GIVEN_BACK = (UseState.UNDOING, UseState.UNDONE)
 
 
@@ -76,12 +77,17 @@ def _consume(connection: Connection, attempts: list[Use], because: Because) -> U
 
 
 def _move(connection: Connection, use: Use, to: UseState, because: Because, **changes: object) -> Use | None:
-    try:
-        return move_use(connection, use, to, because, **changes)
-    except Overtaken:
-        now_is = find_use(connection, use.use_id)
-        if now_is is not None and now_is.state is to:
-            return now_is  # by another submission of this order, at the same moment
-        # The worker has begun to undo it at this moment. The shop's commit must not fail after a capture.
-        _log.exception("Order %s: its benefit is being given back.", use.order_number)
-        return None
+    """Move a use whatever a worker notes about it meanwhile; None where it is being given back."""
+    now_is: Use | None = use
+    for _ in range(_TRIES):
+        if now_is is None or now_is.state is not use.state:
+            break
+        try:
+            return move_use(connection, now_is, to, because, **changes)
+        except Overtaken:
+            now_is = find_use(connection, use.use_id)
+    if now_is is not None and now_is.state is to:
+        return now_is  # by another submission of this order, at the same moment
+    # The worker has begun to undo it at this moment. The shop's commit must not fail after a capture.
+    _log.error("Order %s: its benefit is being given back.", use.order_number)
+    return None

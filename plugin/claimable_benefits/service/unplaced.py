@@ -12,7 +12,7 @@ from claimable_benefits.errors import Overtaken
 from claimable_benefits.ledger.outbox import find_delivery
 from claimable_benefits.ledger.uses import Use, due_uses, move_use, touch_use
 from claimable_benefits.service.context import Context
-from claimable_benefits.service.settle import ASK_AGAIN, look_later
+from claimable_benefits.service.settle import look_later
 from claimable_benefits.service.submit import submit_in
 
 _log = logging.getLogger("claimable_benefits")
@@ -61,7 +61,7 @@ def _decide(ctx: Context, use: Use, order: Order | None) -> bool:
         with ctx.ledger.write() as connection:
             move_use(connection, use, UseState.NEEDS_A_PERSON, because, note=because.reason)
         return True
-    return look_later(ctx, use, f"order {use.order_number} is {state}", ASK_AGAIN)
+    return look_later(ctx, use, f"order {use.order_number} is {state}", ctx.timing.ask_again)
 
 
 def _placed(ctx: Context, use: Use, order: Order) -> bool:
@@ -71,7 +71,9 @@ def _placed(ctx: Context, use: Use, order: Order) -> bool:
     if delivery and delivery.use_id != use.use_id:
         return _undo(ctx, use, f"order {order.number} was placed without it")
     if order.transaction is None:
-        return look_later(ctx, use, f"order {order.number} is paid, but the shop gives no transaction", ASK_AGAIN)
+        return look_later(
+            ctx, use, f"order {order.number} is paid, but the shop gives no transaction", ctx.timing.ask_again
+        )
     with ctx.ledger.write() as connection:
         submit_in(ctx, order.transaction, connection, actor="worker")
     return True
