@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from claimable_benefits.domain.states import CLAIM_MOVES, USE_MOVES, ClaimState, UseState
@@ -102,12 +102,13 @@ def test_a_hint_is_a_mark_of_its_own(known: Ledger) -> None:
     assert (before.hint == after.hint, before.own == after.own, before.rows == after.rows) == (False, True, True)
 
 
-def test_a_ledger_that_cannot_answer_says_so(known: Ledger) -> None:
-    with known.write() as connection:
-        connection.execute(text("DROP TABLE benefits_profiles"))
+def test_a_ledger_that_cannot_answer_says_so(tmp_path: Path) -> None:
+    empty = Ledger(f"sqlite:///{tmp_path / 'empty.sqlite3'}")
 
     with pytest.raises((LedgerUnavailable, DBAPIError), match="benefits_profiles"):
-        standing(known)
+        standing(empty)
+
+    empty.close()
 
 
 @given(st.data())
