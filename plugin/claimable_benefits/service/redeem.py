@@ -159,7 +159,8 @@ def _witness(ctx: Context, use_id: str) -> dict[str, int | None]:
             use = ledger_uses.find_use(connection, use_id)
         if use is None or use.state is not UseState.HELD:
             return {}
-        benefit = ctx.omneo.benefit(use.profile_id, use.benefit_id)
+        with ctx.omneo.within(ctx.timing.look):
+            benefit = ctx.omneo.benefit(use.profile_id, use.benefit_id)
     except OmneoError:
         return {"baseline_remaining": None}  # a lost answer will wait for a person then
     return {"baseline_remaining": benefit.remaining if benefit else None}
