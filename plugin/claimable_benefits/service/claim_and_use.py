@@ -11,10 +11,11 @@ from claimable_benefits.domain.policy import Place
 from claimable_benefits.domain.shop import Shopper
 from claimable_benefits.domain.states import UseState
 from claimable_benefits.errors import Declined, Overtaken
+from claimable_benefits.ledger.uses import live_uses_of
 from claimable_benefits.service.answers import send_use
 from claimable_benefits.service.context import Context, by
 from claimable_benefits.service.redeem import Used, find_use, intend, known_use
-from claimable_benefits.service.shelf import read_shelf
+from claimable_benefits.service.shelf import Shelf, is_pending, read_shelf
 from claimable_benefits.service.slots import take_slot
 
 
@@ -29,7 +30,7 @@ def claim_and_use(ctx: Context, shopper: Shopper, handle: str, use_id: str) -> U
     shelf = read_shelf(ctx, shopper)
     definition = shelf.definition(handle)
     if definition is None or Place.CLAIM not in ctx.policy(handle).used_at:
-        raise Declined("not_claimable", "This benefit cannot be claimed any more.")
+        raise _not_on_offer(ctx, shopper, shelf, handle)
     because = ctx.because(by(shopper), "claimed and used in one step")
     try:
         with ctx.ledger.write() as connection:
@@ -52,6 +53,21 @@ def claim_and_use(ctx: Context, shopper: Shopper, handle: str, use_id: str) -> U
     return Used(send_use(ctx, use, because.actor, then=UseState.CONSUMED))
 
 
+def _not_on_offer(ctx: Context, shopper: Shopper, shelf: Shelf, handle: str) -> Declined:
+    """Why not: another click on it may be on its way."""
+    with ctx.ledger.read() as connection:
+        live = live_uses_of(connection, shelf.profile_id, _stand_in(handle)) if shelf.profile_id else []
+    for use in live:
+        if is_pending(use) and use.customer_id == shopper.customer_id:
+            return Declined("not_confirmed", f"{use.name} is being claimed at this moment.", use_id=use.use_id)
+    return Declined("not_claimable", "This benefit cannot be claimed any more.")
+
+
+def _stand_in(handle: str) -> str:
+    """What stands where the id of the benefit will stand."""
+    return f"claim of {handle}"
+
+
 def _to_be_claimed(definition: Definition) -> Benefit:
     """What the claim will make, as far as it is known: one of its kind, with one use."""
-    return Benefit(f"claim of {definition.handle}", definition, remaining=1)
+    return Benefit(_stand_in(definition.handle), definition, remaining=1)
