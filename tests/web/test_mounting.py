@@ -147,7 +147,7 @@ def test_a_card_of_the_shops_gets_everything_that_ours_gets(world: World, tmp_pa
     )
     page = with_templates(world, tmp_path, list=override).read()
 
-    assert [item.text for item in page.all("b")] == ["free-shipping", "alterations"]
+    assert [item.text for item in page.all("b")] == ["free-shipping", "alterations", "prize-draw"]
     assert "Claim Free Shipping" in forms(page)
 
 

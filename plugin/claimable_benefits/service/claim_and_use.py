@@ -11,12 +11,14 @@ from claimable_benefits.domain.policy import Place
 from claimable_benefits.domain.shop import Shopper
 from claimable_benefits.domain.states import UseState
 from claimable_benefits.errors import Declined, Overtaken
-from claimable_benefits.ledger.uses import live_uses_of
+from claimable_benefits.ledger.uses import uses_of_customer
 from claimable_benefits.service.answers import send_use
 from claimable_benefits.service.context import Context, by
 from claimable_benefits.service.redeem import Used, find_use, intend, known_use
-from claimable_benefits.service.shelf import Shelf, is_pending, read_shelf
+from claimable_benefits.service.shelf import read_shelf
 from claimable_benefits.service.slots import take_slot
+
+_MADE = (UseState.REDEEMING, UseState.IN_DOUBT, UseState.REDEEMED, UseState.CONSUMED)
 
 
 def claim_and_use(ctx: Context, shopper: Shopper, handle: str, use_id: str) -> Used:
@@ -30,7 +32,7 @@ def claim_and_use(ctx: Context, shopper: Shopper, handle: str, use_id: str) -> U
     shelf = read_shelf(ctx, shopper)
     definition = shelf.definition(handle)
     if definition is None or Place.CLAIM not in ctx.policy(handle).used_at:
-        raise _not_on_offer(ctx, shopper, shelf, handle)
+        return _earlier(ctx, shopper, handle)
     because = ctx.because(by(shopper), "claimed and used in one step")
     try:
         with ctx.ledger.write() as connection:
@@ -53,21 +55,16 @@ def claim_and_use(ctx: Context, shopper: Shopper, handle: str, use_id: str) -> U
     return Used(send_use(ctx, use, because.actor, then=UseState.CONSUMED))
 
 
-def _not_on_offer(ctx: Context, shopper: Shopper, shelf: Shelf, handle: str) -> Declined:
-    """Why not: another click on it may be on its way."""
+def _earlier(ctx: Context, shopper: Shopper, handle: str) -> Used:
+    """What came of another click on it, in another tab or an hour ago."""
     with ctx.ledger.read() as connection:
-        live = live_uses_of(connection, shelf.profile_id, _stand_in(handle)) if shelf.profile_id else []
-    for use in live:
-        if is_pending(use) and use.customer_id == shopper.customer_id:
-            return Declined("not_confirmed", f"{use.name} is being claimed at this moment.", use_id=use.use_id)
-    return Declined("not_claimable", "This benefit cannot be claimed any more.")
-
-
-def _stand_in(handle: str) -> str:
-    """What stands where the id of the benefit will stand."""
-    return f"claim of {handle}"
+        made = uses_of_customer(connection, shopper.customer_id, states=_MADE)
+    for use in reversed(made):
+        if (use.channel, use.definition_handle) == ("claim", handle):
+            return Used(use, already=True)
+    raise Declined("not_claimable", "This benefit cannot be claimed any more.")
 
 
 def _to_be_claimed(definition: Definition) -> Benefit:
     """What the claim will make, as far as it is known: one of its kind, with one use."""
-    return Benefit(_stand_in(definition.handle), definition, remaining=1)
+    return Benefit(f"claim of {definition.handle}", definition, remaining=1)
