@@ -12,7 +12,7 @@ RESET ?=
 SEED ?= 7
 CHECKOUTS ?= 2000
 
-.PHONY: help shop sandbox test chaos bench-sandbox check format screenshots lock clean
+.PHONY: help shop sandbox test chaos mutants bench-ledger bench-sandbox check format screenshots lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -20,6 +20,8 @@ help:
 	@echo "make sandbox   run the Omneo sandbox alone (SANDBOX_PORT=5001 DATA=./instance)"
 	@echo "make test      run every test, browser tests included"
 	@echo "make chaos     real processes, databases and kills while Omneo fails, then an audit (SEED=7 CHECKOUTS=2000)"
+	@echo "make mutants   take each defence away in turn, and see which test notices"
+	@echo "make bench-ledger    measure the ledger: transitions, deliveries, growth"
 	@echo "make bench-sandbox   measure the sandbox, then 64 clients for a last use, 200 rounds of each kind"
 	@echo "make check     formatting, lint, types, layers"
 	@echo "make format    let ruff format and mend the code"
@@ -47,6 +49,12 @@ test: $(READY)
 
 chaos: $(READY)
 	$(BIN)/python -m tests.chaos --seed $(SEED) --checkouts $(CHECKOUTS)
+
+mutants: $(READY)
+	$(BIN)/python -m tests.mutants
+
+bench-ledger: $(READY)
+	$(BIN)/python -m benchmarks.ledger
 
 bench-sandbox: $(READY)
 	$(BIN)/python -m benchmarks.sandbox
