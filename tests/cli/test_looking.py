@@ -16,6 +16,7 @@ def test_show_lists_what_a_customer_may_claim_holds_and_has_had(terminal: Termin
         f"Customer 1002 is profile {profile}.\n"
         "\nReady to claim:\n"
         "  free-shipping  Free Shipping\n"
+        "  prize-draw  Prize Draw Entry\n"
         "  thank-you-10  Ten Dollars Thank You\n"
         "\nTheirs to use:\n"
         "  4  Complimentary Alterations (alterations), 1 left, until 2027-01-21 23:59 Australia/Melbourne\n"

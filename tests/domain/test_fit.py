@@ -48,6 +48,10 @@ def test_every_misfit_has_its_cart(misfit: Misfit) -> None:
     assert (misfit, False) == (found.misfit, found.fits)
 
 
+def test_what_is_used_as_it_is_claimed_is_sent_to_the_account_where_it_is_held_after_all() -> None:
+    assert judged(used_at(Place.CLAIM), CART).misfit is Misfit.ACCOUNT_ONLY
+
+
 def test_what_is_missing_is_said() -> None:
     found = judged(replace(TEN, minimum=Decimal("80.50")), CART)
 

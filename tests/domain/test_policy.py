@@ -55,6 +55,13 @@ def test_what_is_left_out_takes_nothing_off_and_is_always_given_back() -> None:
     assert (DiscountKind.NONE, GiveBack.ALWAYS, Decimal(0)) == (policy.discount, policy.given_back, policy.minimum)
 
 
+@pytest.mark.parametrize("place", Place)
+def test_what_is_held_is_used_from_the_account_where_the_policy_says_account_or_claim(place: Place) -> None:
+    policy = Policy("x", used_at=frozenset({place}))
+
+    assert (place in (Place.ACCOUNT, Place.CLAIM)) == policy.from_account
+
+
 def test_an_empty_file_holds_no_policies() -> None:
     assert read_policies({}) == {}
 

@@ -185,6 +185,38 @@ def test_a_benefit_is_used_from_the_account_page_and_shows_what_to_do(town: Town
     assert town.live_uses("1004", "vip-lounge") == 1
 
 
+def test_an_entry_is_claimed_and_used_in_one_press_and_its_receipt_is_found_again(town: Town, page: Page) -> None:
+    sign_in(page, town, "Mia Ngo")
+    page.goto(f"{town.url}/account/benefits")
+    button = page.get_by_role("button", name="Claim and use Prize Draw Entry now")
+    expect(button).to_have_accessible_description("It is used as soon as you claim it, and cannot be kept for later.")
+
+    button.click()
+    expect(page.get_by_role("heading", name="Prize Draw Entry")).to_be_visible()
+    expect(page.get_by_text("DRAW-LORNE", exact=True)).to_be_visible()
+    receipt = page.url
+    page.goto(f"{town.url}/account/benefits")
+    expect(button).to_have_count(0)
+    page.get_by_role("link", name="Code and instructions of Prize Draw Entry").click()
+
+    assert receipt == page.url
+    assert town.live_uses("1001", "prize-draw") == 1
+
+
+def test_a_press_in_a_second_tab_makes_no_second_entry(town: Town, page: Page) -> None:
+    sign_in(page, town, "Mia Ngo")
+    tabs = [page, page.context.new_page()]
+    for tab in tabs:
+        tab.goto(f"{town.url}/account/benefits")
+
+    for tab in tabs:
+        tab.get_by_role("button", name="Claim and use Prize Draw Entry now").click()
+        expect(tab.get_by_text("DRAW-LORNE", exact=True)).to_be_visible()
+
+    assert len({tab.url for tab in tabs}) == 1
+    assert town.live_uses("1001", "prize-draw") == 1
+
+
 def test_a_payment_that_asks_the_shopper_back_ends_in_one_order(town: Town, page: Page) -> None:
     sign_in(page, town, "Mia Ngo")
     fill_a_cart(page, town)

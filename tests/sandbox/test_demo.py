@@ -31,7 +31,7 @@ def held(world: World, customer: str) -> dict[str, Any]:
 def test_mia_has_something_of_every_kind(demo: World) -> None:
     rows = held(demo, "1001")
 
-    assert shown(demo, "1001", "claimable") == ["free-shipping", "thank-you-10", "vip-lounge"]
+    assert shown(demo, "1001", "claimable") == ["free-shipping", "prize-draw", "thank-you-10", "vip-lounge"]
     assert shown(demo, "1001", "redeemable") == ["alterations", "barista-coffee", "birthday-gift", "first-spend"]
     assert "platinum-styling" in shown(demo, "1001", "viewable")
     assert rows["alterations"]["redemptions_remaining"] == 3
@@ -50,7 +50,7 @@ def test_mias_welcome_gift_belongs_to_an_old_order(demo: World) -> None:
 
 def test_the_others_hold_what_their_stories_need(demo: World) -> None:
     assert held(demo, "1002")["alterations"]["redemptions_remaining"] == 1
-    assert shown(demo, "1002", "claimable") == ["free-shipping", "thank-you-10"]
+    assert shown(demo, "1002", "claimable") == ["free-shipping", "prize-draw", "thank-you-10"]
     assert shown(demo, "1003", "redeemable") == ["first-spend"]
     assert held(demo, "1003")["welcome-gift"]["redemptions_remaining"] == 0
     assert held(demo, "1003")["summer-scarf"]["is_expired"] is True
@@ -79,7 +79,7 @@ def test_what_is_sold_out_or_over_cannot_be_claimed(demo: World, handle: str) ->
 def test_every_definition_is_written_for_people(demo: World) -> None:
     rows = demo.get("/benefit-definitions").data
 
-    assert len(rows) == 12
+    assert len(rows) == 13
     for row in rows:
         assert re.search(r"<ul>.*<a href=", row["long_description"])
         assert row["short_description"]

@@ -9,8 +9,12 @@ import pytest
 from claimable_benefits.domain.policy import read_policies
 from claimable_benefits.domain.states import UseState
 from claimable_benefits.errors import Declined
+from claimable_benefits.ledger.tables import uses
 from claimable_benefits.ledger.uses import Use, find_use
+from claimable_benefits.service.claim import claim
 from claimable_benefits.service.claim_and_use import claim_and_use
+from claimable_benefits.service.redeem import use_from_account
+from claimable_benefits.service.shelf import read_shelf
 from tests.service.conftest import MIA, OpenWorld, World
 
 
@@ -100,3 +104,59 @@ def test_what_is_not_used_that_way_is_not_claimed(world: World, handle: str) -> 
 
     assert declined.value.reason == "not_claimable"
     assert world.wire.sent("POST", "/claim-redeem") == 0
+
+
+def test_while_it_is_in_doubt_another_click_is_led_to_the_first_and_nothing_more_is_offered(world: World) -> None:
+    lose(world, "applied then dropped")
+
+    again = claim_and_use(world.ctx, MIA, "vip-lounge", "click-2")
+
+    shelf = read_shelf(world.ctx, MIA)
+    assert (again.already, again.use.use_id, again.use.state) == (True, "click-1", UseState.IN_DOUBT)
+    assert (shelf.claiming, shelf.definition("vip-lounge")) == (("VIP Lounge Visit",), None)
+    assert world.wire.sent("POST", "/claim-redeem") == 1
+
+
+def test_a_click_in_another_tab_is_led_to_the_first(world: World) -> None:
+    claim_and_use(world.ctx, MIA, "vip-lounge", "click-1")
+
+    again = claim_and_use(world.ctx, MIA, "vip-lounge", "click-2")
+
+    assert (again.already, again.use.use_id) == (True, "click-1")
+    assert world.wire.sent("POST", "/claim-redeem") == 1
+
+
+def test_nobody_is_led_to_what_another_customer_of_the_same_profile_has_used(world: World) -> None:
+    claim_and_use(world.ctx, MIA, "vip-lounge", "click-1")
+    with world.ctx.ledger.write() as connection:
+        connection.execute(uses.update().values(customer_id="somebody else"))
+
+    with pytest.raises(Declined) as declined:
+        claim_and_use(world.ctx, MIA, "vip-lounge", "click-2")
+
+    assert declined.value.reason == "not_claimable"
+
+
+def test_what_was_given_back_is_held_and_used_from_the_account(world: World) -> None:
+    lose(world, "zombie")
+    world.work(minutes=3)
+    world.wire.rise()
+    world.work(minutes=10)
+    held = read_shelf(world.ctx, MIA).holds("vip-lounge")
+    assert held is not None
+
+    again = use_from_account(world.ctx, MIA, held.id, "click-2").use
+
+    assert (again.state, again.channel) == (UseState.CONSUMED, "account")
+    assert len(world.live_redemptions()) == 1
+
+
+@pytest.mark.parametrize("places", [["claim"], ["claim", "account"]])
+def test_it_cannot_be_claimed_without_being_used(world: World, places: list[str]) -> None:
+    ctx = replace(world.ctx, policies=read_policies({"vip-lounge": {"used_at": places}}))
+
+    with pytest.raises(Declined) as declined:
+        claim(ctx, MIA, "vip-lounge", "click-1")
+
+    assert declined.value.reason == "not_claimable"
+    assert world.wire.sent("POST", "/claim") == 0

@@ -13,7 +13,20 @@ from claimable_benefits.service.history import Entry
 from claimable_benefits.service.offers import Offers
 from claimable_benefits.service.records import Record
 from claimable_benefits.service.shelf import Shelf
-from tests.web.world import ACCOUNT, CHECKOUT, MELBOURNE, NOW, STORE, World, applied, cart, definition, held, offer
+from tests.web.world import (
+    ACCOUNT,
+    AT_ONCE,
+    CHECKOUT,
+    MELBOURNE,
+    NOW,
+    STORE,
+    World,
+    applied,
+    cart,
+    definition,
+    held,
+    offer,
+)
 
 FREE_SHIPPING = definition(
     "free-shipping",
@@ -56,16 +69,30 @@ BIRTHDAY = definition(
     instructions_store="<p>Show this code at the till in any of our stores.</p>",
     code_store="BDAY-2025-7F3K",
 )
+PRIZE_DRAW = definition(
+    "prize-draw",
+    "Prize Draw Entry",
+    short_description="Win a weekend by the sea for two.",
+    earn_instructions="<p>For every member.</p>",
+    instructions_online="<p>You are in the draw. Quote the code if you write to us about it.</p>",
+    code_online="DRAW-LORNE",
+    terms="<p>One entry a member.</p>",
+    period=1,
+    period_type="days",
+)
 MIA = Shopper("mia", "Mia", MELBOURNE, "en_AU")
 
 
 def demo() -> World:
     world = World(shoppers={"mia": MIA, "new": Shopper("new", "Noor", MELBOURNE, "en_AU")}, cart=cart())
     ten = Policy("ten-off", DiscountKind.PERCENT, Decimal(10), CHECKOUT)
-    world.policies = {"free-shipping": Policy("free-shipping", DiscountKind.SHIPPING, Decimal(0), CHECKOUT)}
+    world.policies = {
+        "free-shipping": Policy("free-shipping", DiscountKind.SHIPPING, Decimal(0), CHECKOUT),
+        "prize-draw": Policy("prize-draw", used_at=AT_ONCE),
+    }
     world.shelves["mia"] = Shelf(
         True,
-        ready=(FREE_SHIPPING, ALTERATIONS),
+        ready=(FREE_SHIPPING, ALTERATIONS, PRIZE_DRAW),
         yours=(
             held("b-birthday", BIRTHDAY, STORE, expires_at=datetime(2025, 6, 15, 13, 59, 59, tzinfo=UTC)),
             held("b-ten", TEN_OFF, policy=ten, remaining=2, expires_at=datetime(2025, 6, 16, 13, 59, 59, tzinfo=UTC)),

@@ -208,7 +208,7 @@ def test_a_benefit_that_is_over_keeps_its_page(mia: Browser) -> None:
 def test_every_details_link_of_the_list_leads_somewhere(mia: Browser) -> None:
     links = [a.attributes["href"] for a in mia.read().all("a") if a.text.startswith("Details")]
 
-    assert len(links) == 6
+    assert len(links) == 7
     assert {mia.get(link).status_code for link in links} == {200}
 
 
@@ -274,7 +274,8 @@ def test_notices_fit_into_a_cookie(world: World, mia: Browser) -> None:
 
 
 def test_a_get_on_an_action_is_not_answered(mia: Browser) -> None:
-    paths = [f"{HERE}/claim", f"{HERE}/use", *(f"/checkout/benefits/{name}" for name in ("apply", "remove", "move"))]
+    paths = [f"{HERE}/{name}" for name in ("claim", "claim-and-use", "use")]
+    paths += [f"/checkout/benefits/{name}" for name in ("apply", "remove", "move")]
 
     assert {mia.get(path).status_code for path in paths} == {405}
 

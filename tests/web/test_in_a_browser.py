@@ -34,6 +34,7 @@ PAGES = (
     "/account/benefits/held/b-old",
     "/account/benefits/held/nope",
     "/account/benefits/claimable/free-shipping",
+    "/account/benefits/claimable/prize-draw",
     "/account/benefits/uses/u-1",
     "/checkout",
     "/orders/1001",
@@ -219,6 +220,21 @@ def test_using_takes_one_press_and_shows_the_receipt(chromium: Chromium, served:
     chromium.walk(story, java_script_enabled=False)
 
 
+def test_claiming_and_using_at_once_needs_no_script(chromium: Chromium, served: tuple[World, str]) -> None:
+    def story(page: Page) -> None:
+        page.goto(f"{served[1]}/sign-in/mia")
+        button = page.get_by_role("button", name="Claim and use Prize Draw Entry now")
+        expect(button).to_have_accessible_description(
+            "It is used as soon as you claim it, and cannot be kept for later."
+        )
+        button.click()
+
+        expect(page.get_by_role("heading", name="Prize Draw Entry")).to_be_visible()
+        expect(page.get_by_text("DRAW-LORNE")).to_be_visible()
+
+    chromium.walk(story, java_script_enabled=False)
+
+
 def test_a_double_click_claims_once(chromium: Chromium, served: tuple[World, str]) -> None:
     world, address = served
 
@@ -278,5 +294,5 @@ def test_the_buttons_are_large_enough_to_press(chromium: Chromium, served: tuple
 
     heights = chromium.walk(story, viewport={"width": 320, "height": 700})
 
-    assert len(heights) == 3
+    assert len(heights) == 4
     assert min(heights) >= 44

@@ -24,9 +24,10 @@ def paths(app: Flask) -> list[str]:
 
 
 def under(account: str, checkout: str) -> list[str]:
-    names = ("", "/claim", "/claimable/<handle>", "/held/<benefit_id>", "/static/<path:filename>", "/use")
+    pages = ("", "/claimable/<handle>", "/held/<benefit_id>", "/uses/<use_id>", "/static/<path:filename>")
+    posts = ("/claim", "/claim-and-use", "/use", "/webhook")
     forms_of_the_cart = [f"{checkout}/{name}" for name in ("apply", "move", "remove")]
-    return sorted([f"{account}{name}" for name in (*names, "/uses/<use_id>", "/webhook")] + forms_of_the_cart)
+    return sorted([f"{account}{name}" for name in (*pages, *posts)] + forms_of_the_cart)
 
 
 @pytest.mark.parametrize(
@@ -59,6 +60,7 @@ def test_the_buttons_post_to_where_the_blueprint_is(world: World) -> None:
 
     assert {form.action for form in found.values()} == {
         "/club/claim",
+        "/club/claim-and-use",
         "/club/use",
         "/club/checkout/apply",
         "/club/checkout/move",
@@ -145,7 +147,7 @@ def test_a_card_of_the_shops_gets_everything_that_ours_gets(world: World, tmp_pa
     )
     page = with_templates(world, tmp_path, list=override).read()
 
-    assert [item.text for item in page.all("b")] == ["free-shipping", "alterations"]
+    assert [item.text for item in page.all("b")] == ["free-shipping", "alterations", "prize-draw"]
     assert "Claim Free Shipping" in forms(page)
 
 

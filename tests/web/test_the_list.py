@@ -43,7 +43,11 @@ def test_the_page_answers_with_and_without_a_trailing_slash(mia: Browser) -> Non
 def test_claimable_benefits_have_a_button_of_their_own(mia: Browser) -> None:
     ready = region(mia.read(), "Ready to claim")
 
-    assert list(forms(ready)) == ["Claim Free Shipping", "Claim Complimentary Alterations"]
+    assert list(forms(ready)) == [
+        "Claim Free Shipping",
+        "Claim Complimentary Alterations",
+        "Claim and use Prize Draw Entry now",
+    ]
 
 
 def test_terms_can_be_read_before_claiming(mia: Browser) -> None:

@@ -23,12 +23,18 @@ from tests.web.world import ACCOUNT, World, definition, held, make_shop, offer, 
 HERE = "/account/benefits"
 BUTTONS = {
     "claim": ("Claim Free Shipping", HERE),
+    "claim_and_use": ("Claim and use Prize Draw Entry now", HERE),
     "use": ("Use Lounge Visit now", HERE),
     "apply": ("Apply 10% off", "/checkout"),
     "remove": ("Remove Free Shipping", "/checkout"),
     "move": ("Use Gift Wrapping here instead", "/checkout"),
 }
 every_action = pytest.mark.parametrize("action", BUTTONS)
+
+
+def subject_of(action: str) -> str:
+    """The field that names what a button is about."""
+    return "handle" if action in ("claim", "claim_and_use") else "benefit_id"
 
 
 def button_of(mia: Browser, action: str) -> Form:
@@ -63,6 +69,7 @@ def test_the_buttons_work_as_they_are(world: World, mia: Browser, action: str) -
 def test_these_are_all_the_routes_that_are_not_read_only(shop: Flask) -> None:
     assert post_rules(shop) == [
         "/account/benefits/claim",
+        "/account/benefits/claim-and-use",
         "/account/benefits/use",
         "/account/benefits/webhook",
         "/checkout/benefits/apply",
@@ -128,7 +135,7 @@ def test_a_token_works_for_its_own_action_only(
     world: World, shop: Flask, mia: Browser, action: str, other: str
 ) -> None:
     form = button_of(mia, action)
-    subject = form.fields["handle" if action == "claim" else "benefit_id"]
+    subject = form.fields[subject_of(action)]
     token = old_token(shop, "mia", other, subject, minutes=0)
 
     assert mia.send(form, cb_token=token).status_code == (303 if action == other else 400)
@@ -138,7 +145,7 @@ def test_a_token_works_for_its_own_action_only(
 @every_action
 def test_a_token_works_for_its_own_benefit_only(world: World, mia: Browser, action: str) -> None:
     form = button_of(mia, action)
-    subject = "handle" if action == "claim" else "benefit_id"
+    subject = subject_of(action)
 
     assert "does not belong" in refused(mia, form, {subject: "alterations"})
     assert world.calls == []
@@ -159,7 +166,7 @@ def test_after_signing_out_a_button_asks_to_sign_in(world: World, mia: Browser, 
     mia.client.get("/sign-in/nobody")
     answer = mia.send(form)
     page = read_page(answer.text)
-    back_to = HERE if action in ("claim", "use") else "/checkout"
+    back_to = HERE if action in ("claim", "claim_and_use", "use") else "/checkout"
 
     assert answer.status_code == 400
     assert page.one("a", href=f"/login?next={back_to}").text == "Sign in"
@@ -214,7 +221,7 @@ def test_the_refusal_leads_back_to_where_the_button_was(mia: Browser, action: st
     form = button_of(mia, action)
     page = read_page(mia.client.post(form.action, data=form.fields | {"cb_token": ""}).text)
 
-    assert page.one("a", href=HERE if action in ("claim", "use") else "/checkout")
+    assert page.one("a", href=HERE if action in ("claim", "claim_and_use", "use") else "/checkout")
 
 
 @pytest.mark.parametrize("handled", [400, FormRefused, BadRequest])
@@ -248,7 +255,7 @@ def test_the_hosts_own_csrf_field_goes_along(world: World) -> None:
     mia = Browser(app.test_client(), "mia")
     fields = [form.fields for path in (HERE, "/checkout") for form in forms(mia.read(path)).values()]
 
-    assert len(fields) == 6
+    assert len(fields) == 7
     assert {each["their_field"] for each in fields} == {"their token"}
 
 
@@ -306,7 +313,7 @@ def test_a_shopper_who_signs_a_wish_for_anothers_benefit_asks_in_their_own_name(
 ) -> None:
     """Even with the secret key the verbs get the shopper of the session, and refuse what is not theirs."""
     form = button_of(mia, action)
-    subject = "handle" if action == "claim" else "benefit_id"
+    subject = subject_of(action)
     token = old_token(shop, "mia", action, "leo-held", minutes=0)
     mia.send(form, **{"cb_token": token, subject: "leo-held"})
 

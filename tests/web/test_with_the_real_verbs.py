@@ -13,11 +13,14 @@ import pytest
 from flask import Flask, render_template_string
 
 from claimable_benefits import Cart, ClaimableBenefits, Line, Shopper
+from claimable_benefits.domain.policy import Place as At
+from claimable_benefits.domain.policy import Policy
 from claimable_benefits.sandbox import create_sandbox
 from tests.web.conftest import Browser
 from tests.web.reading import forms, region
 from tests.web.test_claiming_and_using import notices
 
+DRAW = "Claim and use Prize Draw Entry now"
 NOW = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
 POLICIES = """
 [free-shipping]
@@ -34,6 +37,9 @@ used_at = "account"
 
 [barista-coffee]
 used_at = "store"
+
+[prize-draw]
+used_at = "claim"
 """
 
 
@@ -141,6 +147,61 @@ def test_a_use_without_an_answer_leads_to_a_receipt_that_is_being_confirmed(plac
     assert receipt.one("p", role="status").text == "We are confirming this with the loyalty programme."
     assert "LOUNGE-GOLD" not in receipt.text
     assert "Use VIP Lounge Visit now" not in forms(place.mia.read())
+
+
+def test_a_benefit_is_claimed_and_used_in_one_step_and_only_once(place: Place) -> None:
+    button = place.mia.form(DRAW)
+    receipts = {place.mia.send(button).location for _ in range(2)}
+    receipt = place.mia.read(receipts.pop())
+    page = place.mia.read()
+
+    assert (receipts, len(place.wire.writes)) == (set(), 1)
+    assert receipt.one("code").text == "DRAW-LORNE"
+    assert DRAW not in forms(page)
+    assert "Prize Draw Entry 2 March 2026 As you claimed it" in region(page, "History").text
+    assert "Prize Draw Entry" not in region(page, "Yours to use").text
+
+
+def test_one_step_without_an_answer_is_being_confirmed_and_cannot_be_pressed_again(place: Place) -> None:
+    button, stale = place.mia.form(DRAW), place.mia.form(DRAW)
+    place.wire.state = "lost"
+    location = place.mia.send(button).location
+    receipt = place.mia.read(location)
+    place.wire.state = "up"
+    page = place.mia.read()
+
+    assert receipt.one("p", role="status").text == "We are confirming this with the loyalty programme."
+    assert "DRAW-LORNE" not in receipt.text
+    assert DRAW not in forms(page)
+    assert "We are confirming Prize Draw Entry" in region(page, "Ready to claim").text
+    assert place.mia.send(stale).location == location
+    assert len(place.wire.writes) == 1
+
+
+def test_one_step_that_cannot_be_sent_changes_nothing_and_may_be_pressed_again(place: Place) -> None:
+    button = place.mia.form(DRAW)
+    place.wire.state = "down"
+    place.mia.send(button)
+    place.wire.state = "up"
+    page = place.mia.read()
+    [(role, sentence)] = notices(page)
+
+    assert (role, "nothing was changed" in sentence) == ("alert", True)
+    assert place.mia.read(place.mia.press(DRAW).location).one("code").text == "DRAW-LORNE"
+
+
+def test_a_page_from_before_the_policy_cannot_claim_what_is_used_at_once(place: Place) -> None:
+    claim = place.mia.form("Claim VIP Lounge Visit")
+    context = place.mia.client.application.extensions["claimable_benefits"].context
+    context.policies["vip-lounge"] = Policy("vip-lounge", used_at=frozenset({At.CLAIM}))
+    place.mia.send(claim)
+    [(role, sentence)] = notices(place.mia.read())
+
+    assert (role, sentence) == (
+        "alert",
+        "VIP Lounge Visit is used as soon as it is claimed. Please open your benefits again.",
+    )
+    assert place.wire.writes == []
 
 
 def test_the_panel_applies_replaces_and_removes(place: Place) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
@@ -35,7 +35,9 @@ from claimable_benefits.web.verbs import Verbs
 
 NOW = datetime(2025, 6, 15, 2, 0, tzinfo=UTC)  # noon in Melbourne
 MELBOURNE = "Australia/Melbourne"
-CHECKOUT, ACCOUNT, STORE = (frozenset({place}) for place in (Place.CHECKOUT, Place.ACCOUNT, Place.STORE))
+CHECKOUT, ACCOUNT, STORE, AT_ONCE = (
+    frozenset({place}) for place in (Place.CHECKOUT, Place.ACCOUNT, Place.STORE, Place.CLAIM)
+)
 
 
 @dataclass
@@ -65,6 +67,7 @@ class World:
             ),
             read_record=lambda _, number: self._read("read_record", self.records.get(number)),
             claim=self._claim,
+            claim_and_use=self._claim_and_use,
             hold=self._hold,
             release=self._release,
             use_from_account=self._use,
@@ -105,6 +108,25 @@ class World:
         rest = tuple(one for one in shelf.ready if one.handle != handle)
         self.shelves[shopper.customer_id] = Shelf(True, ready=rest, yours=(*shelf.yours, mine), past=shelf.past)
         return Claimed(definition.name, already=False, confirmed=True)
+
+    def _claim_and_use(self, _: Context, shopper: Shopper, handle: str, use_id: str) -> Used:
+        self._did("claim_and_use", shopper, handle, use_id)
+        if use_id in self.uses:
+            return Used(self.uses[use_id][1], already=True)
+        shelf = self.shelves[shopper.customer_id]
+        definition = shelf.definition(handle)
+        if definition is None:
+            raise Declined("not_claimable", "This benefit cannot be claimed any more.")
+        state = self.answers.get("claim_and_use", UseState.CONSUMED)
+        made = use(
+            use_id,
+            Benefit(f"new-{handle}", definition, code_online=definition.code_online),
+            channel="claim",
+            state=state,
+        )
+        self.uses[use_id] = (shopper.customer_id, made)
+        self.shelves[shopper.customer_id] = replace(shelf, ready=tuple(d for d in shelf.ready if d != definition))
+        return Used(made)
 
     def _hold(self, _: Context, shopper: Shopper, cart: Cart, benefit_id: str, *, move: bool = False) -> Hold:
         self._did("move" if move else "hold", shopper, cart.id, benefit_id)

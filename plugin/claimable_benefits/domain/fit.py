@@ -38,7 +38,7 @@ class Fit:
 def fit(policy: Policy, cart: Cart, discount: Discount) -> Fit:
     """Judge ``policy`` against ``cart``, given the ``discount`` it would bring."""
     if Place.CHECKOUT not in policy.used_at:
-        return Fit(Misfit.ACCOUNT_ONLY if Place.ACCOUNT in policy.used_at else Misfit.STORE_ONLY)
+        return Fit(Misfit.ACCOUNT_ONLY if policy.from_account else Misfit.STORE_ONLY)
     if not cart.lines:
         return Fit(Misfit.EMPTY_CART)
     if cart.subtotal < policy.minimum:

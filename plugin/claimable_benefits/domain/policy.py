@@ -56,6 +56,14 @@ class Policy:
     fits: frozenset[str] = field(default_factory=frozenset)
     excludes: frozenset[str] = field(default_factory=frozenset)
 
+    @property
+    def from_account(self) -> bool:
+        """Whether one that is held is used from the account page.
+
+        That goes for what is used as it is claimed, too: it may have been issued, or given back.
+        """
+        return not self.used_at.isdisjoint((Place.ACCOUNT, Place.CLAIM))
+
 
 class PolicyError(ValueError):
     """One entry of the policy file is wrong: ``key`` is where, ``problem`` and ``remedy`` are sentences."""

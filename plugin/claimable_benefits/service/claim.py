@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from claimable_benefits import signals
 from claimable_benefits.domain.benefits import Definition
 from claimable_benefits.domain.lookup import Trace
+from claimable_benefits.domain.policy import Place
 from claimable_benefits.domain.shop import Shopper
 from claimable_benefits.domain.states import CLAIM_MOVES, ClaimState
 from claimable_benefits.errors import (
@@ -52,6 +53,9 @@ def claim(ctx: Context, shopper: Shopper, handle: str, claim_id: str) -> Claimed
     definition = shelf.definition(handle)
     if definition is None:
         return _not_on_the_shelf(ctx, shelf, handle)
+    if Place.CLAIM in ctx.policy(handle).used_at:  # a page from before the policy said so
+        sentence = f"{definition.name} is used as soon as it is claimed. Please open your benefits again."
+        raise Declined("not_claimable", sentence)
     try:
         intended = _intend(ctx, shopper, shelf.profile_id or "", definition, claim_id)
     except Overtaken:

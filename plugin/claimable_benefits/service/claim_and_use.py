@@ -11,11 +11,14 @@ from claimable_benefits.domain.policy import Place
 from claimable_benefits.domain.shop import Shopper
 from claimable_benefits.domain.states import UseState
 from claimable_benefits.errors import Declined, Overtaken
+from claimable_benefits.ledger.uses import uses_of_customer
 from claimable_benefits.service.answers import send_use
 from claimable_benefits.service.context import Context, by
 from claimable_benefits.service.redeem import Used, find_use, intend, known_use
 from claimable_benefits.service.shelf import read_shelf
 from claimable_benefits.service.slots import take_slot
+
+_MADE = (UseState.REDEEMING, UseState.IN_DOUBT, UseState.REDEEMED, UseState.CONSUMED)
 
 
 def claim_and_use(ctx: Context, shopper: Shopper, handle: str, use_id: str) -> Used:
@@ -29,7 +32,7 @@ def claim_and_use(ctx: Context, shopper: Shopper, handle: str, use_id: str) -> U
     shelf = read_shelf(ctx, shopper)
     definition = shelf.definition(handle)
     if definition is None or Place.CLAIM not in ctx.policy(handle).used_at:
-        raise Declined("not_claimable", "This benefit cannot be claimed any more.")
+        return _earlier(ctx, shopper, handle)
     because = ctx.because(by(shopper), "claimed and used in one step")
     try:
         with ctx.ledger.write() as connection:
@@ -50,6 +53,16 @@ def claim_and_use(ctx: Context, shopper: Shopper, handle: str, use_id: str) -> U
             return known_use(known)
         raise Declined("not_confirmed", f"{definition.name} is being claimed at this moment.") from None
     return Used(send_use(ctx, use, because.actor, then=UseState.CONSUMED))
+
+
+def _earlier(ctx: Context, shopper: Shopper, handle: str) -> Used:
+    """What came of another click on it, in another tab or an hour ago."""
+    with ctx.ledger.read() as connection:
+        made = uses_of_customer(connection, shopper.customer_id, states=_MADE)
+    for use in reversed(made):
+        if (use.channel, use.definition_handle) == ("claim", handle):
+            return Used(use, already=True)
+    raise Declined("not_claimable", "This benefit cannot be claimed any more.")
 
 
 def _to_be_claimed(definition: Definition) -> Benefit:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from claimable_benefits.domain.benefits import Benefit
-from claimable_benefits.domain.policy import Place
 from claimable_benefits.domain.references import check_order_number
 from claimable_benefits.domain.shop import Shopper
 from claimable_benefits.domain.states import UNANSWERED_USES, UseState
@@ -128,7 +127,7 @@ def _account_benefit(shelf: Shelf, benefit_id: str) -> Benefit:
     held = shelf.benefit(benefit_id)
     if held is None:
         raise Declined("unknown_benefit", "This benefit is not available any more.")
-    if Place.ACCOUNT not in held.policy.used_at:
+    if not held.policy.from_account:
         raise Declined("not_used_here", f"{held.benefit.name} is not used from the account page.")
     return held.benefit
 

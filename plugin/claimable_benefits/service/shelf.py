@@ -94,6 +94,7 @@ def _shelf(ctx: Context, snapshot: Snapshot) -> Shelf:
     with ctx.ledger.read() as connection:
         live = live_uses_of(connection, snapshot.profile_id)
         claiming = {claim.definition_handle: claim.name for claim in live_claims_of(connection, snapshot.profile_id)}
+    claiming |= {use.definition_handle: use.name for use in live if use.channel == "claim" and is_pending(use)}
     now = ctx.clock()
     pending = {use.benefit_id for use in live if is_pending(use)}
     yours = [Held(benefit, ctx.policy(benefit.handle), benefit.id in pending) for benefit in usable(snapshot, now)]

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 from flask import redirect, request
 from flask.typing import ResponseReturnValue
 
-from claimable_benefits.domain.shop import Cart
+from claimable_benefits.domain.shop import Cart, Shopper
 from claimable_benefits.errors import BenefitsError, Declined, LedgerUnavailable, OutcomeUnknown
+from claimable_benefits.service.context import Context
+from claimable_benefits.service.redeem import Used
 from claimable_benefits.web import texts
 from claimable_benefits.web.face import context, runtime, url, verbs
 from claimable_benefits.web.forms import Action
@@ -31,11 +34,20 @@ def claim() -> ResponseReturnValue:
     return redirect(url("shelf"), 303)
 
 
+def claim_and_use() -> ResponseReturnValue:
+    """Claim a benefit, use it in the same step, and go to its receipt."""
+    return _use_now(Action.CLAIM_AND_USE, verbs().claim_and_use)
+
+
 def use() -> ResponseReturnValue:
     """Use a benefit from the account and go to its receipt."""
-    asked = admit(Action.USE, way_on=url("shelf"))
+    return _use_now(Action.USE, verbs().use_from_account)
+
+
+def _use_now(action: Action, verb: Callable[[Context, Shopper, str, str], Used]) -> ResponseReturnValue:
+    asked = admit(action, way_on=url("shelf"))
     try:
-        outcome = verbs().use_from_account(context(), asked.shopper, asked.subject, asked.number)
+        outcome = verb(context(), asked.shopper, asked.subject, asked.number)
     except BenefitsError as error:
         if doubtful := _use_in_doubt(error):
             return redirect(url("receipt", use_id=doubtful), 303)

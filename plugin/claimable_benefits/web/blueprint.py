@@ -66,6 +66,7 @@ def make_blueprint(verbs: Verbs | None = None) -> Blueprint:
     blueprint.add_url_rule("/claimable/<handle>", view_func=pages.claimable)
     blueprint.add_url_rule("/uses/<use_id>", view_func=pages.receipt)
     blueprint.add_url_rule("/claim", view_func=actions.claim, methods=["POST"])
+    blueprint.add_url_rule("/claim-and-use", view_func=actions.claim_and_use, methods=["POST"])
     blueprint.add_url_rule("/webhook", view_func=webhook, methods=["POST"])
     blueprint.add_url_rule("/use", view_func=actions.use, methods=["POST"])
     blueprint.after_request(_protect)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from markupsafe import Markup
 
 from claimable_benefits.domain.benefits import Benefit, Definition
-from claimable_benefits.domain.policy import Place
+from claimable_benefits.domain.policy import Place, Policy
 from claimable_benefits.service.shelf import Held
 from claimable_benefits.web import texts
 from claimable_benefits.web.clean import https_url, name_of, plain, safe_html
@@ -47,9 +47,10 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class ReadyCard(Card):
-    """A claimable benefit."""
+    """A claimable benefit. ``claim_note`` is there where claiming it uses it, too."""
 
     claim: Form
+    claim_note: str
     validity: str
     earn: Markup
     about: Markup
@@ -90,12 +91,20 @@ class PastCard:
     ended: When | None
 
 
-def ready_cards(buttons: Buttons, definitions: Iterable[Definition], say: Format, names: Names) -> list[ReadyCard]:
-    return [ready_card(buttons, definition, say, names) for definition in definitions]
+def ready_cards(
+    buttons: Buttons,
+    definitions: Iterable[Definition],
+    policy_of: Callable[[str], Policy],
+    say: Format,
+    names: Names,
+) -> list[ReadyCard]:
+    return [ready_card(buttons, kind, policy_of(kind.handle), say, names) for kind in definitions]
 
 
-def ready_card(buttons: Buttons, definition: Definition, say: Format, names: Names) -> ReadyCard:
+def ready_card(buttons: Buttons, definition: Definition, policy: Policy, say: Format, names: Names) -> ReadyCard:
     name = names.own(definition.name, definition.handle)
+    at_once = Place.CLAIM in policy.used_at
+    action, label = (Action.CLAIM_AND_USE, f"Claim and use {name} now") if at_once else (Action.CLAIM, f"Claim {name}")
     return ReadyCard(
         name=name,
         definition=definition,
@@ -103,8 +112,9 @@ def ready_card(buttons: Buttons, definition: Definition, say: Format, names: Nam
         summary=plain(definition.short_description),
         image=https_url(definition.image_url),
         ends=say.ends(definition.claim_until, what="Claiming") if definition.claim_until else None,
-        claim=buttons.form(Action.CLAIM, definition.handle, f"Claim {name}"),
-        validity=texts.validity(definition),
+        claim=buttons.form(action, definition.handle, label),
+        claim_note=texts.CLAIMED_AND_USED if at_once else "",
+        validity="" if at_once else texts.validity(definition),
         earn=safe_html(definition.earn_instructions),
         about=safe_html(definition.long_description),
         terms=safe_html(definition.terms),
@@ -123,7 +133,7 @@ def yours_cards(buttons: Buttons, helds: Iterable[Held], say: Format, names: Nam
 def yours_card(buttons: Buttons, held: Held, say: Format, names: Names, *, draw: bool = True) -> YoursCard:
     benefit, definition, places = held.benefit, held.benefit.definition, held.policy.used_at
     name = names.own(benefit.name, benefit.handle)
-    usable_here = Place.ACCOUNT in places and not held.pending
+    usable_here = held.policy.from_account and not held.pending
     return YoursCard(
         name=name,
         definition=definition,

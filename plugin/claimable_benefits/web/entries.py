@@ -10,7 +10,13 @@ from claimable_benefits.web.clean import name_of, plain
 from claimable_benefits.web.face import settings, url
 from claimable_benefits.web.format import Format, When
 
-_WHERE = {"checkout": "At checkout", "account": "From your account", "store": "In a store"}
+WITH_RECEIPT = ("account", "claim")
+_WHERE = {
+    "checkout": "At checkout",
+    "account": "From your account",
+    "store": "In a store",
+    "claim": "As you claimed it",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +47,12 @@ def row(entry: Entry, say: Format) -> Row:
 def _link_text(entry: Entry) -> str:
     if entry.order_number:
         return f"Order {plain(entry.order_number)}"
-    return "Code and instructions" if entry.where == "account" and entry.use_id else ""
+    return "Code and instructions" if entry.where in WITH_RECEIPT and entry.use_id else ""
 
 
 def _link(entry: Entry) -> str | None:
     if entry.order_number and entry.where == "checkout" and settings().order_url:
         return settings().order_url.replace("{order_number}", quote(entry.order_number, safe=""))
-    if not entry.order_number and entry.where == "account" and entry.use_id:
+    if not entry.order_number and entry.where in WITH_RECEIPT and entry.use_id:
         return url("receipt", use_id=entry.use_id)
     return None

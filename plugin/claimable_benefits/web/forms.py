@@ -22,6 +22,7 @@ class Action(StrEnum):
     """What a button does; also the name of its endpoint."""
 
     CLAIM = "claim"
+    CLAIM_AND_USE = "claim_and_use"
     USE = "use"
     APPLY = "apply"
     REMOVE = "remove"
@@ -30,7 +31,7 @@ class Action(StrEnum):
     @property
     def field(self) -> str:
         """The form field that names what the action is about."""
-        return "handle" if self is Action.CLAIM else "benefit_id"
+        return "handle" if self in (Action.CLAIM, Action.CLAIM_AND_USE) else "benefit_id"
 
 
 @dataclass(frozen=True, slots=True)

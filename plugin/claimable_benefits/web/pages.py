@@ -79,7 +79,7 @@ def _cards(shopper: Shopper, peek: Peek, kept: Kept, say: Format, whole: History
     return {
         "state": "shelf" if found.known else "unknown",
         "keep": kept.keeper(buttons, found.ends),
-        "ready": cards.ready_cards(buttons, found.ready, say, cards.Names()),
+        "ready": cards.ready_cards(buttons, found.ready, context().policy, say, cards.Names()),
         "claiming": [name_of(name, "") for name in found.claiming],
         "yours": cards.yours_cards(buttons, found.yours, say, names),
         "past": [cards.past_card(benefit, say, names) for benefit in found.past],
@@ -99,12 +99,12 @@ def held(benefit_id: str) -> ResponseReturnValue:
 
 
 def receipt(use_id: str) -> ResponseReturnValue:
-    """What a use from the account brought: code and instructions; 404 for any other use."""
+    """What a use from these pages brought: code and instructions; 404 for any other use."""
     shopper = runtime().load_shopper()
     if shopper is None:
         return _invitation()
     use = verbs().find_use(context(), shopper, use_id)
-    if use is None or use.channel != "account":
+    if use is None or use.channel not in entries.WITH_RECEIPT:
         raise NoSuchBenefit
     code = plain(use.code) if use.state in _USED else ""
     return page(
@@ -145,7 +145,7 @@ def _card(shopper: Shopper, found: Shelf, handle: str, benefit_id: str) -> objec
     """The card of what the address names, taken from this shopper's own shelf and nowhere else."""
     say, names, buttons = say_for(shopper), cards.Names(), Buttons(shopper)
     if definition := found.definition(handle):
-        return cards.ready_card(buttons, definition, say, names)
+        return cards.ready_card(buttons, definition, context().policy(handle), say, names)
     if own := found.benefit(benefit_id):
         return cards.yours_card(buttons, own, say, names)
     for benefit in found.past:

@@ -20,6 +20,7 @@ CONFIRMING = (
 UNREACHABLE = "We cannot reach the loyalty programme right now, so nothing was changed. Please try again in a minute."
 LEDGER_DOWN = "We cannot reach our records of your benefits right now, so nothing was changed."
 OVERTAKEN = "Something else changed this at the same moment. Please look again before you repeat it."
+CLAIMED_AND_USED = "It is used as soon as you claim it, and cannot be kept for later."
 NO_CART = "Your cart is empty, so there is nothing to use a benefit on."
 PANEL_DOWN = "Your benefits cannot be shown right now. You can check out as usual."
 RECORD_DOWN = "The loyalty record of this order cannot be shown right now."

@@ -7,7 +7,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from claimable_benefits.domain.shop import Cart, Shopper
-from claimable_benefits.service import claim, hear, history, hold, offers, records, redeem, release, shelf
+from claimable_benefits.service import (
+    claim,
+    claim_and_use,
+    hear,
+    history,
+    hold,
+    offers,
+    records,
+    redeem,
+    release,
+    shelf,
+)
 from claimable_benefits.service.context import Context
 
 if TYPE_CHECKING:
@@ -37,6 +48,7 @@ class Verbs:
     peek_offers: Callable[[Context, Shopper, Cart], offers.OffersPeek] = offers.peek_offers
     read_record: Callable[[Context, str], records.Record | None] = records.read_record
     claim: Callable[[Context, Shopper, str, str], claim.Claimed] = claim.claim
+    claim_and_use: Callable[[Context, Shopper, str, str], redeem.Used] = claim_and_use.claim_and_use
     hold: HoldVerb = hold.hold
     release: Callable[[Context, Shopper, Cart, str], str | None] = release.release
     use_from_account: Callable[[Context, Shopper, str, str], redeem.Used] = redeem.use_from_account
