@@ -177,7 +177,12 @@ ROWS: dict[str, Row] = {
     "BENEFITS_ORDER_GRACE_MINUTES": minutes("order_grace_minutes", 8),
     "BENEFITS_SETTLE_SECONDS": minutes("settle_seconds", 90),
     "BENEFITS_FORM_MINUTES": minutes("form_minutes", 120),
-    "BENEFITS_CACHE_SECONDS": minutes("cache_seconds", 60),
+    "BENEFITS_CACHE_SECONDS": Row(
+        "cache_seconds",
+        60,
+        ((0, 0), ("0", 0), (45, 45), ("45", 45)),
+        tuple((value, "Write a number such as 30") for value in (-1, "", "soon", 1.5, None, True, 1_000_001)),
+    ),
     "BENEFITS_CACHE_STALE_MINUTES": minutes("cache_stale_minutes", 60),
     "BENEFITS_CACHE_MEGABYTES": minutes("cache_megabytes", 16),
     "BENEFITS_CACHE_URL": Row(
@@ -219,6 +224,9 @@ ROWS: dict[str, Row] = {
     ),
     "BENEFITS_WORKER": Row("worker", "embedded", (("off", "off"), ("celery", "celery")), (("on", CHOICE), *TEXT)),
     "BENEFITS_WORKER_SECONDS": minutes("worker_seconds", 1),
+    "BENEFITS_RECONCILE": Row(
+        "reconcile", "report", (("off", "off"), ("repair", "repair")), (("daily", CHOICE), ("", CHOICE), *TEXT)
+    ),
     "BENEFITS_REFERENCE_PREFIX": Row(
         "reference_prefix",
         "shop",

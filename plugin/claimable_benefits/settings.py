@@ -57,7 +57,9 @@ TABLE: tuple[Setting, ...] = (
         "BENEFITS_SETTLE_SECONDS", "whole number", 90, "How long a lost answer may still turn out to have been a yes."
     ),
     Setting("BENEFITS_FORM_MINUTES", "whole number", 120, "How long a page's buttons stay valid."),
-    Setting("BENEFITS_CACHE_SECONDS", "whole number", 60, "How long a shelf is shown before Omneo is asked again."),
+    Setting(
+        "BENEFITS_CACHE_SECONDS", "whole number", 60, "How long a shelf is shown before Omneo is asked again; 0: never."
+    ),
     Setting(
         "BENEFITS_CACHE_STALE_MINUTES",
         "whole number",
@@ -177,7 +179,7 @@ def read_settings(config: Mapping[str, Any], *, instance_path: str, root_path: s
         order_grace_minutes=reader.count("BENEFITS_ORDER_GRACE_MINUTES"),
         settle_seconds=reader.count("BENEFITS_SETTLE_SECONDS"),
         form_minutes=reader.count("BENEFITS_FORM_MINUTES"),
-        cache_seconds=reader.count("BENEFITS_CACHE_SECONDS"),
+        cache_seconds=reader.count("BENEFITS_CACHE_SECONDS", least=0),
         cache_stale_minutes=reader.count("BENEFITS_CACHE_STALE_MINUTES"),
         cache_megabytes=reader.count("BENEFITS_CACHE_MEGABYTES"),
         cache_url=_cache_url(reader),
@@ -231,15 +233,15 @@ class _Reader:
             return value
         raise SettingsError(key, f"{value!r} is not known.", f"Use one of {', '.join(choices)}.")
 
-    def count(self, key: str) -> int:
+    def count(self, key: str, least: int = 1) -> int:
         value = self._config.get(key, self._table[key].default)
         try:
             number = int(value)
         except (TypeError, ValueError, OverflowError):
-            number = 0
+            number = -1
         is_whole = not isinstance(value, bool) and (not isinstance(value, float) or value == number)
-        if not is_whole or not 1 <= number <= _MOST:
-            problem = f"{value!r} is no whole number from 1 to {_MOST}."
+        if not is_whole or not least <= number <= _MOST:
+            problem = f"{value!r} is no whole number from {least} to {_MOST}."
             raise SettingsError(key, problem, "Write a number such as 30.")
         return number
 

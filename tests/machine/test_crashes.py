@@ -126,7 +126,7 @@ def test_a_crash_at_any_commit_and_any_call_leaves_nothing_wrong(shop: ModelShop
         recover(shop)
         assert shop.problems() == [], f"after a crash at step {run} of {steps}: {shop.fuse.steps[-1]}"
 
-    assert crashed >= steps - 2
+    assert crashed > steps * 0.8  # what happens once in a process, such as a look at the tenant, is counted too
 
 
 @pytest.mark.parametrize("fault", FAULTS)

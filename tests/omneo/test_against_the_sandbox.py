@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from claimable_benefits.domain.benefits import Benefit, Definition, Redemption
+from claimable_benefits.domain.references import external_id_of
 from claimable_benefits.domain.shop import Item, Transaction
 from claimable_benefits.errors import Malformed, NotPermitted, OmneoError, Rejected
 from claimable_benefits.omneo import OmneoClient
@@ -265,7 +266,7 @@ def test_an_order_is_recorded_once_with_its_redemption(world: World) -> None:
     assert world.client.transaction_by_order("WEB-2") is None
     linked = world.client.redemption(benefit.profile_id or "", used.id)
     assert linked is not None
-    assert (linked.transaction_id, linked.order_number) == (first.id, ORDER.order_number)
+    assert (linked.transaction_id, linked.order_number) == (first.id, external_id_of(ORDER.order_number))
     stored = world.others.get(f"/transactions/{first.id}").json()["data"]
     assert stored["transacted_at"] == "2026-06-15 02:00:00"
     assert [item["name"] for item in stored["items"]] == ["Linen Shirt", "Bag"]

@@ -38,9 +38,18 @@ class OmneoSandbox:
 
     @property
     def config(self) -> dict[str, str]:
-        """Return the settings with which a shop speaks to this sandbox."""
-        zone = sandbox(self.app).zone
-        return {"OMNEO_BASE_URL": self.base_url, "OMNEO_TOKEN": self.token, "OMNEO_TIMEZONE": zone}
+        """Return the settings with which a shop speaks to this sandbox.
+
+        It remembers nothing, because a test that moves the clock or a benefit wants to see that at once, and waits for
+        an answer however busy the machine is.
+        """
+        return {
+            "OMNEO_BASE_URL": self.base_url,
+            "OMNEO_TOKEN": self.token,
+            "OMNEO_TIMEZONE": sandbox(self.app).zone,
+            "BENEFITS_CACHE_SECONDS": "0",
+            "BENEFITS_PAGE_BUDGET_MS": "10000",
+        }
 
     def clean(self) -> None:
         """Forget everything: people, definitions, switches, the clock, faults and calls."""

@@ -71,7 +71,7 @@ def _from_omneo(redemptions: Sequence[Redemption], ours: dict[str | None, Use]) 
         if redemption.kind != "redeem" or not redemption.benefit_ids or at is None:
             continue
         use = ours.get(redemption.id)
-        order_number = redemption.order_number or (use.order_number if use else None)
+        order_number = (use.order_number if use else None) or redemption.order_number
         yield Entry(
             name=use.name if use else next(iter(redemption.benefit_names), "Benefit"),
             used_at=at,

@@ -191,7 +191,8 @@ class Shelves:
 def remembering(limits: Limits, crew: Crew, fleet: Fleet | None) -> Shelves:
     """Shelves that remember."""
     patience = Patience(limits.budget, limits.places)
-    spans = Spans(limits.fresh, max(limits.last / 12, limits.fresh), max(limits.last, limits.fresh))
+    last = max(limits.last, limits.fresh) if limits.fresh else 0.0  # nothing is shown twice where nothing is fresh
+    spans = Spans(limits.fresh, max(last / 12, limits.fresh), last)
 
     def keeper(share: float, weigh: Callable[[T], int], spans: Spans, **more: Any) -> Keeper[T]:
         bounded: Bounded[Kept[T]] = Bounded(entries=10_000, weight=int(limits.weight * share))
