@@ -11,6 +11,7 @@ DATA ?= ./instance
 RESET ?=
 SEED ?= 7
 CHECKOUTS ?= 2000
+JOBS ?= 2
 
 .PHONY: help shop sandbox test chaos mutants bench-ledger bench-sandbox check format screenshots lock clean
 .DEFAULT_GOAL := help
@@ -18,7 +19,7 @@ CHECKOUTS ?= 2000
 help:
 	@echo "make shop      run the example shop with its sandbox (PORT=5000 SANDBOX_PORT=5001 PAYMENTS_PORT=5002 DATA=./instance RESET=1)"
 	@echo "make sandbox   run the Omneo sandbox alone (SANDBOX_PORT=5001 DATA=./instance)"
-	@echo "make test      run every test, browser tests included"
+	@echo "make test      run every test, browser tests included, in two processes (JOBS=2)"
 	@echo "make chaos     real processes, databases and kills while Omneo fails, then an audit (SEED=7 CHECKOUTS=2000)"
 	@echo "make mutants   take each defence away in turn, and see which test notices"
 	@echo "make bench-ledger    measure the ledger: transitions, deliveries, growth"
@@ -45,7 +46,7 @@ sandbox: $(READY)
 
 test: $(READY)
 	$(BIN)/python -m tests.chromium
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 chaos: $(READY)
 	$(BIN)/python -m tests.chaos --seed $(SEED) --checkouts $(CHECKOUTS)
