@@ -10,9 +10,10 @@ PAYMENTS_PORT ?= 5002
 DATA ?= ./instance
 RESET ?=
 SEED ?= 7
+NAMES ?=
 CHECKOUTS ?= 2000
 
-.PHONY: help shop sandbox test chaos bench-sandbox check format screenshots lock clean
+.PHONY: help shop sandbox test chaos bench bench-ledger bench-sandbox check format screenshots lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -20,6 +21,8 @@ help:
 	@echo "make sandbox   run the Omneo sandbox alone (SANDBOX_PORT=5001 DATA=./instance)"
 	@echo "make test      run every test, browser tests included"
 	@echo "make chaos     real processes, databases and kills while Omneo fails, then an audit (SEED=7 CHECKOUTS=2000)"
+	@echo "make bench     measure everything against its targets, in under six minutes; writes benchmarks/latest.json"
+	@echo "make bench-ledger    measure the ledger alone: transitions, deliveries, and a million rows"
 	@echo "make bench-sandbox   measure the sandbox, then 64 clients for a last use, 200 rounds of each kind"
 	@echo "make check     formatting, lint, types, layers"
 	@echo "make format    let ruff format and mend the code"
@@ -47,6 +50,12 @@ test: $(READY)
 
 chaos: $(READY)
 	$(BIN)/python -m tests.chaos --seed $(SEED) --checkouts $(CHECKOUTS)
+
+bench: $(READY)
+	$(BIN)/python -m benchmarks $(NAMES)
+
+bench-ledger: $(READY)
+	$(BIN)/python -m benchmarks.ledger
 
 bench-sandbox: $(READY)
 	$(BIN)/python -m benchmarks.sandbox
