@@ -10,6 +10,7 @@ from pathlib import Path
 from statistics import median
 
 import pytest
+from werkzeug.test import EnvironBuilder
 
 from benchmarks import bare, omneo, orders, readme, shop
 from benchmarks.__main__ import main, report
@@ -98,9 +99,7 @@ def test_a_warm_page_costs_no_more_than_a_few_bare_ones(opened: Shop) -> None:
 
 def page_of(app: Callable[..., object]) -> Callable[[], object]:
     """Gets the page from a WSGI application, without a client's own work."""
-    from werkzeug.test import EnvironBuilder
-
-    environ = EnvironBuilder(path=PAGE, headers={"Cookie": cookie(CUSTOMER)}).get_environ()
+    environ = EnvironBuilder(path=PAGE, headers=[("Cookie", cookie(CUSTOMER))]).get_environ()
     return lambda: list(app(dict(environ), lambda *_: None))  # type: ignore[call-overload] # a WSGI answer
 
 
