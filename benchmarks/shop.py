@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,7 @@ def environment(config: dict[str, Any]) -> dict[str, str]:
     return {f"FLASK_{key}": str(value) for key, value in config.items()}
 
 
+@cache
 def cookie(customer: str) -> str:
     """The session cookie of a shopper who is signed in."""
     app = Flask("benchmarks.cookie")
