@@ -6,6 +6,7 @@ compared by pages a second.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -39,6 +40,10 @@ def measure(folder: Path, scale: Scale) -> Figures:
             load.run(server.port, [_kind(_WAITING)], 1.0)
         runs = _runs(servers, scale)
         found = _compare(runs)
+        before, started = time.process_time(), time.perf_counter()
+        _ask(servers["bare"], _BUSY, scale.seconds)
+        busy = (time.process_time() - before) / (time.perf_counter() - started)
+        found.wall["share of a processor that the load generator takes for the bare page"] = busy
         for name in ("warm", "bare", "naive"):
             alone, _ = _ask(servers[name], 1, scale.seconds)
             found.pages[name] = 1000 * alone.percentile(0.5)

@@ -1,7 +1,8 @@
 """What the plugin adds to a process that has Flask, httpx and SQLAlchemy: time to import it, and memory once it serves.
 
 The time is that of the processor. Memory is what belongs to the process alone (USS), of a worker that has served its
-benefits page, over that of one that has loaded the three and served a page of Flask and Jinja.
+benefits page, over that of one that has loaded the three and served a page of Flask and Jinja. What it is over one that
+has also opened an HTTP client and a database, which both load more of themselves then, is told besides.
 """
 
 from __future__ import annotations
@@ -35,6 +36,13 @@ import flask, httpx, sqlalchemy.orm
 from benchmarks.bare import create_app
 assert create_app().test_client().get("/account/benefits").status_code == 200
 """
+_IN_USE = (
+    _WITHOUT
+    + """
+client = httpx.Client()
+connection = sqlalchemy.create_engine("sqlite://").connect()
+"""
+)
 _WITH = """
 import sys
 import flask, httpx, sqlalchemy.orm
@@ -53,8 +61,14 @@ def measure(folder: Path, scale: Scale) -> Figures:
         env["PYTHONPYCACHEPREFIX"] = str(folder / "compiled")
         _run(_IMPORT, env)
         imports = [_run(_IMPORT, env) for _ in range(2 * scale.rounds)]
-        added = [_run(_WITH + _USS, env) - _run(_WITHOUT + _USS, env) for _ in range(scale.rounds)]
-    return Figures(ratios={"import_ms_over_deps": median(imports), "memory_mb_over_deps": median(added)})
+        memory = [[_run(code + _USS, env) for code in (_WITH, _WITHOUT, _IN_USE)] for _ in range(scale.rounds)]
+    return Figures(
+        ratios={
+            "import_ms_over_deps": median(imports),
+            "memory_mb_over_deps": median(ours - loaded for ours, loaded, _ in memory),
+        },
+        wall={"memory_mb_over_deps_in_use": median(ours - used for ours, _, used in memory)},
+    )
 
 
 def _run(code: str, env: dict[str, str]) -> float:
