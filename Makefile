@@ -13,7 +13,7 @@ SEED ?= 7
 NAMES ?=
 CHECKOUTS ?= 2000
 
-.PHONY: help shop sandbox test chaos bench bench-ledger bench-sandbox check format screenshots lock clean
+.PHONY: help shop sandbox test chaos mutants bench bench-ledger bench-sandbox check format screenshots lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -21,6 +21,7 @@ help:
 	@echo "make sandbox   run the Omneo sandbox alone (SANDBOX_PORT=5001 DATA=./instance)"
 	@echo "make test      run every test, browser tests included"
 	@echo "make chaos     real processes, databases and kills while Omneo fails, then an audit (SEED=7 CHECKOUTS=2000)"
+	@echo "make mutants   take each defence away in turn, and see which test notices"
 	@echo "make bench     measure everything against its targets, in under six minutes; writes benchmarks/latest.json"
 	@echo "make bench-ledger    measure the ledger alone: transitions, deliveries, and a million rows"
 	@echo "make bench-sandbox   measure the sandbox, then 64 clients for a last use, 200 rounds of each kind"
@@ -50,6 +51,9 @@ test: $(READY)
 
 chaos: $(READY)
 	$(BIN)/python -m tests.chaos --seed $(SEED) --checkouts $(CHECKOUTS)
+
+mutants: $(READY)
+	$(BIN)/python -m tests.mutants
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks $(NAMES)

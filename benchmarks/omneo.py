@@ -52,20 +52,27 @@ def answer(body: object, status: str = "200 OK") -> bytes:
     )
 
 
-def answer_to(method: str, target: str, body: bytes) -> bytes:
-    """What Omneo says."""
+def answer_to(method: str, target: str, body: bytes, used: dict[str, dict[str, object]], heeds: bool) -> bytes:
+    """What Omneo says. ``used`` are its redemptions by our references; ``heeds`` is whether it filters by those."""
     url = urlsplit(target)
     path, query = url.path.removeprefix(_API), parse_qs(url.query)
     if path == "/identities/search":
         return answer({"data": {"profile_id": profile_of(query["identifier"][0])}})
     if method == "POST" and path.endswith("/redemptions"):
-        sent = json.loads(body)
-        used = {"id": next(_numbers), "type": "redeem", "redeem_at": ISSUED, "created_at": ISSUED}
-        return answer({"data": {**used, "external_id": sent.get("external_id")}}, "201 Created")
+        reference = str(json.loads(body).get("external_id"))
+        stamps = {"redeem_at": ISSUED, "created_at": ISSUED}
+        used[reference] = {"id": next(_numbers), "type": "redeem", "external_id": reference, **stamps}
+        return answer({"data": used[reference]}, "201 Created")
+    if method == "GET" and path == "/redemptions":
+        wanted = query.get("filter[external_id]") if heeds else None
+        found = [used[one] for one in wanted if one in used] if wanted else list(used.values())[:_PAGE]
+        return answer({"data": found})
     if method == "GET" and path.startswith("/profiles/"):
         profile_id, _, rest = path.removeprefix("/profiles/").partition("/")
         if rest in ("benefits", "benefits/claimable"):
             return listed(profile_id, rest != "benefits", int(query.get("page[number]", ["1"])[0]))
+        if rest.startswith("benefits/") and rest.removeprefix("benefits/").isdigit():
+            return answer({"data": held_of(int(rest.removeprefix("benefits/")) - 1, profile_id)})
     return answer({"message": "Not found."}, "404 Not Found")
 
 
@@ -74,7 +81,9 @@ class _Double:
 
     def __init__(self) -> None:
         self.delay = ROUND_TRIP
+        self.heeds = True
         self.calls = 0
+        self.used: dict[str, dict[str, object]] = {}
         self.port = 0
         self.open: set[asyncio.Transport] = set()
         self._server: asyncio.Server | None = None
@@ -94,6 +103,8 @@ class _Double:
     async def obey(self, command: dict[str, object]) -> None:
         if "delay" in command:
             self.delay = float(str(command["delay"]))
+        if "heeds" in command:
+            self.heeds = bool(command["heeds"])
         if command.get("down") is True:
             await self.hang_up()
         if command.get("down") is False:
@@ -125,7 +136,7 @@ class _Connection(asyncio.Protocol):
         self._received = b""
         self._double.calls += 1
         method, target, _ = head.split(b"\r\n")[0].decode().split(" ")
-        said = answer_to(method, target, body)
+        said = answer_to(method, target, body, self._double.used, self._double.heeds)
         asyncio.get_running_loop().call_later(self._double.delay, self._say, said)
 
     def _say(self, said: bytes) -> None:
@@ -164,9 +175,9 @@ class Omneo:
         """Count from nought."""
         self._tell(forget=True)
 
-    def dial(self, *, delay: float = ROUND_TRIP) -> None:
-        """Answer after ``delay`` seconds."""
-        self._tell(delay=delay)
+    def dial(self, *, delay: float = ROUND_TRIP, heeds: bool = True) -> None:
+        """Answer after ``delay`` seconds, and filter redemptions by our reference or not."""
+        self._tell(delay=delay, heeds=heeds)
 
     def down(self, is_down: bool) -> None:
         """Refuse connections, or take them again."""

@@ -13,26 +13,44 @@ from benchmarks.page import HELD
 from benchmarks.shop import Shop
 
 _ORDERS = 3  # in each round
+_FIRST = 2  # orders of a shop find out, once, what kind of Omneo it is
 _APPLY = re.compile(r'action="(/checkout/benefits/apply)">(.*?)<button', re.DOTALL)
 _FIELD = re.compile(r'name="(\w+)" value="([^"]*)"')
 
 
 def measure(folder: Path, scale: Scale) -> Figures:
-    """Each order is set against one without a benefit, placed just before it."""
-    with omneo.running() as upstream, shop.opened(folder / "orders", upstream.base_url) as opened:
-        calls, added, trips = 0, [], []
-        for number in range(scale.rounds * _ORDERS):
+    """Where Omneo filters redemptions by our reference, which decides; besides, where it does not."""
+    with omneo.running() as upstream:
+        calls, added = _orders(folder / "orders", scale, upstream, most_calls=1)
+        upstream.dial(heeds=False)
+        _, looked = _orders(folder / "orders-2", scale, upstream, most_calls=2)
+    return Figures(
+        ratios={"apply_upstream_calls": calls, "place_order_added_rtt": added},
+        wall={"place_order_added_rtt where Omneo does not filter by our reference": looked},
+    )
+
+
+def _orders(folder: Path, scale: Scale, upstream: omneo.Omneo, *, most_calls: int) -> tuple[int, float]:
+    """The calls of applying, and the round trips of ordering over an order without a benefit, placed just before it."""
+    calls, added, trips = 0, [], []
+    with shop.opened(folder, upstream.base_url) as opened:
+        for number in range(_FIRST + scale.rounds * _ORDERS):
             customer, other = f"c-{HELD}-4-buyer{number}", f"c-{HELD}-4-other{number}"
             opened.get(customer, "/checkout")
             upstream.forget()
             _apply(opened, customer)
             calls = max(calls, upstream.calls)
-            trips.append(round_trip(opened))
+            trip = round_trip(opened)
             plain = _place(opened, other, f"plain-{number}")
-            added.append(_place(opened, customer, f"order-{number}") - plain)
-            if upstream.calls != 2:  # the round trip and the redemption
-                raise RuntimeError(f"An order with a benefit made {upstream.calls - 1} calls.")
-    return Figures(ratios={"apply_upstream_calls": calls, "place_order_added_rtt": between(added, trips)})
+            upstream.forget()
+            with_benefit = _place(opened, customer, f"order-{number}")
+            if number < _FIRST:
+                continue
+            if upstream.calls > most_calls:
+                raise RuntimeError(f"An order with a benefit made {upstream.calls} calls.")
+            trips.append(trip)
+            added.append(with_benefit - plain)
+    return calls, between(added, trips)
 
 
 def _apply(opened: Shop, customer: str) -> None:

@@ -85,7 +85,7 @@ MUTANTS = (
         "a lost answer is repeated blindly",
         "service/answers.py",
         "    except OutcomeUnknown as error:\n        return _in_doubt(",
-        "    except OutcomeUnknown as error:\n        redemption = _call(ctx, use)\n        return _in_doubt(",
+        "    except OutcomeUnknown as error:\n        _call(ctx, use)\n        return _in_doubt(",
         "tests/service/test_redeem.py tests/machine/test_crashes.py",
     ),
     Mutant(

@@ -9,10 +9,14 @@ from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import create_autospec
 
 import pytest
+from celery import Celery
+from flask import Flask
 
-from claimable_benefits.cli import commands
+from claimable_benefits import ClaimableBenefits
+from claimable_benefits.cli_staff import commands
 from claimable_benefits.domain.policy import read_policies
 from claimable_benefits.settings import TABLE
 
@@ -37,7 +41,7 @@ def my_shop(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def test_the_mount_example_runs(my_shop: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    mount, loaders, _place = blocks("python")
+    mount, loaders, *_ = blocks("python")
     own: dict[str, Any] = {}
     exec(loaders, own)  # noqa: S102 - our own README
     for name in ("current_shopper", "current_cart", "find_order"):
@@ -98,6 +102,41 @@ def test_the_place_order_example_is_the_api(my_shop: Any) -> None:
     example["place_order"](Benefits(), gateway, order, "card", db)
 
     assert told == ["commit", "redeem 7", "capture", "block ended", "submit sale", "commit"]
+
+
+@pytest.mark.parametrize("part", [False, True])
+def test_the_refund_example_is_the_api(part: bool) -> None:
+    example: dict[str, Any] = {}
+    exec(blocks("python")[3], example)  # noqa: S102 - our own README
+    told: list[object] = []
+    db = SimpleNamespace(session=SimpleNamespace(commit=lambda: told.append("commit")))
+    order = SimpleNamespace(number="7", transaction=lambda: "what is left")
+    benefits = create_autospec(ClaimableBenefits, instance=True)
+    benefits.give_back.side_effect = lambda *_, **given: told.append(given)
+
+    example["refund"](benefits, order, db, part)
+
+    left = "what is left" if part else None
+    assert told == [{"full_refund": not part, "transaction": left, "session": db.session}, "commit"]
+
+
+def test_the_celery_example_adds_both_tasks(tmp_path: Path) -> None:
+    app = Flask("shop")
+    app.config.update(
+        SECRET_KEY="readme",
+        OMNEO_BASE_URL="http://127.0.0.1:9/api/v3",
+        OMNEO_TOKEN="t",
+        BENEFITS_DATABASE_URL=f"sqlite:///{tmp_path / 'shop.sqlite3'}",
+        BENEFITS_WORKER="celery",
+    )
+    ClaimableBenefits().init_app(app)
+    example: dict[str, Any] = {}
+    exec(blocks("python")[4], example)  # noqa: S102 - our own README
+
+    celery_app = example["make_celery"](Celery(broker="memory://"), app)
+    app.extensions["claimable_benefits"].close()
+
+    assert {"benefits.work", "benefits.deliver"} <= set(celery_app.tasks)
 
 
 def test_the_policy_example_is_read() -> None:

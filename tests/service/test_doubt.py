@@ -12,11 +12,12 @@ import pytest
 from claimable_benefits.domain.shop import OrderState
 from claimable_benefits.domain.states import UseState
 from claimable_benefits.errors import Declined
-from claimable_benefits.ledger.uses import Use, find_use, uses_of_order
+from claimable_benefits.ledger.uses import Use, find_use, touch_use, uses_of_order
 from claimable_benefits.service.claim import claim
 from claimable_benefits.service.hold import hold
 from claimable_benefits.service.redeem import redeem_for_order, use_from_account
 from claimable_benefits.service.shelf import read_shelf
+from claimable_benefits.service.submit import consume
 from claimable_benefits.service.undo import undo_order
 from claimable_benefits.service.work import run_once
 from tests.service.conftest import CART, MIA, OpenWorld, World, new_client, sale
@@ -341,10 +342,18 @@ def test_what_omneo_refuses_both_ways_without_a_trace_waits_for_a_person(world: 
     assert use(world, use_id).state is UseState.NEEDS_A_PERSON
 
 
+class Gone(BaseException):
+    """The process is gone."""
+
+
 def test_a_second_redemption_under_one_reference_goes_back_and_the_order_keeps_its_own(world: World) -> None:
-    benefit = benefit_id(world, "alterations")
-    use_id = hold(world.ctx, MIA, CART, benefit).use_id
-    lose(world, "applied then dropped", use_id)
+    def go(_seconds: float) -> None:
+        raise Gone
+
+    use_id = hold(world.ctx, MIA, CART, benefit_id(world, "alterations")).use_id
+    world.wire.fail("POST", "/redemptions", "applied then dropped")
+    with pytest.raises(Gone):
+        redeem_for_order(replace(world.ctx, sleep=go), use_id, "A1", actor="shopper 1001")
     row = use(world, use_id)
     world.ctx.omneo.redeem(row.profile_id, row.benefit_id, reference=row.reference, at=world.clock.now)
     world.orders.set("A1", OrderState.PAID, sale("A1", "1001", world.clock.now))
@@ -355,6 +364,35 @@ def test_a_second_redemption_under_one_reference_goes_back_and_the_order_keeps_i
         states = sorted(attempt.state for attempt in uses_of_order(connection, "A1"))
     assert states == [UseState.CONSUMED, UseState.UNDONE]
     assert len(world.live_redemptions()) == 1
+
+
+def test_an_attempt_that_turns_up_before_its_order_is_placed_without_it_goes_back(world: World) -> None:
+    """The shopper was told that it is not confirmed, and has paid the full price under the same number."""
+    use_id = held(world)
+    lose(world, "applied then dropped", use_id)
+    world.orders.set("A1", OrderState.UNKNOWN)
+    world.work(minutes=1)
+
+    world.submit("A1")
+    world.work(minutes=1)
+
+    assert use(world, use_id).state is UseState.UNDONE
+    assert world.live_redemptions() == []
+    assert [t["redemption_id"] for t in world.held_at_omneo()["transactions"] if t["external_id"] == "A1"] == [None]
+
+
+def test_a_worker_that_notes_something_at_the_moment_of_submission_takes_nothing_away(world: World) -> None:
+    use_id = held(world)
+    redeem_for_order(world.ctx, use_id, "A1", actor="shopper 1001")
+    stale = use(world, use_id)
+    with world.ctx.ledger.write() as connection:
+        touch_use(connection, stale, world.clock.now, note="order A1 is unknown")
+
+    with world.ctx.ledger.write() as connection:
+        moved = consume(connection, [stale], world.ctx.because("shop", "order A1 is placed"))
+
+    assert moved is not None
+    assert moved.state is UseState.CONSUMED
 
 
 def test_an_account_use_that_turns_up_late_goes_back(world: World) -> None:

@@ -12,7 +12,7 @@ from claimable_benefits.ledger.database import Ledger
 
 # A worker that never redeems must know in which form the shop does: only then does it know whether Omneo keeps
 # our references. Everything else is found out again quickly by whoever needs it.
-_SHARED = frozenset({"redeem"})
+_SHARED = frozenset({"redeem", "canary of external_id"})
 
 
 class Memory(MutableMapping[str, str]):

@@ -70,9 +70,8 @@ class Http:
     def __init__(self, base_url: str, token: Token, transport: Transport | None = None) -> None:
         self._base_url = _checked(base_url)
         self._token = token
-        self._told: tuple[datetime, float] | None = (
-            None  # Omneo's time as it last said, and when by the monotonic clock
-        )
+        # Omneo's time as it last said, and when that was by the monotonic clock.
+        self._told: tuple[datetime, float] | None = None
         _hush()
         # No cookies are kept: a session cookie must not travel from one shopper's call to the next.
         self._client = httpx.Client(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import ipaddress
 import signal
+import socket
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -40,12 +41,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(str(error))
     except OSError as error:
         return _fail(f"Cannot listen on {given.host}:{given.port} ({error.strerror}): name another port with --port.")
-    with closing(sandbox(app).store), running, _interrupted_by_either_signal():
-        try:
-            print(_welcome(running), flush=True)
-            running.wait()
-        except KeyboardInterrupt:
-            print("Stopped.", file=sys.stderr)
+    with closing(sandbox(app).store), running, _signals() as asked_to_stop:
+        print(_welcome(running), flush=True)
+        asked_to_stop.recv(1)
+        print("Stopped.", file=sys.stderr)
     return 0
 
 
@@ -61,15 +60,24 @@ Ctrl-C stops it."""
 
 
 @contextmanager
-def _interrupted_by_either_signal() -> Iterator[None]:
-    """Let Ctrl-C and the SIGTERM of whoever supervises processes raise KeyboardInterrupt, also in the background."""
+def _signals() -> Iterator[socket.socket]:
+    """Give a socket that has something to read once Ctrl-C, or the SIGTERM of a supervisor, has come.
+
+    No exception is raised for them: wherever Python is at that moment, such as in a weak reference's callback, it might
+    be swallowed, and the signal with it.
+    """
     numbers = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.signal(number, signal.default_int_handler) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    reader, writer = socket.socketpair()
+    with reader, writer:
+        writer.setblocking(False)
+        woken = signal.set_wakeup_fd(writer.fileno())
+        before = {number: signal.signal(number, lambda *_: None) for number in numbers}
+        try:
+            yield reader
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+            signal.set_wakeup_fd(woken)
 
 
 def _parser() -> argparse.ArgumentParser:

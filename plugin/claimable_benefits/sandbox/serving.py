@@ -55,10 +55,6 @@ class RunningSandbox:
             self._server.server_close()
             gate_of(self.app).zombies.clear()
 
-    def wait(self) -> None:
-        """Wait until it is closed."""
-        self._thread.join()
-
     def __enter__(self) -> Self:
         return self
 

@@ -47,7 +47,8 @@ _GOOD = (UseState.REDEEMED, UseState.CONSUMED)
 def send_use(ctx: Context, use: Use, actor: str, *, then: UseState) -> Use:
     """Ask Omneo for the redemption. Gives the use where it is redeemed, raises `Declined` in every other case."""
     try:
-        redemption = _call(ctx, use)
+        with ctx.omneo.within(ctx.timing.answer):
+            redemption = _call(ctx, use)
     except Unreachable as error:
         _not_applied(ctx, use, actor, error)
     except Rejected as error:
@@ -211,7 +212,8 @@ def _quick_looks(ctx: Context, use: Use) -> Finding | None:
     try:
         for pause in ctx.timing.quick_looks:
             ctx.sleep(pause)
-            finding = look_for_redemption(ctx, use)
+            with ctx.omneo.within(ctx.timing.look):
+                finding = look_for_redemption(ctx, use)
             if finding.trace is Trace.FOUND:
                 return finding
     except OmneoError:

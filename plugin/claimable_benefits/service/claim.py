@@ -104,7 +104,8 @@ def _intend(ctx: Context, shopper: Shopper, profile_id: str, definition: Definit
 
 def _send(ctx: Context, intended: Claim, definition: Definition, actor: str) -> Claimed:
     try:
-        benefit = ctx.omneo.claim(intended.profile_id, definition, reference=intended.reference)
+        with ctx.omneo.within(ctx.timing.answer):
+            benefit = ctx.omneo.claim(intended.profile_id, definition, reference=intended.reference)
     except Unreachable as error:
         _not_applied(ctx, intended, actor, error)
         sentence = f"We could not reach the loyalty programme, so {intended.name} was not claimed. Please try again."
@@ -142,7 +143,8 @@ def _quick_looks(ctx: Context, doubtful: Claim) -> str | None:
     try:
         for pause in ctx.timing.quick_looks:
             ctx.sleep(pause)
-            finding = look_for_claim(ctx, doubtful)
+            with ctx.omneo.within(ctx.timing.look):
+                finding = look_for_claim(ctx, doubtful)
             if finding.trace is Trace.FOUND:
                 return finding.found_id
     except OmneoError:

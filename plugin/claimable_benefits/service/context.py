@@ -41,7 +41,10 @@ class Timing:
     # Longer than the client's whole timeout, so that a live holder of a row is never robbed.
     lease: timedelta = timedelta(seconds=40)
     # A lost answer is usually there at the next look: the shopper is still waiting.
-    quick_looks: tuple[float, ...] = (0.3, 1.0, 1.0)
+    quick_looks: tuple[float, ...] = (0.1, 0.3)
+    # Seconds for an answer and for a look while a shopper waits: with the pauses, three in all.
+    answer: float = 2.2
+    look: float = 0.4
     # The first click of a double click is usually done by then.
     first_click: tuple[float, ...] = (0.1, 0.2, 0.4, 0.8, 1.5)
     between_looks: timedelta = BETWEEN_LOOKS

@@ -15,7 +15,7 @@ from claimable_benefits.domain.policy import Place
 from claimable_benefits.domain.references import check_order_number
 from claimable_benefits.domain.shop import Shopper
 from claimable_benefits.domain.states import UNANSWERED_USES, UseState
-from claimable_benefits.errors import Declined, Overtaken
+from claimable_benefits.errors import Declined, OmneoError, Overtaken
 from claimable_benefits.ledger import uses as ledger_uses
 from claimable_benefits.ledger.uses import Use, move_use
 from claimable_benefits.service.answers import send_use
@@ -42,12 +42,14 @@ def redeem_for_order(ctx: Context, use_id: str, order_number: str, *, actor: str
     for an order number that cannot be stored.
     """
     check_order_number(order_number)
+    witness = _witness(ctx, use_id)
     with ctx.ledger.write() as connection:
         use = ledger_uses.find_use(connection, use_id)
         is_first = use is not None and use.state is UseState.HELD
         if use and is_first:
             _give_up_others(ctx, connection, order_number, actor)
-            use = intend(ctx, connection, use, actor, f"order {order_number} is being placed", order_number)
+            reason = f"order {order_number} is being placed"
+            use = intend(ctx, connection, use, actor, reason, order_number=order_number, **witness)
     if use and is_first:
         return send_use(ctx, use, actor, then=UseState.REDEEMED)
     return _first_clicks(ctx, use, order_number)
@@ -131,9 +133,7 @@ def _account_benefit(shelf: Shelf, benefit_id: str) -> Benefit:
     return held.benefit
 
 
-def intend(
-    ctx: Context, connection: Connection, use: Use, actor: str, reason: str, order_number: str | None = None
-) -> Use:
+def intend(ctx: Context, connection: Connection, use: Use, actor: str, reason: str, **also: object) -> Use:
     """Write that the use is about to be sent; the caller commits, and only then sends it."""
     because = ctx.because(actor, reason)
     return move_use(
@@ -141,10 +141,29 @@ def intend(
         use,
         UseState.REDEEMING,
         because,
-        order_number=order_number,
         sent_at=because.at,
         lease_until=because.at + ctx.timing.lease,
+        **also,
     )
+
+
+def _witness(ctx: Context, use_id: str) -> dict[str, int | None]:
+    """How many uses are left right now: where our reference does not decide, a lost answer is settled by that count.
+
+    What was left when it was held may be half an hour old, and a till may have used some since.
+    """
+    try:
+        if ctx.omneo.keeps_references() and ctx.omneo.heeds_references():
+            return {}
+        with ctx.ledger.read() as connection:
+            use = ledger_uses.find_use(connection, use_id)
+        if use is None or use.state is not UseState.HELD:
+            return {}
+        with ctx.omneo.within(ctx.timing.look):
+            benefit = ctx.omneo.benefit(use.profile_id, use.benefit_id)
+    except OmneoError:
+        return {"baseline_remaining": None}  # a lost answer will wait for a person then
+    return {"baseline_remaining": benefit.remaining if benefit else None}
 
 
 def _give_up_others(ctx: Context, connection: Connection, order_number: str, actor: str) -> None:

@@ -47,7 +47,7 @@ def submit_in(ctx: Context, transaction: Transaction, connection: Connection, *,
         _log.warning("Order %s was cancelled, so its transaction stays void.", transaction.order_number)
         return
     attempts = uses_of_order(connection, transaction.order_number)
-    use = _consume(connection, attempts, because)
+    use = consume(connection, attempts, because)
     if use is None and known is None and any(attempt.state in _GIVEN_BACK for attempt in attempts):
         # The money has moved: the order stands, and a person should know that its benefit was given back.
         _log.error("Order %s was placed after its benefit had been given back.", transaction.order_number)
@@ -62,7 +62,7 @@ def submit_in(ctx: Context, transaction: Transaction, connection: Connection, *,
     )
 
 
-def _consume(connection: Connection, attempts: list[Use], because: Because) -> Use | None:
+def consume(connection: Connection, attempts: list[Use], because: Because) -> Use | None:
     """The use that this order was charged with: the one redeemed last. Consumed now, or by an earlier submission.
 
     What was redeemed for the order besides, such as an attempt that turned up late, goes back.
