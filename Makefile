@@ -10,10 +10,11 @@ PAYMENTS_PORT ?= 5002
 DATA ?= ./instance
 RESET ?=
 SEED ?= 7
+NAMES ?=
 CHECKOUTS ?= 2000
 JOBS ?= 2
 
-.PHONY: help shop sandbox test chaos mutants bench-ledger bench-sandbox check format screenshots lock clean
+.PHONY: help shop sandbox test chaos mutants bench bench-ledger bench-sandbox check format screenshots lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -22,7 +23,8 @@ help:
 	@echo "make test      run every test, browser tests included, in two processes (JOBS=2)"
 	@echo "make chaos     real processes, databases and kills while Omneo fails, then an audit (SEED=7 CHECKOUTS=2000)"
 	@echo "make mutants   take each defence away in turn, and see which test notices"
-	@echo "make bench-ledger    measure the ledger: transitions, deliveries, growth"
+	@echo "make bench     measure everything against its targets, in under six minutes; writes benchmarks/latest.json"
+	@echo "make bench-ledger    measure the ledger alone: transitions, deliveries, and a million rows"
 	@echo "make bench-sandbox   measure the sandbox, then 64 clients for a last use, 200 rounds of each kind"
 	@echo "make check     formatting, lint, types, layers"
 	@echo "make format    let ruff format and mend the code"
@@ -53,6 +55,9 @@ chaos: $(READY)
 
 mutants: $(READY)
 	$(BIN)/python -m tests.mutants
+
+bench: $(READY)
+	$(BIN)/python -m benchmarks $(NAMES)
 
 bench-ledger: $(READY)
 	$(BIN)/python -m benchmarks.ledger

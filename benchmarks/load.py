@@ -1,72 +1,136 @@
-"""A load generator of the standard library: keep-alive connections, each asking again as soon as it is answered."""
+"""A load generator of the standard library: connections that each ask again as soon as they are answered."""
 
 from __future__ import annotations
 
 import selectors
 import socket
 import time
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import cycle
 
 
-@dataclass(frozen=True)
+@dataclass
 class Load:
-    """What one run showed; times are in seconds."""
+    """What one run showed; times are in seconds. ``latencies`` are of the answers 200, the rest are ``others``."""
 
-    requests: int
-    seconds: float
-    latencies: list[float]
+    seconds: float = 0.0
+    latencies: list[float] = field(default_factory=list)
+    others: int = 0
+
+    @property
+    def requests(self) -> int:
+        """How many were answered with 200."""
+        return len(self.latencies)
 
     @property
     def rate(self) -> float:
-        """Return the requests per second."""
+        """Return the good answers per second."""
         return self.requests / self.seconds
 
     def percentile(self, share: float) -> float:
-        """Return the time within which this share of the requests was answered."""
+        """Return the time within which this share of the requests was answered; no number where none was."""
+        if not self.latencies:
+            return float("nan")
         return sorted(self.latencies)[int(share * (len(self.latencies) - 1))]
 
 
 class _Client:
-    def __init__(self, port: int, request: bytes) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=10)
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._request = request
+    """One connection, opened anew where the server closes it after an answer."""
+
+    def __init__(self, port: int, requests: Iterator[bytes], load: Load, selector: selectors.BaseSelector) -> None:
+        self._port = port
+        self._requests = requests
+        self._load = load
+        self._selector = selector
         self._received = b""
         self._asked = 0.0
+        self._open()
+
+    def _open(self) -> None:
+        self._socket = socket.create_connection(("127.0.0.1", self._port), timeout=10)
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._selector.register(self._socket, selectors.EVENT_READ, self)
 
     def ask(self) -> None:
-        """Send the request."""
+        """Send the next request."""
         self._received, self._asked = b"", time.perf_counter()
-        self.socket.sendall(self._request)
+        self._socket.sendall(next(self._requests))
 
-    def take(self) -> float | None:
-        """Read what is there; return the time the answer took once it is whole."""
-        part = self.socket.recv(262_144)
+    def take(self) -> None:
+        """Read what is there; once the answer is whole, note it and ask again."""
+        try:
+            part = self._socket.recv(262_144)
+        except ConnectionError:
+            part = b""
         self._received += part
         head, found, body = self._received.partition(b"\r\n\r\n")
-        if not part or (found and b" 200 " not in head.split(b"\r\n")[0]):
-            raise RuntimeError(f"The sandbox answered {head[:200]!r}")
-        if not found or len(body) < int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0]):
+        if not part:  # an idle connection was closed under the request
+            return self._again()
+        told = head.lower()
+        if not found or len(body) < int(told.split(b"content-length:")[1].split(b"\r\n")[0]):
             return None
-        return time.perf_counter() - self._asked
+        if b" 200 " in head.split(b"\r\n")[0]:
+            self._load.latencies.append(time.perf_counter() - self._asked)
+        else:
+            self._load.others += 1
+        return self._again() if b"connection: close" in told else self.ask()
+
+    def _again(self) -> None:
+        self.close()
+        self._open()
+        self.ask()
+
+    def close(self) -> None:
+        self._selector.unregister(self._socket)
+        self._socket.close()
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Clients that all ask for the same path; ``headers`` are given to them in turn."""
+
+    path: str
+    connections: int
+    headers: tuple[str, ...] = ()
+
+
+def run(port: int, kinds: Iterable[Kind], seconds: float) -> list[Load]:
+    """Let all clients ask at the same time for some seconds; gives a load for each kind."""
+    loads: list[Load] = []
+    clients: list[_Client] = []
+    with selectors.DefaultSelector() as selector:
+        try:
+            for kind in kinds:
+                loads.append(Load())
+                lines = cycle(_request(port, kind.path, header) for header in kind.headers or ("",))
+                clients += [_Client(port, lines, loads[-1], selector) for _ in range(kind.connections)]
+            _drive(clients, selector, loads, seconds)
+        finally:
+            for client in clients:
+                client.close()
+    return loads
 
 
 def get(port: int, path: str, token: str, *, connections: int, seconds: float) -> Load:
-    """Ask for one path over some connections for some seconds; anything but 200 stops the run."""
-    lines = (f"GET {path} HTTP/1.1", f"Host: 127.0.0.1:{port}", f"Authorization: Bearer {token}")
-    clients = [_Client(port, ("\r\n".join(lines) + "\r\n\r\n").encode()) for _ in range(connections)]
-    latencies: list[float] = []
-    with selectors.DefaultSelector() as selector:
-        for client in clients:
-            selector.register(client.socket, selectors.EVENT_READ, client)
-            client.ask()
-        started = time.perf_counter()
-        while (now := time.perf_counter()) < started + seconds:
-            for key, _events in selector.select(1):
-                took = key.data.take()
-                if took is not None:
-                    latencies.append(took)
-                    key.data.ask()
+    """Ask for one path with a bearer token; anything but 200 is an error."""
+    (load,) = run(port, [Kind(path, connections, (f"Authorization: Bearer {token}",))], seconds)
+    if load.others:
+        raise RuntimeError(f"{path} was answered {load.others} times with something else than 200.")
+    return load
+
+
+def _drive(clients: list[_Client], selector: selectors.BaseSelector, loads: list[Load], seconds: float) -> None:
+    started = time.perf_counter()
     for client in clients:
-        client.socket.close()
-    return Load(len(latencies), now - started, latencies)
+        client.ask()
+    while (now := time.perf_counter()) < started + seconds:
+        for key, _events in selector.select(started + seconds - now):
+            key.data.take()
+    for load in loads:
+        load.seconds = now - started
+
+
+def _request(port: int, path: str, header: str) -> bytes:
+    lines = [f"GET {path} HTTP/1.1", f"Host: 127.0.0.1:{port}", *([header] if header else [])]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode()

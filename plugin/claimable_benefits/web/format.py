@@ -43,25 +43,17 @@ class Format:
         return MINUS + self.money(amount, currency)
 
     def percent(self, percent: Decimal) -> str:
-        from babel.numbers import format_percent
-
-        return format_percent(percent / 100, locale=self.locale, decimal_quantization=False)
+        return _percent(str(percent), self.locale)
 
     def day(self, at: datetime) -> str:
-        from babel.dates import format_date
-
-        return format_date(at.astimezone(self.zone), format="long", locale=self.locale)
+        return _day(at, self.zone, self.locale)
 
     def clock(self, at: datetime) -> str:
         """The time of day, without a zone."""
-        from babel.dates import format_time
-
-        return format_time(at, format="short", tzinfo=self.zone, locale=self.locale)
+        return _clock(at, self.zone, self.locale)
 
     def zone_name(self, at: datetime) -> str:
-        from babel.dates import get_timezone_name
-
-        return get_timezone_name(at.astimezone(self.zone), width="long", locale=self.locale)
+        return _zone_name(at, self.zone, self.locale)
 
     def on(self, at: datetime) -> When:
         return When(self.day(at), at.isoformat())
@@ -78,20 +70,52 @@ class Format:
         """When something ends. Hours and zone are said where they matter: close to the end, or within a day."""
         last = at - timedelta(seconds=1) if self._local(at).time() == time.min else at
         days = (self._local(last).date() - self._local(self.now).date()).days
-        hours = f" at {self.clock(last)} ({self.zone_name(last)})"
         if at < self.now:
             return When(f"{_sentence(what, 'ended')} on {self.day(last)}", at.isoformat())
         if days <= 1:
             day = "tomorrow" if days == 1 else "today"
-            return When(f"{_sentence(what, 'ends')} {day}{hours}", at.isoformat(), soon=True)
-        within_a_day = self._local(last).time() < _LAST_MINUTE
-        return When(f"{_sentence(what, 'ends')} on {self.day(last)}{hours if within_a_day else ''}", at.isoformat())
+            return When(f"{_sentence(what, 'ends')} {day}{self._hours(last)}", at.isoformat(), soon=True)
+        hours = self._hours(last) if self._local(last).time() < _LAST_MINUTE else ""
+        return When(f"{_sentence(what, 'ends')} on {self.day(last)}{hours}", at.isoformat())
+
+    def _hours(self, at: datetime) -> str:
+        return f" at {self.clock(at)} ({self.zone_name(at)})"
 
     def _time(self, at: datetime) -> str:
         return self.clock(at) if self.zone_is_theirs else f"{self.clock(at)} ({self.zone_name(at)})"
 
     def _local(self, at: datetime) -> datetime:
         return at.astimezone(self.zone)
+
+
+# Babel takes long over each of these, and the benefits of a page, and of all shoppers, end at the same few moments.
+# A moment is the same key in whichever zone it is told. A number is told as text: 10 and 10.0 are written differently.
+@lru_cache(maxsize=2048)
+def _day(at: datetime, zone: ZoneInfo, locale: str) -> str:
+    from babel.dates import format_date
+
+    return format_date(at.astimezone(zone), format="long", locale=locale)
+
+
+@lru_cache(maxsize=2048)
+def _clock(at: datetime, zone: ZoneInfo, locale: str) -> str:
+    from babel.dates import format_time
+
+    return format_time(at, format="short", tzinfo=zone, locale=locale)
+
+
+@lru_cache(maxsize=2048)
+def _zone_name(at: datetime, zone: ZoneInfo, locale: str) -> str:
+    from babel.dates import get_timezone_name
+
+    return get_timezone_name(at.astimezone(zone), width="long", locale=locale)
+
+
+@lru_cache(maxsize=512)
+def _percent(percent: str, locale: str) -> str:
+    from babel.numbers import format_percent
+
+    return format_percent(Decimal(percent) / 100, locale=locale, decimal_quantization=False)
 
 
 def format_for(shopper: Shopper | None, *, locale: str, timezone: str, now: datetime) -> Format:

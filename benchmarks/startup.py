@@ -1,0 +1,77 @@
+"""What the plugin adds to a process that has Flask, httpx and SQLAlchemy: time to import it, and memory once it serves.
+
+The time is that of the processor. Memory is what belongs to the process alone (USS), of a worker that has served its
+benefits page, over that of one that has loaded the three and served a page of Flask and Jinja. What it is over one that
+has also opened an HTTP client and a database, which both load more of themselves then, is told besides.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from statistics import median
+
+from benchmarks import omneo
+from benchmarks.figures import Figures, Scale
+from benchmarks.page import CUSTOMER
+from benchmarks.shop import environment, settings
+
+_IMPORT = """
+import flask, httpx, sqlalchemy
+import time
+started = time.process_time()
+import claimable_benefits
+from claimable_benefits import ClaimableBenefits
+print(1000 * (time.process_time() - started))
+"""
+_USS = """
+from pathlib import Path
+lines = Path("/proc/self/smaps_rollup").read_text().splitlines()
+print(sum(int(line.split()[1]) for line in lines if line.startswith("Private_")) / 1024)
+"""
+_WITHOUT = """
+import flask, httpx, sqlalchemy.orm
+from benchmarks.bare import create_app
+assert create_app().test_client().get("/account/benefits").status_code == 200
+"""
+_IN_USE = (
+    _WITHOUT
+    + """
+client = httpx.Client()
+connection = sqlalchemy.create_engine("sqlite://").connect()
+"""
+)
+_WITH = """
+import sys
+import flask, httpx, sqlalchemy.orm
+from benchmarks.shop import Shop, create_app
+shop = Shop(create_app())
+for _ in range(3):
+    shop.get(sys.argv[1])
+"""
+
+
+def measure(folder: Path, scale: Scale) -> Figures:
+    """Fresh processes in turn, after one whose only purpose is that everything is compiled and in the disk's cache."""
+    with omneo.running() as upstream:
+        env = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+        env |= environment(settings(folder / "startup", upstream.base_url))
+        env["PYTHONPYCACHEPREFIX"] = str(folder / "compiled")
+        _run(_IMPORT, env)
+        imports = [_run(_IMPORT, env) for _ in range(2 * scale.rounds)]
+        memory = [[_run(code + _USS, env) for code in (_WITH, _WITHOUT, _IN_USE)] for _ in range(scale.rounds)]
+    return Figures(
+        ratios={
+            "import_ms_over_deps": median(imports),
+            "memory_mb_over_deps": median(ours - loaded for ours, loaded, _ in memory),
+        },
+        wall={"memory_mb_over_deps_in_use": median(ours - used for ours, _, used in memory)},
+    )
+
+
+def _run(code: str, env: dict[str, str]) -> float:
+    command = [sys.executable, "-c", code, CUSTOMER]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=True, timeout=60)  # noqa: S603 - our own code
+    return float(done.stdout.split()[-1])
