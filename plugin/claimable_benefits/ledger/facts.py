@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Connection, Table, delete, select, update
+from sqlalchemy import Connection, Table, bindparam, delete, select, update
 
 from claimable_benefits.ledger.rows import insert_for
 from claimable_benefits.ledger.tables import facts, profiles
@@ -28,8 +28,11 @@ def remember(connection: Connection, name: str, value: str, now: datetime) -> No
     _put(connection, facts, "name", name, {"value": value, "updated_at": now})
 
 
+_RECALL = select(facts.c.value).where(facts.c.name == bindparam("its_name"))
+
+
 def recall(connection: Connection, name: str) -> str | None:
-    row = connection.execute(select(facts.c.value).where(facts.c.name == name)).first()
+    row = connection.execute(_RECALL, {"its_name": name}).first()
     return str(row.value) if row else None
 
 

@@ -39,6 +39,8 @@ def _take(ctx: Context) -> Delivery | None:
     """One at a time: a lease that covers the calls of one delivery would run out under a batch that is slow."""
     with ctx.ledger.write() as connection:
         leased = lease_due(connection, ctx.clock(), seconds=ctx.timing.lease.total_seconds() * 3, limit=1)
+        if not leased:
+            connection.rollback()  # another thread was faster: there is nothing to commit
     return leased[0] if leased else None
 
 
