@@ -97,6 +97,7 @@ def test_one_has_the_lock_until_it_lets_go(url: str) -> None:
 def test_four_processes_of_readers_ask_omneo_once(tmp_path: Path, omneo: OmneoSandbox, url: str) -> None:
     config = omneo.config | {
         "BENEFITS_CACHE_URL": url,
+        "BENEFITS_CACHE_SECONDS": 60,
         "BENEFITS_WAITING_THREADS": 25,
         "BENEFITS_PAGE_BUDGET_MS": 20_000,
     }

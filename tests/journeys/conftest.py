@@ -74,7 +74,9 @@ class Town:
 @pytest.fixture
 def town(tmp_path: Path) -> Iterator[Town]:
     """A shop of its own for each journey, so that no journey depends on another."""
-    with start(data=tmp_path, late_seconds=2.5, config={"PAYMENTS_TIMEOUT": 1.0}, environ={}) as running:
+    with start(
+        data=tmp_path, late_seconds=2.5, config={"PAYMENTS_TIMEOUT": 1.0, "BENEFITS_PAGE_BUDGET_MS": 10_000}, environ={}
+    ) as running:
         yield Town(running)
 
 
