@@ -24,6 +24,8 @@ def told() -> Iterator[None]:
         if _is_ours(error):
             raise
         raise LedgerUnavailable(f"The ledger cannot be used right now: {words(error)}.") from error
+    except sqlite3.OperationalError as error:  # where we speak to the driver ourselves
+        raise LedgerUnavailable(f"The ledger cannot be used right now: {words(error)}.") from error
     except PoolTimeout as error:
         raise LedgerUnavailable("The ledger cannot be used right now: every connection is busy.") from error
 

@@ -27,11 +27,14 @@ RATE_PAUSE = timedelta(seconds=30)
 def deliver_due(ctx: Context) -> int:
     """Deliver what is due, one after the other; gives how many arrived."""
     delivered = 0
+    is_ready = _is_ready(ctx)
     for _ in ctx.until_stopping(range(BATCH)):
-        delivery = _take(ctx) if _is_ready(ctx) else None
+        delivery = _take(ctx) if is_ready else None
         if delivery is None:
             break
-        delivered += _deliver(ctx, delivery)
+        arrived = _deliver(ctx, delivery)
+        delivered += arrived
+        is_ready = arrived or _is_ready(ctx)  # what did not arrive may have paused the destination
     return delivered
 
 
