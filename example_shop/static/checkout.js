@@ -2,13 +2,23 @@
 // way of shipping is priced as soon as it is chosen. The card number never leaves its field.
 (() => {
   "use strict";
+  const PATIENCE = 1500; // ms that a click waits for what was typed to be kept
   const form = document.getElementById("checkout");
   const reprice = document.getElementById("reprice");
+  let kept = Promise.resolve();
+  let leaving = false;
 
   const typed = () => {
     const data = new FormData(form);
     data.delete("card");
     return data;
+  };
+
+  // One after the other, as an older draft that arrives last would undo a newer one.
+  const keep = () => {
+    const body = typed();
+    kept = kept.then(() => fetch(form.dataset.draft, { method: "POST", body, keepalive: true })).catch(() => {});
+    return kept;
   };
 
   const takeOver = (page) => {
@@ -28,9 +38,20 @@
   document.addEventListener("change", (event) => {
     if (event.target.form !== form || event.target.name === "card") return;
     if (event.target.name === "shipping") priceAnew().catch(() => form.requestSubmit(reprice));
-    else navigator.sendBeacon(form.dataset.draft, typed());
+    else keep();
   });
+
+  // Another form leads back to this page: it may only leave when the shop has what was typed.
   document.addEventListener("submit", (event) => {
-    if (event.target !== form) navigator.sendBeacon(form.dataset.draft, typed());
+    if (event.target === form || leaving === "now") return;
+    event.preventDefault();
+    if (leaving) return;
+    leaving = true;
+    const enough = new Promise((resolve) => setTimeout(resolve, PATIENCE));
+    Promise.race([keep(), enough]).then(() => {
+      leaving = "now";
+      event.target.requestSubmit(event.submitter);
+      leaving = false;
+    });
   });
 })();

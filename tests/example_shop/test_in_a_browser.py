@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
+
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, ViewportSize, expect
+from playwright.sync_api import Browser, Page, Route, ViewportSize, expect
 
 from tests.example_shop.conftest import GOOD_CARD, World
 
@@ -71,6 +73,32 @@ def test_what_is_typed_survives_applying_a_benefit(chromium: Browser, world: Wor
     expect(page.locator(".sums__benefit")).to_contain_text("First Spend Discount")
     expect(page.get_by_label("Street and number")).to_have_value("99 Typed Street")
     expect(page.get_by_label("Suburb")).to_have_value("Typedville")
+    page.context.close()
+
+
+def test_what_is_typed_survives_although_the_shop_is_slow_to_note_it(chromium: Browser, world: World) -> None:
+    page = at_checkout(chromium, world)
+
+    def late(route: Route) -> None:
+        time.sleep(0.5)
+        route.continue_()
+
+    page.route("**/checkout/draft", late)
+    page.get_by_label("Suburb").fill("Typedville")
+    page.get_by_role("button", name="Apply First Spend Discount").click()
+
+    expect(page.locator(".sums__benefit")).to_contain_text("First Spend Discount")
+    expect(page.get_by_label("Suburb")).to_have_value("Typedville")
+    page.context.close()
+
+
+def test_a_shop_that_cannot_note_what_is_typed_still_applies_the_benefit(chromium: Browser, world: World) -> None:
+    page = at_checkout(chromium, world)
+    page.route("**/checkout/draft", lambda route: route.abort())
+    page.get_by_label("Suburb").fill("Typedville")
+    page.get_by_role("button", name="Apply First Spend Discount").click()
+
+    expect(page.locator(".sums__benefit")).to_contain_text("First Spend Discount")
     page.context.close()
 
 
