@@ -100,9 +100,9 @@ def _move_raw(connection: sqlite3.Connection, held: list[str]) -> None:
         connection.execute("BEGIN IMMEDIATE")
         change = (
             "UPDATE benefits_uses SET state = 'released', version = 2, updated_at = ?, lease_until = NULL,"
-            " due_at = NULL WHERE use_id = ? AND version = 1 AND state = 'held' RETURNING *"
+            " due_at = NULL WHERE use_id = ? AND version = 1 AND state = 'held'"
         )
-        connection.execute(change, (stamp, use_id)).fetchone()
+        connection.execute(change, (stamp, use_id))
         connection.execute(
             "INSERT INTO benefits_events (subject, at, actor, reason, from_state, to_state, version)"
             " VALUES (?, ?, 'benchmark', 'to measure', 'held', 'released', 2)",

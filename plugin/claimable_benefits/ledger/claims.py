@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -94,7 +94,7 @@ def sweepable_claims(connection: Connection, now: datetime, *, limit: int = 50) 
 
 
 def _change(connection: Connection, claim: Claim, now: datetime, **changes: Any) -> Claim:
-    return _claim(compare_and_set(connection, claims, claims.c.claim_id, claim, now, **changes))
+    return replace(claim, **compare_and_set(connection, claims, claims.c.claim_id, claim, now, **changes))
 
 
 def _claim(row: Row[Any]) -> Claim:

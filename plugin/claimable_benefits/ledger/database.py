@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from claimable_benefits.ledger import schema
 from claimable_benefits.ledger.clock import Monotonic, ServerClock, Wall, machine_time
-from claimable_benefits.ledger.engine import is_sqlite, open_engine
+from claimable_benefits.ledger.engine import begin_to_write, is_sqlite, open_engine
 from claimable_benefits.ledger.failures import told, words
 from claimable_benefits.ledger.turns import Turns
 
@@ -39,7 +39,6 @@ class Ledger:
     ) -> None:
         self.engine = open_engine(url, wait=wait)
         self._url = url
-        self._writing = self.engine.execution_options(benefits_write=True)
         # SQLite has it anyway; PostgreSQL would let each statement of a block see a later moment.
         snapshot = {} if is_sqlite(self.engine.url) else {"isolation_level": "REPEATABLE READ"}
         self._reading = self.engine.execution_options(**snapshot)
@@ -98,8 +97,10 @@ class Ledger:
         Raises `LedgerUnavailable`. Where a server goes away during the commit, nobody knows whether it committed: the
         rows say so when it is back, and every movement is safe to try again.
         """
-        with self._turns.take(), told(), self._writing.begin() as connection:
-            yield connection
+        with self._turns.take(), told(), self.engine.connect() as connection:
+            begin_to_write(connection)
+            with connection.begin():
+                yield connection
 
     def is_same_database(self, connection: Connection) -> bool:
         """Whether ``connection`` (the shop's) reaches the database that this ledger lives in."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import sqlite3
 import weakref
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import URL, Connection, Engine, Pool, create_engine, event
+from sqlalchemy import URL, Connection, Engine, Pool, PoolProxiedConnection, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
@@ -53,8 +53,15 @@ def _with_driver(url: URL) -> URL:
 def _open_sqlite(url: URL, wait: float, pool: type[Pool] | None) -> Engine:
     engine = create_engine(url, connect_args={"timeout": wait}, hide_parameters=True, **_pooled(pool))
     event.listen(engine, "connect", _prepare_sqlite)
-    event.listen(engine, "begin", _begin_sqlite)
+    # Not a listener to "begin": with one listener, SQLAlchemy asks for others at every statement.
+    engine.dialect.do_begin = _begin_sqlite  # type: ignore[method-assign, assignment]
     return engine
+
+
+def begin_to_write(connection: Connection) -> None:
+    """Take SQLite's lock before the transaction begins: one that reads first and writes later is refused at once."""
+    if connection.dialect.name == "sqlite":
+        _driver_of(connection.connection).execute("BEGIN IMMEDIATE")
 
 
 def _open_postgresql(url: URL, wait: float, pool: type[Pool] | None) -> Engine:
@@ -87,17 +94,19 @@ def _pooled(pool: type[Pool] | None) -> dict[str, Any]:
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
-    connection.isolation_level = None  # sqlite3 shall not begin transactions of its own; we do, below
+    connection.isolation_level = None  # sqlite3 shall not begin transactions of its own; we do
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
 
 
-def _begin_sqlite(connection: Connection) -> None:
-    # A transaction that reads first and writes later cannot wait for the lock: SQLite refuses it at once.
-    writes = connection.get_execution_options().get("benefits_write", False)
+def _begin_sqlite(connection: PoolProxiedConnection) -> None:
     # Straight to the driver: through SQLAlchemy it would cost as much as the statement that follows.
-    driver: sqlite3.Connection = connection.connection.driver_connection  # type: ignore[assignment]
-    driver.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
+    if not (driver := _driver_of(connection)).in_transaction:
+        driver.execute("BEGIN")
+
+
+def _driver_of(connection: PoolProxiedConnection) -> sqlite3.Connection:
+    return cast("sqlite3.Connection", connection.driver_connection)
 
 
 def _leave_connections_to_the_parent() -> None:

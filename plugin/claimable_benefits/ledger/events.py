@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, bindparam, insert, select
 
+from claimable_benefits.ledger.prepared import Prepared
 from claimable_benefits.ledger.tables import events
 
-_ADD = insert(events).inline()  # nobody needs the number that the event gets
+_NAMES = ("subject", "at", "actor", "reason", "from_state", "to_state", "version")
+# Nobody needs the number that the event gets.
+_ADD = Prepared(insert(events).inline().values({name: bindparam(name) for name in _NAMES}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +40,8 @@ class Event:
 def write_event(
     connection: Connection, subject: str, because: Because, *, from_state: str | None, to_state: str, version: int
 ) -> None:
-    connection.execute(
-        _ADD,
+    _ADD.execute(
+        connection,
         {
             "subject": subject,
             "at": because.at,

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Table, bindparam, delete, select, update
 
+from claimable_benefits.ledger.prepared import Prepared
 from claimable_benefits.ledger.rows import insert_for
 from claimable_benefits.ledger.tables import facts, profiles
 
@@ -28,11 +29,11 @@ def remember(connection: Connection, name: str, value: str, now: datetime) -> No
     _put(connection, facts, "name", name, {"value": value, "updated_at": now})
 
 
-_RECALL = select(facts.c.value).where(facts.c.name == bindparam("its_name"))
+_RECALL = Prepared(select(facts.c.value).where(facts.c.name == bindparam("its_name")))
 
 
 def recall(connection: Connection, name: str) -> str | None:
-    row = connection.execute(_RECALL, {"its_name": name}).first()
+    row = _RECALL.execute(connection, {"its_name": name}).first()
     return str(row.value) if row else None
 
 

@@ -11,11 +11,12 @@ from functools import cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Integer, Row, and_, bindparam, or_, select, update
-from sqlalchemy.sql.dml import ReturningUpdate, Update
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from claimable_benefits.domain.shop import Item, Transaction
 from claimable_benefits.domain.states import DELIVERY_MOVES, DeliveryState
 from claimable_benefits.ledger.events import Because, write_event
+from claimable_benefits.ledger.prepared import Prepared
 from claimable_benefits.ledger.rows import insert_for
 from claimable_benefits.ledger.tables import outbox
 
@@ -100,7 +101,7 @@ def _add_first(connection: Connection, row: Mapping[str, object]) -> bool:
 
 def is_due(connection: Connection, now: datetime) -> bool:
     """Whether there is anything to lease: asking takes no lock."""
-    return connection.execute(_ANY_DUE, {"moment": now}).first() is not None
+    return _ANY_DUE.execute(connection, {"moment": now}).first() is not None
 
 
 def lease_due(connection: Connection, now: datetime, *, seconds: float, limit: int) -> list[Delivery]:
@@ -112,11 +113,11 @@ def lease_due(connection: Connection, now: datetime, *, seconds: float, limit: i
 
 _moment = bindparam("moment", type_=outbox.c.due_at.type)
 _is_due = and_(
-    outbox.c.state.in_([DeliveryState.DUE, DeliveryState.DELIVERING]),
+    or_(outbox.c.state == DeliveryState.DUE, outbox.c.state == DeliveryState.DELIVERING),
     or_(outbox.c.lease_until.is_(None), outbox.c.lease_until <= _moment),
     outbox.c.due_at <= _moment,
 )
-_ANY_DUE = select(outbox.c.order_number).where(_is_due).limit(1)
+_ANY_DUE = Prepared(select(outbox.c.order_number).where(_is_due).limit(1))
 
 
 @cache
@@ -140,7 +141,7 @@ def finish_delivery(
         raise ValueError(f"A delivery does not go from delivering to {to}.")
     outcome = {"state": to, "lease_until": None, "updated_at": because.at, **changes}
     held = {"its_order": delivery.order_number, "its_lease": delivery.lease_until, "its_revision": delivery.revision}
-    if connection.execute(_outcome_of(tuple(sorted(outcome))), {**held, **outcome}).rowcount == 1:
+    if _outcome_of(tuple(sorted(outcome))).execute(connection, {**held, **outcome}).rowcount == 1:
         _note(connection, delivery.order_number, because, DeliveryState.DELIVERING, to, delivery.revision)
         return True
     this_order = (outbox.c.order_number == delivery.order_number) & (outbox.c.lease_until == delivery.lease_until)
@@ -149,11 +150,11 @@ def finish_delivery(
 
 
 @cache
-def _outcome_of(names: tuple[str, ...]) -> Update:
+def _outcome_of(names: tuple[str, ...]) -> Prepared:
     """Built once for every outcome that changes the same columns."""
     held = (outbox.c.order_number == bindparam("its_order")) & (outbox.c.lease_until == bindparam("its_lease"))
     same = (outbox.c.revision == bindparam("its_revision")) & (outbox.c.state == DeliveryState.DELIVERING)
-    return update(outbox).where(held, same).values({name: bindparam(name) for name in names})
+    return Prepared(update(outbox).where(held, same).values({name: bindparam(name) for name in names}))
 
 
 def deliveries_to_verify(connection: Connection, now: datetime, *, limit: int = 50) -> list[Delivery]:

@@ -7,11 +7,11 @@ from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
-from sqlalchemy import Column, ColumnElement, Connection, Row, Table, bindparam, or_, update
+from sqlalchemy import Column, ColumnElement, Connection, Table, bindparam, or_, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.sql.dml import ReturningUpdate
 
 from claimable_benefits.errors import Overtaken
+from claimable_benefits.ledger.prepared import Prepared
 
 if TYPE_CHECKING:
     from sqlalchemy.dialects import postgresql, sqlite
@@ -28,28 +28,29 @@ class Versioned(Protocol):
 
 def compare_and_set(
     connection: Connection, table: Table, key: Column[str], seen: Versioned, now: datetime, **changes: Any
-) -> Row[Any]:
-    """Change the row whose ``key`` is that of ``seen`` if its state and version are still the same; gives it anew.
+) -> dict[str, Any]:
+    """Change the row whose ``key`` is that of ``seen`` if its state and version are still the same.
 
-    Raises `Overtaken` where somebody was faster, or where another row has what this one would get.
+    Gives every value that is another one now: whoever saw this version knows the rest, so nothing is read back. Raises
+    `Overtaken` where somebody was faster, or where another row has what this one would get.
     """
     expected = {"seen_key": getattr(seen, key.name), "seen_version": seen.version, "seen_state": seen.state}
     values = {"version": seen.version + 1, "updated_at": now, **changes}
     try:
-        row = connection.execute(_change_of(table, key, tuple(sorted(values))), {**expected, **values}).first()
+        changed = _change_of(table, key, tuple(sorted(values))).execute(connection, {**expected, **values}).rowcount
     except IntegrityError as error:
         raise Overtaken("Another row has this cart, this slot or this id of Omneo's.") from error
-    if row is None:
+    if changed != 1:
         raise Overtaken(f"This row is no longer {seen.state} in version {seen.version}.")
-    return row
+    return values
 
 
 @cache
-def _change_of(table: Table, key: Column[str], names: tuple[str, ...]) -> ReturningUpdate[Any]:
+def _change_of(table: Table, key: Column[str], names: tuple[str, ...]) -> Prepared:
     """The statement is the same for every movement that changes the same columns: it is built once."""
     same = (key == bindparam("seen_key")) & (table.c.version == bindparam("seen_version"))
     change = update(table).where(same & (table.c.state == bindparam("seen_state")))
-    return change.values({name: bindparam(name) for name in names}).returning(*table.c)
+    return Prepared(change.values({name: bindparam(name) for name in names}))
 
 
 def due(table: Table, state: Any, now: datetime) -> tuple[ColumnElement[bool], ...]:

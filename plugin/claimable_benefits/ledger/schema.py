@@ -27,6 +27,7 @@ from sqlalchemy import (
 from sqlalchemy import text as sql
 
 from claimable_benefits.errors import SettingsError
+from claimable_benefits.ledger.engine import begin_to_write
 from claimable_benefits.ledger.tables import metadata, uses
 
 if TYPE_CHECKING:
@@ -123,10 +124,12 @@ def _mark(connection: Connection, version: str) -> None:
 @contextmanager
 def _alone(engine: Engine) -> Iterator[Connection]:
     """One transaction, and nobody else who changes the tables meanwhile: all of it happens, or nothing."""
-    with engine.connect().execution_options(benefits_write=True) as connection, connection.begin():
-        if connection.dialect.name == "postgresql":
-            connection.execute(sql("SELECT pg_advisory_xact_lock(:number)"), {"number": _LOCK})
-        yield connection
+    with engine.connect() as connection:
+        begin_to_write(connection)
+        with connection.begin():
+            if connection.dialect.name == "postgresql":
+                connection.execute(sql("SELECT pg_advisory_xact_lock(:number)"), {"number": _LOCK})
+            yield connection
 
 
 def _alembic(connection: Connection, do: Callable[..., None]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -90,7 +90,7 @@ def touch_use(connection: Connection, use: Use, now: datetime, **changes: Any) -
 
 
 def _change(connection: Connection, use: Use, now: datetime, **changes: Any) -> Use:
-    return _use(compare_and_set(connection, uses, uses.c.use_id, use, now, **changes))
+    return replace(use, **compare_and_set(connection, uses, uses.c.use_id, use, now, **changes))
 
 
 def find_use(connection: Connection, use_id: str) -> Use | None:

@@ -10,7 +10,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from http.cookiejar import CookieJar, DefaultCookiePolicy
+from http.cookiejar import CookieJar
 
 import httpx
 
@@ -20,11 +20,16 @@ from claimable_benefits.omneo.verdicts import Answer, NoAnswer, Outcome
 # Raised before the first byte of the request is on its way. Everything else counts as sent.
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
 _LARGEST_BODY = 5 * 1024 * 1024
-# Idle connections go well before servers close them (60 s is usual): a write that meets a closing one is in doubt.
 # A Date header counts whole seconds, and the answer was on its way for a moment.
 _IN_STEP = timedelta(seconds=5)
+# Idle connections go well before servers close them (60 s is usual): a write that meets a closing one is in doubt.
 _POOL = httpx.Limits(max_connections=32, max_keepalive_connections=16, keepalive_expiry=15)
-
+_HEADERS = {
+    "Accept": "application/json",
+    "Accept-Encoding": "gzip, deflate",
+    "Connection": "keep-alive",
+    "User-Agent": "flask-claimable-benefits",
+}
 
 Transport = httpx.BaseTransport
 
@@ -64,6 +69,16 @@ class Token:
         return f"Bearer {token}" if is_usable else None
 
 
+class _NoCookies(CookieJar):
+    """Keeps none: a session cookie must not travel from one shopper's call to the next."""
+
+    def extract_cookies(self, response: object, request: object) -> None:
+        """Leave them in the answer."""
+
+    def add_cookie_header(self, request: object) -> None:
+        """Add none."""
+
+
 class Http:
     """A pool of connections to one base URL; safe to share between threads."""
 
@@ -73,12 +88,11 @@ class Http:
         # Omneo's time as it last said, and when that was by the monotonic clock.
         self._told: tuple[datetime, float] | None = None
         _hush()
-        # No cookies are kept: a session cookie must not travel from one shopper's call to the next.
         self._client = httpx.Client(
             transport=transport,
             follow_redirects=False,
             limits=_POOL,
-            cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=())),
+            cookies=_NoCookies(),
         )
 
     def close(self) -> None:
@@ -104,41 +118,50 @@ class Http:
         authorization = self._token.header()
         if authorization is None:
             raise NotPermitted("There is no usable token, so nothing was sent.", request=f"{method} {path}")
-        headers = {"Authorization": authorization, "Accept": "application/json"}
+        headers = {**_HEADERS, "Authorization": authorization}
         if body is not None:
             headers["Content-Type"] = "application/json"
         if self._client.is_closed:
             return NoAnswer(sent=False, reason="the client is closed")
         try:
-            request = self._client.build_request(
+            # The client's own way to build one would read the address twice, and merge what it does not have.
+            request = httpx.Request(
                 method,
                 self._base_url + path,
                 params=query or None,
                 content=body.encode() if body is not None else None,
                 headers=headers,
-                timeout=httpx.Timeout(timeouts.read, connect=timeouts.connect, pool=timeouts.pool),
+                extensions={"timeout": _spans(timeouts)},
             )
         except (httpx.InvalidURL, UnicodeError):
             return NoAnswer(sent=False, reason="the address cannot be written")
         return self._exchange(request, time.monotonic() + timeouts.total)
 
-    def _note_time(self, date: str | None) -> None:
-        if (at := _date(date)) is not None:
-            self._told = at, time.monotonic()
+    def _noted(self, date: str | None) -> datetime:
+        """When the answer was written by Omneo's own clock, so that a Retry-After date means the same to every shop."""
+        if (at := _date(date)) is None:
+            return datetime.now(UTC)
+        self._told = at, time.monotonic()
+        return at
 
     def _exchange(self, request: httpx.Request, deadline: float) -> Outcome:
         try:
             with _quietly():
                 response = self._client.send(request, stream=True)
-                self._note_time(response.headers.get("date"))
+                at = self._noted(response.headers.get("date"))
                 try:
-                    return _answer(response, _body(response, deadline))
+                    return _answer(response, _body(response, deadline), at)
                 finally:
                     response.close()
         except _NOT_SENT as error:
             return NoAnswer(sent=False, reason=_words(error))
         except (httpx.HTTPError, httpx.StreamError) as error:
             return NoAnswer(sent=True, reason=_words(error))
+
+
+def _spans(timeouts: Timeouts) -> dict[str, float]:
+    """As httpx wants them; a write may take as long as a read."""
+    return {"connect": timeouts.connect, "read": timeouts.read, "write": timeouts.read, "pool": timeouts.pool}
 
 
 def _date(value: str | None) -> datetime | None:
@@ -176,19 +199,14 @@ def _body(response: httpx.Response, deadline: float) -> bytes | None:
     return bytes(read)
 
 
-def _answer(response: httpx.Response, body: bytes | None) -> Answer:
+def _answer(response: httpx.Response, body: bytes | None, at: datetime) -> Answer:
     return Answer(
         status=response.status_code,
         body=body,
         content_type=response.headers.get("content-type", ""),
-        at=_server_time(response.headers.get("date")),
+        at=at,
         retry_after=response.headers.get("retry-after"),
     )
-
-
-def _server_time(date: str | None) -> datetime:
-    # Omneo's own clock, so that a Retry-After date means the same to a shop whose clock is wrong.
-    return _date(date) or datetime.now(UTC)
 
 
 def _words(error: Exception) -> str:

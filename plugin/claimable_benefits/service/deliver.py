@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
 
 from claimable_benefits import signals
 from claimable_benefits.domain.states import DeliveryState
@@ -24,57 +28,71 @@ TOKEN_PAUSE = timedelta(minutes=1)
 RATE_PAUSE = timedelta(seconds=30)
 
 
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """How an attempt to deliver ended: where the row goes, why, and what else is noted on it."""
+
+    to: DeliveryState
+    note: str | None
+    changes: Mapping[str, object]
+
+    @property
+    def arrived(self) -> bool:
+        return self.to is DeliveryState.DELIVERED
+
+
 def deliver_due(ctx: Context) -> int:
     """Deliver what is due, one after the other; gives how many arrived."""
-    delivered = 0
-    is_ready = _is_ready(ctx)
-    for _ in ctx.until_stopping(range(BATCH)):
-        delivery = _take(ctx) if is_ready else None
-        if delivery is None:
-            break
-        arrived = _deliver(ctx, delivery)
-        delivered += arrived
-        is_ready = arrived or _is_ready(ctx)  # what did not arrive may have paused the destination
+    delivered, left = 0, BATCH
+    delivery = _first(ctx)
+    while delivery is not None:
+        left -= 1
+        attempt = _attempt(ctx, delivery)
+        goes_on = left > 0 and not ctx.stopping()
+        counts, following = _finish(ctx, delivery, attempt, takes_next=goes_on and attempt.arrived)
+        if counts and attempt.arrived:
+            delivered += 1
+            transaction_id = attempt.changes["transaction_id"]
+            ctx.tell(signals.transaction_delivered, order_number=delivery.order_number, transaction_id=transaction_id)
+        # What did not arrive may have paused the destination.
+        delivery = following if attempt.arrived or not goes_on else _first(ctx)
     return delivered
 
 
-def _take(ctx: Context) -> Delivery | None:
-    """One at a time: a lease that covers the calls of one delivery would run out under a batch that is slow."""
+def _first(ctx: Context) -> Delivery | None:
+    """Take a delivery, unless there is none, or the destination is paused, or nothing is to begin any more."""
+    if ctx.stopping() or not _is_ready(ctx):
+        return None
     with ctx.ledger.write() as connection:
-        leased = lease_due(connection, ctx.clock(), seconds=ctx.timing.lease.total_seconds() * 3, limit=1)
-        if not leased:
+        taken = _take(ctx, connection)
+        if taken is None:
             connection.rollback()  # another thread was faster: there is nothing to commit
+    return taken
+
+
+def _take(ctx: Context, connection: Connection) -> Delivery | None:
+    """One at a time: a lease that covers the calls of one delivery would run out under a batch that is slow."""
+    leased = lease_due(connection, ctx.clock(), seconds=ctx.timing.lease.total_seconds() * 3, limit=1)
     return leased[0] if leased else None
 
 
-def _deliver(ctx: Context, delivery: Delivery) -> bool:
+def _attempt(ctx: Context, delivery: Delivery) -> _Attempt:
     attempts = delivery.attempts + 1
     try:
         recorded = ctx.omneo.record_transaction(
             delivery.transaction, profile_id=_profile_id(ctx, delivery), redemption_id=delivery.redemption_id
         )
     except (NotPermitted, SlowDown) as error:
-        until = _pause(ctx, error)
-        return _finish(ctx, delivery, DeliveryState.DUE, str(error), due_at=until)
+        return _Attempt(DeliveryState.DUE, str(error), {"due_at": _pause(ctx, error)})
     except Rejected as error:
         _log.error("Omneo refuses the transaction of order %s: %s", delivery.order_number, error)
-        return _finish(ctx, delivery, DeliveryState.STOPPED, error.words, attempts=attempts)
+        return _Attempt(DeliveryState.STOPPED, error.words, {"attempts": attempts})
     except OmneoError as error:
         due_at = ctx.clock() + _pause_after(ctx, error, attempts)
-        return _finish(ctx, delivery, DeliveryState.DUE, str(error), attempts=attempts, due_at=due_at)
-    arrived = _finish(
-        ctx,
-        delivery,
-        DeliveryState.DELIVERED,
-        _why_again(delivery),
-        attempts=attempts,
-        transaction_id=recorded.id,
-        delivered_at=ctx.clock(),
-        verify_at=ctx.clock() + ctx.timing.verify,
-    )
-    if arrived:
-        ctx.tell(signals.transaction_delivered, order_number=delivery.order_number, transaction_id=recorded.id)
-    return arrived
+        return _Attempt(DeliveryState.DUE, str(error), {"attempts": attempts, "due_at": due_at})
+    now = ctx.clock()
+    found = {"transaction_id": recorded.id, "delivered_at": now, "verify_at": now + ctx.timing.verify}
+    return _Attempt(DeliveryState.DELIVERED, _why_again(delivery), {"attempts": attempts, **found})
 
 
 def _why_again(delivery: Delivery) -> str | None:
@@ -89,12 +107,12 @@ def _pause_after(ctx: Context, error: OmneoError, attempts: int) -> timedelta:
     return max(pause, ctx.timing.settle) if is_risky else pause
 
 
-def _finish(ctx: Context, delivery: Delivery, to: DeliveryState, note: str | None, **changes: object) -> bool:
-    """Commit the outcome. True where the delivery arrived and no newer revision waits."""
-    because = ctx.because("worker", "delivered" if to is DeliveryState.DELIVERED else note or "")
+def _finish(ctx: Context, delivery: Delivery, attempt: _Attempt, *, takes_next: bool) -> tuple[bool, Delivery | None]:
+    """Commit the outcome, and take the next delivery with it. Whether the outcome counts, and what was taken."""
+    because = ctx.because("worker", "delivered" if attempt.arrived else attempt.note or "")
     with ctx.ledger.write() as connection:
-        current = finish_delivery(connection, delivery, to, because, note=note, **changes)
-    return current and to is DeliveryState.DELIVERED
+        counts = finish_delivery(connection, delivery, attempt.to, because, note=attempt.note, **attempt.changes)
+        return counts, _take(ctx, connection) if takes_next else None
 
 
 def _profile_id(ctx: Context, delivery: Delivery) -> str | None:
