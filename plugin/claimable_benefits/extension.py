@@ -331,7 +331,7 @@ class ClaimableBenefits:
                 order_grace=timedelta(minutes=settings.order_grace_minutes),
                 settle=timedelta(seconds=settings.settle_seconds),
             ),
-            shelves=remember_shelves(settings, crew),
+            shelves=remember_shelves(settings, crew, ledger),
             reference_prefix=settings.reference_prefix,
             sender=app.name,
             orders_loader=self._orders_in_app_context(app),

@@ -58,7 +58,7 @@ def full(checkouts: int) -> Scale:
         late=1.6,
         shop_lease=25.0,
         approval=40.0,
-        load=400.0,
+        load=max(400.0, checkouts * 0.6),
         quiet=210.0,
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 import pytest
 from hypothesis import given
@@ -15,7 +16,7 @@ from claimable_benefits.errors import LedgerUnavailable
 from claimable_benefits.ledger import Ledger
 from claimable_benefits.ledger.claims import move_claim
 from claimable_benefits.ledger.facts import remember_profile
-from claimable_benefits.ledger.standing import Standing, mistrust_profile, standing_of
+from claimable_benefits.ledger.standing import Standing, Standings, mistrust_profile, standing_of
 from claimable_benefits.ledger.uses import move_use, touch_use
 from tests.ledger.rows import NOW, WHY, new_claim, new_use
 
@@ -27,9 +28,14 @@ def known(ledger: Ledger) -> Ledger:
     return ledger
 
 
+# What is remembered is right at every step of every test below, too.
+_remembered: WeakKeyDictionary[Ledger, Standings] = WeakKeyDictionary()
+
+
 def standing(ledger: Ledger) -> Standing:
     found = standing_of(ledger, "1001")
     assert found is not None
+    assert _remembered.setdefault(ledger, Standings(ledger)).of("1001") == found
     return found
 
 

@@ -45,11 +45,11 @@ class Counted:
     """A world whose shelf has a version, and that counts how often it is put together."""
 
     def __init__(self, world: World) -> None:
-        self.world, self.opened, self.version = world, 0, "1"
+        self.world, self.opened, self.version, self.age = world, 0, "1", 0.0
 
     def verbs(self) -> Verbs:
         return replace(
-            self.world.verbs(), peek_shelf=lambda _, shopper: Peek(lambda: self._open(shopper), self.version)
+            self.world.verbs(), peek_shelf=lambda _, shopper: Peek(lambda: self._open(shopper), self.version, self.age)
         )
 
     def _open(self, shopper: Shopper) -> Shelf:
@@ -62,8 +62,14 @@ def counted(world: World) -> Counted:
     return Counted(world)
 
 
-def browser(counted: Counted, *, templates: dict[str, str] | None = None, csrf: Iterator[str] | None = None) -> Browser:
-    app = make_shop(counted.world, register=False)
+def browser(
+    counted: Counted,
+    *,
+    templates: dict[str, str] | None = None,
+    csrf: Iterator[str] | None = None,
+    config: dict[str, str] | None = None,
+) -> Browser:
+    app = make_shop(counted.world, config, register=False)
     old = app.extensions["claimable_benefits"]
     new = Remembering(old.world, old.settings)
     new.__class__.shelves = Shelves()
@@ -172,12 +178,47 @@ def test_a_shops_own_template_is_rendered_each_time(counted: Counted, name: str)
     assert [mia.send(button).status_code for button in buttons] == [303, 303]
 
 
+LAYOUT = "<title>Shop</title>{{ next_number() }}{% block head %}{% endblock %}{% block content %}{% endblock %}"
+
+
+def test_a_shops_own_layout_is_rendered_each_time(counted: Counted) -> None:
+    mia = browser(counted, templates={"layout.html": LAYOUT}, config={"BENEFITS_BASE_TEMPLATE": "layout.html"})
+    numbers = iter(range(100))
+    mia.client.application.jinja_env.globals["next_number"] = lambda: f"visit {next(numbers)}"
+    pages = [mia.read().text for _ in range(3)]
+
+    assert counted.opened == 1
+    assert [f"visit {number}" in page for number, page in enumerate(pages)] == [True] * 3
+
+
+def test_a_sentence_for_one_page_is_on_that_page_only(counted: Counted) -> None:
+    mia = browser(counted)
+    plain = [mia.read().text for _ in range(2)]
+    mia.send(mia.form("Claim Free Shipping"))
+    after = [mia.read().text for _ in range(3)]
+
+    assert counted.opened == 1
+    assert [page == plain[0] for page in (*plain, *after)] == [True, True, False, True, True]
+
+
+def test_how_old_a_shelf_is_is_on_the_page_of_that_moment_only(counted: Counted) -> None:
+    mia = browser(counted)
+    pages = []
+    for age in (0.0, 600.0, 0.0, 1200.0):
+        counted.age = age
+        pages.append(mia.read().text)
+
+    assert counted.opened == 1
+    assert ["As of" in page for page in pages] == [False, True, False, True]
+    assert pages[1] != pages[3]
+
+
 def test_a_text_of_omneos_cannot_stand_in_for_a_token(counted: Counted) -> None:
     from claimable_benefits.web import forms as buttons
 
     counted.world.shelves["mia"] = Shelf(True, ready=(definition("x", "Thing", short_description="0-0- -1-"),))
     mia = browser(counted)
-    mia.read()
+    pages = [mia.get(HERE).text for _ in range(3)]
 
-    assert "0-0- -1-" in mia.read().text
-    assert buttons.PLACE.pattern not in mia.get(HERE).text
+    assert all("0-0- -1-" in page for page in pages)
+    assert not any(mark in page for page in pages for mark in (buttons._OURS, buttons._HOSTS))

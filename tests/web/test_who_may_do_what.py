@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from flask import Flask
 from flask.typing import ResponseReturnValue
-from itsdangerous import URLSafeTimedSerializer
+from itsdangerous import Signer, URLSafeTimedSerializer
 from itsdangerous.timed import TimestampSigner
 from werkzeug.exceptions import BadRequest
 
@@ -106,10 +107,12 @@ class _OldStamp(TimestampSigner):
         return super().get_timestamp() - self.age
 
 
-def old_token(shop: Flask, *content: str, minutes: int) -> str:
+def old_token(shop: Flask, customer_id: str, action: str, subject: str, *, minutes: int) -> str:
     signer = type("Old", (_OldStamp,), {"age": minutes * 60})
     serializer = URLSafeTimedSerializer(str(shop.secret_key), salt="claimable-benefits-form", signer=signer)
-    return str(serializer.dumps([*content, "0" * 32]))
+    sealer = Signer(str(shop.secret_key), salt="claimable-benefits-button")
+    seal = sealer.get_signature(json.dumps([customer_id, action, subject])).decode()
+    return f"{serializer.dumps([customer_id, '0' * 32])}.{seal}"
 
 
 @pytest.mark.parametrize(("minutes", "status"), [(119, 303), (121, 400)])

@@ -90,6 +90,7 @@ def place(tmp_path: Path) -> Iterator[Place]:
         OMNEO_TIMEZONE="Australia/Melbourne",
         BENEFITS_POLICIES=str(tmp_path / "policies.toml"),
         BENEFITS_WORKER="off",
+        BENEFITS_PAGE_BUDGET_MS=10_000,  # a busy machine shall not pass for a slow Omneo
     )
     lines = (Line("shirt", "Linen shirt", 1, Decimal("99.99")),)
     benefits.shopper_loader(lambda: Shopper("1001", "Mia Ngo", "Australia/Melbourne", "en_AU"))

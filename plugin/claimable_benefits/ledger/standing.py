@@ -9,10 +9,12 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, update
 from sqlalchemy.exc import OperationalError
 
+from claimable_benefits.cache.bounded import Bounded
 from claimable_benefits.domain.states import ClaimState, UseState
 from claimable_benefits.ledger.database import Ledger
 from claimable_benefits.ledger.failures import told
 from claimable_benefits.ledger.tables import claims, profiles, uses
+from claimable_benefits.ledger.watch import Moment, Watch
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,29 @@ where p.customer_id = {{0}}
 """  # noqa: S608 - names and states of ours; the customer is a parameter
 _MARKS = {"qmark": "?", "format": "%s", "pyformat": "%s"}
 _QUESTIONS = {style: _QUESTION.format(mark) for style, mark in _MARKS.items()}
+
+
+class Standings:
+    """Where customers stand. Asked again only where something was committed since, as far as that can be told."""
+
+    def __init__(self, ledger: Ledger, entries: int = 10_000) -> None:
+        self._ledger = ledger
+        self._watch = Watch(ledger.engine.url)
+        self._known: Bounded[tuple[Moment, Standing | None]] = Bounded(entries=entries, weight=entries)
+
+    def of(self, customer_id: str) -> Standing | None:
+        """Where the customer stands; None while their profile is not known."""
+        moment = self._watch.moment()  # before the question: what is committed meanwhile makes another one
+        known = self._known.get(customer_id)
+        if known and known[0] == moment:
+            return known[1]
+        standing = standing_of(self._ledger, customer_id)
+        if moment is not None:
+            self._known.put(customer_id, (moment, standing), 1)
+        return standing
+
+    def close(self) -> None:
+        self._watch.close()
 
 
 def standing_of(ledger: Ledger, customer_id: str) -> Standing | None:

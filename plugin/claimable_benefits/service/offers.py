@@ -76,11 +76,12 @@ def read_applied(ctx: Context, shopper: Shopper, cart: Cart) -> Applied | None:
 class OffersPeek:
     """Offers that are not worked out yet: with the same ``version``, for the same cart, they would be the same.
 
-    An empty version names nothing: the shop's own discounts may depend on anything.
+    An empty version names nothing: the shop's own discounts may depend on anything. ``age`` as in `Offers`.
     """
 
     open: Callable[[], Offers]
     version: str = ""
+    age: float = 0.0
 
 
 def read_offers(ctx: Context, shopper: Shopper, cart: Cart) -> Offers:
@@ -96,7 +97,8 @@ def peek_offers(ctx: Context, shopper: Shopper, cart: Cart) -> OffersPeek:
         _log.warning("The benefits of a checkout could not be read: %s", error)
         return OffersPeek(lambda: _read_offers(ctx, shopper, cart, None))
     # What was there before the rows were read is what the version names; anything later makes another one.
-    return OffersPeek(lambda: _read_offers(ctx, shopper, cart, seen), "" if ctx.own_discounts else seen.version)
+    version = "" if ctx.own_discounts else seen.version
+    return OffersPeek(lambda: _read_offers(ctx, shopper, cart, seen), version, seen.age)
 
 
 def _read_offers(ctx: Context, shopper: Shopper, cart: Cart, seen: Seen | None) -> Offers:

@@ -7,11 +7,13 @@ from hashlib import sha256
 from claimable_benefits.cache.crew import Crew
 from claimable_benefits.cache.fleet import Fleet
 from claimable_benefits.errors import SettingsError
+from claimable_benefits.ledger import Ledger
+from claimable_benefits.ledger.standing import Standings
 from claimable_benefits.service.shelves import Limits, Shelves, remembering
 from claimable_benefits.settings import Settings
 
 
-def remember_shelves(settings: Settings, crew: Crew) -> Shelves:
+def remember_shelves(settings: Settings, crew: Crew, ledger: Ledger) -> Shelves:
     """Shelves that are remembered as the settings say. Raises `SettingsError`."""
     limits = Limits(
         fresh=settings.cache_seconds,
@@ -20,7 +22,7 @@ def remember_shelves(settings: Settings, crew: Crew) -> Shelves:
         budget=settings.page_budget_ms / 1000,
         places=settings.waiting_threads,
     )
-    return remembering(limits, crew, _fleet(settings) if settings.cache_url else None)
+    return remembering(limits, crew, _fleet(settings) if settings.cache_url else None, Standings(ledger))
 
 
 def _fleet(settings: Settings) -> Fleet:

@@ -20,7 +20,7 @@ from claimable_benefits.cache.patience import Patience
 from claimable_benefits.domain.benefits import Redemption
 from claimable_benefits.domain.shop import Shopper
 from claimable_benefits.errors import Rejected, Unreachable
-from claimable_benefits.ledger.standing import Standing, standing_of
+from claimable_benefits.ledger.standing import Standing, Standings, standing_of
 from claimable_benefits.service import snapshot as snapshots
 from claimable_benefits.service.profile import forget_profile_of, profile_of
 from claimable_benefits.service.snapshot import Snapshot, interned
@@ -72,6 +72,7 @@ class Shelves:
     patience: Patience | None = None
     crew: Crew | None = None
     fleet: Fleet | None = None
+    standings: Standings | None = None
     fragments: Bounded[Any] = field(default_factory=lambda: Bounded(entries=0, weight=0))
 
     def recall(self, ctx: Context, shopper: Shopper) -> Seen:
@@ -134,7 +135,9 @@ class Shelves:
         return kept.value if kept else None
 
     def standing(self, ctx: Context, shopper: Shopper) -> Standing | None:
-        return standing_of(ctx.ledger, shopper.customer_id)
+        if self.standings is None:
+            return standing_of(ctx.ledger, shopper.customer_id)
+        return self.standings.of(shopper.customer_id)
 
     def forget(self, profile_id: str) -> None:
         """Forget what is remembered of a profile, here and in the cache of the fleet. Never raises.
@@ -151,6 +154,8 @@ class Shelves:
             self.crew.stop()
         if self.fleet is not None:
             self.fleet.close()
+        if self.standings is not None:
+            self.standings.close()
 
     def _place(self) -> AbstractContextManager[bool]:
         return self.patience.place() if self.patience is not None else nullcontext(True)
@@ -188,8 +193,8 @@ class Shelves:
         return profile_id
 
 
-def remembering(limits: Limits, crew: Crew, fleet: Fleet | None) -> Shelves:
-    """Shelves that remember."""
+def remembering(limits: Limits, crew: Crew, fleet: Fleet | None, standings: Standings | None = None) -> Shelves:
+    """Shelves that remember. ``standings`` are those of the ledger that they are used with."""
     patience = Patience(limits.budget, limits.places)
     last = max(limits.last, limits.fresh) if limits.fresh else 0.0  # nothing is shown twice where nothing is fresh
     spans = Spans(limits.fresh, max(last / 12, limits.fresh), last)
@@ -206,6 +211,7 @@ def remembering(limits: Limits, crew: Crew, fleet: Fleet | None) -> Shelves:
         patience=patience,
         crew=crew,
         fleet=fleet,
+        standings=standings,
         fragments=Bounded(entries=10_000, weight=int(limits.weight * 0.3)),
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -15,7 +14,7 @@ from markupsafe import escape
 
 from claimable_benefits.domain.shop import Shopper
 from claimable_benefits.web.face import url
-from claimable_benefits.web.tokens import Mint, begin_token
+from claimable_benefits.web.tokens import page_token, seal
 
 
 class Action(StrEnum):
@@ -43,48 +42,34 @@ class Form:
     fields: tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a token will stand: ours, of which the beginning is known, or the host's own where ``begun`` is empty."""
-
-    begun: bytes = b""
-
-
 # Nobody outside of this process can write a mark, so no text of Omneo's is ever taken for one.
-_MARK = token_hex(16)
-PLACE = re.compile(rf"{_MARK}-(\d+)-")
+_OURS, _HOSTS = (f"[{token_hex(16)}]" for _ in range(2))
 
 
 class Buttons:
     """Makes the buttons of one page for one shopper.
 
-    A draft has marks instead of tokens, and ``places`` for what they stand for: `fill` gives it when it is printed.
+    A draft has marks instead of the tokens that are another one on each page: `fill` puts them in when it is printed.
     """
 
     def __init__(self, shopper: Shopper, *, draft: bool = False) -> None:
         self._shopper = shopper
         self._draft = draft
-        self.places: list[Place] = []
 
     def form(self, action: Action, subject: str, label: str, *, back_to: str | None = None) -> Form:
         """A button for ``subject``, a benefit id or a handle. ``back_to`` is the page to return to."""
-        begun = begin_token(self._shopper.customer_id, action, subject)
-        fields = [("cb_token", self._token(Place(begun))), (action.field, subject)]
+        ours = _OURS if self._draft else self._pages_token
+        fields = [("cb_token", ours + seal(self._shopper.customer_id, action, subject)), (action.field, subject)]
         if back_to:
             fields.append(("next", back_to))
         if name := self._hosts_field:
-            fields.append((name, self._token(Place())))
+            fields.append((name, _HOSTS if self._draft else self._hosts_token))
         return Form(self._url(action), label, tuple(fields))
 
-    def fill(self, place: Place) -> str:
-        """What stands there on this page, ready to be printed."""
-        return self._mint.finish(place.begun) if place.begun else str(escape(self._hosts_token))
-
-    def _token(self, place: Place) -> str:
-        if self._draft:
-            self.places.append(place)
-            return f"{_MARK}-{len(self.places) - 1}-"
-        return self._mint.finish(place.begun) if place.begun else self._hosts_token
+    def fill(self, draft: str) -> str:
+        """The draft as it is to be printed."""
+        html = draft.replace(_OURS, self._pages_token)
+        return html.replace(_HOSTS, str(escape(self._hosts_token))) if self._hosts_field else html
 
     def _url(self, action: Action) -> str:
         if action not in self._urls:
@@ -96,8 +81,8 @@ class Buttons:
         return {}
 
     @cached_property
-    def _mint(self) -> Mint:
-        return Mint()
+    def _pages_token(self) -> str:
+        return page_token(self._shopper.customer_id)
 
     @cached_property
     def _hosts_field(self) -> str | None:

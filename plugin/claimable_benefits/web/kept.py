@@ -1,7 +1,8 @@
-"""A region of a page, rendered once and printed many times: all of it is kept but the tokens of its buttons.
+"""What a template rendered once and prints many times: all of it is kept but the tokens of its buttons.
 
 A region is kept for one shopper. It names what it was made of, and it is made anew as soon as any of that changes: the
-shelf, the shopper's rows in the ledger, the language, the time zone, the address of the pages, or the day.
+shelf, the shopper's rows in the ledger, the language, the time zone, the address of the pages, or the day. What stands
+around it is kept with it where that is ours as well; a shop's own layout is rendered each time.
 """
 
 from __future__ import annotations
@@ -20,76 +21,99 @@ from claimable_benefits.cache.bounded import Bounded
 from claimable_benefits.domain.shop import Shopper
 from claimable_benefits.web.face import context, shelf_url
 from claimable_benefits.web.format import Format
-from claimable_benefits.web.forms import PLACE, Buttons, Place
+from claimable_benefits.web.forms import Buttons
+
+_PARTS = "claimable_benefits/parts.html"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Region:
-    """Pieces of HTML, with an empty one for each of the ``places``. Good from ``since`` until ``until``."""
+    """A draft of a region, good from ``since`` until ``until``; ``whole`` with all that stands around it."""
 
     version: object
-    pieces: tuple[str, ...]
-    places: tuple[Place, ...]
+    html: Markup
     since: datetime
     until: datetime
+    whole: str = ""
 
-    def printed(self, shopper: Shopper) -> Markup:
-        """The HTML with fresh tokens."""
-        parts = [*self.pieces]
-        parts[1::2] = map(Buttons(shopper).fill, self.places)
-        return Markup("".join(parts))  # noqa: S704 - rendered by an autoescaping template; tokens need no escaping
+    @property
+    def weight(self) -> int:
+        """About how many bytes of memory it takes."""
+        return 2 * (len(self.html) + len(self.whole))
 
 
 class Kept:
-    """Where the regions of one template are kept."""
+    """What is kept of one template for one shopper.
 
-    def __init__(self, template: str, shopper: Shopper, version: object, say: Format) -> None:
-        self._template = template
-        self._shopper = shopper
+    ``layout`` is the template that stands around it, if there is one. ``alone`` says that nothing of this very request
+    does. An empty ``version`` names nothing, so nothing is kept.
+    """
+
+    def __init__(
+        self, template: str, shopper: Shopper, version: object, say: Format, *, alone: bool, layout: str = ""
+    ) -> None:
+        self._templates = (f"claimable_benefits/{template}", _PARTS)
+        self._layout = layout
         self._version = version
         self._say = say
-        self._key = (template, shopper.customer_id, shelf_url(), say.locale, say.zone.key, say.zone_is_theirs)
+        self._alone = alone
+        self._key = (template, shelf_url(), shopper.customer_id, say.locale, say.zone.key, say.zone_is_theirs)
+        self._buttons = Buttons(shopper, draft=True)
+        self._shopper = shopper
+        self._region = self._find()
 
-    @cached_property
-    def _is_kept(self) -> bool:
-        return bool(self._version) and is_ours(self._template)
+    def whole(self) -> str:
+        """What was printed before, with fresh tokens; empty where it has to be rendered."""
+        is_there = self._alone and self._region and self._region.whole
+        return self._buttons.fill(is_there) if is_there else ""
 
-    def find(self) -> Markup | None:
-        """The region as it was rendered before, with fresh tokens; None where it has to be rendered."""
-        if not self._version:
-            return None
-        region = _regions().get(self._key)
-        is_good = region and region.version == self._version and region.since <= self._say.now < region.until
-        return region.printed(self._shopper) if region and is_good else None
+    def region(self) -> Markup | None:
+        """The region as it was rendered before, as a draft; None where it has to be rendered."""
+        return self._region.html if self._region else None
 
     def buttons(self) -> Buttons:
         """What the cards of the region get their buttons from."""
-        return Buttons(self._shopper, draft=self._is_kept)
+        return self._buttons if self._is_kept else Buttons(self._shopper)
 
-    def keeper(self, buttons: Buttons, ends: Iterable[datetime | None]) -> Callable[[Markup], Markup]:
-        """For the template: takes the region as it was rendered, and gives it as it is to be printed.
+    def keeper(self, ends: Iterable[datetime | None]) -> Callable[[Markup], Markup]:
+        """For the template: takes the region as it was rendered, and gives it back.
 
         ``ends`` are the moments at which something in it stops being true.
         """
 
         def keep(html: Markup) -> Markup:
-            if not self._is_kept:
-                return html
-            pieces = PLACE.split(html)
-            places = tuple(buttons.places[int(number)] for number in pieces[1::2])
-            region = Region(self._version, tuple(pieces), places, self._say.now, _good_until(ends, self._say))
-            _regions().put(self._key, region, 2 * len(html))
-            return region.printed(self._shopper)
+            if self._is_kept:
+                self._region = Region(self._version, html, self._say.now, _good_until(ends, self._say))
+                self._put(self._region)
+            return html
 
         return keep
 
+    def printed(self, page: str) -> str:
+        """What the template rendered, as it is to be printed."""
+        if self._region and self._alone and is_ours(*self._templates, *filter(None, [self._layout])):
+            self._region.whole = page
+            self._put(self._region)
+        return self._buttons.fill(page) if self._region else page
 
-def is_ours(template: str) -> bool:
-    """Whether a shop leaves a template to us: only of ours we know that nothing in it depends on the request."""
+    def _find(self) -> Region | None:
+        region = _regions().get(self._key) if self._version else None
+        is_good = region and region.version == self._version and region.since <= self._say.now < region.until
+        return region if is_good else None
+
+    def _put(self, region: Region) -> None:
+        _regions().put(self._key, region, region.weight)
+
+    @cached_property
+    def _is_kept(self) -> bool:
+        return bool(self._version) and is_ours(*self._templates)
+
+
+def is_ours(*templates: str) -> bool:
+    """Whether a shop leaves templates to us: only of ours we know that nothing in them depends on the request."""
     from claimable_benefits.web.blueprint import templates_folder
 
-    names = (f"claimable_benefits/{template}", "claimable_benefits/parts.html")
-    files = (current_app.jinja_env.get_template(name).filename for name in names)
+    files = (current_app.jinja_env.get_template(name).filename for name in templates)
     return all(file and Path(file).is_relative_to(templates_folder()) for file in files)
 
 

@@ -36,7 +36,7 @@ def say_for(shopper: Shopper | None) -> Format:
     return format_for(shopper, locale=held.locale, timezone=held.timezone, now=context().clock())
 
 
-def page(template: str, status: int = 200, **values: Any) -> ResponseReturnValue:
+def page(template: str, status: int = 200, **values: Any) -> tuple[str, int]:
     """One of our pages inside the shop's layout."""
     html = render_template(
         template,
@@ -54,31 +54,35 @@ def shelf() -> ResponseReturnValue:
     shopper = runtime().load_shopper()
     if shopper is None:
         return _invitation()
-    ask = request.args.get("history") == "all"
+    ask = bool(request.query_string) and request.args.get("history") == "all"
     try:
         whole = _whole_history(shopper) if ask else None  # before the peek, so that its version names it
         peek = verbs().peek_shelf(context(), shopper)
     except OmneoError as error:
         return _out_of_reach("claimable_benefits/list.html", shopper, error)
-    say = say_for(shopper)
-    kept = Kept("list.html", shopper, "" if ask and whole is None else peek.version, say)
-    region = kept.find()
-    values = {"state": "shelf"} if region else _cards(shopper, peek, kept, say, whole)
-    return page(
-        "claimable_benefits/list.html",
-        notices=take_notices(shopper),
-        as_of=texts.as_of(peek.age),
-        region=region,
-        **values,
+    around: dict[str, Any] = {"notices": take_notices(shopper), "as_of": texts.as_of(peek.age)}
+    kept = Kept(
+        "list.html",
+        shopper,
+        "" if ask and whole is None else peek.version,
+        say_for(shopper),
+        alone=not any(around.values()),
+        layout=settings().base_template,
     )
+    if html := kept.whole():
+        return html
+    region = kept.region()
+    values = {"state": "shelf", "region": region} if region else _cards(shopper, peek, kept, whole)
+    html, _ = page("claimable_benefits/list.html", **around, **values)
+    return kept.printed(html)
 
 
-def _cards(shopper: Shopper, peek: Peek, kept: Kept, say: Format, whole: History | None) -> dict[str, Any]:
+def _cards(shopper: Shopper, peek: Peek, kept: Kept, whole: History | None) -> dict[str, Any]:
     """What the list is rendered of."""
-    found, names, buttons = peek.open(), cards.Names(), kept.buttons()
+    found, names, buttons, say = peek.open(), cards.Names(), kept.buttons(), say_for(shopper)
     return {
         "state": "shelf" if found.known else "unknown",
-        "keep": kept.keeper(buttons, found.ends),
+        "keep": kept.keeper(found.ends),
         "ready": cards.ready_cards(buttons, found.ready, context().policy, say, cards.Names()),
         "claiming": [name_of(name, "") for name in found.claiming],
         "yours": cards.yours_cards(buttons, found.yours, say, names),

@@ -80,15 +80,19 @@ def _panel() -> str:
     if cart is None:
         return _render(state="no-cart", notices=take_notices(shopper))
     peek, say = verbs().peek_offers(context(), shopper, cart), say_for(shopper)
-    kept = Kept("panel.html", shopper, (peek.version, cart, back_to) if peek.version else "", say)
-    region = kept.find()
-    values = {} if region else _offers(peek.open(), kept, _Rows(kept.buttons(), cart, say, back_to))
-    return _render(state="offers", notices=take_notices(shopper), region=region, **values)
+    notices, as_of = take_notices(shopper), texts.as_of(peek.age)
+    version = (peek.version, as_of, cart, back_to) if peek.version else ""
+    kept = Kept("panel.html", shopper, version, say, alone=not notices)
+    if html := kept.whole():
+        return html
+    region = kept.region()
+    values = {"region": region} if region else _offers(peek.open(), kept, _Rows(kept.buttons(), cart, say, back_to))
+    return kept.printed(_render(state="offers", notices=notices, **values))
 
 
 def _offers(offers: Offers, kept: Kept, rows: _Rows) -> dict[str, object]:
     return {
-        "keep": kept.keeper(rows.buttons, offers.ends),
+        "keep": kept.keeper(offers.ends),
         "applied": rows.applied(offers.applied) if offers.applied else None,
         "fitting": [rows.offer(offer) for offer in offers.fitting],
         "unfitting": [rows.offer(offer) for offer in offers.unfitting],
@@ -108,7 +112,7 @@ class _Rows:
     """Makes the rows of one panel."""
 
     def __init__(self, buttons: Buttons, cart: Cart, say: Format, back_to: str) -> None:
-        self.buttons = buttons
+        self._buttons = buttons
         self._currency = cart.currency
         self._say = say
         self._back_to = back_to
@@ -144,4 +148,4 @@ class _Rows:
         return self._form(Action.APPLY, offer.benefit.id, f"Apply {name}")
 
     def _form(self, action: Action, benefit_id: str, label: str) -> Form:
-        return self.buttons.form(action, benefit_id, label, back_to=self._back_to)
+        return self._buttons.form(action, benefit_id, label, back_to=self._back_to)

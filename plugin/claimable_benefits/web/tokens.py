@@ -1,7 +1,8 @@
 """Form tokens: a button works for one shopper, one action, one benefit, and for a while.
 
-Each token carries a number made here. It becomes the claim's or the use's own id, so a second click on the same button
-ends in the same row of the ledger.
+A token has two parts. The page's has the shopper, a number made here, and the moment; it is signed once for all the
+buttons of a page. The button's is a seal on shopper, action and subject, the same on every page. Number and button
+together make the claim's or the use's own id, so a second click on a button ends in the same row of the ledger.
 """
 
 from __future__ import annotations
@@ -11,14 +12,13 @@ import hmac
 import json
 import time
 from base64 import urlsafe_b64encode
-from binascii import hexlify
 from functools import lru_cache
 from os import urandom
 from typing import cast
 from uuid import UUID
 
 from flask import current_app
-from itsdangerous import BadData, SignatureExpired, URLSafeTimedSerializer
+from itsdangerous import BadData, SignatureExpired, Signer, URLSafeTimedSerializer
 from itsdangerous.encoding import base64_encode, int_to_bytes
 
 from claimable_benefits.domain.shop import Shopper
@@ -26,52 +26,45 @@ from claimable_benefits.errors import SettingsError
 from claimable_benefits.web import texts
 from claimable_benefits.web.refusals import FormRefused
 
-_SALT = "claimable-benefits-form"
+Keys = tuple[str | bytes, ...]
+_PAGE, _BUTTON = "claimable-benefits-form", "claimable-benefits-button"
 
 
-class Mint:
-    """Makes the tokens of one page, all of one moment. Raises `SettingsError` where the app has no secret key.
+def page_token(customer_id: str) -> str:
+    """The part that all buttons of a page share. Raises `SettingsError` where the app has no secret key.
 
-    They are what the serializer's ``dumps`` would make; the key is derived once, because a page may have many.
+    It is what the serializer's ``dumps`` would make, in a third of the time: every page has one.
     """
-
-    def __init__(self) -> None:
-        self._stamp = b"." + base64_encode(int_to_bytes(int(time.time())))
-        self._mac = _mac(_keys())
-
-    def finish(self, begun: bytes) -> str:
-        """A token for the button that `begin_token` was asked for, with a number and a moment of its own."""
-        value = urlsafe_b64encode(begun + hexlify(urandom(16)) + b'"]').rstrip(b"=") + self._stamp
-        mac = self._mac.copy()
-        mac.update(value)
-        return (value + b"." + urlsafe_b64encode(mac.digest()).rstrip(b"=")).decode()
+    content = f'[{json.dumps(customer_id)},"{urandom(16).hex()}"]'
+    stamp = base64_encode(int_to_bytes(int(time.time())))
+    value = urlsafe_b64encode(content.encode()).rstrip(b"=") + b"." + stamp
+    mac = _mac(signing_keys()).copy()
+    mac.update(value)
+    return (value + b"." + urlsafe_b64encode(mac.digest()).rstrip(b"=")).decode()
 
 
-def begin_token(customer_id: str, action: str, subject: str) -> bytes:
-    """What all tokens of one button have in common, so that it is put together once."""
-    return json.dumps([customer_id, action, subject, ""], separators=(",", ":"))[:-2].encode()
+def seal(customer_id: str, action: str, subject: str) -> str:
+    """The part of one button, with the dot before it."""
+    return f".{_sealer(signing_keys()).get_signature(_button(customer_id, action, subject)).decode()}"
 
 
 def read_token(token: str, shopper: Shopper, action: str, subject: str, *, minutes: int, way_on: str) -> str:
-    """The number (a UUID) inside a token of ours. Raises `FormRefused` for any other."""
-    if not token:
-        raise FormRefused(texts.NO_TOKEN, link=way_on)
+    """The number (a UUID) of the button that a token of ours is for. Raises `FormRefused` for any other token."""
+    keys = signing_keys()
+    page, _, sealed = token.rpartition(".")
     try:
-        customer_id, *bound, number = _serializer().loads(token, max_age=minutes * 60)
+        customer_id, number = _serializer(keys).loads(page, max_age=minutes * 60)
     except SignatureExpired:
         raise FormRefused(texts.STALE, link=way_on) from None
     except (BadData, ValueError, TypeError):
         raise FormRefused(texts.NO_TOKEN, link=way_on) from None
-    if [customer_id, *bound] != [shopper.customer_id, action, subject]:
+    button = _button(shopper.customer_id, action, subject)
+    if customer_id != shopper.customer_id or not _sealer(keys).verify_signature(button, sealed):
         raise FormRefused(texts.NOT_THIS, link=way_on)
-    return str(UUID(number))
+    return str(UUID(bytes=hashlib.sha256(button + bytes.fromhex(number)).digest()[:16], version=4))
 
 
-def _serializer() -> URLSafeTimedSerializer:
-    return _serializer_with(_keys())
-
-
-def _keys() -> tuple[str | bytes, ...]:
+def signing_keys() -> Keys:
     """The newest key stands last: it signs, and the older ones still open what they signed."""
     app = current_app._get_current_object()  # type: ignore[attr-defined] # noqa: SLF001 - werkzeug's documented way
     if not app.secret_key:
@@ -79,15 +72,23 @@ def _keys() -> tuple[str | bytes, ...]:
     return (*(app.config.get("SECRET_KEY_FALLBACKS") or ()), app.secret_key)
 
 
-@lru_cache(maxsize=16)
-def _serializer_with(keys: tuple[str | bytes, ...]) -> URLSafeTimedSerializer:
-    # A mint relies on sha1, which is what itsdangerous takes by itself; in an HMAC it is as good as ever.
-    return URLSafeTimedSerializer(
-        cast("list[str]", list(keys)), salt=_SALT, signer_kwargs={"digest_method": hashlib.sha1}
-    )
+def _button(customer_id: str, action: str, subject: str) -> bytes:
+    return json.dumps([customer_id, action, subject]).encode()
 
 
 @lru_cache(maxsize=16)
-def _mac(keys: tuple[str | bytes, ...]) -> hmac.HMAC:
-    serializer = _serializer_with(keys)
+def _serializer(keys: Keys) -> URLSafeTimedSerializer:
+    # SHA-1 is what itsdangerous takes by itself, and in an HMAC it is as good as ever; `_mac` relies on it.
+    signer = {"digest_method": hashlib.sha1}
+    return URLSafeTimedSerializer(cast("list[str]", list(keys)), salt=_PAGE, signer_kwargs=signer)
+
+
+@lru_cache(maxsize=16)
+def _mac(keys: Keys) -> hmac.HMAC:
+    serializer = _serializer(keys)
     return hmac.new(serializer.make_signer(serializer.salt).derive_key(), digestmod="sha1")
+
+
+@lru_cache(maxsize=16)
+def _sealer(keys: Keys) -> Signer:
+    return Signer(cast("list[str]", list(keys)), salt=_BUTTON)
