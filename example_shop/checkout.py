@@ -105,6 +105,7 @@ def pay_another_way(number: str) -> Response:
 
 def _page(cart: Cart, now: Quote, problem: str | None = None, wrong: dict[str, str] | None = None) -> str:
     shopper = visitors.current()
+    db.session.commit()  # the panel may ask Omneo while the page is made: no transaction stays open meanwhile
     return render_template(
         "checkout.html",
         cart=cart,

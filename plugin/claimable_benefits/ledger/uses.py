@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, insert, select
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from claimable_benefits.domain.states import LIVE_USES, UNANSWERED_USES, USE_MOVES, UseState
@@ -102,8 +102,16 @@ def use_of_redemption(connection: Connection, redemption_id: str) -> Use | None:
 
 
 def held_in_cart(connection: Connection, customer_id: str, cart_id: str) -> Use | None:
-    """The hold of this shopper's cart, if there is one."""
-    return _one(connection, uses.c.customer_id == customer_id, uses.c.cart_id == cart_id, uses.c.state == UseState.HELD)
+    """The hold of this shopper's cart, if there is one. Asked on every checkout page: the statement is built once."""
+    row = connection.execute(_HELD_IN_CART, {"its_customer": customer_id, "its_cart": cart_id}).first()
+    return _use(row) if row else None
+
+
+_HELD_IN_CART = select(uses).where(
+    uses.c.customer_id == bindparam("its_customer"),
+    uses.c.cart_id == bindparam("its_cart"),
+    uses.c.state == UseState.HELD,
+)
 
 
 def uses_of_order(connection: Connection, order_number: str) -> list[Use]:
