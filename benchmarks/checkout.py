@@ -18,7 +18,7 @@ from markupsafe import Markup
 from benchmarks import load, omneo
 from benchmarks.figures import Figures, Scale, between
 from benchmarks.load import Kind
-from benchmarks.page import POLICIES
+from benchmarks.page import policies
 from benchmarks.server import Server, serving
 from example_shop import wsgi
 from example_shop.extensions import benefits
@@ -70,7 +70,7 @@ def measure(folder: Path, scale: Scale) -> Figures:
 def _environment(folder: Path, base_url: str) -> dict[str, str]:
     data = folder / "checkout"
     data.mkdir()
-    (data / "policies.toml").write_text(POLICIES, encoding="utf-8")
+    (data / "policies.toml").write_text(policies(), encoding="utf-8")
     return {
         "SHOP_DATA": str(data),
         "PAYMENTS_URL": "http://127.0.0.1:9",  # nobody pays

@@ -8,9 +8,15 @@ HELD, CLAIMABLE = 8, 4  # a page of a dozen
 BY_ONE_CLICK = 2  # so many of those held have a button "Use now": with those to claim, six forms on the page
 ISSUED, EXPIRES = "2026-01-02 00:00:00", "2099-12-31 10:00:00"
 CUSTOMER = f"c-{HELD}-{CLAIMABLE}-mia"
-POLICIES = "".join(
-    f'[held-{n}]\ndiscount = "none"\nused_at = "{"account" if n < BY_ONE_CLICK else "checkout"}"\n' for n in range(600)
-)
+MOST = 600  # the largest shelf that anything here measures
+
+
+def policies(kinds: int = MOST) -> str:
+    """The policies of as many kinds of benefits."""
+    return "".join(
+        f'[held-{n}]\ndiscount = "none"\nused_at = "{"account" if n < BY_ONE_CLICK else "checkout"}"\n'
+        for n in range(kinds)
+    )
 
 
 def kind(handle: str, number: int, **more: object) -> dict[str, Any]:

@@ -14,9 +14,9 @@ from flask import Flask, g, render_template, render_template_string, session
 from flask.sessions import SecureCookieSessionInterface
 
 from benchmarks import bare
-from benchmarks.page import POLICIES, cards, claimable_of, held_of
+from benchmarks.page import MOST, cards, claimable_of, held_of, policies
 from claimable_benefits import Cart, ClaimableBenefits, Line, Shopper
-from claimable_benefits.extension import Runtime
+from claimable_benefits.runtime import Runtime
 
 PAGE = "/account/benefits"
 _KEY = "bench"
@@ -46,10 +46,10 @@ def create_app(config: dict[str, Any] | None = None) -> Flask:
     return app
 
 
-def settings(folder: Path, base_url: str, **more: Any) -> dict[str, Any]:
-    """The configuration of a shop in ``folder``, with the policies of its benefits."""
+def settings(folder: Path, base_url: str, *, kinds: int = MOST, **more: Any) -> dict[str, Any]:
+    """The configuration of a shop in ``folder``, with the policies of as many ``kinds`` of benefits."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "policies.toml").write_text(POLICIES, encoding="utf-8")
+    (folder / "policies.toml").write_text(policies(kinds), encoding="utf-8")
     return {
         "OMNEO_BASE_URL": base_url,
         "OMNEO_TOKEN": "token",

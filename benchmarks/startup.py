@@ -15,7 +15,7 @@ from statistics import median
 
 from benchmarks import omneo
 from benchmarks.figures import Figures, Scale
-from benchmarks.page import CUSTOMER
+from benchmarks.page import CUSTOMER, HELD
 from benchmarks.shop import environment, settings
 
 _IMPORT = """
@@ -24,6 +24,19 @@ import time
 started = time.process_time()
 import claimable_benefits
 from claimable_benefits import ClaimableBenefits
+print(1000 * (time.process_time() - started))
+"""
+_START = """
+import flask, httpx, sqlalchemy.orm
+import time
+from benchmarks import bare
+app = bare.create_app()
+app.secret_key = "a secret"
+app.config.from_prefixed_env()
+started = time.process_time()
+from claimable_benefits import ClaimableBenefits
+benefits = ClaimableBenefits()
+benefits.init_app(app, register=True)
 print(1000 * (time.process_time() - started))
 """
 _USS = """
@@ -57,17 +70,21 @@ def measure(folder: Path, scale: Scale) -> Figures:
     """Fresh processes in turn, after one whose only purpose is that everything is compiled and in the disk's cache."""
     with omneo.running() as upstream:
         env = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
-        env |= environment(settings(folder / "startup", upstream.base_url))
+        env |= environment(settings(folder / "startup", upstream.base_url, kinds=HELD))
         env["PYTHONPYCACHEPREFIX"] = str(folder / "compiled")
         _run(_IMPORT, env)
         imports = [_run(_IMPORT, env) for _ in range(2 * scale.rounds)]
+        starts = [_run(_START, env) for _ in range(scale.rounds)]
         memory = [[_run(code + _USS, env) for code in (_WITH, _WITHOUT, _IN_USE)] for _ in range(scale.rounds)]
     return Figures(
         ratios={
             "import_ms_over_deps": median(imports),
             "memory_mb_over_deps": median(ours - loaded for ours, loaded, _ in memory),
         },
-        wall={"memory_mb_over_deps_in_use": median(ours - used for ours, _, used in memory)},
+        wall={
+            "memory_mb_over_deps_in_use": median(ours - used for ours, _, used in memory),
+            "ms of a processor to import it and mount it on an app": median(starts),
+        },
     )
 
 

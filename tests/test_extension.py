@@ -27,7 +27,7 @@ from claimable_benefits import (
     Shopper,
     Transaction,
 )
-from claimable_benefits.extension import Runtime
+from claimable_benefits.runtime import Runtime
 from claimable_benefits.sandbox import create_sandbox
 from claimable_benefits.service.hold import hold
 from claimable_benefits.service.release import release

@@ -13,7 +13,7 @@ from celery import Celery
 from flask import Flask
 
 from claimable_benefits.errors import SettingsError
-from claimable_benefits.extension import Runtime
+from claimable_benefits.runtime import Runtime
 from claimable_benefits.service.deliver import deliver_due
 from claimable_benefits.service.work import run_once
 

@@ -15,7 +15,7 @@ from click.testing import Result
 from flask import Flask
 
 from claimable_benefits import ClaimableBenefits
-from claimable_benefits.extension import Runtime
+from claimable_benefits.runtime import Runtime
 from claimable_benefits.sandbox import RunningSandbox, create_sandbox, serve_sandbox
 from claimable_benefits.sandbox.scene import sandbox
 

@@ -13,8 +13,8 @@ import pytest
 from flask import Flask
 
 from claimable_benefits import ClaimableBenefits, SettingsError
-from claimable_benefits.extension import Runtime
 from claimable_benefits.ledger import Ledger
+from claimable_benefits.runtime import Runtime
 from tests.cli.conftest import Terminal
 from tests.postgres import Postgres
 

@@ -8,9 +8,9 @@ from click.testing import Result
 from flask import Flask
 
 from claimable_benefits.domain.states import UseState
-from claimable_benefits.extension import Runtime
 from claimable_benefits.ledger.events import Because
 from claimable_benefits.ledger.uses import move_use, use_of_redemption
+from claimable_benefits.runtime import Runtime
 from tests.cli.conftest import Terminal, hat_day_of_mia, number_after
 
 

@@ -18,7 +18,7 @@ from sqlalchemy import Engine, NullPool, String, create_engine, delete, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, scoped_session, sessionmaker
 
 from claimable_benefits import ClaimableBenefits, Transaction
-from claimable_benefits.extension import Runtime
+from claimable_benefits.runtime import Runtime
 from claimable_benefits.service.worker import EmbeddedWorker
 
 KINDS = ("flask-sqlalchemy", "flask-sqlalchemy-lite", "session", "scoped session")

@@ -9,9 +9,9 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from claimable_benefits.domain.states import UseState
-from claimable_benefits.extension import Runtime
 from claimable_benefits.ledger.events import Because
 from claimable_benefits.ledger.uses import add_use, find_use, move_use
+from claimable_benefits.runtime import Runtime
 from tests.outbox.conftest import Shop, sale
 
 

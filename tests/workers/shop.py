@@ -11,7 +11,7 @@ from sqlalchemy import NullPool, create_engine
 from sqlalchemy.orm import Session
 
 from claimable_benefits import ClaimableBenefits, Transaction
-from claimable_benefits.extension import Runtime
+from claimable_benefits.runtime import Runtime
 
 benefits = ClaimableBenefits(
     clock=lambda: datetime.now(UTC) + timedelta(seconds=int(os.environ.get("SHOP_CLOCK_AHEAD", "0")))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import TypeVar
 
 from blinker import NamedSignal
@@ -13,16 +12,15 @@ from blinker import NamedSignal
 from claimable_benefits import signals
 from claimable_benefits.domain.policy import Policy
 from claimable_benefits.domain.settling import BETWEEN_LOOKS, SWEEP_GAPS
-from claimable_benefits.domain.shop import Cart, Order, Shopper
+from claimable_benefits.domain.shop import Order, Shopper
 from claimable_benefits.ledger import Ledger
 from claimable_benefits.ledger.events import Because
+from claimable_benefits.loaders import OrderLoader, OwnDiscount
 from claimable_benefits.omneo import OmneoClient
 from claimable_benefits.service.shelves import Shelves
 
 Clock = Callable[[], datetime]
-OrderLoader = Callable[[str], Order | None]
 OrdersLoader = Callable[[datetime, datetime], Iterable[Order] | None]
-OwnDiscount = Callable[[Cart, Policy], Decimal]
 Row = TypeVar("Row")
 
 

@@ -1,0 +1,188 @@
+"""What one app has of us, put together from its settings: ledger, client, shelves, verbs' context, worker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+from flask import Flask
+from sqlalchemy.exc import SQLAlchemyError
+
+from claimable_benefits.cache.breaker import Breaker
+from claimable_benefits.cache.crew import Crew
+from claimable_benefits.domain.policy import Policy, PolicyError, read_policies
+from claimable_benefits.domain.shop import Cart, Order, Shopper
+from claimable_benefits.errors import LedgerUnavailable, SettingsError
+from claimable_benefits.ledger import Ledger
+from claimable_benefits.ledger.failures import words
+from claimable_benefits.ledger.memory import Memory
+from claimable_benefits.loaders import Loaders, OrderLoader, needed
+from claimable_benefits.omneo import OmneoClient, Transport
+from claimable_benefits.service.context import Clock, Context, Timing
+from claimable_benefits.service.hints import Hints
+from claimable_benefits.service.remember import remember_shelves
+from claimable_benefits.service.worker import EmbeddedWorker
+from claimable_benefits.settings import Settings, read_settings
+
+if TYPE_CHECKING:
+    from claimable_benefits.service.work import WorkDone
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What an app brings besides its settings; clock, sleep and transport are another one in tests."""
+
+    loaders: Loaders
+    clock: Clock | None
+    sleep: Callable[[float], None]
+    transport: Transport | None
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """What one app has of us, at ``app.extensions["claimable_benefits"]``."""
+
+    settings: Settings
+    context: Context
+    worker: EmbeddedWorker
+    hints: Hints
+    loaders: Loaders
+
+    def load_shopper(self) -> Shopper | None:
+        """Who is signed in; None for a guest."""
+        return needed(self.loaders.shopper, "shopper_loader")()
+
+    def load_cart(self) -> Cart | None:
+        """What is in the cart of this request."""
+        return needed(self.loaders.cart, "cart_loader")()
+
+    def patient(self) -> Context:
+        """The context of workers: they have more patience with Omneo than a shopper's request."""
+        return _patient(self.context)
+
+    def wake(self) -> None:
+        """There is something to do now. Returns at once and never raises: a checkout is waiting."""
+        if self.settings.worker == "celery":
+            self.hints.give()
+        else:
+            self.worker.wake()
+
+    def close(self) -> None:
+        """Let the worker finish its call, then close every connection: what the end of a process would do."""
+        self.hints.stop()
+        self.worker.stop()
+        self.context.shelves.close()
+        self.context.omneo.close()
+        self.context.ledger.close()
+
+
+def make_runtime(app: Flask, parts: Parts) -> Runtime:
+    """Read the settings and open everything. Raises `SettingsError` with the key and the remedy."""
+    if not app.secret_key:
+        raise SettingsError("SECRET_KEY", "is not set.", "The forms are signed with it: set a long random text.")
+    settings = read_settings(app.config, instance_path=app.instance_path, root_path=app.root_path)
+    if settings.worker == "celery" and find_spec("celery") is None:
+        remedy = 'pip install "flask-claimable-benefits[celery]", or choose embedded or off.'
+        raise SettingsError("BENEFITS_WORKER", "is celery, which is not installed.", remedy)
+    context = _context(app, settings, parts)
+    return Runtime(settings, context, _embedded_worker(context, settings), Hints(), parts.loaders)
+
+
+def _context(app: Flask, settings: Settings, parts: Parts) -> Context:
+    ledger, crew = _open_ledger(settings), Crew()
+    clock = parts.clock or ledger.clock
+    return Context(
+        ledger=ledger,
+        omneo=OmneoClient(
+            settings.base_url,
+            settings.token.reveal,
+            timezone=settings.timezone,
+            identity_handle=settings.identity_handle,
+            dialect=settings.dialect,
+            dates=settings.dates,
+            transport=parts.transport,
+            forms=Memory(ledger, clock),
+            together=crew.together,
+            breakers={lane: Breaker() for lane in ("read", "redeem", "deliver")},
+        ),
+        clock=clock,
+        sleep=parts.sleep,
+        order_loader=_in_app_context(app, parts.loaders),
+        policies=_read_policies(settings),
+        own_discounts=parts.loaders.discounts,
+        timing=Timing(
+            hold=timedelta(minutes=settings.hold_minutes),
+            order_grace=timedelta(minutes=settings.order_grace_minutes),
+            settle=timedelta(seconds=settings.settle_seconds),
+        ),
+        shelves=remember_shelves(settings, crew, ledger),
+        reference_prefix=settings.reference_prefix,
+        sender=app.name,
+        orders_loader=_orders_in_app_context(app, parts.loaders),
+        reconcile=settings.reconcile,
+    )
+
+
+def _in_app_context(app: Flask, loaders: Loaders) -> OrderLoader:
+    """A context of its own: the loader sees what is committed, not what a half-done request has in its session."""
+
+    def load(number: str) -> Order | None:
+        with app.app_context():
+            return loaders.order(number) if loaders.order else None
+
+    return load
+
+
+def _orders_in_app_context(app: Flask, loaders: Loaders) -> Callable[[datetime, datetime], Iterable[Order] | None]:
+    """The same for the orders of a period; None where the shop has registered no such loader."""
+
+    def load(since: datetime, until: datetime) -> Iterable[Order] | None:
+        with app.app_context():
+            return list(loaders.orders(since, until)) if loaders.orders else None
+
+    return load
+
+
+def _patient(context: Context) -> Context:
+    """The worker has more patience with Omneo than a shopper's request."""
+    return replace(context, omneo=context.omneo.patient())
+
+
+def _embedded_worker(context: Context, settings: Settings) -> EmbeddedWorker:
+    worker: EmbeddedWorker
+
+    def turn() -> WorkDone:
+        from claimable_benefits.service.work import run_once  # only where the work is done
+
+        return run_once(replace(_patient(context), stopping=worker.is_stopping))
+
+    worker = EmbeddedWorker(turn, settings.worker_seconds)
+    return worker
+
+
+def _open_ledger(settings: Settings) -> Ledger:
+    try:
+        ledger = Ledger(settings.database_url)
+        ledger.create_tables()
+    except (ValueError, LedgerUnavailable) as error:
+        remedy = "start the server" if settings.database_url.startswith("postgres") else "make the folder"
+        raise _unusable(error, f"Correct the address, or {remedy}.") from error
+    except SQLAlchemyError as error:
+        remedy = "Let this role change tables, or run `flask benefits db upgrade` with the address of one that may."
+        raise _unusable(error, remedy) from error
+    return ledger
+
+
+def _unusable(error: Exception, remedy: str) -> SettingsError:
+    return SettingsError("BENEFITS_DATABASE_URL", f"cannot be used: {words(error)}.", remedy)
+
+
+def _read_policies(settings: Settings) -> dict[str, Policy]:
+    try:
+        return read_policies(settings.policies)
+    except PolicyError as error:
+        where = f"{settings.policies_path}, {error.key} {error.problem}"
+        raise SettingsError("BENEFITS_POLICIES", where, error.remedy) from error
