@@ -414,10 +414,10 @@ def test_an_account_use_that_turns_up_late_goes_back(world: World) -> None:
 
 def test_a_shop_whose_clock_is_wrong_by_an_hour_finds_its_traces(new_world: OpenWorld) -> None:
     """By Omneo's clock, which each answer tells: only a witness speaks here, and it speaks of times."""
-    world = new_world(dialect="reference", switches={"external_id_filter": "ignored"})
+    world = new_world(switches={"external_id_filter": "ignored"})
     world.sandbox.extensions["omneo_sandbox"].machine.move(seconds=3600)
     use_id = held(world)
-    world.wire.fail("POST", "/redeem", "applied then dropped")
+    world.wire.fail("POST", "/redemptions", "applied then dropped")
 
     redeemed = redeem_for_order(world.ctx, use_id, "A1", actor="shopper 1001")
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select
+from sqlalchemy import Connection, Row, bindparam, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from claimable_benefits.domain.states import CLAIM_MOVES, LIVE_CLAIMS, ClaimState
@@ -72,8 +72,10 @@ def find_claim(connection: Connection, claim_id: str) -> Claim | None:
 
 
 def live_claims_of(connection: Connection, profile_id: str) -> list[Claim]:
-    query = select(claims).where(claims.c.profile_id == profile_id, claims.c.state.in_(LIVE_CLAIMS))
-    return [_claim(row) for row in connection.execute(query)]
+    return [_claim(row) for row in connection.execute(_LIVE, {"its_profile": profile_id})]
+
+
+_LIVE = select(claims).where(claims.c.profile_id == bindparam("its_profile"), claims.c.state.in_(LIVE_CLAIMS))
 
 
 def claimed_ids(connection: Connection, profile_id: str) -> set[str]:

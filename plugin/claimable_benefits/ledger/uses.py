@@ -102,11 +102,12 @@ def use_of_redemption(connection: Connection, redemption_id: str) -> Use | None:
 
 
 def held_in_cart(connection: Connection, customer_id: str, cart_id: str) -> Use | None:
-    """The hold of this shopper's cart, if there is one. Asked on every checkout page: the statement is built once."""
+    """The hold of this shopper's cart, if there is one."""
     row = connection.execute(_HELD_IN_CART, {"its_customer": customer_id, "its_cart": cart_id}).first()
     return _use(row) if row else None
 
 
+# What pages ask is built once: that costs more than the asking.
 _HELD_IN_CART = select(uses).where(
     uses.c.customer_id == bindparam("its_customer"),
     uses.c.cart_id == bindparam("its_cart"),
@@ -121,14 +122,21 @@ def uses_of_order(connection: Connection, order_number: str) -> list[Use]:
 
 def live_uses_of(connection: Connection, profile_id: str, benefit_id: str | None = None) -> list[Use]:
     """The live uses of a profile, or of one of its benefits, oldest first."""
-    conditions = [uses.c.profile_id == profile_id, uses.c.state.in_(LIVE_USES)]
-    if benefit_id is not None:
-        conditions.append(uses.c.benefit_id == benefit_id)
-    return _all(connection, *conditions)
+    found = [_use(row) for row in connection.execute(_LIVE, {"its_profile": profile_id})]
+    return [use for use in found if benefit_id in (None, use.benefit_id)]
 
 
 def uses_of_customer(connection: Connection, customer_id: str, *, states: Iterable[UseState]) -> list[Use]:
-    return _all(connection, uses.c.customer_id == customer_id, uses.c.state.in_(list(states)))
+    """The uses of a customer that stand in one of ``states``, oldest first."""
+    of_them = {"its_customer": customer_id, "its_states": list(states)}
+    return [_use(row) for row in connection.execute(_OF_CUSTOMER, of_them)]
+
+
+_oldest_first = select(uses).order_by(uses.c.created_at, uses.c.use_id)
+_LIVE = _oldest_first.where(uses.c.profile_id == bindparam("its_profile"), uses.c.state.in_(LIVE_USES))
+_OF_CUSTOMER = _oldest_first.where(
+    uses.c.customer_id == bindparam("its_customer"), uses.c.state.in_(bindparam("its_states", expanding=True))
+)
 
 
 def unanswered_uses_of(connection: Connection, profile_id: str, benefit_id: str) -> list[Use]:
@@ -186,8 +194,7 @@ def _one(connection: Connection, *conditions: ColumnElement[bool]) -> Use | None
 
 
 def _all(connection: Connection, *conditions: ColumnElement[bool]) -> list[Use]:
-    query = select(uses).where(*conditions).order_by(uses.c.created_at, uses.c.use_id)
-    return [_use(row) for row in connection.execute(query)]
+    return [_use(row) for row in connection.execute(_oldest_first.where(*conditions))]
 
 
 def _use(row: Row[Any]) -> Use:

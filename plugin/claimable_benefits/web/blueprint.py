@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 from flask import Blueprint, current_app, request
@@ -27,6 +27,7 @@ _WEEK = 7 * 24 * 60 * 60
 _ON_THE_CART = (actions.apply, actions.remove, actions.move)
 
 
+@cache
 def templates_folder() -> Path:
     """Beside the package in an installed wheel, at the top of the checkout otherwise."""
     package = Path(__file__).resolve().parent.parent

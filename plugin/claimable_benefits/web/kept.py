@@ -7,11 +7,11 @@ around it is kept with it where that is ours as well; a shop's own layout is ren
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from functools import cached_property
-from pathlib import Path
 from typing import cast
 
 from flask import current_app
@@ -113,8 +113,9 @@ def is_ours(*templates: str) -> bool:
     """Whether a shop leaves templates to us: only of ours we know that nothing in them depends on the request."""
     from claimable_benefits.web.blueprint import templates_folder
 
+    ours = f"{templates_folder()}{os.sep}"
     files = (current_app.jinja_env.get_template(name).filename for name in templates)
-    return all(file and Path(file).is_relative_to(templates_folder()) for file in files)
+    return all(file and file.startswith(ours) for file in files)
 
 
 def _regions() -> Bounded[Region]:
