@@ -6,6 +6,8 @@
   const form = document.getElementById("checkout");
   const reprice = document.getElementById("reprice");
   let kept = Promise.resolve();
+  let typings = 0;
+  let told = 0; // up to which of them the shop knows
   let leaving = false;
 
   const typed = () => {
@@ -16,8 +18,9 @@
 
   // One after the other, as an older draft that arrives last would undo a newer one.
   const keep = () => {
-    const body = typed();
-    kept = kept.then(() => fetch(form.dataset.draft, { method: "POST", body, keepalive: true })).catch(() => {});
+    const [body, upTo] = [typed(), typings];
+    const send = () => fetch(form.dataset.draft, { method: "POST", body, keepalive: true });
+    kept = kept.then(send).then((answer) => { if (answer.ok) told = upTo; }).catch(() => {});
     return kept;
   };
 
@@ -35,6 +38,10 @@
     takeOver(new DOMParser().parseFromString(await answer.text(), "text/html"));
   };
 
+  document.addEventListener("input", (event) => {
+    if (event.target.form === form && event.target.name !== "card") typings += 1;
+  });
+
   document.addEventListener("change", (event) => {
     if (event.target.form !== form || event.target.name === "card") return;
     if (event.target.name === "shipping") priceAnew().catch(() => form.requestSubmit(reprice));
@@ -43,7 +50,7 @@
 
   // Another form leads back to this page: it may only leave when the shop has what was typed.
   document.addEventListener("submit", (event) => {
-    if (event.target === form || leaving === "now") return;
+    if (event.target === form || told === typings || leaving === "now") return;
     event.preventDefault();
     if (leaving) return;
     leaving = true;

@@ -49,6 +49,21 @@ def lease(ledger: Ledger, at: datetime = NOW, limit: int = 10) -> list[Delivery]
         return lease_due(connection, at, seconds=LEASE, limit=limit)
 
 
+@pytest.mark.parametrize("limit", [1, 3])
+def test_no_more_is_leased_than_was_asked_for_whatever_the_database_plans(ledger: Ledger, limit: int) -> None:
+    for number in range(8):
+        put(ledger, f"A{number}")
+    with ledger.write() as connection:
+        if connection.dialect.name == "postgresql":  # what is left runs a subquery again for each row of the table
+            for way in ("hashjoin", "mergejoin", "hashagg", "material", "sort", "indexscan", "bitmapscan", "memoize"):
+                connection.exec_driver_sql(f"SET LOCAL enable_{way} = off")
+        leased = lease_due(connection, NOW, seconds=LEASE, limit=limit)
+    states = [stored(ledger, f"A{number}").state for number in range(8)]
+
+    assert len(leased) == limit
+    assert states.count(S.DELIVERING) == limit
+
+
 def finish(ledger: Ledger, delivery: Delivery, to: DeliveryState, because: Because = WHY, **changes: object) -> bool:
     with ledger.write() as connection:
         return finish_delivery(connection, delivery, to, because, **changes)

@@ -122,12 +122,18 @@ _ANY_DUE = Prepared(select(outbox.c.order_number).where(_is_due).limit(1))
 
 @cache
 def _lease_of(dialect: str) -> ReturningUpdate[Any]:
-    """Found and taken in one statement, which is built once: sixteen threads ask for little else."""
+    """Found and taken in one statement, which is built once: sixteen threads ask for little else.
+
+    What is due is found once, before anything is taken: PostgreSQL may run a subquery with a LIMIT again for each row,
+    find other rows each time, and so take more than was asked for.
+    """
     due = select(outbox.c.order_number).where(_is_due).order_by(outbox.c.due_at).limit(bindparam("most", type_=Integer))
     if dialect != "sqlite":
         due = due.with_for_update(skip_locked=True)
+    found = due.cte("due").prefix_with("MATERIALIZED", dialect="postgresql")
     lease = {"state": DeliveryState.DELIVERING, "lease_until": bindparam("until"), "updated_at": _moment}
-    return update(outbox).where(outbox.c.order_number.in_(due)).values(lease).returning(*outbox.c)
+    taken = update(outbox).where(outbox.c.order_number.in_(select(found.c.order_number)))
+    return taken.values(lease).returning(*outbox.c)
 
 
 def finish_delivery(

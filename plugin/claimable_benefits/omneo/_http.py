@@ -96,7 +96,8 @@ class Http:
         )
 
     def close(self) -> None:
-        self._client.close()
+        with _quietly():
+            self._client.close()
 
     def clock_ahead_of(self, now: datetime) -> timedelta:
         """By how much Omneo's clock is ahead of ``now``, as far as its answers have said; zero while none has."""
