@@ -276,3 +276,36 @@ def test_a_statement_that_is_wrong_is_not_either_and_does_not_show_its_values(le
         connection.execute(text("UPDATE benefits_uses SET nothing_such = :secret"), {"secret": "mia@example.com"})
 
     assert "mia@" not in f"{error.value} {error.value!r}"
+
+
+class Refusing(sqlite3.Connection):
+    """Refuses to switch over a few times: as SQLite does, without waiting, to some of those who do so at once."""
+
+    refusals = 3
+
+    def execute(self, sql: str, *parameters: Any) -> sqlite3.Cursor:
+        if "journal_mode" in sql and self.refusals:
+            self.refusals -= 1
+            error = sqlite3.OperationalError("database is locked")
+            error.sqlite_errorcode = sqlite3.SQLITE_BUSY
+            raise error
+        return super().execute(sql, *parameters)
+
+
+@pytest.mark.parametrize(("wait", "opens"), [(5.0, True), (0.0, False)])
+def test_a_process_that_may_not_switch_a_new_file_over_tries_again(tmp_path: Path, wait: float, opens: bool) -> None:
+    ledger = Ledger(f"sqlite:///{tmp_path / 'new.sqlite3'}", wait=wait)
+    event.listen(ledger.engine, "do_connect", lambda _dialect, _record, args, more: _refusing(args, more))
+    try:
+        with ledger.read() as connection:
+            mode = connection.exec_driver_sql("PRAGMA journal_mode").scalar()
+    except LedgerUnavailable as error:
+        mode = str(error)
+    ledger.close()
+
+    assert mode == ("wal" if opens else "The ledger cannot be used right now: database is locked.")
+
+
+def _refusing(args: list[Any], more: dict[str, Any]) -> sqlite3.Connection:
+    opened: sqlite3.Connection = sqlite3.connect(*args, **{**more, "factory": Refusing})
+    return opened

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 import weakref
 from typing import Any, cast
 
@@ -16,6 +17,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 POOL = 20
 OVERFLOW = 20
 CONNECT_SECONDS = 5
+_LOOK_AGAIN = 0.02
 _PATIENT_DRIVERS = ("psycopg", "psycopg2")
 
 _engines: weakref.WeakSet[Engine] = weakref.WeakSet()
@@ -52,7 +54,7 @@ def _with_driver(url: URL) -> URL:
 
 def _open_sqlite(url: URL, wait: float, pool: type[Pool] | None) -> Engine:
     engine = create_engine(url, connect_args={"timeout": wait}, hide_parameters=True, **_pooled(pool))
-    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "connect", lambda connection, _record: _prepare_sqlite(connection, wait))
     # Not a listener to "begin": with one listener, SQLAlchemy asks for others at every statement.
     engine.dialect.do_begin = _begin_sqlite  # type: ignore[method-assign, assignment]
     return engine
@@ -93,10 +95,24 @@ def _pooled(pool: type[Pool] | None) -> dict[str, Any]:
     return {"pool_size": POOL, "max_overflow": OVERFLOW, "pool_timeout": CONNECT_SECONDS}
 
 
-def _prepare_sqlite(connection: Any, _record: object) -> None:
+def _prepare_sqlite(connection: sqlite3.Connection, wait: float) -> None:
     connection.isolation_level = None  # sqlite3 shall not begin transactions of its own; we do
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+    _write_ahead(connection, time.monotonic() + wait)
+    for pragma in ("synchronous=FULL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _write_ahead(connection: sqlite3.Connection, until: float) -> None:
+    """Switch a new database over. Of several processes that do so at once, SQLite refuses some without waiting."""
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= until:
+                raise
+            time.sleep(_LOOK_AGAIN)
+        else:
+            return
 
 
 def _begin_sqlite(connection: PoolProxiedConnection) -> None:
