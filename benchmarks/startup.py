@@ -35,8 +35,7 @@ app.secret_key = "a secret"
 app.config.from_prefixed_env()
 started = time.process_time()
 from claimable_benefits import ClaimableBenefits
-benefits = ClaimableBenefits()
-benefits.init_app(app, register=True)
+ClaimableBenefits().init_app(app)
 print(1000 * (time.process_time() - started))
 """
 _USS = """

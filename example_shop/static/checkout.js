@@ -58,7 +58,6 @@
     Promise.race([keep(), enough]).then(() => {
       leaving = "now";
       event.target.requestSubmit(event.submitter);
-      leaving = false;
-    });
+    }).finally(() => { leaving = false; });
   });
 })();

@@ -19,20 +19,18 @@ Convert = Callable[[Any], Any] | None
 
 @dataclass(frozen=True, slots=True)
 class _Compiled:
-    """What the driver takes. ``binds`` are its parameters in order: name, usual value, and how it is written."""
+    """What the driver takes. ``binds`` are its parameters in order, each with its way in; ``usual`` are constants."""
 
     sql: str
-    binds: tuple[tuple[str, Any, Convert], ...]
+    binds: tuple[tuple[str, Convert], ...]
+    usual: Mapping[str, Any]
     is_positional: bool
 
     def parameters(self, values: Mapping[str, Any]) -> Any:
+        said = {**self.usual, **values}
         if self.is_positional:
-            return tuple(
-                [way(values.get(name, usual)) if way else values.get(name, usual) for name, usual, way in self.binds]
-            )
-        return {
-            name: way(values.get(name, usual)) if way else values.get(name, usual) for name, usual, way in self.binds
-        }
+            return tuple([way(said[name]) if way else said[name] for name, way in self.binds])
+        return {name: way(said[name]) if way else said[name] for name, way in self.binds}
 
 
 class Prepared:
@@ -43,7 +41,7 @@ class Prepared:
         self._compiled: dict[str, _Compiled] = {}
 
     def execute(self, connection: Connection, values: Mapping[str, Any]) -> CursorResult[Any]:
-        """Carry it out. Rows come as the driver gives them, so it is for writing and counting."""
+        """Carry it out. Rows come as the driver gives them: texts and numbers are right, times are not read yet."""
         dialect = connection.dialect
         if (compiled := self._compiled.get(dialect.driver)) is None:
             compiled = self._compiled[dialect.driver] = _compile(self._statement, dialect)
@@ -53,8 +51,8 @@ class Prepared:
 def _compile(statement: ClauseElement, dialect: Dialect) -> _Compiled:
     compiled = cast("SQLCompiler", statement.compile(dialect=dialect))
     names = compiled.positiontup if compiled.positiontup is not None else list(compiled.params)
-    binds = tuple((name, compiled.params[name], _way_in(compiled, name, dialect)) for name in names)
-    return _Compiled(compiled.string, binds, is_positional=compiled.positiontup is not None)
+    binds = tuple((name, _way_in(compiled, name, dialect)) for name in names)
+    return _Compiled(compiled.string, binds, compiled.params, is_positional=compiled.positiontup is not None)
 
 
 def _way_in(compiled: SQLCompiler, name: str, dialect: Dialect) -> Convert:

@@ -26,7 +26,7 @@ from claimable_benefits.errors import SettingsError
 from claimable_benefits.web import texts
 from claimable_benefits.web.refusals import FormRefused
 
-Keys = tuple[str | bytes, ...]
+_Keys = tuple[str | bytes, ...]
 _PAGE, _BUTTON = "claimable-benefits-form", "claimable-benefits-button"
 
 
@@ -38,19 +38,19 @@ def page_token(customer_id: str) -> str:
     content = f'[{json.dumps(customer_id)},"{urandom(16).hex()}"]'
     stamp = base64_encode(int_to_bytes(int(time.time())))
     value = urlsafe_b64encode(content.encode()).rstrip(b"=") + b"." + stamp
-    mac = _mac(signing_keys()).copy()
+    mac = _mac(_keys()).copy()
     mac.update(value)
     return (value + b"." + urlsafe_b64encode(mac.digest()).rstrip(b"=")).decode()
 
 
 def seal(customer_id: str, action: str, subject: str) -> str:
     """The part of one button, with the dot before it."""
-    return f".{_sealer(signing_keys()).get_signature(_button(customer_id, action, subject)).decode()}"
+    return f".{_sealer(_keys()).get_signature(_button(customer_id, action, subject)).decode()}"
 
 
 def read_token(token: str, shopper: Shopper, action: str, subject: str, *, minutes: int, way_on: str) -> str:
     """The number (a UUID) of the button that a token of ours is for. Raises `FormRefused` for any other token."""
-    keys = signing_keys()
+    keys = _keys()
     page, _, sealed = token.rpartition(".")
     try:
         customer_id, number = _serializer(keys).loads(page, max_age=minutes * 60)
@@ -64,7 +64,7 @@ def read_token(token: str, shopper: Shopper, action: str, subject: str, *, minut
     return str(UUID(bytes=hashlib.sha256(button + bytes.fromhex(number)).digest()[:16], version=4))
 
 
-def signing_keys() -> Keys:
+def _keys() -> _Keys:
     """The newest key stands last: it signs, and the older ones still open what they signed."""
     app = current_app._get_current_object()  # type: ignore[attr-defined] # noqa: SLF001 - werkzeug's documented way
     if not app.secret_key:
@@ -77,18 +77,18 @@ def _button(customer_id: str, action: str, subject: str) -> bytes:
 
 
 @lru_cache(maxsize=16)
-def _serializer(keys: Keys) -> URLSafeTimedSerializer:
+def _serializer(keys: _Keys) -> URLSafeTimedSerializer:
     # SHA-1 is what itsdangerous takes by itself, and in an HMAC it is as good as ever; `_mac` relies on it.
     signer = {"digest_method": hashlib.sha1}
     return URLSafeTimedSerializer(cast("list[str]", list(keys)), salt=_PAGE, signer_kwargs=signer)
 
 
 @lru_cache(maxsize=16)
-def _mac(keys: Keys) -> hmac.HMAC:
+def _mac(keys: _Keys) -> hmac.HMAC:
     serializer = _serializer(keys)
     return hmac.new(serializer.make_signer(serializer.salt).derive_key(), digestmod="sha1")
 
 
 @lru_cache(maxsize=16)
-def _sealer(keys: Keys) -> Signer:
+def _sealer(keys: _Keys) -> Signer:
     return Signer(cast("list[str]", list(keys)), salt=_BUTTON)
