@@ -50,8 +50,8 @@ TARGETS = {
 class Scale:
     """How much is measured. ``seconds`` is the length of one run of a server, ``rows`` what is in a grown ledger."""
 
-    rounds: int = 5
-    seconds: float = 1.5
+    rounds: int = 9
+    seconds: float = 1.0
     rows: int = ledger.ROWS
 
 

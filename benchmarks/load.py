@@ -5,13 +5,16 @@ from __future__ import annotations
 import selectors
 import socket
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import cycle
 
-# Answers on one connection. Workers take connections as they come: kept for ever, all of them may end with one
-# worker while the other is idle, which slows a server down by chance. The idle one takes those that are opened anew.
-_ANSWERS = 20
+# Workers take connections as they come. Opened all at once and kept, most of them may end with one worker while the
+# other is idle, which halves a server by chance. So they are opened one after the other, and again after a few answers
+# each, not all at the same time: the idle worker takes those. What is not yet spread evenly is not counted.
+_ANSWERS = 8  # on one connection
+_PACE = 0.001  # seconds between two new connections at the start
+_SETTLE = 0.3  # seconds of the same load before it is counted
 
 
 @dataclass
@@ -43,7 +46,14 @@ class _Client:
     """One connection, opened anew where the server closes it after an answer."""
 
     def __init__(
-        self, port: int, requests: Iterator[bytes], load: Load, selector: selectors.BaseSelector, answers: float
+        self,
+        port: int,
+        requests: Iterator[bytes],
+        load: Load,
+        selector: selectors.BaseSelector,
+        *,
+        answers: float,
+        answered: int,
     ) -> None:
         self._most_answers = answers
         self._port = port
@@ -53,6 +63,7 @@ class _Client:
         self._received = b""
         self._asked = 0.0
         self._open()
+        self._answers = answered
 
     def _open(self) -> None:
         self._socket = socket.create_connection(("127.0.0.1", self._port), timeout=10)
@@ -105,10 +116,17 @@ class Kind:
     headers: tuple[str, ...] = ()
 
 
-def run(port: int, kinds: Iterable[Kind], seconds: float, *, answers: float = _ANSWERS) -> list[Load]:
+def run(
+    port: int,
+    kinds: Iterable[Kind],
+    seconds: float,
+    *,
+    answers: float = _ANSWERS,
+    starting: Callable[[], object] = lambda: None,
+) -> list[Load]:
     """Let all clients ask at the same time for some seconds; gives a load for each kind.
 
-    A connection is opened anew after so many ``answers``.
+    A connection is opened anew after so many ``answers``. ``starting`` is called when the counting starts.
     """
     loads: list[Load] = []
     clients: list[_Client] = []
@@ -117,8 +135,20 @@ def run(port: int, kinds: Iterable[Kind], seconds: float, *, answers: float = _A
             for kind in kinds:
                 loads.append(Load())
                 lines = cycle(_request(port, kind.path, header) for header in kind.headers or ("",))
-                clients += [_Client(port, lines, loads[-1], selector, answers) for _ in range(kind.connections)]
-            _drive(clients, selector, loads, seconds)
+                for number in range(kind.connections):
+                    answered = number % _ANSWERS
+                    clients.append(_Client(port, lines, loads[-1], selector, answers=answers, answered=answered))
+                    time.sleep(_PACE)
+            for client in clients:
+                client.ask()
+            _drive(selector, _SETTLE)
+            for load in loads:
+                load.latencies.clear()
+                load.others = 0
+            starting()
+            took = _drive(selector, seconds)
+            for load in loads:
+                load.seconds = took
         finally:
             for client in clients:
                 client.close()
@@ -133,15 +163,13 @@ def get(port: int, path: str, token: str, *, connections: int, seconds: float) -
     return load
 
 
-def _drive(clients: list[_Client], selector: selectors.BaseSelector, loads: list[Load], seconds: float) -> None:
+def _drive(selector: selectors.BaseSelector, seconds: float) -> float:
+    """Serve the clients that are answered; gives the seconds that it took."""
     started = time.perf_counter()
-    for client in clients:
-        client.ask()
     while (now := time.perf_counter()) < started + seconds:
         for key, _events in selector.select(started + seconds - now):
             key.data.take()
-    for load in loads:
-        load.seconds = now - started
+    return now - started
 
 
 def _request(port: int, path: str, header: str) -> bytes:

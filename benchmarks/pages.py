@@ -41,11 +41,11 @@ def measure(folder: Path, scale: Scale) -> Figures:
         runs = _runs(servers, scale)
         found = _compare(runs)
         before, started = time.process_time(), time.perf_counter()
-        _ask(servers["bare"], _BUSY, scale.seconds)
+        servers["bare"].ask(_kind(_BUSY), scale.seconds)
         busy = (time.process_time() - before) / (time.perf_counter() - started)
         found.wall["share of a processor that the load generator takes for the bare page"] = busy
         for name in ("warm", "bare", "naive"):
-            alone, _ = _ask(servers[name], 1, scale.seconds)
+            alone, _ = servers[name].ask(_kind(1), scale.seconds)
             found.pages[name] = 1000 * alone.percentile(0.5)
         return found
 
@@ -55,17 +55,9 @@ def _runs(servers: Mapping[str, Server], scale: Scale) -> dict[str, list[tuple[f
     runs: dict[str, list[tuple[float, float]]] = {name: [] for name in servers}
     for _ in range(scale.rounds):
         for name, server in servers.items():
-            shown, cpu = _ask(server, _BUSY if name in ("warm", "bare") else _WAITING, scale.seconds)
-            runs[name].append((shown.rate, 1e6 * cpu / max(1, shown.requests)))
+            shown, cpu = server.ask(_kind(_WAITING if "naive" in name else _BUSY), scale.seconds)
+            runs[name].append((shown.rate, cpu))
     return runs
-
-
-def _ask(server: Server, connections: int, seconds: float) -> tuple[load.Load, float]:
-    before = server.cpu
-    (shown,) = load.run(server.port, [_kind(connections)], seconds)
-    if shown.others:
-        raise RuntimeError(f"{shown.others} pages were not answered with 200.")
-    return shown, server.cpu - before
 
 
 def _kind(connections: int) -> Kind:

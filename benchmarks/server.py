@@ -12,6 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
 
+from benchmarks import load
+from benchmarks.load import Kind, Load
+
 GTHREAD = ("-k", "gthread", "--threads", "16")
 SYNC = ("-k", "sync")
 _PATIENCE = 30.0
@@ -28,6 +31,14 @@ class Server:
     def cpu(self) -> float:
         """The processor time of all its processes, in seconds."""
         return sum(map(_cpu, [self._process.pid, *_children(self._process.pid)]))
+
+    def ask(self, kind: Kind, seconds: float) -> tuple[Load, float]:
+        """A run of load, and microseconds of processor time for each page. Raises where a page is not a 200."""
+        before: list[float] = []
+        (shown,) = load.run(self.port, [kind], seconds, starting=lambda: before.append(self.cpu))
+        if shown.others:
+            raise RuntimeError(f"{shown.others} pages at {kind.path} were not answered with 200.")
+        return shown, 1e6 * (self.cpu - before[0]) / max(1, shown.requests)
 
     def stop(self) -> None:
         """End it: first politely, then by force."""
