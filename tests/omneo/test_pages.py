@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 import pytest
@@ -19,6 +19,7 @@ from tests.omneo.doubles import answer, client_of, data, query
 BENEFITS, REDEMPTIONS = "GET /profiles/p/benefits", "GET /profiles/p/redemptions"
 NOW = datetime(2025, 6, 15, 4, 30, tzinfo=UTC)
 Rows = Sequence[dict[str, Any]]
+T = TypeVar("T")
 
 
 def paged(rows: Callable[[], Rows], size: int, *, counts: bool = True) -> Callable[[httpx.Request], httpx.Response]:
@@ -245,3 +246,63 @@ def test_both_lists_of_a_shelf_are_fetched_at_the_same_time() -> None:
     crew.stop()
 
     assert [len(held), len(claimable)] == [1, 1]
+
+
+class Batches:
+    """Makes calls one by one, and notes how many were wanted at the same time."""
+
+    def __init__(self) -> None:
+        self.sizes: list[int] = []
+
+    def __call__(self, calls: Sequence[Callable[[], T]]) -> list[T]:
+        self.sizes.append(len(calls))
+        return [call() for call in calls]
+
+
+def test_a_list_that_was_long_is_asked_for_in_one_go() -> None:
+    rows, batches = [{"id": number} for number in range(14)], Batches()
+    with client_of({BENEFITS: paged(lambda: rows, 5)}, together=batches) as (client, _):
+        first = client.benefits("p")
+        rows += [{"id": number} for number in range(14, 21)]  # grown by two pages since
+        second = client.benefits("p")
+
+    assert [len(first), len(second)] == [14, 21]
+    assert batches.sizes == [1, 2, 3, 2]
+
+
+def test_a_list_that_was_long_may_be_short_by_now() -> None:
+    rows, batches = [{"id": number} for number in range(14)], Batches()
+    with client_of({BENEFITS: paged(lambda: rows, 5)}, together=batches) as (client, _):
+        client.benefits("p")
+        del rows[2:]
+        found = [len(client.benefits("p")) for _ in range(2)]
+
+    assert found == [2, 2]
+    assert batches.sizes == [1, 2, 3, 1]
+
+
+def test_a_page_too_far_that_is_refused_does_no_harm() -> None:
+    rows = [{"id": number} for number in range(14)]
+    reply = paged(lambda: rows, 5)
+
+    def strict(request: httpx.Request) -> httpx.Response:
+        is_there = (int(query(request)["page[number]"]) - 1) * 5 < max(1, len(rows))
+        return reply(request) if is_there else answer({"message": "No such page."}, 404)
+
+    with client_of({BENEFITS: strict}) as (client, _):
+        client.benefits("p")
+        del rows[2:]
+        found = client.benefits("p")
+
+    assert [benefit.id for benefit in found] == ["0", "1"]
+
+
+def test_what_was_long_for_one_profile_is_not_so_for_another() -> None:
+    rows, batches = [{"id": number} for number in range(14)], Batches()
+    table = {BENEFITS: paged(lambda: rows, 5), "GET /profiles/q/benefits": paged(lambda: rows[:3], 5)}
+    with client_of(table, together=batches) as (client, tenant):
+        client.benefits("p")
+        found = client.benefits("q")
+
+    assert len(found) == 3
+    assert (batches.sizes, len(tenant.calls)) == ([1, 2, 1], 4)

@@ -293,3 +293,12 @@ def test_nobody_is_nobody(shape: object) -> None:
 def test_a_shape_that_could_name_somebody_else_is_malformed(shape: object) -> None:
     with pytest.raises(Malformed):
         profile_id(shape, "ecommerce", "C-1")
+
+
+def test_a_definition_that_has_changed_is_read_anew() -> None:
+    before = READER.benefit({"id": 1, "definition": {"id": 94, "handle": "x", "name": "Before"}})
+    same = READER.benefit({"id": 2, "definition": {"id": 94, "handle": "x", "name": "Before"}})
+    after = READER.benefit({"id": 1, "definition": {"id": 94, "handle": "x", "name": "After"}})
+
+    assert same.definition is before.definition
+    assert [before.name, after.name] == ["Before", "After"]

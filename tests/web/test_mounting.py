@@ -142,13 +142,15 @@ def test_a_file_of_the_shops_extends_the_one_it_replaces(world: World, tmp_path:
 
 def test_a_card_of_the_shops_gets_everything_that_ours_gets(world: World, tmp_path: Path) -> None:
     override = (
-        '{% extends "claimable_benefits:list.html" %}'
-        "{% block cb_ready_card %}<b>{{ card.definition.handle }}</b>{{ parts.button(card.claim) }}{% endblock %}"
+        '{% import "claimable_benefits:cards.html" as ours %}{% set yours = ours.yours %}'
+        '{% import "claimable_benefits/parts.html" as parts %}'
+        "{% macro ready(card, id) %}<b>{{ card.definition.handle }}</b>{{ parts.button(card.claim) }}{% endmacro %}"
     )
-    page = with_templates(world, tmp_path, list=override).read()
+    page = with_templates(world, tmp_path, cards=override).read()
 
     assert [item.text for item in page.all("b")] == ["free-shipping", "alterations", "prize-draw"]
     assert "Claim Free Shipping" in forms(page)
+    assert len(page.all("h3")) == len(page.all("div", **{"class": "cb-card__foot"})) > 0  # those to use are ours
 
 
 def test_the_small_pieces_can_be_replaced_too(world: World, tmp_path: Path) -> None:

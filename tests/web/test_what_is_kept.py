@@ -164,12 +164,12 @@ def test_one_shoppers_region_is_never_anothers(counted: Counted) -> None:
     assert ["Leo's own" in page for page in pages] == [False, True, False, True]
 
 
-@pytest.mark.parametrize("name", ["list.html", "parts.html"])
+@pytest.mark.parametrize("name", ["list.html", "parts.html", "cards.html"])
 def test_a_shops_own_template_is_rendered_each_time(counted: Counted, name: str) -> None:
     own = (
         f'{{% extends "claimable_benefits:{name}" %}}'
         if name == "list.html"
-        else Path("templates/claimable_benefits/parts.html").read_text(encoding="utf-8")
+        else Path(f"templates/claimable_benefits/{name}").read_text(encoding="utf-8")
     )
     mia = browser(counted, templates={f"claimable_benefits/{name}": own})
     buttons = [mia.form("Claim Free Shipping") for _ in range(2)]

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, insert, select
+from sqlalchemy import Connection, bindparam, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from claimable_benefits.domain.states import CLAIM_MOVES, LIVE_CLAIMS, ClaimState
 from claimable_benefits.errors import Overtaken
 from claimable_benefits.ledger.events import Because, write_event
+from claimable_benefits.ledger.prepared import Prepared, among
 from claimable_benefits.ledger.rows import compare_and_set, due
 from claimable_benefits.ledger.tables import claims
 
@@ -45,7 +47,7 @@ def add_claim(connection: Connection, because: Because, **values: Any) -> Claim:
     """Write the intention to claim. Raises `Overtaken` where such a claim is under way, or this click came before."""
     row = {**values, "state": ClaimState.CLAIMING, "version": 1, "created_at": because.at, "updated_at": because.at}
     try:
-        added = connection.execute(insert(claims).values(row).returning(*claims.c)).one()
+        added = connection.execute(insert(claims).values(row).returning(*claims.c)).mappings().one()
     except IntegrityError as error:
         raise Overtaken("A claim of this definition is under way.") from error
     write_event(connection, values["claim_id"], because, from_state=None, to_state=ClaimState.CLAIMING, version=1)
@@ -67,15 +69,17 @@ def touch_claim(connection: Connection, claim: Claim, now: datetime, **changes: 
 
 
 def find_claim(connection: Connection, claim_id: str) -> Claim | None:
-    row = connection.execute(select(claims).where(claims.c.claim_id == claim_id)).first()
+    row = connection.execute(select(claims).where(claims.c.claim_id == claim_id)).mappings().first()
     return _claim(row) if row else None
 
 
 def live_claims_of(connection: Connection, profile_id: str) -> list[Claim]:
-    return [_claim(row) for row in connection.execute(_LIVE, {"its_profile": profile_id})]
+    return [_claim(row) for row in _LIVE.rows(connection, {"its_profile": profile_id})]
 
 
-_LIVE = select(claims).where(claims.c.profile_id == bindparam("its_profile"), claims.c.state.in_(LIVE_CLAIMS))
+_LIVE = Prepared(
+    select(claims).where(claims.c.profile_id == bindparam("its_profile"), among(claims.c.state, LIVE_CLAIMS))
+)
 
 
 def claimed_ids(connection: Connection, profile_id: str) -> set[str]:
@@ -86,18 +90,18 @@ def claimed_ids(connection: Connection, profile_id: str) -> set[str]:
 
 def due_claims(connection: Connection, state: ClaimState, now: datetime, *, limit: int = 50) -> list[Claim]:
     query = select(claims).where(*due(claims, state, now)).order_by(claims.c.updated_at).limit(limit)
-    return [_claim(row) for row in connection.execute(query)]
+    return [_claim(row) for row in connection.execute(query).mappings()]
 
 
 def sweepable_claims(connection: Connection, now: datetime, *, limit: int = 50) -> list[Claim]:
     """Settled claims for whose late traces it is time to look."""
     query = select(claims).where(claims.c.sweep_at <= now).order_by(claims.c.sweep_at).limit(limit)
-    return [_claim(row) for row in connection.execute(query)]
+    return [_claim(row) for row in connection.execute(query).mappings()]
 
 
 def _change(connection: Connection, claim: Claim, now: datetime, **changes: Any) -> Claim:
     return replace(claim, **compare_and_set(connection, claims, claims.c.claim_id, claim, now, **changes))
 
 
-def _claim(row: Row[Any]) -> Claim:
-    return Claim(**{**row._mapping, "state": ClaimState(row.state)})  # noqa: SLF001 - public, for all its underscore
+def _claim(row: Mapping[Any, Any]) -> Claim:
+    return Claim(**{**row, "state": ClaimState(row["state"])})

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, bindparam, insert, select
+from sqlalchemy import ColumnElement, Connection, bindparam, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from claimable_benefits.domain.states import LIVE_USES, UNANSWERED_USES, USE_MOVES, UseState
 from claimable_benefits.errors import Overtaken
 from claimable_benefits.ledger.events import Because, write_event
+from claimable_benefits.ledger.prepared import Prepared, among
 from claimable_benefits.ledger.rows import compare_and_set, due
 from claimable_benefits.ledger.tables import uses
 
@@ -64,7 +66,7 @@ def add_use(connection: Connection, because: Because, *, state: UseState = UseSt
     """
     row = {**values, "state": state, "version": 1, "created_at": because.at, "updated_at": because.at}
     try:
-        added = connection.execute(insert(uses).values(row).returning(*uses.c)).one()
+        added = connection.execute(insert(uses).values(row).returning(*uses.c)).mappings().one()
     except IntegrityError as error:
         raise Overtaken("This benefit, or this cart, has another live use.") from error
     write_event(connection, values["use_id"], because, from_state=None, to_state=state, version=1)
@@ -103,15 +105,16 @@ def use_of_redemption(connection: Connection, redemption_id: str) -> Use | None:
 
 def held_in_cart(connection: Connection, customer_id: str, cart_id: str) -> Use | None:
     """The hold of this shopper's cart, if there is one."""
-    row = connection.execute(_HELD_IN_CART, {"its_customer": customer_id, "its_cart": cart_id}).first()
-    return _use(row) if row else None
+    found = _HELD_IN_CART.rows(connection, {"its_customer": customer_id, "its_cart": cart_id})
+    return _use(found[0]) if found else None
 
 
-# What pages ask is built once: that costs more than the asking.
-_HELD_IN_CART = select(uses).where(
-    uses.c.customer_id == bindparam("its_customer"),
-    uses.c.cart_id == bindparam("its_cart"),
-    uses.c.state == UseState.HELD,
+_HELD_IN_CART = Prepared(
+    select(uses).where(
+        uses.c.customer_id == bindparam("its_customer"),
+        uses.c.cart_id == bindparam("its_cart"),
+        among(uses.c.state, [UseState.HELD]),
+    )
 )
 
 
@@ -122,21 +125,25 @@ def uses_of_order(connection: Connection, order_number: str) -> list[Use]:
 
 def live_uses_of(connection: Connection, profile_id: str, benefit_id: str | None = None) -> list[Use]:
     """The live uses of a profile, or of one of its benefits, oldest first."""
-    found = [_use(row) for row in connection.execute(_LIVE, {"its_profile": profile_id})]
+    found = [_use(row) for row in _LIVE.rows(connection, {"its_profile": profile_id})]
     return [use for use in found if benefit_id in (None, use.benefit_id)]
 
 
 def uses_of_customer(connection: Connection, customer_id: str, *, states: Iterable[UseState]) -> list[Use]:
     """The uses of a customer that stand in one of ``states``, oldest first."""
-    of_them = {"its_customer": customer_id, "its_states": list(states)}
-    return [_use(row) for row in connection.execute(_OF_CUSTOMER, of_them)]
+    return [_use(row) for row in _of_customer(tuple(states)).rows(connection, {"its_customer": customer_id})]
 
 
 _oldest_first = select(uses).order_by(uses.c.created_at, uses.c.use_id)
-_LIVE = _oldest_first.where(uses.c.profile_id == bindparam("its_profile"), uses.c.state.in_(LIVE_USES))
-_OF_CUSTOMER = _oldest_first.where(
-    uses.c.customer_id == bindparam("its_customer"), uses.c.state.in_(bindparam("its_states", expanding=True))
+_LIVE = Prepared(
+    _oldest_first.where(uses.c.profile_id == bindparam("its_profile"), among(uses.c.state, LIVE_USES)),
 )
+
+
+@cache
+def _of_customer(states: tuple[UseState, ...]) -> Prepared:
+    whose = uses.c.customer_id == bindparam("its_customer")
+    return Prepared(_oldest_first.where(whose, among(uses.c.state, states)))
 
 
 def unanswered_uses_of(connection: Connection, profile_id: str, benefit_id: str) -> list[Use]:
@@ -159,18 +166,18 @@ def owned_ids(connection: Connection, use: Use, column: str) -> set[str]:
 def due_uses(connection: Connection, state: UseState, now: datetime, *, limit: int = 50) -> list[Use]:
     """Uses in ``state`` that the worker should look at: due, and nobody working on them."""
     query = select(uses).where(*due(uses, state, now)).order_by(uses.c.updated_at).limit(limit)
-    return [_use(row) for row in connection.execute(query)]
+    return [_use(row) for row in connection.execute(query).mappings()]
 
 
 def sweepable_uses(connection: Connection, now: datetime, *, limit: int = 50) -> list[Use]:
     """Settled uses for whose late traces it is time to look."""
     query = select(uses).where(uses.c.sweep_at <= now).order_by(uses.c.sweep_at).limit(limit)
-    return [_use(row) for row in connection.execute(query)]
+    return [_use(row) for row in connection.execute(query).mappings()]
 
 
 def overdue_holds(connection: Connection, now: datetime, *, limit: int = 200) -> list[Use]:
     query = select(uses).where(uses.c.state == UseState.HELD, uses.c.held_until <= now).limit(limit)
-    return [_use(row) for row in connection.execute(query)]
+    return [_use(row) for row in connection.execute(query).mappings()]
 
 
 def uses_between(connection: Connection, since: datetime, until: datetime) -> list[Use]:
@@ -189,13 +196,13 @@ def uses_of_profile(connection: Connection, profile_id: str) -> list[Use]:
 
 
 def _one(connection: Connection, *conditions: ColumnElement[bool]) -> Use | None:
-    row = connection.execute(select(uses).where(*conditions)).first()
+    row = connection.execute(select(uses).where(*conditions)).mappings().first()
     return _use(row) if row else None
 
 
 def _all(connection: Connection, *conditions: ColumnElement[bool]) -> list[Use]:
-    return [_use(row) for row in connection.execute(_oldest_first.where(*conditions))]
+    return [_use(row) for row in connection.execute(_oldest_first.where(*conditions)).mappings()]
 
 
-def _use(row: Row[Any]) -> Use:
-    return Use(**{**row._mapping, "state": UseState(row.state)})  # noqa: SLF001 - public, for all its underscore
+def _use(row: Mapping[Any, Any]) -> Use:
+    return Use(**{**row, "state": UseState(row["state"])})

@@ -7,7 +7,7 @@ from functools import partial
 from typing import cast
 
 from claimable_benefits.domain.benefits import Benefit, Definition, Redemption
-from claimable_benefits.omneo import pages, paths
+from claimable_benefits.omneo import paths
 from claimable_benefits.omneo.dialects import Form
 from claimable_benefits.omneo.resource import Resource
 from claimable_benefits.omneo.session import Call
@@ -22,10 +22,7 @@ class Benefits(Resource):
 
         Raises ``Rejected`` with status 404 where there is no such profile, as after a merge: resolve it anew.
         """
-        ids = {"profile_id": profile_id}
-        return pages.all_of(
-            self._pages(paths.BENEFITS.guide, self._session.reader.benefit, ids), self._session.together
-        )
+        return self._all(paths.BENEFITS.guide, self._session.reader.benefit, {"profile_id": profile_id})
 
     def benefit(self, profile_id: str, benefit_id: str) -> Benefit | None:
         """One benefit; None where the profile holds no such benefit."""
@@ -34,10 +31,7 @@ class Benefits(Resource):
 
     def claimable(self, profile_id: str) -> tuple[Definition, ...]:
         """The kinds of benefit that the profile may claim now."""
-        ids = {"profile_id": profile_id}
-        return pages.all_of(
-            self._pages(paths.CLAIMABLE.guide, self._session.reader.definition, ids), self._session.together
-        )
+        return self._all(paths.CLAIMABLE.guide, self._session.reader.definition, {"profile_id": profile_id})
 
     def shelf(self, profile_id: str) -> tuple[tuple[Benefit, ...], tuple[Definition, ...]]:
         """What the profile holds, and what it may claim, asked for at the same time; raises as ``benefits`` does."""
@@ -49,10 +43,7 @@ class Benefits(Resource):
 
     def redeemable(self, profile_id: str) -> tuple[Benefit, ...]:
         """The benefits that Omneo would let the profile use now."""
-        ids = {"profile_id": profile_id}
-        return pages.all_of(
-            self._pages(paths.REDEEMABLE.guide, self._session.reader.benefit, ids), self._session.together
-        )
+        return self._all(paths.REDEEMABLE.guide, self._session.reader.benefit, {"profile_id": profile_id})
 
     def claim(self, profile_id: str, definition: Definition, *, reference: str) -> Benefit:
         """Turn a claimable definition into a benefit that carries ``reference`` as its external id.

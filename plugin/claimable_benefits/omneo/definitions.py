@@ -7,7 +7,7 @@ from functools import partial
 from typing import TypeVar
 
 from claimable_benefits.domain.benefits import Definition
-from claimable_benefits.omneo import pages, paths
+from claimable_benefits.omneo import paths
 from claimable_benefits.omneo.dialects import Form
 from claimable_benefits.omneo.resource import Resource
 from claimable_benefits.omneo.session import Call
@@ -39,8 +39,7 @@ class Definitions(Resource):
         )
 
     def _kinds(self, template: str, query: Mapping[str, str]) -> tuple[Definition, ...]:
-        fetch = self._pages(template, self._session.reader.definition, query=query)
-        return pages.all_of(fetch, self._session.together)
+        return self._all(template, self._session.reader.definition, query=query)
 
     def _by_id(self, definition_id: str) -> Definition | None:
         is_guide = self._session.dialects.known_form("list definitions") == paths.DEFINITIONS.guide

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Generic, Protocol, TypeVar
 
+from claimable_benefits.cache.bounded import Bounded
 from claimable_benefits.cache.crew import Together, one_by_one
-from claimable_benefits.errors import Malformed
+from claimable_benefits.errors import Malformed, Rejected
 from claimable_benefits.omneo import wire
 
 SIZE = 100
@@ -25,6 +26,14 @@ class Record(Protocol):
 
 
 R = TypeVar("R", bound=Record)
+
+
+@dataclass(frozen=True, slots=True)
+class Listed(Generic[R]):
+    """A whole list, and on how many pages it came."""
+
+    items: tuple[R, ...]
+    pages: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,28 +60,54 @@ def parse(body: object, number: int, item: Callable[[object], R]) -> Page[R]:
     )
 
 
-def all_of(fetch: Callable[[int], Page[R]], together: Together = one_by_one) -> tuple[R, ...]:
-    """Every record once, newest reading first; once the first page says how many there are, several at the same time.
+class Lengths:
+    """How many pages lists had when they were last read: that many can be asked for at once, as there was news of them.
 
-    A record that is removed while we read shifts the others to a page that is already read, so a list that does not add
-    up is read again, and what any reading saw is kept. Pages that never move on are ``Malformed``.
+    Safe between threads. A list of one page, as nearly all are, takes no room.
+    """
+
+    def __init__(self) -> None:
+        self._known: Bounded[int] = Bounded(entries=10_000, weight=10_000)
+
+    def of(self, name: object) -> int:
+        return self._known.get(name) or 1
+
+    def note(self, name: object, pages: int) -> None:
+        if pages > 1:
+            self._known.put(name, pages, 1)
+        else:
+            self._known.drop(name)
+
+
+def all_of(fetch: Callable[[int], Page[R]], together: Together = one_by_one, *, expected: int = 1) -> Listed[R]:
+    """Every record once, newest reading first.
+
+    As many pages as are ``expected`` are asked for at the same time, and the others as soon as a page says how many
+    there are. A record that is removed while we read shifts the others to a page that is already read, so a list that
+    does not add up is read again, and what any reading saw is kept. Pages that never move on are ``Malformed``.
     """
     seen: dict[str, R] = {}
     for _ in range(_PASSES):
         reading = _Reading[R]()
-        reading.run(fetch, together)
+        try:
+            reading.run(fetch, together, expected=expected)
+        except Rejected:
+            if expected == 1:
+                raise
+            expected = 1  # perhaps there are fewer by now, and it is a page too far that is refused
+            continue
         if reading.adds_up:
-            return tuple(reading.found.values())
+            return Listed(tuple(reading.found.values()), reading.pages)
         seen = reading.found | {key: record for key, record in seen.items() if key not in reading.found}
     if reading.stands_still:
         raise Malformed("Omneo repeats the same page of a list.")
-    return tuple(seen.values())
+    return Listed(tuple(seen.values()), reading.pages)
 
 
 def until(fetch: Callable[[int], Page[R]], is_enough: Callable[[Page[R]], bool]) -> tuple[R, ...]:
     """Every record of the first pages, up to and with the page that ``is_enough``."""
     reading = _Reading[R]()
-    reading.run(fetch, one_by_one, is_enough)
+    reading.run(fetch, one_by_one, is_enough=is_enough)
     if reading.stands_still:
         raise Malformed("Omneo repeats the same page of a list.")
     return tuple(reading.found.values())
@@ -85,22 +120,24 @@ class _Reading(Generic[R]):
         self.found: dict[str, R] = {}
         self.stands_still = False
         self._totals: set[int | None] = set()
-        self._pages = 0
+        self.pages = 0
         self._before: list[str] = []
 
     @property
     def adds_up(self) -> bool:
         if self.stands_still:
             return False
-        return self._pages == 1 or self._totals in ({None}, {len(self.found)})
+        return self.pages == 1 or self._totals in ({None}, {len(self.found)})
 
     def run(
         self,
         fetch: Callable[[int], Page[R]],
         together: Together,
+        *,
+        expected: int = 1,
         is_enough: Callable[[Page[R]], bool] | None = None,
     ) -> None:
-        number, told = 1, 1
+        number, told = 1, expected
         while number <= _MOST_PAGES:
             # A reader who may have enough soon goes page by page.
             last = number if is_enough else max(number, min(told, number + _AT_ONCE - 1, _MOST_PAGES))
@@ -116,5 +153,5 @@ class _Reading(Generic[R]):
         self.found.update((record.id, record) for record in page.items)
         self.stands_still = bool(ids) and ids == self._before
         self._totals.add(page.total)
-        self._pages, self._before = number, ids
+        self.pages, self._before = number, ids
         return page.is_last or not ids or self.stands_still

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 
+from claimable_benefits.cache.bounded import Bounded
 from claimable_benefits.domain.benefits import Benefit, Definition, RecordedTransaction, Redemption
 from claimable_benefits.errors import Malformed
 from claimable_benefits.omneo import wire
@@ -100,7 +101,22 @@ class Reader:
         return wire.moment(raw.get(name), wire.zone_named(raw.get("timezone")) or self.zone)
 
 
+# The same few definitions come along with every benefit of every shopper, and are long: each is read once.
+_read: Bounded[tuple[Mapping[str, object], Definition]] = Bounded(entries=2000, weight=4_000_000)
+_BARE = 2000  # bytes of a definition without its texts, roughly
+
+
 def _definition(raw: Mapping[str, object], definition_id: str) -> Definition:
+    known = _read.get(definition_id)
+    if known and known[0] == raw:
+        return known[1]
+    definition = _read_definition(raw, definition_id)
+    texts = sum(len(value) for value in raw.values() if isinstance(value, str))
+    _read.put(definition_id, (raw, definition), _BARE + 2 * texts)
+    return definition
+
+
+def _read_definition(raw: Mapping[str, object], definition_id: str) -> Definition:
     handle = wire.text(raw.get("handle"))
     is_limited = raw.get("max_global_redemptions") is not None
     return Definition(

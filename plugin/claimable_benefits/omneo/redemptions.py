@@ -61,10 +61,10 @@ class Redemptions(Resource):
 
     def _uses(self, profile_id: str, until: datetime | None, query: dict[str, str]) -> tuple[Redemption, ...]:
         ids = {"profile_id": profile_id}
-        fetch = self._pages(paths.PROFILE_REDEMPTIONS.guide, self._session.reader.redemption, ids, query)
+        template, item = paths.PROFILE_REDEMPTIONS.guide, self._session.reader.redemption
         if until is None:
-            return pages.all_of(fetch, self._session.together)
-        return pages.until(fetch, lambda page: _reaches_back(page, until))
+            return self._all(template, item, ids, query)
+        return pages.until(self._pages(template, item, ids, query), lambda page: _reaches_back(page, until))
 
     def redemption(self, profile_id: str, redemption_id: str) -> Redemption | None:
         """One of the profile's redemptions; None where there is no such thing."""

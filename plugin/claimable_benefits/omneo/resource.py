@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from claimable_benefits.omneo import pages
+from claimable_benefits.omneo import pages, paths
 from claimable_benefits.omneo.pages import Page, R
 from claimable_benefits.omneo.session import Call, Session
 
@@ -14,6 +14,21 @@ class Resource:
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self._lengths = pages.Lengths()
+
+    def _all(
+        self,
+        template: str,
+        item: Callable[[object], R],
+        ids: Mapping[str, str] | None = None,
+        query: Mapping[str, str] | None = None,
+    ) -> tuple[R, ...]:
+        """A whole list."""
+        name = paths.fill(template, ids or {}), tuple(sorted((query or {}).items()))
+        fetch = self._pages(template, item, ids, query)
+        listed = pages.all_of(fetch, self._session.together, expected=self._lengths.of(name))
+        self._lengths.note(name, listed.pages)
+        return listed.items
 
     def _pages(
         self,

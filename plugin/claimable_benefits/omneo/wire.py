@@ -6,6 +6,7 @@ Reading is tolerant, because the answers are sloppy (Omneo facts 0, 1.5 and 15):
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, tzinfo
 from decimal import Decimal, InvalidOperation
@@ -15,6 +16,8 @@ from zoneinfo import ZoneInfo
 from claimable_benefits.errors import Malformed
 
 _MOST_DIGITS = 18
+_TOO_LARGE = 10**_MOST_DIGITS
+_HALF_A_PAIR = re.compile("[\ud800-\udfff]")
 
 
 def load(body: bytes | None) -> object:
@@ -101,7 +104,7 @@ def optional_text(value: object) -> str | None:
 
 def _is_encodable(value: str) -> bool:
     # JSON can smuggle in half a surrogate pair, which no database or address accepts.
-    return not any("\ud800" <= character <= "\udfff" for character in value)
+    return value.isascii() or not _HALF_A_PAIR.search(value)
 
 
 def flag(value: object, *, default: bool = False) -> bool:
@@ -124,6 +127,8 @@ def decimal(value: object) -> Decimal | None:
 
 def integer(value: object) -> int | None:
     """A whole number; None where there is none, or one too large to be meant."""
+    if type(value) is int and -_TOO_LARGE < value < _TOO_LARGE:  # nearly always
+        return value
     number = decimal(value)
     if number is None or number.adjusted() >= _MOST_DIGITS or number != number.to_integral_value():
         return None

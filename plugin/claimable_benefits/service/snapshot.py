@@ -31,7 +31,10 @@ _known: Bounded[Definition] = Bounded(entries=2000, weight=4_000_000)
 
 def interned(snapshot: Snapshot) -> Snapshot:
     """The same with equal definitions as one: thousands of shoppers hold the same few, each with its long texts."""
-    benefits = tuple(replace(one, definition=_one(one.definition)) for one in snapshot.benefits)
+    benefits = tuple(
+        one if (kind := _one(one.definition)) is one.definition else replace(one, definition=kind)
+        for one in snapshot.benefits
+    )
     return Snapshot(snapshot.profile_id, benefits, tuple(map(_one, snapshot.claimable)))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -25,12 +24,12 @@ class Names:
     """Gives every benefit on a page a name of its own: buttons that read alike could not be told apart by ear."""
 
     def __init__(self) -> None:
-        self._seen: Counter[str] = Counter()
+        self._seen: dict[str, int] = {}
 
     def own(self, text: str, otherwise: str) -> str:
         name = name_of(text, otherwise)
-        self._seen[name] += 1
-        return name if self._seen[name] == 1 else f"{name} ({self._seen[name]})"
+        times = self._seen[name] = self._seen.get(name, 0) + 1
+        return name if times == 1 else f"{name} ({times})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +43,14 @@ class Card:
     image: str | None
     ends: When | None
 
+    @property
+    def about(self) -> Markup:
+        return safe_html(self.definition.long_description)
+
+    @property
+    def terms(self) -> Markup:
+        return safe_html(self.definition.terms)
+
 
 @dataclass(frozen=True, slots=True)
 class ReadyCard(Card):
@@ -52,9 +59,10 @@ class ReadyCard(Card):
     claim: Form
     claim_note: str
     validity: str
-    earn: Markup
-    about: Markup
-    terms: Markup
+
+    @property
+    def earn(self) -> Markup:
+        return safe_html(self.definition.earn_instructions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +86,6 @@ class YoursCard(Card):
     use_note: str
     checkout: str
     store: StoreUse | None
-    about: Markup
-    terms: Markup
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +121,6 @@ def ready_card(buttons: Buttons, definition: Definition, policy: Policy, say: Fo
         claim=buttons.form(action, definition.handle, label),
         claim_note=texts.CLAIMED_AND_USED if at_once else "",
         validity="" if at_once else texts.validity(definition),
-        earn=safe_html(definition.earn_instructions),
-        about=safe_html(definition.long_description),
-        terms=safe_html(definition.terms),
     )
 
 
@@ -149,8 +152,6 @@ def yours_card(buttons: Buttons, held: Held, say: Format, names: Names, *, draw:
         use_note=texts.from_account(benefit),
         checkout=texts.at_checkout(held.policy, say) if Place.CHECKOUT in places else "",
         store=_store_use(benefit, draw=draw) if Place.STORE in places else None,
-        about=safe_html(definition.long_description),
-        terms=safe_html(definition.terms),
     )
 
 

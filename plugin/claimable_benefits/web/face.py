@@ -6,7 +6,9 @@ import hashlib
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from secrets import token_hex
 from typing import Any, Protocol, cast
+from urllib.parse import quote
 
 from flask import current_app, request, url_for
 
@@ -17,7 +19,9 @@ from claimable_benefits.web.verbs import Verbs
 
 EXTENSION = "claimable_benefits"
 FACE = "claimable_benefits_web"
-_MOST_ADDRESSES = 100
+_MOST_ADDRESSES = 500
+_NOBODYS = token_hex(16)  # so no value of anybody's holds a mark
+_AS_IT_IS = "!$&'()*+,/:;=@"  # what stands in a path as it is (RFC 3986), as werkzeug has it, too
 STATIC = Path(__file__).resolve().parent.parent / "static"
 
 
@@ -61,28 +65,41 @@ def verbs() -> Verbs:
     return face().verbs
 
 
-def url(endpoint: str, **values: Any) -> str:
-    """The address of one of our endpoints: under the mount that serves this request, else under the first one."""
-    mounts = face().mounts
-    here = request.blueprint if request.blueprint in mounts else mounts[0]
-    return url_for(f"{here}.{endpoint}", **values)
+def url(endpoint: str, **values: str) -> str:
+    """The address of one of our endpoints: under the mount that serves this request, else under the first one.
+
+    Werkzeug takes longer to build one than a card takes to be printed, so each is built once, with marks for values.
+    """
+    known, key = face().addresses, f"{endpoint} of {shelf_url()}"  # all that an address depends on is in the shelf's
+    address = known.get(key) or _remember(known, key, _build(endpoint, **{name: _mark(name) for name in values}))
+    for name, value in values.items():
+        address = address.replace(_mark(name), quote(value, safe=_AS_IT_IS))
+    return address
 
 
 def shelf_url() -> str:
     """The address of the account page, built once for each place where it is mounted and reached."""
     app = current_app._get_current_object()  # type: ignore[attr-defined] # noqa: SLF001 - werkzeug's documented way
     if app.url_default_functions:
-        return url("shelf")  # a language or a tenant in it may change with every request
+        return _build("shelf")  # a language or a tenant in it may change with every request
     asked, known = request._get_current_object(), cast(Face, app.extensions[FACE]).addresses  # type: ignore[attr-defined] # noqa: SLF001
     key = f"{asked.blueprint} {asked.environ.get('HTTP_HOST')} {asked.environ.get('SCRIPT_NAME')}"
-    return known.get(key) or _remember(known, key, url("shelf"))
+    return known.get(key) or _remember(known, key, _build("shelf"))
 
 
 def stylesheet_url() -> str:
-    """The address of our stylesheet; built once for each address of the shelf, which all that it depends on is in."""
-    known, key = face().addresses, f"stylesheet of {shelf_url()}"
-    address = known.get(key)
-    return address or _remember(known, key, url("static", filename="benefits.css", v=_fingerprint("benefits.css")))
+    """The address of our stylesheet."""
+    return url("static", filename="benefits.css") + f"?v={_fingerprint('benefits.css')}"
+
+
+def _build(endpoint: str, **values: Any) -> str:
+    mounts = face().mounts
+    here = request.blueprint if request.blueprint in mounts else mounts[0]
+    return url_for(f"{here}.{endpoint}", **values)
+
+
+def _mark(name: str) -> str:
+    return f"-{_NOBODYS}-{name}-"
 
 
 def _remember(known: dict[str, str], key: str, address: str) -> str:

@@ -68,14 +68,17 @@ class Format:
 
     def ends(self, at: datetime, *, what: str = "") -> When:
         """When something ends. Hours and zone are said where they matter: close to the end, or within a day."""
-        last = at - timedelta(seconds=1) if self._local(at).time() == time.min else at
-        days = (self._local(last).date() - self._local(self.now).date()).days
+        last, local = at, self._local(at)
+        if local.time() == time.min:  # the day before is the last one
+            last = at - timedelta(seconds=1)
+            local = self._local(last)
+        days = local.toordinal() - self._local(self.now).toordinal()
         if at < self.now:
             return When(f"{_sentence(what, 'ended')} on {self.day(last)}", at.isoformat())
         if days <= 1:
             day = "tomorrow" if days == 1 else "today"
             return When(f"{_sentence(what, 'ends')} {day}{self._hours(last)}", at.isoformat(), soon=True)
-        hours = self._hours(last) if self._local(last).time() < _LAST_MINUTE else ""
+        hours = self._hours(last) if local.time() < _LAST_MINUTE else ""
         return When(f"{_sentence(what, 'ends')} on {self.day(last)}{hours}", at.isoformat())
 
     def _hours(self, at: datetime) -> str:

@@ -64,21 +64,12 @@ class Buttons:
             fields.append(("next", back_to))
         if name := self._hosts_field:
             fields.append((name, _HOSTS if self._draft else self._hosts_token))
-        return Form(self._url(action), label, tuple(fields))
+        return Form(url(action), label, tuple(fields))
 
     def fill(self, draft: str) -> str:
         """The draft as it is to be printed."""
         html = draft.replace(_OURS, self._pages_token)
         return html.replace(_HOSTS, str(escape(self._hosts_token))) if self._hosts_field else html
-
-    def _url(self, action: Action) -> str:
-        if action not in self._urls:
-            self._urls[action] = url(action)
-        return self._urls[action]
-
-    @cached_property
-    def _urls(self) -> dict[Action, str]:
-        return {}
 
     @cached_property
     def _pages_token(self) -> str:

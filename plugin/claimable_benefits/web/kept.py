@@ -23,7 +23,7 @@ from claimable_benefits.web.face import context, shelf_url
 from claimable_benefits.web.format import Format
 from claimable_benefits.web.forms import Buttons
 
-_PARTS = "claimable_benefits/parts.html"
+_PARTS = ("claimable_benefits/parts.html", "claimable_benefits/cards.html")
 
 
 @dataclass(slots=True)
@@ -52,7 +52,7 @@ class Kept:
     def __init__(
         self, template: str, shopper: Shopper, version: object, say: Format, *, alone: bool, layout: str = ""
     ) -> None:
-        self._templates = (f"claimable_benefits/{template}", _PARTS)
+        self._templates = (f"claimable_benefits/{template}", *_PARTS)
         self._layout = layout
         self._version = version
         self._say = say

@@ -14,7 +14,7 @@ import time
 from base64 import urlsafe_b64encode
 from functools import lru_cache
 from os import urandom
-from typing import cast
+from typing import Any, cast
 from uuid import UUID
 
 from flask import current_app
@@ -28,6 +28,8 @@ from claimable_benefits.web.refusals import FormRefused
 
 _Keys = tuple[str | bytes, ...]
 _PAGE, _BUTTON = "claimable-benefits-form", "claimable-benefits-button"
+# What itsdangerous takes by itself, and in an HMAC it is as good as ever; `_mac_of` relies on it.
+_DIGEST: dict[str, Any] = {"digest_method": hashlib.sha1}
 
 
 def page_token(customer_id: str) -> str:
@@ -38,14 +40,12 @@ def page_token(customer_id: str) -> str:
     content = f'[{json.dumps(customer_id)},"{urandom(16).hex()}"]'
     stamp = base64_encode(int_to_bytes(int(time.time())))
     value = urlsafe_b64encode(content.encode()).rstrip(b"=") + b"." + stamp
-    mac = _mac(_keys()).copy()
-    mac.update(value)
-    return (value + b"." + urlsafe_b64encode(mac.digest()).rstrip(b"=")).decode()
+    return f"{value.decode()}.{_signed(_mac(_keys()), value)}"
 
 
 def seal(customer_id: str, action: str, subject: str) -> str:
     """The part of one button, with the dot before it."""
-    return f".{_sealer(_keys()).get_signature(_button(customer_id, action, subject)).decode()}"
+    return f".{_signed(_sealers_mac(_keys()), _button(customer_id, action, subject))}"
 
 
 def read_token(token: str, shopper: Shopper, action: str, subject: str, *, minutes: int, way_on: str) -> str:
@@ -72,23 +72,37 @@ def _keys() -> _Keys:
     return (*(app.config.get("SECRET_KEY_FALLBACKS") or ()), app.secret_key)
 
 
+def _signed(mac: hmac.HMAC, value: bytes) -> str:
+    """As itsdangerous signs, without deriving the key anew."""
+    mac = mac.copy()
+    mac.update(value)
+    return urlsafe_b64encode(mac.digest()).rstrip(b"=").decode()
+
+
 def _button(customer_id: str, action: str, subject: str) -> bytes:
     return json.dumps([customer_id, action, subject]).encode()
 
 
 @lru_cache(maxsize=16)
 def _serializer(keys: _Keys) -> URLSafeTimedSerializer:
-    # SHA-1 is what itsdangerous takes by itself, and in an HMAC it is as good as ever; `_mac` relies on it.
-    signer = {"digest_method": hashlib.sha1}
-    return URLSafeTimedSerializer(cast("list[str]", list(keys)), salt=_PAGE, signer_kwargs=signer)
+    return URLSafeTimedSerializer(cast("list[str]", list(keys)), salt=_PAGE, signer_kwargs=_DIGEST)
 
 
 @lru_cache(maxsize=16)
 def _mac(keys: _Keys) -> hmac.HMAC:
     serializer = _serializer(keys)
-    return hmac.new(serializer.make_signer(serializer.salt).derive_key(), digestmod="sha1")
+    return _mac_of(serializer.make_signer(serializer.salt))
 
 
 @lru_cache(maxsize=16)
 def _sealer(keys: _Keys) -> Signer:
-    return Signer(cast("list[str]", list(keys)), salt=_BUTTON)
+    return Signer(cast("list[str]", list(keys)), salt=_BUTTON, **_DIGEST)
+
+
+@lru_cache(maxsize=16)
+def _sealers_mac(keys: _Keys) -> hmac.HMAC:
+    return _mac_of(_sealer(keys))
+
+
+def _mac_of(signer: Signer) -> hmac.HMAC:
+    return hmac.new(signer.derive_key(), digestmod=hashlib.sha1)
