@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import cache
 
 from sqlalchemy import Connection, Table, bindparam, delete, select, update
 
 from claimable_benefits.ledger.prepared import Prepared
-from claimable_benefits.ledger.rows import insert_for
+from claimable_benefits.ledger.rows import Insert, insert_for
 from claimable_benefits.ledger.tables import facts, profiles
 
 
@@ -20,9 +21,12 @@ def forget_profile(connection: Connection, customer_id: str) -> None:
     connection.execute(delete(profiles).where(profiles.c.customer_id == customer_id))
 
 
+_KNOWN = Prepared(select(profiles.c.profile_id).where(profiles.c.customer_id == bindparam("its_customer")))
+
+
 def known_profile(connection: Connection, customer_id: str) -> str | None:
-    row = connection.execute(select(profiles.c.profile_id).where(profiles.c.customer_id == customer_id)).first()
-    return str(row.profile_id) if row else None
+    found = _KNOWN.rows(connection, {"its_customer": customer_id})
+    return str(found[0]["profile_id"]) if found else None
 
 
 def remember(connection: Connection, name: str, value: str, now: datetime) -> None:
@@ -33,8 +37,8 @@ _RECALL = Prepared(select(facts.c.value).where(facts.c.name == bindparam("its_na
 
 
 def recall(connection: Connection, name: str) -> str | None:
-    row = _RECALL.execute(connection, {"its_name": name}).first()
-    return str(row.value) if row else None
+    found = _RECALL.rows(connection, {"its_name": name})
+    return str(found[0]["value"]) if found else None
 
 
 def replace_fact(connection: Connection, name: str, seen: str | None, value: str, now: datetime) -> bool:
@@ -48,6 +52,11 @@ def replace_fact(connection: Connection, name: str, seen: str | None, value: str
 
 
 def _put(connection: Connection, table: Table, key: str, name: str, values: dict[str, object]) -> None:
+    _upsert(insert_for(connection), table, key, tuple(values)).execute(connection, {key: name, **values})
+
+
+@cache
+def _upsert(insert: Insert, table: Table, key: str, names: tuple[str, ...]) -> Prepared:
     """In one statement: two that look first would both find nothing, and the second would fail."""
-    row = insert_for(connection)(table).values({key: name, **values})
-    connection.execute(row.on_conflict_do_update(index_elements=[key], set_=values))
+    row = insert(table).inline().values({name: bindparam(name) for name in (key, *names)})
+    return Prepared(row.on_conflict_do_update(index_elements=[key], set_={name: row.excluded[name] for name in names}))

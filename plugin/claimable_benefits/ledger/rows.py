@@ -16,6 +16,8 @@ from claimable_benefits.ledger.prepared import Prepared
 if TYPE_CHECKING:
     from sqlalchemy.dialects import postgresql, sqlite
 
+Insert = Callable[[Table], "sqlite.Insert | postgresql.Insert"]
+
 
 class Versioned(Protocol):
     """A row with a state and a version that grows by one with every change."""
@@ -59,7 +61,7 @@ def due(table: Table, state: Any, now: datetime) -> tuple[ColumnElement[bool], .
     return table.c.state == state, free, or_(table.c.due_at.is_(None), table.c.due_at <= now)
 
 
-def insert_for(connection: Connection) -> Callable[[Table], sqlite.Insert | postgresql.Insert]:
+def insert_for(connection: Connection) -> Insert:
     """An INSERT that knows ON CONFLICT; each of the two databases has one of its own."""
     if connection.dialect.name == "sqlite":  # imported where it is in use: each of them imports all of its drivers
         from sqlalchemy.dialects import sqlite

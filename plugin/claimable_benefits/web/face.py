@@ -10,7 +10,7 @@ from secrets import token_hex
 from typing import Any, Protocol, cast
 from urllib.parse import quote
 
-from flask import current_app, request, url_for
+from flask import Flask, current_app, request, url_for
 
 from claimable_benefits.domain.shop import Cart, Shopper
 from claimable_benefits.service.context import Context
@@ -20,7 +20,8 @@ from claimable_benefits.web.verbs import Verbs
 EXTENSION = "claimable_benefits"
 FACE = "claimable_benefits_web"
 _MOST_ADDRESSES = 500
-_NOBODYS = token_hex(16)  # so no value of anybody's holds a mark
+# Nobody outside of this process knows them, so no value of anybody's holds one.
+_MARKS = {name: token_hex(16) for name in ("benefit_id", "handle", "use_id", "filename")}
 _AS_IT_IS = "!$&'()*+,/:;=@"  # what stands in a path as it is (RFC 3986), as werkzeug has it, too
 STATIC = Path(__file__).resolve().parent.parent / "static"
 
@@ -46,7 +47,7 @@ class Face:
 
 
 def runtime() -> Runtime:
-    return cast(Runtime, current_app.extensions[EXTENSION])
+    return cast(Runtime, _app().extensions[EXTENSION])
 
 
 def context() -> Context:
@@ -58,7 +59,7 @@ def settings() -> Settings:
 
 
 def face() -> Face:
-    return cast(Face, current_app.extensions[FACE])
+    return cast(Face, _app().extensions[FACE])
 
 
 def verbs() -> Verbs:
@@ -70,16 +71,16 @@ def url(endpoint: str, **values: str) -> str:
 
     Werkzeug takes longer to build one than a card takes to be printed, so each is built once, with marks for values.
     """
-    known, key = face().addresses, f"{endpoint} of {shelf_url()}"  # all that an address depends on is in the shelf's
-    address = known.get(key) or _remember(known, key, _build(endpoint, **{name: _mark(name) for name in values}))
+    known, key = _addresses(), f"{endpoint} of {shelf_url()}"  # all that an address depends on is in the shelf's
+    address = known.get(key) or _remember(known, key, _build(endpoint, **{name: _MARKS[name] for name in values}))
     for name, value in values.items():
-        address = address.replace(_mark(name), quote(value, safe=_AS_IT_IS))
+        address = address.replace(_MARKS[name], quote(value, safe=_AS_IT_IS))
     return address
 
 
 def shelf_url() -> str:
     """The address of the account page, built once for each place where it is mounted and reached."""
-    app = current_app._get_current_object()  # type: ignore[attr-defined] # noqa: SLF001 - werkzeug's documented way
+    app = _app()
     if app.url_default_functions:
         return _build("shelf")  # a language or a tenant in it may change with every request
     asked, known = request._get_current_object(), cast(Face, app.extensions[FACE]).addresses  # type: ignore[attr-defined] # noqa: SLF001
@@ -98,8 +99,13 @@ def _build(endpoint: str, **values: Any) -> str:
     return url_for(f"{here}.{endpoint}", **values)
 
 
-def _mark(name: str) -> str:
-    return f"-{_NOBODYS}-{name}-"
+def _addresses() -> dict[str, str]:
+    return cast(Face, _app().extensions[FACE]).addresses
+
+
+def _app() -> Flask:
+    """The app itself: each look through its proxy costs as much as all that is done with it here."""
+    return cast(Flask, current_app._get_current_object())  # type: ignore[attr-defined] # noqa: SLF001 - werkzeug's documented way
 
 
 def _remember(known: dict[str, str], key: str, address: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cached_property
 from secrets import token_hex
 from typing import cast
 
@@ -42,6 +41,14 @@ class Form:
     fields: tuple[tuple[str, str], ...]
 
 
+# A draft as it goes over the wire, cut where the page's token stands: neither encoded nor searched at each print.
+Pieces = tuple[bytes, ...]
+
+
+def pieces(draft: str) -> Pieces:
+    return tuple(draft.encode().split(_OURS.encode()))
+
+
 # Nobody outside of this process can write a mark, so no text of Omneo's is ever taken for one.
 _OURS, _HOSTS = (f"[{token_hex(16)}]" for _ in range(2))
 
@@ -55,34 +62,43 @@ class Buttons:
     def __init__(self, shopper: Shopper, *, draft: bool = False) -> None:
         self._shopper = shopper
         self._draft = draft
+        self._hosts_field = _hosts_field()
+        self._token = ""
 
     def form(self, action: Action, subject: str, label: str, *, back_to: str | None = None) -> Form:
         """A button for ``subject``, a benefit id or a handle. ``back_to`` is the page to return to."""
-        ours = _OURS if self._draft else self._pages_token
+        ours = _OURS if self._draft else self._pages_token()
         fields = [("cb_token", ours + seal(self._shopper.customer_id, action, subject)), (action.field, subject)]
         if back_to:
             fields.append(("next", back_to))
         if name := self._hosts_field:
-            fields.append((name, _HOSTS if self._draft else self._hosts_token))
+            fields.append((name, _HOSTS if self._draft else _hosts_token()))
         return Form(url(action), label, tuple(fields))
 
     def fill(self, draft: str) -> str:
         """The draft as it is to be printed."""
-        html = draft.replace(_OURS, self._pages_token)
-        return html.replace(_HOSTS, str(escape(self._hosts_token))) if self._hosts_field else html
+        html = draft.replace(_OURS, self._pages_token())
+        return html.replace(_HOSTS, escape(_hosts_token())) if self._hosts_field else html
 
-    @cached_property
+    def print(self, pieces: Pieces) -> bytes:
+        """As `fill`, for a draft in `pieces`."""
+        html = self._pages_token().encode().join(pieces)
+        return html.replace(_HOSTS.encode(), escape(_hosts_token()).encode()) if self._hosts_field else html
+
     def _pages_token(self) -> str:
-        return page_token(self._shopper.customer_id)
+        if not self._token:
+            self._token = page_token(self._shopper.customer_id)
+        return self._token
 
-    @cached_property
-    def _hosts_field(self) -> str | None:
-        """Flask-WTF's CSRFProtect guards every POST of an app, ours too, so its field goes along where it is in use."""
-        if not callable(current_app.jinja_env.globals.get("csrf_token")):
-            return None
-        return str(current_app.config.get("WTF_CSRF_FIELD_NAME", "csrf_token"))
 
-    @cached_property
-    def _hosts_token(self) -> str:
-        generate = cast("Callable[[], object]", current_app.jinja_env.globals["csrf_token"])
-        return str(generate())
+def _hosts_field() -> str | None:
+    """Flask-WTF's CSRFProtect guards every POST of an app, ours too, so its field goes along where it is in use."""
+    app = current_app._get_current_object()  # type: ignore[attr-defined] # noqa: SLF001 - werkzeug's documented way
+    if not callable(app.jinja_env.globals.get("csrf_token")):
+        return None
+    return str(app.config.get("WTF_CSRF_FIELD_NAME", "csrf_token"))
+
+
+def _hosts_token() -> str:
+    generate = cast("Callable[[], object]", current_app.jinja_env.globals["csrf_token"])
+    return str(generate())

@@ -21,7 +21,7 @@ from claimable_benefits.cache.bounded import Bounded
 from claimable_benefits.domain.shop import Shopper
 from claimable_benefits.web.face import context, shelf_url
 from claimable_benefits.web.format import Format
-from claimable_benefits.web.forms import Buttons
+from claimable_benefits.web.forms import Buttons, Pieces, pieces
 
 _PARTS = ("claimable_benefits/parts.html", "claimable_benefits/cards.html")
 
@@ -34,12 +34,12 @@ class Region:
     html: Markup
     since: datetime
     until: datetime
-    whole: str = ""
+    whole: Pieces = ()
 
     @property
     def weight(self) -> int:
         """About how many bytes of memory it takes."""
-        return 2 * (len(self.html) + len(self.whole))
+        return 2 * len(self.html) + sum(map(len, self.whole))
 
 
 class Kept:
@@ -62,10 +62,10 @@ class Kept:
         self._shopper = shopper
         self._region = self._find()
 
-    def whole(self) -> str:
-        """What was printed before, with fresh tokens; empty where it has to be rendered."""
+    def whole(self) -> bytes:
+        """What was printed before, with fresh tokens, in UTF-8; empty where it has to be rendered."""
         is_there = self._alone and self._region and self._region.whole
-        return self._buttons.fill(is_there) if is_there else ""
+        return self._buttons.print(is_there) if is_there else b""
 
     def region(self) -> Markup | None:
         """The region as it was rendered before, as a draft; None where it has to be rendered."""
@@ -92,7 +92,7 @@ class Kept:
     def printed(self, page: str) -> str:
         """What the template rendered, as it is to be printed."""
         if self._region and self._alone and is_ours(*self._templates, *filter(None, [self._layout])):
-            self._region.whole = page
+            self._region.whole = pieces(page)
             self._put(self._region)
         return self._buttons.fill(page) if self._region else page
 

@@ -30,7 +30,7 @@ def leave_notice(shopper: Shopper, text: str, *, alert: bool = False) -> None:
 
 def take_notices(shopper: Shopper) -> list[Notice]:
     """What waits for this shopper; what another one left in this browser is dropped unread."""
-    if request.method != "GET" or _KEY not in session:
+    if _KEY not in session or request.method != "GET":
         return []
     waiting = session.pop(_KEY)
     return [Notice(role, text) for customer_id, role, text in waiting if customer_id == shopper.customer_id]

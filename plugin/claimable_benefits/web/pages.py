@@ -32,8 +32,8 @@ _FIRST_ROWS = 20
 
 def say_for(shopper: Shopper | None) -> Format:
     """How this shopper reads dates and amounts, now."""
-    held = settings()
-    return format_for(shopper, locale=held.locale, timezone=held.timezone, now=context().clock())
+    here = runtime()
+    return format_for(shopper, locale=here.settings.locale, timezone=here.settings.timezone, now=here.context.clock())
 
 
 def page(template: str, status: int = 200, **values: Any) -> tuple[str, int]:
@@ -51,29 +51,30 @@ def page(template: str, status: int = 200, **values: Any) -> tuple[str, int]:
 
 def shelf() -> ResponseReturnValue:
     """Your benefits: ready to claim, yours to use, history."""
-    shopper = runtime().load_shopper()
+    here = runtime()
+    shopper = here.load_shopper()
     if shopper is None:
         return _invitation()
     ask = bool(request.query_string) and request.args.get("history") == "all"
     try:
         whole = _whole_history(shopper) if ask else None  # before the peek, so that its version names it
-        peek = verbs().peek_shelf(context(), shopper)
+        peek = verbs().peek_shelf(here.context, shopper)
     except OmneoError as error:
         return _out_of_reach("claimable_benefits/list.html", shopper, error)
-    around: dict[str, Any] = {"notices": take_notices(shopper), "as_of": texts.as_of(peek.age)}
+    notices, as_of = take_notices(shopper), texts.as_of(peek.age)
     kept = Kept(
         "list.html",
         shopper,
         "" if ask and whole is None else peek.version,
         say_for(shopper),
-        alone=not any(around.values()),
-        layout=settings().base_template,
+        alone=not notices and not as_of,
+        layout=here.settings.base_template,
     )
-    if html := kept.whole():
-        return html
+    if printed := kept.whole():
+        return printed
     region = kept.region()
     values = {"state": "shelf", "region": region} if region else _cards(shopper, peek, kept, whole)
-    html, _ = page("claimable_benefits/list.html", **around, **values)
+    html, _ = page("claimable_benefits/list.html", notices=notices, as_of=as_of, **values)
     return kept.printed(html)
 
 

@@ -84,7 +84,7 @@ def _panel() -> str:
     version = (peek.version, as_of, cart, back_to) if peek.version else ""
     kept = Kept("panel.html", shopper, version, say, alone=not notices)
     if html := kept.whole():
-        return html
+        return html.decode()
     region = kept.region()
     values = {"region": region} if region else _offers(peek.open(), kept, _Rows(kept.buttons(), cart, say, back_to))
     return kept.printed(_render(state="offers", notices=notices, **values))

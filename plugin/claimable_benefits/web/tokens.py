@@ -37,10 +37,19 @@ def page_token(customer_id: str) -> str:
 
     It is what the serializer's ``dumps`` would make, in a third of the time: every page has one.
     """
-    content = f'[{json.dumps(customer_id)},"{urandom(16).hex()}"]'
-    stamp = base64_encode(int_to_bytes(int(time.time())))
-    value = urlsafe_b64encode(content.encode()).rstrip(b"=") + b"." + stamp
+    content = f'[{_quoted(customer_id)},"{urandom(16).hex()}"]'
+    value = urlsafe_b64encode(content.encode()).rstrip(b"=") + b"." + _stamp(int(time.time()))
     return f"{value.decode()}.{_signed(_mac(_keys()), value)}"
+
+
+@lru_cache(maxsize=1)
+def _stamp(second: int) -> bytes:
+    return base64_encode(int_to_bytes(second))
+
+
+@lru_cache(maxsize=1024)
+def _quoted(customer_id: str) -> str:
+    return json.dumps(customer_id)
 
 
 def seal(customer_id: str, action: str, subject: str) -> str:
