@@ -33,7 +33,7 @@ def measure(folder: Path, scale: Scale) -> Figures:
         _meet(server)
         phases: dict[str, list[list[Load]]] = {"healthy": [], "slow": [], "healthy again": [], "down": []}
         alone: list[float] = []
-        for _ in range(scale.rounds):
+        for _ in range(scale.few):
             phases["healthy"].append(_phase(server, scale))
             upstream.dial(delay=_SLOW)
             phases["slow"].append(_phase(server, scale))

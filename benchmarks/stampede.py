@@ -30,8 +30,8 @@ _PATIENT = {"BENEFITS_WAITING_THREADS": _READERS, "BENEFITS_PAGE_BUDGET_MS": 20_
 def measure(folder: Path, scale: Scale) -> Figures:
     """The most calls of any round, in one process and in four."""
     with omneo.running() as upstream:
-        alone = max(_in_one_process(folder / f"one-{turn}", upstream) for turn in range(scale.rounds))
-        fleet = max(_in_four(folder / f"four-{turn}", upstream) for turn in range(scale.rounds))
+        alone = max(_in_one_process(folder / f"one-{turn}", upstream) for turn in range(scale.few))
+        fleet = max(_in_four(folder / f"four-{turn}", upstream) for turn in range(scale.few))
     return Figures(ratios={"stampede_upstream_calls": alone, "stampede_upstream_calls_4_processes": fleet})
 
 

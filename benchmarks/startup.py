@@ -72,9 +72,9 @@ def measure(folder: Path, scale: Scale) -> Figures:
         env |= environment(settings(folder / "startup", upstream.base_url, kinds=HELD))
         env["PYTHONPYCACHEPREFIX"] = str(folder / "compiled")
         _run(_IMPORT, env)
-        imports = [_run(_IMPORT, env) for _ in range(2 * scale.rounds)]
-        starts = [_run(_START, env) for _ in range(scale.rounds)]
-        memory = [[_run(code + _USS, env) for code in (_WITH, _WITHOUT, _IN_USE)] for _ in range(scale.rounds)]
+        imports = [_run(_IMPORT, env) for _ in range(2 * scale.few)]
+        starts = [_run(_START, env) for _ in range(scale.few)]
+        memory = [[_run(code + _USS, env) for code in (_WITH, _WITHOUT, _IN_USE)] for _ in range(scale.few)]
     return Figures(
         ratios={
             "import_ms_over_deps": median(imports),

@@ -31,6 +31,11 @@ class Standing:
     own: str
     hint: str
 
+    @property
+    def is_untouched(self) -> bool:
+        """Whether nothing of theirs has ever changed at Omneo through us."""
+        return self.own == "0.0"
+
 
 # It is asked on every page, so it goes to the driver as it is: a third of what it costs through SQLAlchemy's Core.
 _QUESTION = f"""

@@ -22,11 +22,14 @@ def profile_of_customer(ctx: Context, customer_id: str) -> str | None:
         known = facts.known_profile(connection, customer_id)
     if known:
         return known
-    found = ctx.omneo.profile_id(customer_id)
-    if found:
-        with ctx.ledger.write() as connection:
-            facts.remember_profile(connection, customer_id, found, ctx.clock())
+    if found := ctx.omneo.profile_id(customer_id):
+        remember_profile(ctx, customer_id, found)
     return found
+
+
+def remember_profile(ctx: Context, customer_id: str, profile_id: str) -> None:
+    with ctx.ledger.write() as connection:
+        facts.remember_profile(connection, customer_id, profile_id, ctx.clock())
 
 
 def forget_profile_of(ctx: Context, shopper: Shopper) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from claimable_benefits.cache.bounded import Bounded
 from claimable_benefits.cache.crew import Crew
@@ -22,7 +22,7 @@ from claimable_benefits.domain.shop import Shopper
 from claimable_benefits.errors import Rejected, Unreachable
 from claimable_benefits.ledger.standing import Standing, Standings, standing_of
 from claimable_benefits.service import snapshot as snapshots
-from claimable_benefits.service.profile import forget_profile_of, profile_of
+from claimable_benefits.service.profile import forget_profile_of, profile_of, remember_profile
 from claimable_benefits.service.snapshot import Snapshot, interned
 
 if TYPE_CHECKING:
@@ -185,12 +185,33 @@ class Shelves:
 
     def _meet(self, ctx: Context, shopper: Shopper) -> str:
         """The profile id of somebody who is not in the ledger yet, and their lists on the way; empty for nobody."""
-        profile_id = profile_of(ctx, shopper)
-        standing = self.standing(ctx, shopper)
-        if profile_id is None or standing is None or self.shelves is None:
+        if self.shelves is None:
             return ""
-        self.shelves.fill(profile_id, _mark(standing), partial(_both_lists, ctx, profile_id))
+        profile_id = ctx.omneo.profile_id(shopper.customer_id)
+        if profile_id is None:
+            return ""
+        standing, load = self._note(ctx, shopper, profile_id)
+        if standing is None:
+            return ""
+        self.shelves.fill(profile_id, _mark(standing), load or partial(_both_lists, ctx, profile_id))
         return profile_id
+
+    def _note(
+        self, ctx: Context, shopper: Shopper, profile_id: str
+    ) -> tuple[Standing | None, Callable[[], Snapshot] | None]:
+        """Write their profile to the ledger; gives where they stand, and their lists where those came meanwhile."""
+
+        def note() -> Standing | None:
+            remember_profile(ctx, shopper.customer_id, profile_id)
+            return self.standing(ctx, shopper)
+
+        if self.crew is None or self.fleet is not None:  # in a fleet, one process asks for all
+            return note(), None
+        both: list[Callable[[], object]] = [partial(_both_lists, ctx, profile_id), note]
+        snapshot, standing = cast("tuple[Snapshot, Standing | None]", self.crew.together(both))
+        # Where they stand must be known before the lists are read, lest it names what these do not show. Where nothing
+        # of theirs has changed by now, there was nothing to name.
+        return standing, (lambda: snapshot) if standing and standing.is_untouched else None
 
 
 def remembering(limits: Limits, crew: Crew, fleet: Fleet | None, standings: Standings | None = None) -> Shelves:
