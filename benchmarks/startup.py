@@ -1,8 +1,9 @@
 """What the plugin adds to a process that has Flask, httpx and SQLAlchemy: time to import it, and memory once it serves.
 
-The time is that of the processor. Memory is what belongs to the process alone (USS), of a worker that has served its
-benefits page, over that of one that has loaded the three and served a page of Flask and Jinja. What it is over one that
-has also opened an HTTP client and a database, which both load more of themselves then, is told besides.
+The time is that of the processor. Memory is what one more worker takes (its private pages that it has written to, as
+those of files are shared by all workers): of one that has served its benefits page, over one that has loaded the three
+and served a page of Flask and Jinja. What it is over one that has also opened an HTTP client and a database, which both
+load more of themselves then, is told besides.
 """
 
 from __future__ import annotations
@@ -38,10 +39,10 @@ from claimable_benefits import ClaimableBenefits
 ClaimableBenefits().init_app(app)
 print(1000 * (time.process_time() - started))
 """
-_USS = """
+_MEMORY = """
 from pathlib import Path
 lines = Path("/proc/self/smaps_rollup").read_text().splitlines()
-print(sum(int(line.split()[1]) for line in lines if line.startswith("Private_")) / 1024)
+print(sum(int(line.split()[1]) for line in lines if line.startswith("Private_Dirty")) / 1024)
 """
 _WITHOUT = """
 import flask, httpx, sqlalchemy.orm
@@ -74,7 +75,7 @@ def measure(folder: Path, scale: Scale) -> Figures:
         _run(_IMPORT, env)
         imports = [_run(_IMPORT, env) for _ in range(2 * scale.few)]
         starts = [_run(_START, env) for _ in range(scale.few)]
-        memory = [[_run(code + _USS, env) for code in (_WITH, _WITHOUT, _IN_USE)] for _ in range(scale.few)]
+        memory = [[_run(code + _MEMORY, env) for code in (_WITH, _WITHOUT, _IN_USE)] for _ in range(scale.few)]
     return Figures(
         ratios={
             "import_ms_over_deps": median(imports),

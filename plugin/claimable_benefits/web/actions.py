@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from flask import redirect, request
 from flask.typing import ResponseReturnValue
@@ -11,13 +12,15 @@ from flask.typing import ResponseReturnValue
 from claimable_benefits.domain.shop import Cart, Shopper
 from claimable_benefits.errors import BenefitsError, Declined, LedgerUnavailable, OutcomeUnknown
 from claimable_benefits.service.context import Context
-from claimable_benefits.service.redeem import Used
 from claimable_benefits.web import texts
 from claimable_benefits.web.face import context, runtime, url, verbs
 from claimable_benefits.web.forms import Action
 from claimable_benefits.web.gate import Admission, admit, return_path
 from claimable_benefits.web.notices import leave_notice
 from claimable_benefits.web.refusals import LedgerDown
+
+if TYPE_CHECKING:
+    from claimable_benefits.service.redeem import Used
 
 _log = logging.getLogger("claimable_benefits")
 

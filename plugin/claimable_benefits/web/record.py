@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import logging
+from typing import TYPE_CHECKING
 
 from flask import render_template
 from markupsafe import Markup
 
 from claimable_benefits.domain.states import UseState
-from claimable_benefits.service.records import Record
 from claimable_benefits.web import texts
 from claimable_benefits.web.clean import name_of, plain, safe_html
 from claimable_benefits.web.face import context, runtime, stylesheet_url, verbs
 from claimable_benefits.web.pages import say_for
+
+if TYPE_CHECKING:
+    from claimable_benefits.service.records import Record
 
 _log = logging.getLogger("claimable_benefits")
 _USED = (UseState.REDEEMED, UseState.CONSUMED)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from claimable_benefits.domain.benefits import Benefit, Definition
 from claimable_benefits.domain.discounts import Discount
 from claimable_benefits.domain.fit import Fit, Misfit
 from claimable_benefits.domain.policy import DiscountKind, Policy
 from claimable_benefits.domain.states import DeliveryState, UseState
 from claimable_benefits.errors import BenefitsError, Declined, OutcomeUnknown, Overtaken
-from claimable_benefits.service.claim import Claimed
-from claimable_benefits.service.hold import Hold
-from claimable_benefits.service.records import Record
 from claimable_benefits.web.clean import name_of, plain
 from claimable_benefits.web.format import Format
+
+if TYPE_CHECKING:
+    from claimable_benefits.service.claim import Claimed
+    from claimable_benefits.service.hold import Hold
+    from claimable_benefits.service.records import Record
 
 CONFIRMING = (
     "We are confirming this with the loyalty programme. Look again in a minute; there is no need to do it twice."

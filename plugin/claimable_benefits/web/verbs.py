@@ -1,4 +1,7 @@
-"""The verbs that the pages call, as one bundle: tests hand in their own."""
+"""The verbs that the pages call, as one bundle: tests hand in their own.
+
+What is shown is imported with the pages; what somebody does is imported when it is first done, as the extension has it.
+"""
 
 from __future__ import annotations
 
@@ -7,22 +10,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from claimable_benefits.domain.shop import Cart, Shopper
-from claimable_benefits.service import (
-    claim,
-    claim_and_use,
-    hear,
-    history,
-    hold,
-    offers,
-    records,
-    redeem,
-    release,
-    shelf,
-)
+from claimable_benefits.service import history, offers, shelf
 from claimable_benefits.service.context import Context
 
 if TYPE_CHECKING:
     from claimable_benefits.ledger.uses import Use  # the value that `service.redeem` gives; no table is touched here
+    from claimable_benefits.service.claim import Claimed
+    from claimable_benefits.service.hold import Hold
+    from claimable_benefits.service.records import Record
+    from claimable_benefits.service.redeem import Used
 
 
 class HoldVerb(Protocol):
@@ -30,13 +26,61 @@ class HoldVerb(Protocol):
 
     def __call__(
         self, ctx: Context, shopper: Shopper, cart: Cart, benefit_id: str, /, *, move: bool = False
-    ) -> hold.Hold: ...
+    ) -> Hold: ...
 
 
 class HistoryVerb(Protocol):
     """The shape of `service.history.recall_history`."""
 
     def __call__(self, ctx: Context, shopper: Shopper, /, *, ask: bool = False) -> history.History: ...
+
+
+def _read_record(ctx: Context, order_number: str) -> Record | None:
+    from claimable_benefits.service import records
+
+    return records.read_record(ctx, order_number)
+
+
+def _claim(ctx: Context, shopper: Shopper, handle: str, claim_id: str) -> Claimed:
+    from claimable_benefits.service import claim
+
+    return claim.claim(ctx, shopper, handle, claim_id)
+
+
+def _claim_and_use(ctx: Context, shopper: Shopper, handle: str, use_id: str) -> Used:
+    from claimable_benefits.service import claim_and_use
+
+    return claim_and_use.claim_and_use(ctx, shopper, handle, use_id)
+
+
+def _hold(ctx: Context, shopper: Shopper, cart: Cart, benefit_id: str, /, *, move: bool = False) -> Hold:
+    from claimable_benefits.service import hold
+
+    return hold.hold(ctx, shopper, cart, benefit_id, move=move)
+
+
+def _release(ctx: Context, shopper: Shopper, cart: Cart, benefit_id: str) -> str | None:
+    from claimable_benefits.service import release
+
+    return release.release(ctx, shopper, cart, benefit_id)
+
+
+def _use_from_account(ctx: Context, shopper: Shopper, benefit_id: str, use_id: str) -> Used:
+    from claimable_benefits.service import redeem
+
+    return redeem.use_from_account(ctx, shopper, benefit_id, use_id)
+
+
+def _find_use(ctx: Context, shopper: Shopper, use_id: str) -> Use | None:
+    from claimable_benefits.service import redeem
+
+    return redeem.find_use(ctx, shopper, use_id)
+
+
+def _hear(ctx: Context, topic: str, body: bytes) -> int:
+    from claimable_benefits.service import hear
+
+    return hear.hear(ctx, topic, body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +90,11 @@ class Verbs:
     peek_shelf: Callable[[Context, Shopper], shelf.Peek] = shelf.peek_shelf
     recall_history: HistoryVerb = history.recall_history
     peek_offers: Callable[[Context, Shopper, Cart], offers.OffersPeek] = offers.peek_offers
-    read_record: Callable[[Context, str], records.Record | None] = records.read_record
-    claim: Callable[[Context, Shopper, str, str], claim.Claimed] = claim.claim
-    claim_and_use: Callable[[Context, Shopper, str, str], redeem.Used] = claim_and_use.claim_and_use
-    hold: HoldVerb = hold.hold
-    release: Callable[[Context, Shopper, Cart, str], str | None] = release.release
-    use_from_account: Callable[[Context, Shopper, str, str], redeem.Used] = redeem.use_from_account
-    hear: Callable[[Context, str, bytes], int] = hear.hear
-    find_use: Callable[[Context, Shopper, str], Use | None] = redeem.find_use
+    read_record: Callable[[Context, str], Record | None] = _read_record
+    claim: Callable[[Context, Shopper, str, str], Claimed] = _claim
+    claim_and_use: Callable[[Context, Shopper, str, str], Used] = _claim_and_use
+    hold: HoldVerb = _hold
+    release: Callable[[Context, Shopper, Cart, str], str | None] = _release
+    use_from_account: Callable[[Context, Shopper, str, str], Used] = _use_from_account
+    hear: Callable[[Context, str, bytes], int] = _hear
+    find_use: Callable[[Context, Shopper, str], Use | None] = _find_use
