@@ -109,6 +109,7 @@ def open_shop(folder: Path, **config: object) -> Shop:
         OMNEO_TOKEN="sandbox-token",
         BENEFITS_POLICIES=folder / "policies.toml",
         BENEFITS_WORKER="off",
+        BENEFITS_PAGE_BUDGET_MS=10_000,
         **config,
     )
     db = SQLAlchemy(app)

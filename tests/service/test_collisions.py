@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from datetime import datetime
 
 import httpx
 import pytest
@@ -10,7 +12,7 @@ import pytest
 from claimable_benefits.domain.states import DeliveryState, UseState
 from claimable_benefits.errors import Declined
 from claimable_benefits.ledger.outbox import find_delivery
-from claimable_benefits.ledger.uses import find_use, held_in_cart
+from claimable_benefits.ledger.uses import Use, find_use, held_in_cart
 from claimable_benefits.service.deliver import deliver_due
 from claimable_benefits.service.hold import hold
 from claimable_benefits.service.redeem import redeem_for_order
@@ -44,6 +46,23 @@ def test_a_benefit_applied_while_omneo_was_not_reached_keeps_the_cart(world: Wor
     assert left.state is UseState.RELEASED
     assert holding is not None
     assert (holding.benefit_id, holding.state) == (other, UseState.HELD)
+
+
+@pytest.mark.parametrize("ledger_url", ["postgresql"], indirect=True)  # SQLite lets nobody else write meanwhile
+def test_a_click_that_is_overtaken_after_it_has_looked_gets_the_first_ones_outcome(world: World) -> None:
+    use_id = hold(world.ctx, MIA, CART, own(world, "first-spend")).use_id
+    first: list[Use] = []
+
+    def clock() -> datetime:
+        """Asked once the second click has seen the hold, and before it takes it."""
+        if not first:
+            first.append(redeem_for_order(world.ctx, use_id, "A1", actor="shopper 1001"))
+        return world.clock.now
+
+    second = redeem_for_order(replace(world.ctx, clock=clock), use_id, "A1", actor="shopper 1001")
+
+    assert [second.redemption_id] == [use.redemption_id for use in first]
+    assert len(world.redemptions()) == 1
 
 
 def test_a_slow_omneo_never_lets_the_lease_of_a_delivery_run_out_under_it(world: World) -> None:

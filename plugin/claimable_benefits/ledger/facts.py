@@ -13,7 +13,9 @@ from claimable_benefits.ledger.tables import facts, profiles
 
 
 def remember_profile(connection: Connection, customer_id: str, profile_id: str, now: datetime) -> None:
-    _put(connection, profiles, "customer_id", customer_id, {"profile_id": profile_id, "seen_at": now})
+    """Nothing changes where it is known already: processes that meet a shopper at once shall agree on when that was."""
+    statement = _upsert(insert_for(connection), profiles, "customer_id", ("profile_id", "seen_at"), unless="profile_id")
+    statement.execute(connection, {"customer_id": customer_id, "profile_id": profile_id, "seen_at": now})
 
 
 def forget_profile(connection: Connection, customer_id: str) -> None:
@@ -30,7 +32,8 @@ def known_profile(connection: Connection, customer_id: str) -> str | None:
 
 
 def remember(connection: Connection, name: str, value: str, now: datetime) -> None:
-    _put(connection, facts, "name", name, {"value": value, "updated_at": now})
+    statement = _upsert(insert_for(connection), facts, "name", ("value", "updated_at"))
+    statement.execute(connection, {"name": name, "value": value, "updated_at": now})
 
 
 _RECALL = Prepared(select(facts.c.value).where(facts.c.name == bindparam("its_name")))
@@ -51,12 +54,13 @@ def replace_fact(connection: Connection, name: str, seen: str | None, value: str
     return connection.execute(first.returning(facts.c.name)).first() is not None
 
 
-def _put(connection: Connection, table: Table, key: str, name: str, values: dict[str, object]) -> None:
-    _upsert(insert_for(connection), table, key, tuple(values)).execute(connection, {key: name, **values})
-
-
 @cache
-def _upsert(insert: Insert, table: Table, key: str, names: tuple[str, ...]) -> Prepared:
-    """In one statement: two that look first would both find nothing, and the second would fail."""
+def _upsert(insert: Insert, table: Table, key: str, names: tuple[str, ...], unless: str = "") -> Prepared:
+    """In one statement: two that look first would both find nothing, and the second would fail.
+
+    What is there is left alone where its ``unless`` is the same.
+    """
     row = insert(table).inline().values({name: bindparam(name) for name in (key, *names)})
-    return Prepared(row.on_conflict_do_update(index_elements=[key], set_={name: row.excluded[name] for name in names}))
+    is_another = table.c[unless] != row.excluded[unless] if unless else None
+    new = {name: row.excluded[name] for name in names}
+    return Prepared(row.on_conflict_do_update(index_elements=[key], set_=new, where=is_another))

