@@ -19,3 +19,10 @@ def create_app() -> Flask:
         return render_template("plain.html", **shown)
 
     return app
+
+
+def create_word() -> Flask:
+    """A shop whose page is one word: nothing that Flask serves is faster."""
+    app = Flask("benchmarks.bare")
+    app.add_url_rule("/account/benefits", "word", lambda: "benefits")
+    return app

@@ -1,7 +1,8 @@
 """The benefits page, warm, under gunicorn: against a bare page of the same HTML, and against the naive integration.
 
 ``warm_vs_bare`` compares processor time, as both pages are bound by it. The naive one waits for Omneo, so it is
-compared by pages a second.
+compared by pages a second. How many times as fast anything can be that Flask serves depends on the machine, so that is
+told, too: of a page that is one word.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ def measure(folder: Path, scale: Scale) -> Figures:
             load.run(server.port, [_kind(_WAITING)], 1.0)
         runs = _runs(servers, scale)
         found = _compare(runs)
+        found.wall.update(_limits(runs, scale))
         before, started = time.process_time(), time.perf_counter()
         servers["bare"].ask(_kind(_BUSY), scale.seconds)
         busy = (time.process_time() - before) / (time.perf_counter() - started)
@@ -58,6 +60,17 @@ def _runs(servers: Mapping[str, Server], scale: Scale) -> dict[str, list[tuple[f
             shown, cpu = server.ask(_kind(_WAITING if "naive" in name else _BUSY), scale.seconds)
             runs[name].append((shown.rate, cpu))
     return runs
+
+
+def _limits(runs: Mapping[str, list[tuple[float, float]]], scale: Scale) -> dict[str, float]:
+    """The same for a page that is one word."""
+    limits = {}
+    for name, kind, other in (("gthread", GTHREAD, "naive"), ("sync", SYNC, "naive sync")):
+        with serving("benchmarks.bare:create_word()", kind) as server:
+            rates = [server.ask(_kind(_BUSY), scale.seconds)[0].rate for _ in range(scale.few)]
+        naive = median(rate for rate, _ in runs[other])
+        limits[f"a Flask page that is one word against the naive page ({name})"] = median(rates) / naive
+    return limits
 
 
 def _kind(connections: int) -> Kind:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http.cookiejar import CookieJar
+from urllib.parse import urlencode
 
 import httpx
 
@@ -125,11 +126,10 @@ class Http:
         if self._client.is_closed:
             return NoAnswer(sent=False, reason="the client is closed")
         try:
-            # The client's own way to build one would read the address twice, and merge what it does not have.
+            # The client's own way to build one, and its parameters, would read the address once more each.
             request = httpx.Request(
                 method,
-                self._base_url + path,
-                params=query or None,
+                f"{self._base_url}{path}?{urlencode(query)}" if query else self._base_url + path,
                 content=body.encode() if body is not None else None,
                 headers=headers,
                 extensions={"timeout": _spans(timeouts)},
