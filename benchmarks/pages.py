@@ -20,6 +20,7 @@ from benchmarks.page import CUSTOMER
 from benchmarks.server import GTHREAD, SYNC, Server, serving
 from benchmarks.shop import PAGE, cookie, environment, settings
 
+WORD = "a Flask page that is one word against the naive page"
 _BUSY = 16  # connections, enough to keep two workers busy
 _WAITING = 32  # as many as there are threads
 
@@ -69,7 +70,7 @@ def _limits(runs: Mapping[str, list[tuple[float, float]]], scale: Scale) -> dict
         with serving("benchmarks.bare:create_word()", kind) as server:
             rates = [server.ask(_kind(_BUSY), scale.seconds)[0].rate for _ in range(scale.few)]
         naive = median(rate for rate, _ in runs[other])
-        limits[f"a Flask page that is one word against the naive page ({name})"] = median(rates) / naive
+        limits[f"{WORD} ({name})"] = median(rates) / naive
     return limits
 
 

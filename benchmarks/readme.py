@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.figures import TARGETS
+from benchmarks.pages import WORD
 from benchmarks.picture import picture
 
 ROOT = Path(__file__).parents[1]
@@ -22,7 +23,7 @@ MEANING = {
     "warm_vs_naive_sync": "The same with gunicorn's two sync workers",
     "cold_known_rtt": "A page that has to ask Omneo, in round trips to Omneo",
     "cold_unknown_rtt": "The same for a shopper seen for the first time",
-    "cold_100_benefits_rtt": "The same with 100 benefits, which come in seven pages",
+    "cold_100_benefits_rtt": "A page with 100 benefits on seven pages of Omneo's, of a shopper who was here before",
     "apply_upstream_calls": "Calls to Omneo for applying a benefit to a cart",
     "place_order_added_rtt": "Round trips that a benefit adds to placing an order",
     "stampede_upstream_calls": "Calls to Omneo for 100 readers of one shopper's page at once: one for each list",
@@ -33,7 +34,7 @@ MEANING = {
     "checkout_page_vs_without_plugin": "The example shop's checkout page against the same without us, processor time",
     "growth_shelf_500_vs_10": "Processor time for each benefit of a cold page, 500 benefits against 10",
     "import_ms_over_deps": "Milliseconds to import the plugin, where Flask, httpx and SQLAlchemy are imported",
-    "memory_mb_over_deps": "Megabytes of a worker's own memory over those three",
+    "memory_mb_over_deps": "Megabytes that one more worker takes over those three",
     "ledger_vs_raw_sqlite": "Transitions a second in the ledger against the same statements in raw SQLite",
     "delivery_vs_limit_1": "Deliveries a second with 1 thread, against what round trips of 30 ms allow",
     "delivery_vs_limit_4": "The same with 4 threads",
@@ -68,8 +69,22 @@ def section(found: dict[str, Any]) -> str:
         f"Measured by `make bench` on {found['date']} with Python {found['python']} on {found['machine']}, "
         "against an Omneo that answers after 30 ms. Ratios are medians of runs that took turns."
     )
+    limits = _limits(found)
     picture_of = f"![How long one shopper waits for a benefits page: {told}]({PICTURE})"
-    return "\n".join([where, "", picture_of, "", "| what | figure | must be |", "|---|---|---|", *rows])
+    table = ["| what | figure | must be |", "|---|---|---|", *rows]
+    return "\n".join([where, "", picture_of, "", *table, *(["", limits] if limits else [])])
+
+
+def _limits(found: dict[str, Any]) -> str:
+    """What no page can reach on that machine, where that is less than what must be."""
+    told = found.get("wall", {})
+    kinds = {"warm_vs_naive_gthread": "gthread", "warm_vs_naive_sync": "sync"}
+    limits = {name: told.get(f"{WORD} ({kind})") for name, kind in kinds.items()}
+    short = [(TARGETS[name].bound, limit) for name, limit in limits.items() if limit and limit < TARGETS[name].bound]
+    if not short:
+        return ""
+    said = " and ".join(f"{bound:g} times ({limit:.3g} for a page that is one word)" for bound, limit in short)
+    return f"Nothing that Flask serves reaches {said} the naive page's rate on that machine."
 
 
 def _row(name: str, value: float | None) -> str:
