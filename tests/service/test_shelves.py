@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from claimable_benefits.ledger.facts import remember_profile
+from claimable_benefits.ledger.facts import forget_profile, known_profile, remember_profile
 from claimable_benefits.sandbox.stage import OmneoSandbox, ShopperBuilder
 from tests.service.shops import HERE, Shop, asked, meet, open_shop
 from tests.web.reading import forms, region
@@ -187,6 +187,22 @@ def test_a_merged_profile_is_found_anew(shop: Shop, omneo: OmneoSandbox) -> None
         remember_profile(connection, "mia", "00000000-0000-4000-8000-000000000000", shop.ctx.clock())
 
     assert "Only mias" in shop.read("mia").text
+
+
+def test_the_lists_of_whoever_has_used_something_are_read_once_that_is_known(shop: Shop, omneo: OmneoSandbox) -> None:
+    """Those of a stranger are asked for while the profile is noted: nothing of theirs can have happened before."""
+    shop.send("mia", shop.form("mia", "Use Lounge now"))
+    with shop.ctx.ledger.write() as connection:
+        profile_id = known_profile(connection, "mia")
+        forget_profile(connection, "mia")
+    assert profile_id
+    shop.shelves.forget(profile_id)
+    omneo.running.calls.clear()
+
+    page = shop.read("mia")
+
+    assert "Use Lounge now" not in forms(page)
+    assert [call for call in asked(omneo) if "benefits" in call] == sorted(BOTH * 2)
 
 
 # A sick Omneo, by counted waits.
