@@ -186,6 +186,14 @@ def test_what_undoes_something_else_is_not_found(other: Redemption) -> None:
     assert find_undo("7", AT, [other], frozenset({"900"})) == ABSENT
 
 
+def test_a_trace_is_ours_only_where_there_is_one_for_everybody() -> None:
+    one, two = redemption("1", kind="return"), redemption("2", kind="reversal")
+
+    assert find_undo("7", AT, [one], frozenset(), rivals=1) == UNCLEAR
+    assert find_undo("7", AT, [one, two], frozenset(), rivals=1) == Finding(Trace.FOUND, "1")
+    assert find_undo("7", AT, NEVER, frozenset(), rivals=1) == ABSENT
+
+
 # Claims.
 
 

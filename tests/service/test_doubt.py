@@ -307,6 +307,26 @@ def test_two_uses_of_one_benefit_are_both_undone_though_one_answer_was_lost(worl
     assert world.live_redemptions() == []
 
 
+@pytest.mark.parametrize("kinds", [("dropped", "applied then dropped"), ("applied then dropped", "dropped")])
+@pytest.mark.parametrize("minutes", [5, 30])
+def test_two_undos_of_one_benefit_whose_answers_are_both_lost_do_not_take_each_others_trace(
+    world: World, kinds: tuple[str, str], minutes: int
+) -> None:
+    benefit = benefit_id(world, "alterations")
+    first = hold(world.ctx, MIA, CART, benefit).use_id
+    second = hold(world.ctx, MIA, replace(CART, id="cart-2"), benefit).use_id
+    for use_id, order in ((first, "A1"), (second, "A2")):
+        redeem_for_order(world.ctx, use_id, order, actor="shopper 1001")
+    for order, kind in zip(("A1", "A2"), kinds, strict=True):
+        world.wire.fail("POST", "/reversal", kind)
+        undo_order(world.ctx, order, actor="shop", reason="payment failed")
+    world.work(minutes=minutes)
+
+    assert (use(world, first).state, use(world, second).state) == (UseState.UNDONE, UseState.UNDONE)
+    assert world.live_redemptions() == []
+    assert len(world.redemptions("reversal")) + len(world.redemptions("return")) == 2
+
+
 def test_a_late_refusal_of_a_reversal_ends_in_a_return(world: World) -> None:
     use_id = held(world)
     redeem_for_order(world.ctx, use_id, "A1", actor="shopper 1001")

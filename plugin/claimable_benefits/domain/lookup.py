@@ -86,10 +86,13 @@ def _could_be(sent: Sent, redemption: Redemption) -> bool:
     return redemption.kind == "redeem" and sent.benefit_id in redemption.benefit_ids and in_time and ours and free
 
 
-def find_undo(benefit_id: str, since: datetime | None, recent: Iterable[Redemption], owned: Collection[str]) -> Finding:
+def find_undo(
+    benefit_id: str, since: datetime | None, recent: Iterable[Redemption], owned: Collection[str], *, rivals: int = 0
+) -> Finding:
     """Whether a reversal or return of this benefit has appeared since ``since`` (None: ever) that nobody owns.
 
-    ``owned`` are the ids of undos that belong to other uses of ours.
+    ``owned`` are the ids of undos that belong to other uses of ours. ``rivals`` is how many other uses of this benefit
+    are being undone, too: no trace says which redemption it belongs to, so only one more than theirs is ours.
     """
     undone = [
         redemption
@@ -100,7 +103,9 @@ def find_undo(benefit_id: str, since: datetime | None, recent: Iterable[Redempti
         and (since is None or redemption.created_at >= since - SKEW)
         and redemption.id not in owned
     ]
-    return Finding(Trace.FOUND, undone[0].id) if undone else ABSENT
+    if not undone:
+        return ABSENT
+    return Finding(Trace.FOUND, undone[0].id) if len(undone) > rivals else UNCLEAR
 
 
 def find_claimed(

@@ -156,6 +156,19 @@ def unanswered_uses_of(connection: Connection, profile_id: str, benefit_id: str)
     )
 
 
+def undos_without_a_trace(connection: Connection, use: Use) -> list[Use]:
+    """The other uses of the same benefit whose undo was asked for, and of which no id of Omneo's is known."""
+    return _all(
+        connection,
+        uses.c.profile_id == use.profile_id,
+        uses.c.benefit_id == use.benefit_id,
+        uses.c.use_id != use.use_id,
+        uses.c.state.in_((UseState.UNDOING, UseState.UNDONE)),
+        uses.c.undo_sent_at.is_not(None),
+        uses.c.undo_id.is_(None),
+    )
+
+
 def owned_ids(connection: Connection, use: Use, column: str) -> set[str]:
     """Omneo's ids in ``column`` (redemption_id or undo_id) that belong to other uses of the same profile."""
     owner = uses.c[column]

@@ -21,7 +21,7 @@ from claimable_benefits.domain.lookup import (
 from claimable_benefits.domain.states import UseState
 from claimable_benefits.errors import Malformed, Rejected
 from claimable_benefits.ledger.claims import Claim, claimed_ids
-from claimable_benefits.ledger.uses import Use, owned_ids, unanswered_uses_of
+from claimable_benefits.ledger.uses import Use, owned_ids, unanswered_uses_of, undos_without_a_trace
 from claimable_benefits.service.context import Context
 
 
@@ -84,10 +84,16 @@ def _look_for_claimed_use(ctx: Context, use: Use) -> Finding:
 
 
 def look_for_undo(ctx: Context, use: Use, *, ever: bool = False) -> Finding:
-    """Whether a reversal or return of this use has appeared at Omneo since it was asked for; or ``ever``."""
+    """Whether a reversal or return of this use has appeared at Omneo since it was asked for.
+
+    ``ever`` is for a use that Omneo refuses to undo: then any trace will do.
+    """
     since = None if ever else _sent_at(ctx, use.undo_sent_at or use.updated_at)
     recent = ctx.omneo.redemptions(use.profile_id, until=None if since is None else since - SKEW)
-    return find_undo(use.benefit_id, since, recent, _owned(ctx, use, "undo_id"))
+    # After the list was read: whoever has a trace in it was written down before it was asked for.
+    with ctx.ledger.read() as connection:
+        rivals = 0 if ever else len(undos_without_a_trace(connection, use))
+    return find_undo(use.benefit_id, since, recent, _owned(ctx, use, "undo_id"), rivals=rivals)
 
 
 def look_for_claim(ctx: Context, claim: Claim) -> Finding:
