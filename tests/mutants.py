@@ -126,8 +126,15 @@ MUTANTS = (
     Mutant(
         "one trace serves two undos",
         "domain/lookup.py",
-        "        and redemption.id not in owned\n    ]\n    return Finding(Trace.FOUND, undone",
-        "    ]\n    return Finding(Trace.FOUND, undone",
+        "        and redemption.id not in owned\n    ]\n    if not undone",
+        "    ]\n    if not undone",
+        "tests/service/test_doubt.py tests/domain/test_lookup.py",
+    ),
+    Mutant(
+        "an undo in doubt takes another one's trace",
+        "domain/lookup.py",
+        "if len(undone) > rivals else UNCLEAR",
+        "if undone else UNCLEAR",
         "tests/service/test_doubt.py tests/domain/test_lookup.py",
     ),
     Mutant(
