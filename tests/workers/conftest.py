@@ -25,14 +25,11 @@ ROOT = Path(__file__).parents[2]
 PATIENCE = 15.0
 
 
-@dataclass
-class Yard:
-    """Where the processes work; ``app`` is the same shop in the test's own process, to place orders with."""
+@dataclass(kw_only=True)
+class Processes:
+    """Processes of ours, and the environment of all of them."""
 
-    folder: Path
-    omneo: RunningSandbox
     environment: dict[str, str]
-    app: Flask
     processes: list[subprocess.Popen[str]] = field(default_factory=list)
 
     def start(self, *command: str, **changes: str) -> subprocess.Popen[str]:
@@ -48,6 +45,22 @@ class Yard:
         )
         self.processes.append(process)
         return process
+
+    def close(self) -> None:
+        for process in self.processes:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+            with process:
+                process.communicate()
+
+
+@dataclass(kw_only=True)
+class Yard(Processes):
+    """Where the processes work; ``app`` is the same shop in the test's own process, to place orders with."""
+
+    folder: Path
+    omneo: RunningSandbox
+    app: Flask
 
     def worker(self, *options: str, **changes: str) -> subprocess.Popen[str]:
         """Start ``flask benefits work``."""
@@ -82,11 +95,7 @@ class Yard:
         return any(fault.fired for fault in self.omneo.faults.faults)
 
     def close(self) -> None:
-        for process in self.processes:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-            with process:
-                process.communicate()
+        super().close()
         runtime_of(self.app).close()
 
 
@@ -126,6 +135,6 @@ def yard(tmp_path: Path, settings: dict[str, str], monkeypatch: pytest.MonkeyPat
         }
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
-        yard = Yard(tmp_path, omneo, environment, create_app())
+        yard = Yard(folder=tmp_path, omneo=omneo, environment=environment, app=create_app())
         stack.callback(yard.close)
         yield yard

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
-import signal
 import socket
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -25,7 +21,7 @@ from claimable_benefits.sandbox import create_sandbox, serve_sandbox
 from claimable_benefits.sandbox.stage import OmneoSandbox
 from tests.postgres import Postgres
 from tests.web.reading import Element, Form, forms, read_page, region
-from tests.workers.conftest import ROOT, output, until
+from tests.workers.conftest import Processes, output, until
 from tests.workers.fleet_shop import POLICIES
 
 PROCESSES, WORKERS, ORDERS = 4, 2, 24
@@ -33,28 +29,13 @@ HERE = "/account/benefits"
 T = TypeVar("T")
 
 
-@dataclass
-class House:
-    """The running shop, its Omneo, and its workers."""
+@dataclass(kw_only=True)
+class House(Processes):
+    """The running shop, its Omneo, and its workers. ``log`` is what the shop's processes have said."""
 
     omneo: OmneoSandbox
     url: str
-    environment: dict[str, str]
     log: Path
-    processes: list[subprocess.Popen[str]] = field(default_factory=list)
-
-    def start(self, *command: str) -> subprocess.Popen[str]:
-        process = subprocess.Popen(  # noqa: S603 - our own commands
-            [sys.executable, "-m", *command],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            cwd=ROOT,
-            env=os.environ | self.environment,
-            start_new_session=True,
-        )
-        self.processes.append(process)
-        return process
 
     def send(self, customer: str, method: str, path: str, data: dict[str, str] | None = None) -> Answer:
         """A request over a connection of its own, so any process may take it."""
@@ -82,20 +63,12 @@ class House:
         """One page of each process."""
         found: dict[str, Element] = {}
         for _ in range(100):
-            for answer in at_once(
-                [partial(self.page, customer, path)] * 12
-            ):  # one alone is often taken by the same one
+            # Several at once: one alone is often taken by the process that took the last one.
+            for answer in at_once([partial(self.page, customer, path)] * 12):
                 found.setdefault(answer.process, answer.read)
             if len(found) == PROCESSES:
                 return found
         raise AssertionError(f"Only {len(found)} processes answer.")
-
-    def close(self) -> None:
-        for process in self.processes:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-            with process:
-                process.communicate()
 
 
 @dataclass(frozen=True)
@@ -114,7 +87,8 @@ def house(tmp_path_factory: pytest.TempPathFactory, postgres: Postgres) -> Itera
     folder = tmp_path_factory.mktemp("house")
     (folder / "policies.toml").write_text(POLICIES, encoding="utf-8")
     with ExitStack() as stack:
-        omneo = OmneoSandbox(stack.enter_context(serve_sandbox(create_sandbox())))
+        omneo = OmneoSandbox(serve_sandbox(create_sandbox()))
+        stack.callback(omneo.close)
         valkey = ValkeyServer(data_dir=folder / "valkey", save="")
         valkey.start()
         stack.callback(valkey.stop)
@@ -131,7 +105,8 @@ def house(tmp_path_factory: pytest.TempPathFactory, postgres: Postgres) -> Itera
             **{f"FLASK_{key}": value for key, value in omneo.config.items()},
             "FLASK_BENEFITS_CACHE_SECONDS": "60",
         }
-        house = House(omneo, f"http://127.0.0.1:{port}", environment, folder / "gunicorn.log")
+        url, log = f"http://127.0.0.1:{port}", folder / "gunicorn.log"
+        house = House(omneo=omneo, url=url, environment=environment, log=log)
         stack.callback(house.close)
         options = ("-b", f"127.0.0.1:{port}", "-w", str(PROCESSES), "--threads", "4")
         logging = ("--capture-output", "--error-logfile", str(house.log))

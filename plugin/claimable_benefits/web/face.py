@@ -46,8 +46,13 @@ class Face:
     addresses: dict[str, str] = field(default_factory=dict)
 
 
+def this_app() -> Flask:
+    """The app itself: each look through its proxy costs as much as all that is done with it here."""
+    return cast(Flask, current_app._get_current_object())  # type: ignore[attr-defined] # noqa: SLF001 - werkzeug's documented way
+
+
 def runtime() -> Runtime:
-    return cast(Runtime, _app().extensions[EXTENSION])
+    return cast(Runtime, this_app().extensions[EXTENSION])
 
 
 def context() -> Context:
@@ -59,7 +64,7 @@ def settings() -> Settings:
 
 
 def face() -> Face:
-    return cast(Face, _app().extensions[FACE])
+    return cast(Face, this_app().extensions[FACE])
 
 
 def verbs() -> Verbs:
@@ -71,7 +76,7 @@ def url(endpoint: str, **values: str) -> str:
 
     Werkzeug takes longer to build one than a card takes to be printed, so each is built once, with marks for values.
     """
-    known, key = _addresses(), f"{endpoint} of {shelf_url()}"  # all that an address depends on is in the shelf's
+    known, key = face().addresses, f"{endpoint} of {shelf_url()}"  # all that an address depends on is in the shelf's
     address = known.get(key) or _remember(known, key, _build(endpoint, **{name: _MARKS[name] for name in values}))
     for name, value in values.items():
         address = address.replace(_MARKS[name], quote(value, safe=_AS_IT_IS))
@@ -80,10 +85,9 @@ def url(endpoint: str, **values: str) -> str:
 
 def shelf_url() -> str:
     """The address of the account page, built once for each place where it is mounted and reached."""
-    app = _app()
-    if app.url_default_functions:
+    if this_app().url_default_functions:
         return _build("shelf")  # a language or a tenant in it may change with every request
-    asked, known = request._get_current_object(), cast(Face, app.extensions[FACE]).addresses  # type: ignore[attr-defined] # noqa: SLF001
+    asked, known = request._get_current_object(), face().addresses  # type: ignore[attr-defined] # noqa: SLF001
     key = f"{asked.blueprint} {asked.environ.get('HTTP_HOST')} {asked.environ.get('SCRIPT_NAME')}"
     return known.get(key) or _remember(known, key, _build("shelf"))
 
@@ -97,15 +101,6 @@ def _build(endpoint: str, **values: Any) -> str:
     mounts = face().mounts
     here = request.blueprint if request.blueprint in mounts else mounts[0]
     return url_for(f"{here}.{endpoint}", **values)
-
-
-def _addresses() -> dict[str, str]:
-    return cast(Face, _app().extensions[FACE]).addresses
-
-
-def _app() -> Flask:
-    """The app itself: each look through its proxy costs as much as all that is done with it here."""
-    return cast(Flask, current_app._get_current_object())  # type: ignore[attr-defined] # noqa: SLF001 - werkzeug's documented way
 
 
 def _remember(known: dict[str, str], key: str, address: str) -> str:

@@ -8,11 +8,10 @@ from enum import StrEnum
 from secrets import token_hex
 from typing import cast
 
-from flask import current_app
 from markupsafe import escape
 
 from claimable_benefits.domain.shop import Shopper
-from claimable_benefits.web.face import url
+from claimable_benefits.web.face import this_app, url
 from claimable_benefits.web.tokens import page_token, seal
 
 
@@ -93,12 +92,12 @@ class Buttons:
 
 def _hosts_field() -> str | None:
     """Flask-WTF's CSRFProtect guards every POST of an app, ours too, so its field goes along where it is in use."""
-    app = current_app._get_current_object()  # type: ignore[attr-defined] # noqa: SLF001 - werkzeug's documented way
+    app = this_app()
     if not callable(app.jinja_env.globals.get("csrf_token")):
         return None
     return str(app.config.get("WTF_CSRF_FIELD_NAME", "csrf_token"))
 
 
 def _hosts_token() -> str:
-    generate = cast("Callable[[], object]", current_app.jinja_env.globals["csrf_token"])
+    generate = cast("Callable[[], object]", this_app().jinja_env.globals["csrf_token"])
     return str(generate())

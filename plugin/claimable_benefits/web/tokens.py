@@ -17,13 +17,13 @@ from os import urandom
 from typing import Any, cast
 from uuid import UUID
 
-from flask import current_app
 from itsdangerous import BadData, SignatureExpired, Signer, URLSafeTimedSerializer
 from itsdangerous.encoding import base64_encode, int_to_bytes
 
 from claimable_benefits.domain.shop import Shopper
 from claimable_benefits.errors import SettingsError
 from claimable_benefits.web import texts
+from claimable_benefits.web.face import this_app
 from claimable_benefits.web.refusals import FormRefused
 
 _Keys = tuple[str | bytes, ...]
@@ -75,7 +75,7 @@ def read_token(token: str, shopper: Shopper, action: str, subject: str, *, minut
 
 def _keys() -> _Keys:
     """The newest key stands last: it signs, and the older ones still open what they signed."""
-    app = current_app._get_current_object()  # type: ignore[attr-defined] # noqa: SLF001 - werkzeug's documented way
+    app = this_app()
     if not app.secret_key:
         raise SettingsError("SECRET_KEY", "is not set.", "Set it to a long random text; sessions need it as well.")
     return (*(app.config.get("SECRET_KEY_FALLBACKS") or ()), app.secret_key)
