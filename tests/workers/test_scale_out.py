@@ -24,7 +24,7 @@ from tests.web.reading import Element, Form, forms, read_page, region
 from tests.workers.conftest import Processes, output, until
 from tests.workers.fleet_shop import POLICIES
 
-PROCESSES, WORKERS, ORDERS = 4, 2, 24
+PROCESSES, THREADS, WORKERS, ORDERS = 4, 4, 2, 24
 HERE = "/account/benefits"
 T = TypeVar("T")
 
@@ -108,7 +108,9 @@ def house(tmp_path_factory: pytest.TempPathFactory, postgres: Postgres) -> Itera
         url, log = f"http://127.0.0.1:{port}", folder / "gunicorn.log"
         house = House(omneo=omneo, url=url, environment=environment, log=log)
         stack.callback(house.close)
-        options = ("-b", f"127.0.0.1:{port}", "-w", str(PROCESSES), "--threads", "4")
+        # A process takes no more connections than it has threads, so that one alone cannot take those of all.
+        sizes = ("-w", str(PROCESSES), "--threads", str(THREADS), "--worker-connections", str(THREADS))
+        options = ("-b", f"127.0.0.1:{port}", "--keep-alive", "0", *sizes)
         logging = ("--capture-output", "--error-logfile", str(house.log))
         house.start("gunicorn", *options, *logging, "tests.workers.fleet_shop:create_app()")
         until(lambda: _is_up(house))
@@ -129,6 +131,7 @@ def at_once(calls: Sequence[Callable[[], T]]) -> list[T]:
 
 def test_many_readers_of_one_shopper_ask_omneo_once_for_each_list(house: House) -> None:
     house.omneo.shopper("ann").holds("lounge", uses=3)
+    house.omneo.running.faults.add("latency", path="*/benefits*", seconds=0.5, times=2)
     house.omneo.running.calls.clear()
 
     answers = at_once([partial(house.page, "ann")] * 40)
