@@ -54,7 +54,7 @@ def measure(folder: Path, scale: Scale) -> Figures:
         cookie = _fill_cart(servers["with"])
         runs: dict[str, list[tuple[float, float]]] = {name: [] for name in servers}
         for server in servers.values():
-            load.run(server.port, [_kind(cookie)], 1.5)
+            load.run(server.port, [_kind(cookie)], 2)
         for _ in range(scale.rounds):
             for name, server in servers.items():
                 shown, each = server.ask(_kind(cookie), scale.seconds)

@@ -56,11 +56,11 @@ class Scale:
 
     rounds: int = 15
     few: int = 5
-    seconds: float = 0.8
+    seconds: int = 1
     rows: int = ledger.ROWS
 
 
-QUICK = Scale(rounds=1, few=1, seconds=0.8, rows=10_000)  # shows that all of it runs; its figures mean little
+QUICK = Scale(rounds=1, few=1, seconds=1, rows=10_000)  # shows that all of it runs; its figures mean little
 
 
 @dataclass

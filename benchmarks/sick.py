@@ -21,7 +21,7 @@ from benchmarks.shop import PAGE, cookie, environment, settings
 _SHOPPERS = [f"Cookie: {cookie(f'c-{HELD}-{CLAIMABLE}-{number}')}" for number in range(40)]
 _READERS, _OTHERS = 64, 8
 _SLOW = 5.0  # seconds
-_SETTLE = 1.0  # seconds of the same load before each phase is counted
+_SETTLE = 1  # seconds of the same load before each phase is counted
 
 
 def measure(folder: Path, scale: Scale) -> Figures:
@@ -51,7 +51,7 @@ def measure(folder: Path, scale: Scale) -> Figures:
 def _figures(phases: dict[str, list[list[Load]]], alone: list[float]) -> Figures:
     ours = {name: [benefits.rate for benefits, _ in runs] for name, runs in phases.items()}
     host = {name: [other.rate for _, other in runs] for name, runs in phases.items()}
-    lasts = {name: median(other.percentile(0.99) for _, other in runs) for name, runs in phases.items()}
+    lasts = {name: median(other.p99 for _, other in runs) for name, runs in phases.items()}
     refused = {name: sum(benefits.others for benefits, _ in runs) for name, runs in phases.items()}
     return Figures(
         ratios={
@@ -71,7 +71,7 @@ def _figures(phases: dict[str, list[list[Load]]], alone: list[float]) -> Figures
 def _meet(server: Server) -> None:
     """Every worker has read every shopper before: a shop that has been open for a while."""
     kinds = [Kind(PAGE, 1, tuple(_SHOPPERS[first::8])) for first in range(8)]
-    load.run(server.port, kinds, 4.0)
+    load.run(server.port, kinds, 4)
 
 
 def _phase(server: Server, scale: Scale) -> list[Load]:
@@ -83,4 +83,4 @@ def _phase(server: Server, scale: Scale) -> list[Load]:
 def _alone(server: Server) -> float:
     """The median of one shopper's pages, in seconds, while Omneo is slow."""
     (shown,) = load.run(server.port, [Kind(PAGE, 1, tuple(_SHOPPERS))], _SETTLE)
-    return shown.percentile(0.5)
+    return shown.p50

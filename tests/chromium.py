@@ -11,7 +11,10 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+
+from tests.debian import install, run_quietly
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 REMEDY = (
@@ -27,9 +30,9 @@ def find_chromium() -> str | None:
 
 def get_chromium() -> str:
     """The same, installed where it is missing. Raises `SystemExit` with the remedy."""
-    for install in (None, _install_playwrights_own, _install_debians):
-        if install is not None:
-            install()
+    for way in (None, _install_playwrights_own, partial(install, "chromium")):
+        if way is not None:
+            way()
         if found := find_chromium():
             return found
     raise SystemExit(REMEDY)
@@ -68,32 +71,13 @@ def _playwrights_own() -> str | None:
 
 def _install_playwrights_own() -> None:
     print("No Chromium found: asking playwright for its own ...", flush=True)
-    _run([sys.executable, "-m", "playwright", "install", "chromium"], seconds=300)
-
-
-def _install_debians() -> None:
-    if os.geteuid() != 0 or shutil.which("apt-get") is None:
-        return
-    print("That was not to be had: installing Debian's package ...", flush=True)
-    _run(["apt-get", "update", "-qq"], seconds=300)
-    _run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium"], seconds=900)
+    run_quietly([sys.executable, "-m", "playwright", "install", "chromium"], seconds=300)
 
 
 def get_curl() -> None:
     """The guide's calls are made with curl: install it where it is missing and may be installed."""
-    if shutil.which("curl") is None and os.geteuid() == 0 and shutil.which("apt-get"):
-        _run(["apt-get", "update", "-qq"], seconds=300)
-        _run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", "curl"], seconds=300)
-
-
-def _run(command: list[str], *, seconds: int) -> None:
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    try:
-        subprocess.run(  # noqa: S603 - the commands are those of this module
-            command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=seconds, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return  # the next way is tried, and the remedy is said at the end
+    if shutil.which("curl") is None:
+        install("curl")
 
 
 if __name__ == "__main__":

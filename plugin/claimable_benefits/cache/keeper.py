@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from claimable_benefits.cache.bounded import Bounded
 from claimable_benefits.cache.crew import Crew
@@ -22,8 +22,7 @@ _LOCK_SECONDS = 5.0  # longer than a load: an expired lock costs a second load a
 _LOOK_AGAIN = 0.02
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(NamedTuple):
     """What must not have changed since a value was loaded.
 
     With another ``own`` the value contradicts what the reader has done, so it is not shown at all; with another

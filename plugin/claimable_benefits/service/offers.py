@@ -80,7 +80,7 @@ class OffersPeek:
     """
 
     open: Callable[[], Offers]
-    version: str = ""
+    version: object = ()
     age: float = 0.0
 
 
@@ -97,7 +97,7 @@ def peek_offers(ctx: Context, shopper: Shopper, cart: Cart) -> OffersPeek:
         _log.warning("The benefits of a checkout could not be read: %s", error)
         return OffersPeek(lambda: _read_offers(ctx, shopper, cart, None))
     # What was there before the rows were read is what the version names; anything later makes another one.
-    version = "" if ctx.own_discounts else seen.version
+    version = () if ctx.own_discounts else seen.version
     return OffersPeek(lambda: _read_offers(ctx, shopper, cart, seen), version, seen.age)
 
 

@@ -68,7 +68,7 @@ class Peek:
     """
 
     open: Callable[[], Shelf]
-    version: str = ""
+    version: object = ()
     age: float = 0.0
 
 

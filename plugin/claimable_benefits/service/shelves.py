@@ -38,14 +38,14 @@ _REDEMPTION = 500  # bytes
 class Seen:
     """A snapshot. ``age`` is how old it is in seconds, and 0 while it is fresh.
 
-    ``version`` names it, the shopper's rows in the ledger, and the history that is remembered besides; empty where
-    nothing is remembered.
+    ``version`` names it, the shopper's rows in the ledger, and the history that is remembered besides: equal ones are
+    of the same page. It is empty where nothing is remembered.
     """
 
     snapshot: Snapshot
     standing: Standing | None = None
     age: float = 0.0
-    version: str = ""
+    version: tuple[object, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +95,10 @@ class Shelves:
 
     def _recall(self, ctx: Context, standing: Standing, shelves: Keeper[Snapshot]) -> Seen:
         load = partial(_both_lists, ctx, standing.profile_id)
-        kept = shelves.recall(standing.profile_id, _mark(standing), load)
-        return self._seen(kept, standing, shelves)
-
-    def _seen(self, kept: Kept[Snapshot], standing: Standing, shelves: Keeper[Snapshot]) -> Seen:
-        past = self.histories.kept(standing.profile_id, _mark(standing)) if self.histories else None
-        version = f"{standing.profile_id} {kept.at} {standing.rows} {past.at if past else ''}"
+        mark = _mark(standing)
+        kept = shelves.recall(standing.profile_id, mark, load)
+        past = self.histories.kept(standing.profile_id, mark) if self.histories else None
+        version = (standing.profile_id, kept.at, standing.rows, past.at if past else None)
         return Seen(kept.value, standing, 0.0 if shelves.is_fresh(kept) else shelves.age(kept), version)
 
     def _recall_stranger(

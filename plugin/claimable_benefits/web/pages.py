@@ -65,7 +65,7 @@ def shelf() -> ResponseReturnValue:
     kept = Kept(
         "list.html",
         shopper,
-        "" if ask and whole is None else peek.version,
+        () if ask and whole is None else peek.version,
         say_for(shopper),
         alone=not notices and not as_of,
         layout=here.settings.base_template,

@@ -81,7 +81,7 @@ def _panel() -> str:
         return _render(state="no-cart", notices=take_notices(shopper))
     peek, say = verbs().peek_offers(context(), shopper, cart), say_for(shopper)
     notices, as_of = take_notices(shopper), texts.as_of(peek.age)
-    version = (peek.version, as_of, cart, back_to) if peek.version else ""
+    version = (peek.version, as_of, cart, back_to) if peek.version else ()
     kept = Kept("panel.html", shopper, version, say, alone=not notices)
     if html := kept.whole():
         return html.decode()
