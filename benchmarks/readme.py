@@ -67,7 +67,7 @@ def section(found: dict[str, Any]) -> str:
     told = ", ".join(f"{name} {pages[name]:.3g} ms" for name in ("warm", "cold", "naive", "sick") if pages.get(name))
     where = (
         f"Measured by `make bench` on {found['date']} with Python {found['python']} on {found['machine']}, "
-        "against an Omneo that answers after 30 ms. Ratios are medians of runs that took turns."
+        "with load by wrk, against an Omneo that answers after 30 ms. Ratios are medians of runs that took turns."
     )
     limits = _limits(found)
     picture_of = f"![How long one shopper waits for a benefits page: {told}]({PICTURE})"

@@ -1,8 +1,9 @@
 """Compare what shop, ledger, Omneo and payment provider say, and name every disagreement in words.
 
 ====================  =============================================================================================
-lost benefit          a use stands at Omneo and no paid order has it, or a paid order has a benefit that does not stand
-double redemption     more than one use stands for one order, or for one attempt
+lost benefit          a use stands at Omneo and neither a paid order nor a receipt has it, or one of these has a benefit
+                      that does not stand; a claim that its shopper is told of is not there, or the other way round
+double redemption     more than one use stands for one order, or for one attempt; one click has claimed twice
 lost transaction      Omneo has no transaction of a paid order, or one that says something else
 duplicate transaction Omneo has two transactions of one order, or one of an order that nobody paid
 wrong charge          money that moved is not what was shown, or nobody's, or did not move for a paid order
@@ -50,8 +51,9 @@ _UNSETTLED_CLAIMS = ("claiming", "in_doubt")
 def audit(evidence: Evidence) -> list[Finding]:
     """Every disagreement there is; empty when all is well."""
     books = _Books(evidence)
-    checks = (_stray_uses, _second_uses, _missing_uses, _sales, _strange_sales, _charges, _strange_charges, _totals)
-    return [finding for check in (*checks, _unfinished) for finding in check(books)]
+    of_uses = (_stray_uses, _second_uses, _missing_uses, _missing_receipts, _claims, _strange_claims)
+    of_orders = (_sales, _strange_sales, _charges, _strange_charges, _totals)
+    return [finding for check in (*of_uses, *of_orders, _unfinished) for finding in check(books)]
 
 
 class _Books:
@@ -104,7 +106,8 @@ def _stray_uses(books: _Books) -> Iterator[Finding]:
             continue
         use = books.owners.get(redemption.id) or _by_reference(books, redemption)
         order = books.orders.get(use.order_number or "") if use else None
-        if use is None or order is None or use.redemption_id != redemption.id or not books.keeps(order, use):
+        is_right = use and (order and books.keeps(order, use) if use.channel == "checkout" else use.state == "consumed")
+        if use is None or use.redemption_id != redemption.id or not is_right:
             whose = _told(use) if use else "no use in the ledger"
             what = f"order {order.number} is {order.state}" if order else "there is no order"
             sentence = f"redemption {redemption.id} of benefit {redemption.benefit_id} stands at Omneo: {whose}, {what}"
@@ -130,6 +133,40 @@ def _missing_uses(books: _Books) -> Iterator[Finding]:
             whose = _told(use) if use else f"use {order.use_id}, which the ledger does not have"
             sentence = f"order {order.number} is {order.state} with a benefit off, {what}: {whose}"
             yield Finding(Wrong.LOST_BENEFIT, sentence, _subjects(use, order))
+
+
+def _missing_receipts(books: _Books) -> Iterator[Finding]:
+    for use in books.evidence.uses:
+        if use.channel == "checkout" or use.state != "consumed":
+            continue
+        redemption = books.redemptions.get(use.redemption_id or "")
+        if redemption is None or not redemption.live:
+            yield Finding(Wrong.LOST_BENEFIT, f"{_told(use)}, of which Omneo has nothing", _subjects(use, None))
+
+
+def _claims(books: _Books) -> Iterator[Finding]:
+    there = {claimed.id for claimed in books.evidence.claimed}
+    for claim in books.evidence.claims:
+        if claim.state == "claimed" and claim.benefit_id not in there:
+            sentence = f"claim {claim.claim_id} of {claim.handle} has benefit {claim.benefit_id}, which is not at Omneo"
+            yield Finding(Wrong.LOST_BENEFIT, sentence, (claim.claim_id,))
+
+
+def _strange_claims(books: _Books) -> Iterator[Finding]:
+    """Benefits that nobody is told of. What was claimed to be used in the same step goes by its use."""
+    known = {claim.reference: claim for claim in books.evidence.claims}
+    at_once = {use.reference for use in books.evidence.uses if use.channel == "claim"}
+    seen: set[str | None] = set()
+    for claimed in books.evidence.claimed:
+        claim = known.get(claimed.reference or "")
+        if claimed.reference in seen:
+            sentence = f"benefit {claimed.id} was claimed by a click that had claimed one already"
+            yield Finding(Wrong.DOUBLE_REDEMPTION, sentence, (claim.claim_id,) if claim else ())
+        elif claimed.reference not in at_once and (claim is None or claim.benefit_id != claimed.id):
+            what = f"claim {claim.claim_id} is {claim.state}" if claim else "there is no claim of it"
+            sentence = f"benefit {claimed.id} stands at Omneo as claimed: {what}"
+            yield Finding(Wrong.LOST_BENEFIT, sentence, (claim.claim_id,) if claim else ())
+        seen.add(claimed.reference)
 
 
 def _sales(books: _Books) -> Iterator[Finding]:
@@ -205,9 +242,9 @@ def _unfinished(books: _Books) -> Iterator[Finding]:
             yield Finding(Wrong.NEEDS_PERSON, f"{_told(use)}: {use.note}", _subjects(use, None))
         elif use.state in _UNSETTLED_USES:
             yield Finding(Wrong.STUCK_ROW, f"{_told(use)}: {use.note}", _subjects(use, None))
-    for claim_id, state in books.evidence.claims:
-        if state in _UNSETTLED_CLAIMS:
-            yield Finding(Wrong.STUCK_ROW, f"claim {claim_id} is {state}", (claim_id,))
+    for claim in books.evidence.claims:
+        if claim.state in _UNSETTLED_CLAIMS:
+            yield Finding(Wrong.STUCK_ROW, f"claim {claim.claim_id} is {claim.state}", (claim.claim_id,))
     for delivery in books.evidence.deliveries:
         if delivery.state != "delivered":
             sentence = f"the transaction of order {delivery.order_number} is {delivery.state}: {delivery.note}"

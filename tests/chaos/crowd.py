@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 from itertools import count
 
 from tests.chaos.plan import Visit
-from tests.chaos.shopper import World, pay_a_visit
+from tests.chaos.shopper import World
+from tests.chaos.stories import pay_a_visit
 
 
 def send(world: World, visits: Sequence[Visit], *, at_once: int, until: float, begins: Callable[[int], None]) -> int:

@@ -43,6 +43,26 @@ class LedgerUse:
     order_number: str | None = None
     redemption_id: str | None = None
     note: str | None = None
+    channel: str = "checkout"
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerClaim:
+    """A claim as the ledger keeps it."""
+
+    claim_id: str
+    reference: str
+    state: str
+    handle: str
+    benefit_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A benefit at Omneo that somebody has claimed."""
+
+    id: str
+    reference: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +114,10 @@ class Evidence:
 
     orders: Sequence[ShopOrder] = ()
     uses: Sequence[LedgerUse] = ()
-    claims: Sequence[tuple[str, str]] = ()
+    claims: Sequence[LedgerClaim] = ()
     refunds: Sequence[tuple[str, str]] = ()  # (order number, state), as the shop keeps them
     deliveries: Sequence[Outgoing] = ()
+    claimed: Sequence[Claimed] = ()
     redemptions: Sequence[Redemption] = ()
     sales: Sequence[Sale] = ()
     payments: Sequence[Payment] = ()
@@ -115,7 +136,8 @@ def gather(
                 orders=_orders(connection),
                 uses=_uses(connection),
                 refunds=[(row.order_number, str(row.state).lower()) for row in _rows(connection, "refunds")],
-                claims=[(row.claim_id, row.state) for row in _rows(connection, "benefits_claims")],
+                claims=[_claim(row) for row in _rows(connection, "benefits_claims")],
+                claimed=[Claimed(str(row["id"]), row["external_id"]) for row in state["benefits"] if row["claimed_at"]],
                 deliveries=[_outgoing(row) for row in _rows(connection, "benefits_outbox")],
                 redemptions=[_redemption(row) for row in state["redemptions"] if row["type"] == "redeem"],
                 sales=[_sale(row) for row in state["transactions"]],
@@ -139,7 +161,11 @@ def unsettled(database_url: str) -> dict[str, int]:
         "order": "SELECT lower(CAST(state AS VARCHAR)), count(*) FROM orders WHERE lower(CAST(state AS VARCHAR)) = "
         "'unknown' OR (lower(CAST(state AS VARCHAR)) = 'open' AND approval_url IS NULL) GROUP BY state",
     }
-    later = {"use": ("benefits_uses", "sweep_at"), "delivery": ("benefits_outbox", "verify_at")}
+    later = {
+        "use": ("benefits_uses", "sweep_at"),
+        "claim": ("benefits_claims", "sweep_at"),
+        "delivery": ("benefits_outbox", "verify_at"),
+    }
     for name, (table, column) in later.items():
         questions[f"{name}, later look:"] = f"SELECT '{column}', count(*) FROM {table} WHERE {column} IS NOT NULL"  # noqa: S608 - ours
     engine = create_engine(database_url)
@@ -206,9 +232,14 @@ def _uses(connection: Connection) -> list[LedgerUse]:
             order_number=row.order_number,
             redemption_id=row.redemption_id,
             note=row.note,
+            channel=row.channel,
         )
         for row in _rows(connection, "benefits_uses")
     ]
+
+
+def _claim(row: Any) -> LedgerClaim:
+    return LedgerClaim(row.claim_id, row.reference, row.state, row.definition_handle, row.benefit_id)
 
 
 def _outgoing(row: Any) -> Outgoing:

@@ -18,7 +18,7 @@ import requests
 from claimable_benefits.sandbox import create_sandbox, serve_sandbox
 from claimable_benefits.sandbox.stage import OmneoSandbox
 from example_shop.shoppers import CROWD_FROM
-from tests.chaos.plan import BENEFITS, Spell
+from tests.chaos.plan import BENEFITS, CLAIMABLE, ON_THE_ACCOUNT, Spell
 
 TOKEN = "chaos-token"
 TILL = "TILL-"  # what the references of uses in the store begin with
@@ -49,12 +49,15 @@ def furnish(folder: Path, shoppers: int, zone: str) -> dict[tuple[str, str], tup
     app = create_sandbox(data=folder, token=TOKEN, seed="empty", timezone=zone)
     stage = OmneoSandbox(serve_sandbox(app))
     try:
-        for handle, uses in BENEFITS.items():
+        issued = BENEFITS | ON_THE_ACCOUNT
+        for handle, uses in issued.items():
             stage.definition(handle, uses=uses)
+        for handle in CLAIMABLE.values():
+            stage.definition(handle, is_claimable=True, is_reclaimable=True)
         made = {}
         for customer in map(str, range(CROWD_FROM, CROWD_FROM + shoppers)):
             shopper = stage.shopper(customer, first_name="Shopper", last_name=customer)
-            for handle in BENEFITS:
+            for handle in issued:
                 shopper.holds(handle)
             for held in stage.benefits_of(customer):
                 made[customer, held["definition"]["handle"]] = (shopper.profile_id, str(held["id"]))

@@ -30,6 +30,14 @@ class Story(StrEnum):
     RETURNS = "returns"  # one piece comes back, with a double click
 
 
+class Errand(StrEnum):
+    """What a shopper does on the account page before the checkout, with two clicks at once."""
+
+    CLAIM = "claim"
+    USE = "use"
+    CLAIM_AND_USE = "claim and use"
+
+
 class Approval(StrEnum):
     """What a shopper does on the provider's page, where a payment asks for it."""
 
@@ -49,7 +57,10 @@ class Purchase:
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """One checkout: of a customer, or of a guest (None). ``cards`` are tried one after the other."""
+    """One checkout: of a customer, or of a guest (None). ``cards`` are tried one after the other.
+
+    An ``errand`` comes first; its two clicks are on one page, or on ``two_pages``, which are two buttons.
+    """
 
     number: int
     customer: str | None
@@ -58,6 +69,8 @@ class Visit:
     cards: tuple[str, ...]
     approval: Approval
     patience: float  # seconds until somebody who leaves closes the browser
+    errand: Errand | None = None
+    two_pages: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +112,9 @@ BENEFITS = {
     "welcome-gift": 1,
     "summer-scarf": 1,
 }
+# What is used on the account page; and what may be claimed there, as often as anybody likes.
+ON_THE_ACCOUNT = {"vip-lounge": 4}
+CLAIMABLE = {Errand.CLAIM: "launch-party", Errand.CLAIM_AND_USE: "prize-draw"}
 _PURCHASES = (
     (Purchase(("harbour-linen-shirt",), "first-spend"), 3),
     (Purchase(("rockpool-bowl", "tideline-mug"), "thank-you-10"), 4),
@@ -129,6 +145,7 @@ _CARDS = (
     ((cards.REDIRECT_THEN_DECLINED, cards.APPROVED), 4),
 )
 _APPROVALS = ((Approval.COMES_BACK, 75), (Approval.NEVER_COMES_BACK, 15), (Approval.DECLINES, 10))
+_ERRANDS = ((None, 60), (Errand.CLAIM, 15), (Errand.USE, 15), (Errand.CLAIM_AND_USE, 10))
 _GUESTS = 0.05
 _CHECKOUTS_PER_SHOPPER = 4
 
@@ -172,6 +189,8 @@ def _visit(chance: random.Random, number: int, shoppers: int) -> Visit:
         cards=_pick(chance, _CARDS),
         approval=_pick(chance, _APPROVALS),
         patience=chance.uniform(0.02, 1.2),
+        errand=None if is_guest else _pick(chance, _ERRANDS),
+        two_pages=chance.random() < 0.3,
     )
 
 

@@ -1,4 +1,4 @@
-"""What shoppers do, by the story of their visit: all of it over HTTP, with pages and forms."""
+"""What shoppers can do: all of it over HTTP, with pages and forms."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from tests.chaos.plan import Approval, Story, Visit
-from tests.chaos.tab import Interrupted, Page, Tab
+from tests.chaos.tab import Interrupted, Page, Tab, at_once, deed
 
 _HIDDEN = re.compile(r'name="(checkout_id|shown_total)" value="([^"]+)"')
 _ORDER = re.compile(r"/(?:orders|checkout/waiting)/([^/?]+)")
@@ -151,7 +150,7 @@ class Shopper:
         address = f"/orders/{number}/return"
         for action, wish in self.tab.get(f"{address}?{query}").forms():
             if action == address and "reference" in wish:
-                _at_once(*(_deed(tab, address, wish) for tab in self._twins()))
+                at_once(*(deed(tab, address, wish) for tab in self.twins()))
                 self._notes.count("gave something back")
 
     def use_at_the_till(self) -> None:
@@ -177,15 +176,15 @@ class Shopper:
     def _press(self, form: dict[str, str]) -> Page:
         if self._visit.story is not Story.DOUBLE_CLICK:
             return self.tab.post("/checkout", form)
-        twins = self._twins()
-        first, second = _at_once(*(_deed(tab, "/checkout", form) for tab in twins))
+        twins = self.twins()
+        first, second = at_once(*(deed(tab, "/checkout", form) for tab in twins))
         self.tab.adopt(twins[0])
         answer = first or second
         if answer is None:
             raise Interrupted("both clicks")
         return answer
 
-    def _twins(self) -> tuple[Tab, Tab]:
+    def twins(self) -> tuple[Tab, Tab]:
         return self.tab.twin(), self.tab.twin()
 
     def _follow(self, answer: Page) -> tuple[str | None, Page]:
@@ -251,85 +250,6 @@ class Shopper:
         raise Interrupted(address)
 
 
-def pay_a_visit(world: World, visit: Visit) -> None:
-    """One checkout, from the door to the end of its story."""
-    try:
-        _STORIES.get(visit.story, _plain)(world, visit)
-        world.notes.count("visits")
-    except Interrupted as error:
-        world.notes.count("visits cut short")
-        world.notes.puzzle(f"visit {visit.number} was cut short: {error}")
-
-
-def _plain(world: World, visit: Visit) -> None:
-    shopper, page = _come(world, visit)
-    with closing(shopper.tab):
-        if visit.story is Story.TILL:
-            shopper.use_at_the_till()
-        if visit.story is Story.LEAVES:
-            shopper.leave(page)
-            return
-        number = shopper.buy(page)
-        if number and visit.story in (Story.CANCELS, Story.RETURNS):
-            shopper.give_back(number)
-
-
-def _two_tabs(world: World, visit: Visit) -> None:
-    """The page in the first tab is older than the benefit; both send their order at once."""
-    shopper = Shopper(world, visit)
-    with closing(shopper.tab):
-        shopper.arrive()
-        shopper.fill()
-        stale = shopper.review()
-        fresh = shopper.apply(stale)
-        forms = [shopper.order_form(page, visit.cards[0]) for page in (stale, fresh)]
-        tabs = (shopper.tab.twin(), shopper.tab.twin())
-        pairs = [(tab, form) for tab, form in zip(tabs, forms, strict=True) if form]
-        _at_once(*(_deed(tab, "/checkout", form) for tab, form in pairs))
-        shopper.buy(shopper.review())
-
-
-def _two_devices(world: World, visit: Visit) -> None:
-    """Both devices want the same benefit, and both place an order with what they have then."""
-    (first, page), (second, _) = _come(world, visit), _come(world, visit, apply=False)
-    with closing(first.tab), closing(second.tab):
-        moved = second.apply(second.review())
-        _at_once(lambda: first.buy(page), lambda: second.buy(moved))
-
-
-def _come(world: World, visit: Visit, *, apply: bool = True) -> tuple[Shopper, Page]:
-    shopper = Shopper(world, visit)
-    shopper.arrive()
-    shopper.fill()
-    page = shopper.review()
-    return shopper, shopper.apply(page) if apply else page
-
-
 def _holds(page: Page, benefit: str | None) -> bool:
     """Whether the page shows this benefit as applied: it can be removed then."""
     return any(action.endswith("/remove") and fields.get("benefit_id") == benefit for action, fields in page.forms())
-
-
-def _deed(tab: Tab, address: str, form: Mapping[str, str]) -> Callable[[], Page | None]:
-    """A click that may stay without an answer."""
-
-    def click() -> Page | None:
-        with closing(tab):
-            try:
-                return tab.post(address, form)
-            except Interrupted:
-                return None
-
-    return click
-
-
-def _at_once(*deeds: Callable[[], Page | str | None]) -> list[Page | None]:
-    """Do several things at the same moment."""
-    if not deeds:
-        return []
-    with ThreadPoolExecutor(len(deeds)) as pool:
-        running = [pool.submit(deed) for deed in deeds]
-        return [done if isinstance(done := each.result(), Page) else None for each in running]
-
-
-_STORIES: dict[Story, Callable[[World, Visit], None]] = {Story.TWO_TABS: _two_tabs, Story.TWO_DEVICES: _two_devices}

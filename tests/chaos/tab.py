@@ -5,7 +5,9 @@ from __future__ import annotations
 import html
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 
 import requests
@@ -86,3 +88,25 @@ class Tab:
         if answer.status_code >= 500:
             raise Interrupted(f"{answer.status_code} for {method} {address}")
         return Page(answer.status_code, answer.text, answer.headers.get("Location", ""))
+
+
+def deed(tab: Tab, address: str, form: Mapping[str, str]) -> Callable[[], Page | None]:
+    """A click that may stay without an answer."""
+
+    def click() -> Page | None:
+        with closing(tab):
+            try:
+                return tab.post(address, form)
+            except Interrupted:
+                return None
+
+    return click
+
+
+def at_once(*deeds: Callable[[], Page | str | None]) -> list[Page | None]:
+    """Do several things at the same moment."""
+    if not deeds:
+        return []
+    with ThreadPoolExecutor(len(deeds)) as pool:
+        running = [pool.submit(deed) for deed in deeds]
+        return [done if isinstance(done := each.result(), Page) else None for each in running]

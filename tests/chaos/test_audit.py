@@ -8,17 +8,32 @@ from typing import Any
 import pytest
 
 from tests.chaos.audit import Wrong, audit, counted
-from tests.chaos.evidence import Evidence, LedgerUse, Outgoing, Payment, Redemption, Sale, ShopOrder
+from tests.chaos.evidence import (
+    Claimed,
+    Evidence,
+    LedgerClaim,
+    LedgerUse,
+    Outgoing,
+    Payment,
+    Redemption,
+    Sale,
+    ShopOrder,
+)
 
 ORDER = ShopOrder("FT-1", "paid", 9000, "checkout-1", use_id="u1", discount=1000, payment_id="pay_1", was_paid=True)
 USE = LedgerUse("u1", "shop-u1", "consumed", "thank-you-10", "7", "FT-1", "301")
 REDEMPTION = Redemption("301", "shop-u1", "7", 1)
+CLAIM = LedgerClaim("c1", "shop-c1", "claimed", "launch-party", "9")
+CLAIMED = Claimed("9", "shop-c1")
+LOUNGE = LedgerUse("u2", "shop-u2", "consumed", "vip-lounge", "8", None, "304", channel="account")
+DRAW = LedgerUse("u3", "shop-u3", "consumed", "prize-draw", "claim of prize-draw", None, "305", channel="claim")
 SALE = Sale("501", "FT-1", 9000, "301")
 PAYMENT = Payment("pay_1", "FT-1", 9000, "captured")
 WELL = Evidence(
     orders=[ORDER],
     uses=[USE],
-    claims=[("c1", "claimed")],
+    claims=[CLAIM],
+    claimed=[CLAIMED],
     deliveries=[Outgoing("FT-1", "delivered", 9000, "301")],
     redemptions=[REDEMPTION, Redemption("302", "TILL-9", "7", 1)],
     sales=[SALE],
@@ -28,12 +43,22 @@ WELL = Evidence(
 )
 
 
-def found(**changes: Any) -> list[Wrong]:
-    return [finding.wrong for finding in audit(replace(WELL, **changes))]
+# The same with what shoppers did on the account page.
+RECEIPTS = [Redemption("304", "shop-u2", "8", 1), Redemption("305", "shop-u3", "10", 1)]
+ACCOUNT = replace(
+    WELL,
+    uses=[USE, LOUNGE, DRAW],
+    redemptions=[REDEMPTION, *RECEIPTS],
+    claimed=[CLAIMED, Claimed("10", "shop-u3")],
+)
+
+
+def found(books: Evidence = WELL, /, **changes: Any) -> list[Wrong]:
+    return [finding.wrong for finding in audit(replace(books, **changes))]
 
 
 def test_books_that_agree_have_no_findings() -> None:
-    assert found() == []
+    assert found() == found(ACCOUNT) == []
     assert set(counted(audit(WELL)).values()) == {0}
 
 
@@ -196,7 +221,35 @@ def test_a_delivery_that_has_not_arrived_is_stuck(state: str) -> None:
 
 @pytest.mark.parametrize("state", ["claiming", "in_doubt"])
 def test_a_claim_on_its_way_is_stuck(state: str) -> None:
-    assert found(claims=[("c1", state)]) == [Wrong.STUCK_ROW]
+    assert found(claims=[replace(CLAIM, state=state, benefit_id=None)], claimed=[]) == [Wrong.STUCK_ROW]
+
+
+@pytest.mark.parametrize("state", ["refused", "released", "undone"])
+@pytest.mark.parametrize("use", [LOUNGE, DRAW])
+def test_a_use_that_stands_without_a_receipt_is_a_lost_benefit(use: LedgerUse, state: str) -> None:
+    uses = [USE, *(replace(one, state=state) if one is use else one for one in (LOUNGE, DRAW))]
+
+    assert found(ACCOUNT, uses=uses) == [Wrong.LOST_BENEFIT]
+
+
+@pytest.mark.parametrize("live", [0, 1])
+def test_a_receipt_of_a_use_that_does_not_stand_is_a_lost_benefit(live: int) -> None:
+    shown = [REDEMPTION, RECEIPTS[1], *([replace(RECEIPTS[0], live=0)] if live else [])]
+
+    assert found(ACCOUNT, redemptions=shown) == [Wrong.LOST_BENEFIT]
+
+
+def test_a_claim_that_its_shopper_is_told_of_must_be_there() -> None:
+    assert found(claimed=[]) == [Wrong.LOST_BENEFIT]
+
+
+@pytest.mark.parametrize("claims", [[], [replace(CLAIM, state="abandoned", benefit_id=None)]])
+def test_a_claimed_benefit_that_nobody_is_told_of_is_lost(claims: list[LedgerClaim]) -> None:
+    assert found(claims=claims) == [Wrong.LOST_BENEFIT]
+
+
+def test_a_click_that_has_claimed_twice_is_a_double() -> None:
+    assert found(claimed=[CLAIMED, replace(CLAIMED, id="11")]) == [Wrong.DOUBLE_REDEMPTION]
 
 
 def test_an_order_whose_request_was_lost_is_stuck() -> None:

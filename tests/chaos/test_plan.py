@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.chaos.omneo import FAULTS, in_turn
-from tests.chaos.plan import BENEFITS, Approval, Plan, Story, make_plan
+from tests.chaos.plan import BENEFITS, Approval, Errand, Plan, Story, make_plan
 from tests.chaos.scale import Scale, full, short
 
 SPELLS = ((0.5, "outage", 8.0),)
@@ -28,6 +28,7 @@ def test_every_story_and_every_benefit_comes_up() -> None:
     visits = plan(7, 500).visits
 
     assert {visit.story for visit in visits} == set(Story)
+    assert {visit.errand for visit in visits} == {*Errand, None}
     assert {visit.approval for visit in visits} == set(Approval)
     assert {visit.purchase.benefit for visit in visits} == {*BENEFITS, None}
 
