@@ -14,7 +14,8 @@ from flask import Flask
 from sqlalchemy import make_url
 
 from claimable_benefits import ClaimableBenefits, SettingsError
-from claimable_benefits.settings import TABLE, Secret, Settings, read_settings
+from claimable_benefits.settings import Secret, Settings, read_settings
+from claimable_benefits.settings.table import TABLE
 
 TOKEN = "tok-5ecret-0815"
 NEEDED: dict[str, Any] = {"OMNEO_TENANT": "acme", "OMNEO_TOKEN": TOKEN}

@@ -33,7 +33,8 @@ from claimable_benefits.service.crew import Crew, stopped_by_signals
 from claimable_benefits.service.redeem import use_for_customer
 from claimable_benefits.service.shelf import read_shelf
 from claimable_benefits.service.work import WorkDone, run_once
-from claimable_benefits.settings import TABLE, Settings
+from claimable_benefits.settings import Settings
+from claimable_benefits.settings.table import TABLE
 
 _MOST_DIGITS = 30
 commands = AppGroup("benefits", help="Loyalty benefits from Omneo: define, issue, redeem, submit, show.")

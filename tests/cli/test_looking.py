@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from claimable_benefits.settings import TABLE
+from claimable_benefits.settings.table import TABLE
 from tests.cli.conftest import Terminal, hat_day_of_mia
 
 

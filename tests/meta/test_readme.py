@@ -18,7 +18,7 @@ from flask import Flask
 from claimable_benefits import ClaimableBenefits
 from claimable_benefits.cli_staff import commands
 from claimable_benefits.domain.policy import read_policies
-from claimable_benefits.settings import TABLE
+from claimable_benefits.settings.table import TABLE
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

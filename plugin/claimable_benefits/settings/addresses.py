@@ -1,0 +1,99 @@
+"""Where Omneo, the ledger and the shared cache are, as an app's configuration says."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
+
+from claimable_benefits.errors import SettingsError
+from claimable_benefits.settings.reader import Reader
+
+
+def base_url(reader: Reader) -> str:
+    url, tenant = reader.text("OMNEO_BASE_URL"), reader.text("OMNEO_TENANT")
+    if not url and not tenant:
+        raise SettingsError("OMNEO_TENANT", "is not set.", "Set it to your tenant's name, or set OMNEO_BASE_URL.")
+    if not url:
+        if not re.fullmatch(r"[A-Za-z0-9-]+", tenant):
+            raise SettingsError(
+                "OMNEO_TENANT", f"{tenant!r} is no tenant's name.", "Write the name alone, such as acme."
+            )
+        return f"https://api.{tenant}.getomneo.com/api/v3"
+    parts = _address(url)
+    if parts is None:
+        without_password = url.rpartition("@")[2]
+        problem = f"{without_password!r} is no plain address of a host and a path."
+        raise SettingsError("OMNEO_BASE_URL", problem, "Write https://…/api/v3.")
+    if parts.scheme == "http" and parts.hostname not in ("127.0.0.1", "localhost", "::1"):
+        raise SettingsError("OMNEO_BASE_URL", "would send the token in the clear.", "Use https:// for this address.")
+    return url.rstrip("/")
+
+
+def _address(url: str) -> SplitResult | None:
+    """The address in parts; None where it holds more than host, port and path, or cannot be read."""
+    try:
+        parts = urlsplit(url)
+        is_readable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return None
+    is_plain = not (parts.username or parts.query or parts.fragment or re.search(r"\s", url))
+    return parts if is_readable and is_plain else None
+
+
+def cache_url(reader: Reader) -> str:
+    url = reader.text("BENEFITS_CACHE_URL")
+    if url and not url.startswith(("redis://", "rediss://", "unix://", "valkey://", "valkeys://")):
+        problem = "is no address of a Valkey or Redis."  # not quoted, because it may hold a password
+        raise SettingsError("BENEFITS_CACHE_URL", problem, "Write redis://host:6379/0.")
+    return url.replace("valkey", "redis", 1) if url.startswith("valkey") else url
+
+
+def database_url(config: Mapping[str, Any], instance_path: Path) -> str:
+    """The shop's own database where it is known: submit() joins the shop's database transaction."""
+    if own := config.get("BENEFITS_DATABASE_URL"):
+        return _in_instance_folder(_on_disk(_rendered(own)), instance_path)
+    engines = config.get("SQLALCHEMY_ENGINES")
+    theirs = engines.get("default") if isinstance(engines, Mapping) else None
+    theirs = theirs or config.get("SQLALCHEMY_DATABASE_URI")
+    if isinstance(theirs, Mapping):
+        theirs = theirs.get("url")
+    return _in_instance_folder(_on_disk(_rendered(theirs or "sqlite:///benefits.sqlite3")), instance_path)
+
+
+def _rendered(url: Any) -> str:
+    if isinstance(url, Mapping):
+        from sqlalchemy import URL  # only where a shop gives its address in parts
+
+        url = URL.create(**url)
+    render = getattr(url, "render_as_string", None)  # SQLAlchemy's own URL hides the password in str()
+    return str(render(hide_password=False) if render else url).strip()
+
+
+def _on_disk(url: str) -> str:
+    _, is_sqlite, path = url.partition(_sqlite(url))
+    if is_sqlite and (path in ("//", "///") or ":memory:" in path or "mode=memory" in path):
+        problem = "is a database in memory, which forgets holds and redemptions."
+        raise SettingsError("BENEFITS_DATABASE_URL", problem, "Use a file, such as sqlite:///shop.sqlite3.")
+    return url
+
+
+def _in_instance_folder(url: str, instance_path: Path) -> str:
+    """Flask-SQLAlchemy reads relative SQLite paths from the instance folder; so do we, to meet the same file."""
+    prefix = f"{_sqlite(url)}///"
+    path = url.removeprefix(prefix)
+    if not url.startswith(prefix) or path.startswith(("/", ":", "file:")) or not path:
+        return url
+    try:
+        instance_path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        problem = f"stands in {instance_path}, which cannot be made: {error.strerror}."
+        raise SettingsError("BENEFITS_DATABASE_URL", problem, "Write the whole path, or make the folder.") from error
+    return f"{prefix}{instance_path / path}"
+
+
+def _sqlite(url: str) -> str:
+    """How an SQLite address begins, with or without its driver."""
+    return "sqlite+pysqlite:" if url.startswith("sqlite+pysqlite:") else "sqlite:"

@@ -1,0 +1,79 @@
+"""Read single keys of an app's configuration; every complaint names the key and the remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from claimable_benefits.errors import SettingsError
+from claimable_benefits.settings.table import TABLE
+
+_HIDDEN = frozenset({"OMNEO_TOKEN", "OMNEO_WEBHOOK_SECRET", "BENEFITS_CACHE_URL"})
+_MOST = 1_000_000  # minutes, that is nearly two years; far more, and there is no date to count to
+
+
+class Reader:
+    """One configuration. Raises `SettingsError` where it has a key of ours that does not exist."""
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        self._config = config
+        self._table = {setting.key: setting for setting in TABLE}
+        for key in config:
+            if key.startswith(("OMNEO_", "BENEFITS_")) and key not in self._table:
+                raise SettingsError(key, "is not a known setting.", f"Known: {', '.join(self._table)}.")
+
+    def text(self, key: str) -> str:
+        value = self._config.get(key, self._table[key].default)
+        if value is None:
+            return ""
+        if isinstance(value, Path | int) and not isinstance(value, bool):
+            return str(value)  # from_prefixed_env() reads an all-digit text as a number
+        if not isinstance(value, str):
+            shown = "Its value" if key in _HIDDEN else repr(value)  # a token is quoted nowhere
+            raise SettingsError(key, f"{shown} is no text.", "Write it in quotes.")
+        return value.strip()
+
+    def needed_text(self, key: str) -> str:
+        if text := self.text(key):
+            return text
+        raise SettingsError(key, "is empty.", f"Leave it out for the default, {self._table[key].default!r}, or set it.")
+
+    def one_of(self, key: str, *choices: str) -> str:
+        if (value := self.text(key)) in choices:
+            return value
+        raise SettingsError(key, f"{value!r} is not known.", f"Use one of {', '.join(choices)}.")
+
+    def count(self, key: str, least: int = 1) -> int:
+        value = self._config.get(key, self._table[key].default)
+        try:
+            number = int(value)
+        except (TypeError, ValueError, OverflowError):
+            number = -1
+        is_whole = not isinstance(value, bool) and (not isinstance(value, float) or value == number)
+        if not is_whole or not least <= number <= _MOST:
+            problem = f"{value!r} is no whole number from {least} to {_MOST}."
+            raise SettingsError(key, problem, "Write a number such as 30.")
+        return number
+
+    def path(self, key: str) -> str:
+        value = self.needed_text(key)
+        if not value.startswith("/") or value.startswith("//"):
+            raise SettingsError(key, f"{value!r} is no path of this shop.", "Write a path that begins with one slash.")
+        return value
+
+    def order_path(self, key: str) -> str:
+        if not self.text(key):
+            return ""
+        value = self.path(key)
+        if "{order_number}" not in value:
+            raise SettingsError(key, f"{value!r} has no place for the number.", "Write /orders/{order_number}.")
+        return value
+
+    def checked(self, key: str, check: Callable[[str], object], problem: str, remedy: str) -> str:
+        value = self.needed_text(key)
+        try:
+            check(value)
+        except (ValueError, LookupError, OSError):
+            raise SettingsError(key, f"{value!r} {problem}", remedy) from None
+        return value
