@@ -8,10 +8,12 @@ from datetime import timedelta
 
 import httpx
 import pytest
+from sqlalchemy import update
 
 from claimable_benefits.domain.shop import OrderState
 from claimable_benefits.domain.states import UseState
 from claimable_benefits.errors import Declined
+from claimable_benefits.ledger.tables import uses
 from claimable_benefits.ledger.uses import Use, find_use, touch_use, uses_of_order
 from claimable_benefits.service.claim import claim
 from claimable_benefits.service.hold import hold
@@ -325,6 +327,26 @@ def test_two_undos_of_one_benefit_whose_answers_are_both_lost_do_not_take_each_o
     assert (use(world, first).state, use(world, second).state) == (UseState.UNDONE, UseState.UNDONE)
     assert world.live_redemptions() == []
     assert len(world.redemptions("reversal")) + len(world.redemptions("return")) == 2
+
+
+def test_an_undo_that_was_done_an_hour_ago_casts_no_doubt_on_a_trace(world: World) -> None:
+    benefit = benefit_id(world, "alterations")
+    first = hold(world.ctx, MIA, CART, benefit).use_id
+    second = hold(world.ctx, MIA, replace(CART, id="cart-2"), benefit).use_id
+    for use_id, order in ((first, "A1"), (second, "A2")):
+        redeem_for_order(world.ctx, use_id, order, actor="shopper 1001")
+    undo_order(world.ctx, "A1", actor="shop", reason="payment failed")
+    with world.ctx.ledger.write() as connection:  # as where Omneo's answer repeats the redemption's own id
+        connection.execute(update(uses).where(uses.c.use_id == first).values(undo_id=None))
+    world.clock.forward(hours=1)
+    read_shelf(world.ctx, MIA)  # Omneo's clock has gone on as well
+    world.wire.fail("POST", "/benefit/return", "applied then dropped")
+
+    undo_order(world.ctx, "A2", actor="shop", reason="payment failed")
+    world.work(minutes=5)
+
+    assert use(world, second).state is UseState.UNDONE
+    assert world.wire.sent("POST", "/benefit/return") == 1
 
 
 def test_a_late_refusal_of_a_reversal_ends_in_a_return(world: World) -> None:

@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, insert, select
+from sqlalchemy import ColumnElement, Connection, bindparam, insert, or_, select
 from sqlalchemy.exc import IntegrityError
 
 from claimable_benefits.domain.states import LIVE_USES, UNANSWERED_USES, USE_MOVES, UseState
@@ -156,8 +156,11 @@ def unanswered_uses_of(connection: Connection, profile_id: str, benefit_id: str)
     )
 
 
-def undos_without_a_trace(connection: Connection, use: Use) -> list[Use]:
-    """The other uses of the same benefit whose undo was asked for, and of which no id of Omneo's is known."""
+def undos_without_a_trace(connection: Connection, use: Use, since: datetime) -> list[Use]:
+    """The other uses of the same benefit whose undo was asked for, and of which no id of Omneo's is known.
+
+    Those that were done before ``since`` are left out: whatever they left at Omneo is older.
+    """
     return _all(
         connection,
         uses.c.profile_id == use.profile_id,
@@ -166,6 +169,7 @@ def undos_without_a_trace(connection: Connection, use: Use) -> list[Use]:
         uses.c.state.in_((UseState.UNDOING, UseState.UNDONE)),
         uses.c.undo_sent_at.is_not(None),
         uses.c.undo_id.is_(None),
+        or_(uses.c.state == UseState.UNDOING, uses.c.updated_at >= since),
     )
 
 

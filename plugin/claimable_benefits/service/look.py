@@ -88,11 +88,12 @@ def look_for_undo(ctx: Context, use: Use, *, ever: bool = False) -> Finding:
 
     ``ever`` is for a use that Omneo refuses to undo: then any trace will do.
     """
-    since = None if ever else _sent_at(ctx, use.undo_sent_at or use.updated_at)
+    sent_at = use.undo_sent_at or use.updated_at
+    since = None if ever else _sent_at(ctx, sent_at)
     recent = ctx.omneo.redemptions(use.profile_id, until=None if since is None else since - SKEW)
     # After the list was read: whoever has a trace in it was written down before it was asked for.
     with ctx.ledger.read() as connection:
-        rivals = 0 if ever else len(undos_without_a_trace(connection, use))
+        rivals = 0 if ever else len(undos_without_a_trace(connection, use, sent_at - 2 * SKEW))
     return find_undo(use.benefit_id, since, recent, _owned(ctx, use, "undo_id"), rivals=rivals)
 
 
