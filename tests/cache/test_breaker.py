@@ -46,6 +46,19 @@ def test_after_a_while_one_trial_goes_through_and_no_second() -> None:
     assert [breaker.allows() for _ in range(3)] == [True, False, False]
 
 
+def test_to_ask_whether_it_rests_is_no_trial() -> None:
+    clock = Clock()
+    breaker = opened(clock)
+    before = breaker.is_resting
+    clock.now += 5
+    after = breaker.is_resting
+
+    assert (before, after) == (True, False)
+    assert breaker.allows()
+    assert breaker.is_resting
+    assert not Breaker(clock=clock).is_resting
+
+
 def test_a_trial_that_works_closes_it() -> None:
     clock = Clock()
     breaker = opened(clock)

@@ -60,6 +60,17 @@ def test_silence_opens_the_breaker_of_its_own_lane_and_then_nothing_is_sent(
     assert [name for name, breaker in held.items() if breaker.is_open] == [lane]
 
 
+@pytest.mark.parametrize(("lane", "resting"), [("read", ["redeem", "deliver"]), ("deliver", ["deliver"])])
+def test_a_lane_rests_with_its_own_breaker_and_with_that_of_the_reads_before_it(lane: str, resting: list[str]) -> None:
+    held = breakers(failures=1)
+    with client_of({}, breakers=held) as (client, _):
+        before = [name for name in ("redeem", "deliver") if client.is_resting(name)]
+        held[lane].failed()
+
+        assert before == []
+        assert [name for name in ("redeem", "deliver") if client.is_resting(name)] == resting
+
+
 @pytest.mark.parametrize("status", [401, 403, 404, 409, 422])
 def test_a_no_is_an_answer(status: int) -> None:
     with client_of({REDEEM: answer({}, status)}, breakers=breakers()) as (client, tenant):

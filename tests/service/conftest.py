@@ -201,7 +201,9 @@ def sale(number: str, customer_id: str | None, at: datetime) -> Transaction:
     return Transaction(number, customer_id, Decimal("89.99"), Decimal("99.99"), at, "AUD", (item,))
 
 
-def new_client(wire: Wire, ledger: Ledger, clock: Clock, dialect: str = "auto", dates: str = "utc") -> OmneoClient:
+def new_client(
+    wire: Wire, ledger: Ledger, clock: Clock, dialect: str = "auto", dates: str = "utc", **more: Any
+) -> OmneoClient:
     """What each process of a shop has: a client of its own, and what all of them have learned."""
     return OmneoClient(
         "http://127.0.0.1/api/v3",
@@ -211,6 +213,7 @@ def new_client(wire: Wire, ledger: Ledger, clock: Clock, dialect: str = "auto", 
         dates=dates,
         transport=wire,
         forms=Memory(ledger, clock),
+        **more,
     )
 
 

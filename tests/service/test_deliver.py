@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine
 
+from claimable_benefits.cache.breaker import Breaker
 from claimable_benefits.domain.states import DeliveryState
 from claimable_benefits.errors import SettingsError
 from claimable_benefits.ledger.outbox import Delivery, find_delivery
@@ -20,7 +21,7 @@ from claimable_benefits.service.redeem import redeem_for_order
 from claimable_benefits.service.shelf import read_shelf
 from claimable_benefits.service.submit import submit
 from claimable_benefits.service.work import run_once
-from tests.service.conftest import CART, MIA, World, sale
+from tests.service.conftest import CART, MIA, World, new_client, sale
 
 
 def placed(world: World, number: str = "A1", handle: str = "first-spend") -> str:
@@ -127,6 +128,24 @@ def test_a_gate_that_is_shut_pauses_every_delivery_without_wearing_attempts_out(
     assert (asked, while_paused) == (1, 1)
     assert [delivery(world, n).state for n in ("A1", "B2")] == [DeliveryState.DELIVERED] * 2
     assert delivery(world).attempts == 1
+
+
+def test_while_omneo_does_not_answer_no_delivery_wears_its_attempts_out(world: World) -> None:
+    breaker = Breaker(failures=1, seconds=5, clock=lambda: world.clock().timestamp())
+    client = new_client(world.wire, world.ctx.ledger, world.clock, breakers={"deliver": breaker})
+    ctx = replace(world.ctx, omneo=client)
+    placed(world)
+    breaker.failed()
+    for _ in range(4):
+        world.clock.forward(seconds=1)
+        run_once(ctx)
+    waiting = delivery(world)
+    world.clock.forward(seconds=1)
+    run_once(ctx)
+    client.close()
+
+    assert (waiting.state, waiting.attempts, waiting.note) == (DeliveryState.DUE, 0, None)
+    assert (delivery(world).state, delivery(world).attempts) == (DeliveryState.DELIVERED, 1)
 
 
 def test_a_newer_revision_replaces_the_older_at_omneo(world: World) -> None:

@@ -25,6 +25,12 @@ class Breaker:
     def is_open(self) -> bool:
         return self._next_trial is not None
 
+    @property
+    def is_resting(self) -> bool:
+        """Whether an attempt may not be made now; to ask makes no trial of it."""
+        next_trial = self._next_trial
+        return next_trial is not None and self._clock() < next_trial
+
     def allows(self) -> bool:
         """Whether an attempt may be made now. While open, one in ``seconds`` may: the trial."""
         if self._next_trial is None:

@@ -95,6 +95,11 @@ class OmneoClient(Profiles, Benefits, Redemptions, Transactions, Definitions):
         """The form of a call (``redeem``, ``claim``, ``record a transaction``) that has worked; None while none has."""
         return self._session.dialects.known_form(purpose)
 
+    def is_resting(self, lane: str) -> bool:
+        """Whether a call of this lane (``redeem`` or ``deliver``), or a read before it, would not be sent now."""
+        breakers = self._session.breakers
+        return any(breakers[name].is_resting for name in ("read", lane) if name in breakers)
+
     def patient(self) -> Self:
         """The same client for the worker, waiting ten seconds for an answer; both share connections and ``close``."""
         twin = copy.copy(self)

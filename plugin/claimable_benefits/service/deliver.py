@@ -138,7 +138,13 @@ def _pause(ctx: Context, error: NotPermitted | SlowDown) -> datetime:
 
 
 def _is_ready(ctx: Context) -> bool:
-    """Whether anything is due and the destination is not paused: asked first, as it takes no lock."""
+    """Whether anything is due and the destination is not paused: asked first, as it takes no lock.
+
+    While Omneo does not answer, nothing is taken at all: a delivery that is not even sent shall not wait the longer
+    for the next attempt, once Omneo is back.
+    """
+    if ctx.omneo.is_resting("deliver"):
+        return False
     now = ctx.clock()
     with ctx.ledger.read() as connection:
         if not is_due(connection, now):
