@@ -55,6 +55,7 @@ def test_holds_change_their_rows_and_nothing_at_omneo(known: Ledger) -> None:
         move_use(connection, touched, UseState.RELEASED, WHY)
     stands.append(standing(known))
 
+    assert [each.has_uses for each in stands] == [False, True, True, True]
     assert len({each.rows for each in stands}) == 4
     assert len({each.own for each in stands}) == 1
     assert {each.profile_id for each in stands} == {"mia"}

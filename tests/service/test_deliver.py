@@ -13,7 +13,7 @@ from claimable_benefits.cache.breaker import Breaker
 from claimable_benefits.domain.states import DeliveryState
 from claimable_benefits.errors import SettingsError
 from claimable_benefits.ledger.outbox import Delivery, find_delivery
-from claimable_benefits.service.history import read_history
+from claimable_benefits.service.history import recall_history
 from claimable_benefits.service.hold import hold
 from claimable_benefits.service.merchant import resume
 from claimable_benefits.service.records import read_record
@@ -181,7 +181,7 @@ def test_history_tells_what_was_used_when_and_on_which_order(world: World) -> No
     redemption_id = placed(world)
     run_once(world.ctx)
 
-    newest = read_history(world.ctx, MIA)[0]
+    newest = recall_history(world.ctx, MIA, ask=True).entries[0]
 
     assert (newest.name, newest.order_number, newest.where) == ("First Spend Discount", "A1", "checkout")
     assert (newest.redemption_id, newest.given_back) == (redemption_id, False)
@@ -193,6 +193,6 @@ def test_history_shows_a_till_use_without_an_order(world: World) -> None:
     assert coffee is not None
     world.ctx.omneo.redeem(shelf.profile_id or "", coffee.id, reference="till", at=world.clock.now)
 
-    newest = read_history(world.ctx, MIA)[0]
+    newest = recall_history(world.ctx, MIA, ask=True).entries[0]
 
     assert (newest.name, newest.where, newest.order_number) == ("Coffee On Us", "store", None)

@@ -32,6 +32,11 @@ class Standing:
     hint: str
 
     @property
+    def has_uses(self) -> bool:
+        """Whether there is any use of theirs, in whatever state."""
+        return not self.rows.startswith("0.")
+
+    @property
     def is_untouched(self) -> bool:
         """Whether nothing of theirs has ever changed at Omneo through us."""
         return self.own == "0.0"

@@ -11,7 +11,6 @@ from claimable_benefits.domain.shop import Shopper
 from claimable_benefits.domain.states import UseState
 from claimable_benefits.ledger.uses import Use, uses_of_customer
 from claimable_benefits.service.context import Context
-from claimable_benefits.service.profile import profile_of
 from claimable_benefits.service.shelf import is_pending
 
 _SENT = (UseState.REDEEMING, UseState.IN_DOUBT, UseState.REDEEMED, UseState.CONSUMED, UseState.UNDOING, UseState.UNDONE)
@@ -39,25 +38,23 @@ class History:
     is_whole: bool = True
 
 
-def read_history(ctx: Context, shopper: Shopper) -> tuple[Entry, ...]:
-    """Everything used, newest first. Raises `OmneoError`."""
-    profile_id = profile_of(ctx, shopper)
-    return _entries(ctx, shopper, ctx.omneo.redemptions(profile_id) if profile_id else ())
-
-
 def recall_history(ctx: Context, shopper: Shopper, *, ask: bool = False) -> History:
-    """The same for a page: without ``ask`` only what is known without asking Omneo.
+    """Everything used, newest first; without ``ask`` only what is known without asking Omneo.
 
     With ``ask`` it raises `OmneoError` where that takes longer than the budget of a page.
     """
     standing = ctx.shelves.standing(ctx, shopper)
     redemptions = ctx.shelves.history(ctx, standing, ask=ask) if standing else ()
-    return History(_entries(ctx, shopper, redemptions or ()), redemptions is not None)
+    ours = () if standing and not standing.has_uses else _sent(ctx, shopper)
+    return History(_entries(redemptions or (), ours), redemptions is not None)
 
 
-def _entries(ctx: Context, shopper: Shopper, redemptions: Sequence[Redemption]) -> tuple[Entry, ...]:
+def _sent(ctx: Context, shopper: Shopper) -> Sequence[Use]:
     with ctx.ledger.read() as connection:
-        ours = uses_of_customer(connection, shopper.customer_id, states=_SENT)
+        return uses_of_customer(connection, shopper.customer_id, states=_SENT)
+
+
+def _entries(redemptions: Sequence[Redemption], ours: Sequence[Use]) -> tuple[Entry, ...]:
     entries = list(_from_omneo(redemptions, {use.redemption_id: use for use in ours if use.redemption_id}))
     told = {entry.redemption_id for entry in entries}
     entries += [_from_ledger(use) for use in ours if use.redemption_id is None or use.redemption_id not in told]
