@@ -69,6 +69,22 @@ def desk() -> Iterator[Desk]:
     opened.crew.stop()
 
 
+def test_a_value_that_is_loaded_again_and_is_the_same_goes_back_to_when_it_first_was() -> None:
+    now = 1000.0
+    values = iter(["a", "a", "b", "a"])
+    bounded: Bounded[Kept[str]] = Bounded(entries=10, weight=100)
+    crew = Crew()
+    keeper = Keeper(bounded=bounded, crew=crew, patience=Patience(0.2, 4), weigh=len, clock=lambda: now)
+    found = []
+    for _ in range(4):
+        kept = keeper.renew("key", HERE, lambda: next(values))
+        found.append((kept.value, kept.at - 1000, kept.since - 1000))
+        now += 1
+    crew.stop()
+
+    assert found == [("a", 0, 0), ("a", 1, 0), ("b", 2, 2), ("a", 3, 3)]
+
+
 def test_a_fresh_value_is_not_loaded_again(desk: Desk) -> None:
     desk.recall()
     desk.now += 59

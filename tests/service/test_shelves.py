@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from claimable_benefits import Shopper
 from claimable_benefits.ledger.facts import forget_profile, known_profile, remember_profile
 from claimable_benefits.sandbox.stage import OmneoSandbox, ShopperBuilder
 from tests.service.shops import HERE, Shop, asked, meet, open_shop
@@ -98,6 +99,19 @@ def test_a_shelf_that_was_read_is_shown_without_asking(shop: Shop, omneo: OmneoS
 
     assert len(pages) == 5
     assert asked(omneo) == BOTH
+
+
+def test_a_shelf_that_is_read_anew_is_another_version_only_where_it_is_another_one(
+    shop: Shop, omneo: OmneoSandbox
+) -> None:
+    zoe, versions = omneo.shopper("zoe").holds("tenner"), []
+    for more in ((), (), ("lounge",)):
+        for handle in more:
+            zoe.holds(handle)
+        shop.shelves.read(shop.ctx, Shopper("zoe"))
+        versions.append(shop.shelves.recall(shop.ctx, Shopper("zoe")).version)
+
+    assert versions[0] == versions[1] != versions[2]
 
 
 def test_a_hundred_readers_at_once_ask_once(tmp_path: Path, omneo: OmneoSandbox) -> None:

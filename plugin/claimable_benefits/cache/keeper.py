@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, NamedTuple, TypeVar
 
 from claimable_benefits.cache.bounded import Bounded
@@ -35,11 +35,15 @@ class Mark(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Kept(Generic[T]):
-    """A value, what it was loaded under, and when, in seconds of the keeper's clock."""
+    """A value, what it was loaded under, and when, in seconds of the keeper's clock.
+
+    ``since`` is when it was first loaded as it is: what was made of it then is still good.
+    """
 
     value: T
     mark: Mark
     at: float
+    since: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +132,7 @@ class Keeper(Generic[T]):
             return self.renew(key, mark, load)
         shared = self._shared
         if stale := shared.find(key, mark):
-            self._put(key, stale)
+            stale = self._put(key, stale)
             if shared.is_fresh(stale, mark):
                 return stale
         return shared.once(key, mark, lambda: self.renew(key, mark, load), lambda found: self._put(key, found))
@@ -136,8 +140,7 @@ class Keeper(Generic[T]):
     def renew(self, key: str, mark: Mark, load: Callable[[], T]) -> Kept[T]:
         """Load it now, in this thread, whatever is kept. Raises what ``load`` raises."""
         at = self._clock()
-        kept = Kept(load(), mark, at)
-        self._put(key, kept)
+        kept = self._put(key, Kept(load(), mark, at, at))
         if self._shared:
             self._shared.put(key, kept)
         return kept
@@ -149,8 +152,12 @@ class Keeper(Generic[T]):
         if self._shared:
             self._shared.drop(key)
 
-    def _put(self, key: str, kept: Kept[T]) -> None:
+    def _put(self, key: str, kept: Kept[T]) -> Kept[T]:
+        before = self._bounded.get(key)
+        if before and before.value == kept.value:
+            kept = replace(kept, since=before.since)
         self._bounded.put(key, kept, self._weigh(kept.value))
+        return kept
 
     def _fly(self, key: str, mark: Mark, load: Callable[[], T]) -> _Flight[T] | None:
         """The flight that loads it: the one under way, else a new one; None where the crew has no room for it."""
@@ -230,7 +237,8 @@ class _Shared(Generic[T]):
         except ValueError:
             self._say()
             return None
-        kept = Kept(value, Mark(own, hint), self._clock() - max(age, 0.0))
+        at = self._clock() - max(age, 0.0)
+        kept = Kept(value, Mark(own, hint), at, at)
         return kept if own == mark.own and age >= -1 else None
 
     def is_fresh(self, kept: Kept[T], mark: Mark) -> bool:
@@ -244,15 +252,14 @@ class _Shared(Generic[T]):
     def drop(self, key: str) -> None:
         self._fleet.drop(key)
 
-    def once(self, key: str, mark: Mark, load: Callable[[], Kept[T]], found: Callable[[Kept[T]], None]) -> Kept[T]:
+    def once(self, key: str, mark: Mark, load: Callable[[], Kept[T]], keep: Callable[[Kept[T]], Kept[T]]) -> Kept[T]:
         """Load it, unless another process does so right now: then take what it brings."""
         until = self._clock() + _LOCK_SECONDS
         while self._fleet.is_there and self._clock() < until:
             token = self._fleet.lock(key, _LOCK_SECONDS)
             try:
                 if (theirs := self.find(key, mark)) and self.is_fresh(theirs, mark):
-                    found(theirs)
-                    return theirs
+                    return keep(theirs)
                 if token:
                     return load()
             finally:

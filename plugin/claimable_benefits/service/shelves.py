@@ -98,7 +98,7 @@ class Shelves:
         mark = _mark(standing)
         kept = shelves.recall(standing.profile_id, mark, load)
         past = self.histories.kept(standing.profile_id, mark) if self.histories else None
-        version = (standing.profile_id, kept.at, standing.rows, past.at if past else None)
+        version = (standing.profile_id, kept.since, standing.rows, past.since if past else None)
         return Seen(kept.value, standing, 0.0 if shelves.is_fresh(kept) else shelves.age(kept), version)
 
     def _recall_stranger(
