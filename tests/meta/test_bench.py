@@ -179,7 +179,7 @@ def test_the_readme_says_what_no_page_can_reach(checkout: Path, limit: float, is
     (checkout / "benchmarks" / "latest.json").write_text(json.dumps(found), "utf-8")
     readme.main(checkout)
 
-    sentence = f"comes as far: it is {limit} times (gthread) as fast as the naive one."
+    sentence = f"comes as far: it is {limit:.3g} times (gthread) as fast as the naive one."
     assert (sentence in (checkout / "README.md").read_text("utf-8")) is is_said
 
 
