@@ -14,7 +14,7 @@ from example_shop import loyalty
 from example_shop.extensions import benefits
 from example_shop.payments import cards
 from tests.example_shop.browser import Browser, Page, at_once
-from tests.example_shop.conftest import FAST, World
+from tests.example_shop.conftest import World
 
 SHIRT = "harbour-linen-shirt"
 FIRST_SPEND = "First Spend Discount"
@@ -48,6 +48,13 @@ def until_settled(browser: Browser, page: str) -> Page:
             break
         time.sleep(0.05)
     return browser.page
+
+
+@pytest.fixture
+def unhurried(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
+    """The same, where a payment in doubt is settled only once the test lets time pass, however busy the machine is."""
+    monkeypatch.setitem(world.running.app.config, "SHOP_SETTLE_SECONDS", 60)
+    return world
 
 
 def test_an_approved_card_pays_uses_the_benefit_and_shows_both(world: World) -> None:
@@ -112,9 +119,10 @@ def test_the_money_reserved_by_a_card_that_fails_later_is_let_go(world: World) -
     assert states == ["voided", "voided"]
 
 
-def test_a_capture_that_answers_late_is_confirmed_and_paid_once(world: World) -> None:
-    browser = at_checkout(world)
+def test_a_capture_that_answers_late_is_confirmed_and_paid_once(unhurried: World) -> None:
+    world, browser = unhurried, at_checkout(unhurried)
     page = browser.press("Place order", card=cards.LATE_CAPTURE)
+    world.pass_time(2)
     settled = until_settled(browser, page.url)
 
     assert f"Your payment for order {number_of(page)} is being confirmed" in page.text
@@ -125,12 +133,12 @@ def test_a_capture_that_answers_late_is_confirmed_and_paid_once(world: World) ->
     assert remaining(world) == 0
 
 
-def test_the_order_loader_settles_a_late_payment_when_nobody_looks(world: World) -> None:
-    browser = at_checkout(world)
+def test_the_order_loader_settles_a_late_payment_when_nobody_looks(unhurried: World) -> None:
+    world, browser = unhurried, at_checkout(unhurried)
     number = number_of(browser.press("Place order", card=cards.LATE_CAPTURE))
     with world.running.app.app_context():
         early = loyalty.order(number)
-    time.sleep(FAST["SHOP_SETTLE_SECONDS"])
+    world.pass_time(2)
     with world.running.app.app_context():
         settled = loyalty.order(number)
 
