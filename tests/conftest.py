@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.chromium import REMEDY, find_chromium, launch_arguments
 from tests.postgres import Postgres, running_postgres
@@ -22,6 +22,7 @@ def chromium() -> Iterator[Browser]:
     path = find_chromium()
     assert path is not None, REMEDY
     with sync_playwright() as playwright:
+        expect.set_options(timeout=20_000)  # a busy machine shall not pass for a page that does not come
         browser = playwright.chromium.launch(executable_path=path, args=launch_arguments())
         yield browser
         browser.close()

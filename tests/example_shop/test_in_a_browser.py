@@ -29,7 +29,7 @@ def at_checkout(chromium: Browser, world: World, width: int = 1280) -> Page:
     context = chromium.new_context(viewport=ViewportSize(width=width, height=844))
     context.add_cookies([{"name": "shop_session", "value": session, "url": world.shop_url}])
     page = context.new_page()
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(20_000)
     page.goto(f"{world.shop_url}/checkout")
     return page
 

@@ -84,7 +84,7 @@ def town(tmp_path: Path) -> Iterator[Town]:
 def page(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
     """A tab; every journey is walked with JavaScript and without. A broken page or a blocked resource fails it."""
     context = chromium.new_context(java_script_enabled=request.param == "with scripts", locale="en-AU")
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(20_000)
     tab = context.new_page()
     complaints: list[str] = []
     tab.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
