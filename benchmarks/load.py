@@ -55,8 +55,8 @@ def run(port: int, kinds: Iterable[Kind], seconds: int, *, answers: int = ANSWER
     A connection is closed after about so many ``answers``. Raises `SystemExit` with the remedy where
     there is no wrk.
     """
-    running = [_start(port, kind, seconds, answers) for kind in kinds]
-    return [_read(wrk, seconds) for wrk in running]
+    started = [_start(port, kind, seconds, answers) for kind in kinds]
+    return [_read(running, seconds) for running in started]
 
 
 def get(port: int, path: str, token: str, *, connections: int, seconds: int) -> Load:
@@ -73,9 +73,9 @@ def _start(port: int, kind: Kind, seconds: int, answers: int) -> subprocess.Pope
     return subprocess.Popen([*command, *kind.headers], stdout=subprocess.PIPE, text=True)  # noqa: S603 - ours
 
 
-def _read(wrk: subprocess.Popen[str], seconds: int) -> Load:
-    said, _ = wrk.communicate(timeout=seconds + 2 * _PATIENCE)
-    if wrk.returncode:
+def _read(running: subprocess.Popen[str], seconds: int) -> Load:
+    said, _ = running.communicate(timeout=seconds + 2 * _PATIENCE)
+    if running.returncode:
         raise RuntimeError(f"wrk failed: {said[-500:]}")
     told = json.loads(said.strip().rpartition("\n")[2])
     return Load(
