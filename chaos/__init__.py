@@ -1,1 +1,1 @@
-"""Checkouts while everything fails, then an audit; and the mutants."""
+"""Check out many times while Omneo and processes fail, then audit; and run mutants of the plugin."""

@@ -34,7 +34,8 @@ MUTANTS = (
     Mutant(
         "the intention is not committed first",
         "service/redemption/redeem.py",
-        "    if use and is_first:\n        return execute(ctx, use, actor, then=UseState.REDEEMED)\n    return _await_first",
+        "    if use and is_first:\n        return execute(ctx, use, actor, then=UseState.REDEEMED)\n"
+        "    return _await_first",
         "        if use and is_first:\n            return execute(ctx, use, actor, then=UseState.REDEEMED)\n"
         "    return _await_first",
         "tests/service/test_redeem.py",

@@ -1,4 +1,4 @@
-"""One run: open the house, let shoppers come while everything fails, heal, wait for quiet, and audit."""
+"""Execute one run: start the processes, run the visits under faults, end the faults, drain, and audit."""
 
 from __future__ import annotations
 
@@ -9,140 +9,160 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import example_shop
-from chaos import crowd, evidence
-from chaos.audit import Finding, audit, counted
-from chaos.director import Director
-from chaos.house import House, opened
-from chaos.omneo import Tills, Weather, read_calls, read_state
-from chaos.plan import Plan, make_plan
-from chaos.scale import Scale
-from chaos.shopper import Notes, World
+from chaos.audit.checks import Finding, audit, count_by_violation
+from chaos.audit.collect import collect, history, unfinished
+from chaos.audit.sandbox_api import read_calls, read_state
+from chaos.faults.fault_schedule import FaultSchedule
+from chaos.faults.omneo_faults import OmneoFaults
+from chaos.plan.parameters import Parameters
+from chaos.plan.plan import Plan, make_plan
+from chaos.processes.deployment import Deployment, start_deployment
+from chaos.shoppers.concurrency import run_visits
+from chaos.shoppers.shopper import Observations, ShopperContext
+from chaos.shoppers.tills import Tills
 
-_REST = 3.0  # seconds without anything under way before the house counts as quiet
-_SAY_AGAIN = 10.0
-_MOST_HISTORIES = 15
+_IDLE_SECONDS = 3.0  # with nothing unfinished, before the run has come to rest
+_PROGRESS_SECONDS = 10.0
+_MAX_HISTORIES = 15
 
 
 @dataclass
-class Outcome:
-    """What a run brings: the ``report`` with the fields of ``chaos-report.json``, and what explains it."""
+class RunResult:
+    """What a run has found: ``report`` has the fields of ``chaos-report.json``, the rest explains it."""
 
     report: dict[str, int]
     findings: list[Finding]
     histories: dict[str, list[str]]
     calls: dict[str, list[str]]
-    notes: Notes
-    deaths: list[str]
+    observations: Observations
+    unexpected_exits: list[str]
     spans: dict[str, float]
-    unsettled: dict[str, int]
+    unfinished: dict[str, int]
     fired: dict[str, int]
     killed: dict[str, int]
 
     @property
-    def is_well(self) -> bool:
-        """Nothing lost, doubled, wrong or stuck, and every checkout was made."""
+    def is_clean(self) -> bool:
+        """Whether the audit found no contradiction."""
         return not self.findings
 
 
-def play(folder: Path, seed: int, scale: Scale, say: Callable[[str], None]) -> Outcome:
-    """A whole run in an empty folder."""
+def execute(folder: Path, seed: int, parameters: Parameters, log_progress: Callable[[str], None]) -> RunResult:
+    """Execute a whole run in an empty folder."""
     began = time.monotonic()
-    plan = make_plan(seed, scale.checkouts, kills=scale.kills, spells=scale.spells)
-    say(f"seed {seed}: {len(plan.visits)} checkouts of {plan.shoppers} shoppers, {len(plan.kills)} kills")
-    with opened(folder, plan, scale) as house:
-        say(f"everything runs, {time.monotonic() - began:.0f} s; the shop is at {house.shop_url}")
-        notes, weather = Notes(), Weather(house.failing, seed, scale.zombies)
+    plan = make_plan(seed, parameters.checkouts, kills=parameters.kills, outages=parameters.outages)
+    log_progress(f"seed {seed}: {len(plan.visits)} checkouts of {plan.shoppers} shoppers, {len(plan.kills)} kills")
+    with start_deployment(folder, plan, parameters) as deployment:
+        log_progress(f"everything runs, {time.monotonic() - began:.0f} s; the shop is at {deployment.shop_url}")
+        observations, omneo_faults = (
+            Observations(),
+            OmneoFaults(deployment.failing_omneo, seed, parameters.request_delays),
+        )
         started = time.monotonic()
-        checkouts = _let_them_come(house, plan, scale, notes, weather, say)
+        checkouts = _apply_load(deployment, plan, parameters, observations, omneo_faults, log_progress)
         healed = time.monotonic()
-        say(f"{checkouts} checkouts made in {healed - started:.0f} s; all is well again at Omneo, waiting for quiet")
-        left = _wait_for_quiet(house, scale, say)
+        log_progress(f"{checkouts} checkouts made in {healed - started:.0f} s; no more faults, now draining")
+        left = _drain(deployment, parameters, log_progress)
         quiet = time.monotonic()
-        say(f"{'quiet' if not left else 'still not quiet'} after {quiet - healed:.0f} s")
-        spans = {"start": started - began, "load": healed - started, "quiet": quiet - healed}
-        return _look_back(house, seed, checkouts, notes, weather, left, spans)
+        log_progress(
+            f"{'nothing is unfinished' if not left else 'some rows are still unfinished'} after {quiet - healed:.0f} s"
+        )
+        spans = {"start": started - began, "visits": healed - started, "drain": quiet - healed}
+        return _audit(deployment, seed, checkouts, observations, omneo_faults, left, spans)
 
 
-def _let_them_come(
-    house: House, plan: Plan, scale: Scale, notes: Notes, weather: Weather, say: Callable[[str], None]
+def _apply_load(
+    deployment: Deployment,
+    plan: Plan,
+    parameters: Parameters,
+    observations: Observations,
+    omneo_faults: OmneoFaults,
+    log_progress: Callable[[str], None],
 ) -> int:
-    tills = Tills(house.sound, house.benefits)
-    ids = {key: benefit for key, (_, benefit) in house.benefits.items()}
-    world = World(house.shop_url, ids, tills.use, notes)
-    director = Director(plan, house.staff, weather, say)
-    director.start()
+    tills = Tills(deployment.healthy_omneo, deployment.benefits)
+    ids = {key: benefit for key, (_, benefit) in deployment.benefits.items()}
+    context = ShopperContext(deployment.shop_url, ids, tills.use, observations)
+    schedule = FaultSchedule(plan, deployment.supervisor, omneo_faults, log_progress)
+    schedule.start()
     try:
-        until = time.monotonic() + scale.load
-        return crowd.send(world, plan.visits, at_once=scale.at_once, until=until, begins=director.checkout_begins)
+        until = time.monotonic() + parameters.load_timeout
+        return run_visits(
+            context, plan.visits, concurrency=parameters.concurrency, until=until, on_start=schedule.checkout_started
+        )
     finally:
-        director.close()
-        notes.outcomes["uses at a till"] = tills.uses
+        schedule.close()
+        observations.outcomes["uses at a till"] = tills.uses
 
 
-def _wait_for_quiet(house: House, scale: Scale, say: Callable[[str], None]) -> dict[str, int]:
-    """Wait until nothing is on its way for a while; what still is, should it take too long."""
+def _drain(deployment: Deployment, parameters: Parameters, log_progress: Callable[[str], None]) -> dict[str, int]:
+    """Wait until nothing is unfinished for a while; return what is left after the timeout."""
     healed = last_busy = last_said = time.monotonic()
     while True:
         time.sleep(0.5)
-        left, now = evidence.unsettled(house.database_url), time.monotonic()
-        if left or now - healed < max(scale.zombies):
+        left, now = unfinished(deployment.database_url), time.monotonic()
+        if left or now - healed < max(parameters.request_delays):
             last_busy = now
-        if now - last_busy >= _REST or now - healed > scale.quiet:
+        if now - last_busy >= _IDLE_SECONDS or now - healed > parameters.drain_timeout:
             return left
-        if left and now - last_said > _SAY_AGAIN:
+        if left and now - last_said > _PROGRESS_SECONDS:
             last_said = now
-            say(f"on its way: {', '.join(f'{number} {what}' for what, number in left.items())}")
+            log_progress(f"unfinished: {', '.join(f'{number} {what}' for what, number in left.items())}")
 
 
-def _look_back(
-    house: House,
+def _audit(
+    deployment: Deployment,
     seed: int,
     checkouts: int,
-    notes: Notes,
-    weather: Weather,
+    observations: Observations,
+    omneo_faults: OmneoFaults,
     left: dict[str, int],
     spans: dict[str, float],
-) -> Outcome:
-    seen = evidence.gather(house.database_url, house.payments_file, read_state(house.sound), notes.shown, _refundable())
+) -> RunResult:
+    seen = collect(
+        deployment.database_url,
+        deployment.payments_file,
+        read_state(deployment.healthy_omneo),
+        observations.shown,
+        _refundable(),
+    )
     findings = audit(seen)
-    kills = house.staff.kills
+    kills = deployment.supervisor.kills
     report = {
         "checkouts": checkouts,
         "orders_placed": sum(order.was_paid for order in seen.orders),
-        **counted(findings),
+        **count_by_violation(findings),
         "kills": kills.total(),
-        "faults": weather.fired.total(),
+        "faults": omneo_faults.fired.total(),
         "seed": seed,
     }
-    told = findings[:_MOST_HISTORIES]
-    subjects = [subject for finding in told for subject in finding.subjects]
-    return Outcome(
+    subjects = [subject for finding in findings[:_MAX_HISTORIES] for subject in finding.subjects]
+    return RunResult(
         report=report,
         findings=findings,
-        histories=evidence.history(house.database_url, list(dict.fromkeys(subjects))),
-        calls=_calls(house, {use.use_id: use.reference for use in seen.uses}, subjects),
-        notes=notes,
-        deaths=house.staff.deaths,
+        histories=history(deployment.database_url, list(dict.fromkeys(subjects))),
+        calls=_calls(deployment, {use.use_id: use.reference for use in seen.uses}, subjects),
+        observations=observations,
+        unexpected_exits=deployment.supervisor.unexpected_exits,
         spans=spans,
-        unsettled=left,
-        fired=dict(weather.fired),
+        unfinished=left,
+        fired=dict(omneo_faults.fired),
         killed=dict(kills),
     )
 
 
-def _calls(house: House, references: dict[str, str], subjects: list[str]) -> dict[str, list[str]]:
-    """What Omneo was asked about the uses and orders of the findings, as far as the sandbox remembers."""
+def _calls(deployment: Deployment, references: dict[str, str], subjects: list[str]) -> dict[str, list[str]]:
+    """Return the calls about the uses and orders of the findings, as far as the sandbox has kept them."""
     wanted = {references.get(subject, subject.removeprefix("order ")): subject for subject in subjects}
-    told: dict[str, list[str]] = {}
-    for url in house.failing if wanted else ():
+    found: dict[str, list[str]] = {}
+    for url in deployment.failing_omneo if wanted else ():
         for call in read_calls(url, "*"):
             if (subject := wanted.get(call["reference"] or "")) is not None:
-                late = f", applied late for call {call['late_for']}" if call["late_for"] else ""
+                late = f", applied later for call {call['late_for']}" if call["late_for"] else ""
                 line = (
                     f"{call['real_at']} {call['method']} {call['path']}: {call['status']} {call['faults'] or ''}{late}"
                 )
-                told.setdefault(subject, []).append(line)
-    return {subject: sorted(lines) for subject, lines in told.items()}
+                found.setdefault(subject, []).append(line)
+    return {subject: sorted(lines) for subject, lines in found.items()}
 
 
 def _refundable() -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The audit finds what is planted, and nothing else."""
+"""The audit finds each contradiction, and nothing where the records agree."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from chaos.audit import Wrong, audit, counted
-from chaos.evidence import Claimed, Evidence, LedgerClaim, LedgerUse, Outgoing, Payment, Redemption, Sale, ShopOrder
+from chaos.audit.checks import Violation, audit, count_by_violation
+from chaos.audit.records import Claimed, LedgerClaim, LedgerUse, Outgoing, Payment, Records, Redemption, Sale, ShopOrder
 
 ORDER = ShopOrder("FT-1", "paid", 9000, "checkout-1", use_id="u1", discount=1000, payment_id="pay_1", was_paid=True)
 USE = LedgerUse("u1", "shop-u1", "consumed", "thank-you-10", "7", "FT-1", "301")
@@ -19,7 +19,7 @@ LOUNGE = LedgerUse("u2", "shop-u2", "consumed", "vip-lounge", "8", None, "304", 
 DRAW = LedgerUse("u3", "shop-u3", "consumed", "prize-draw", "claim of prize-draw", None, "305", channel="claim")
 SALE = Sale("501", "FT-1", 9000, "301")
 PAYMENT = Payment("pay_1", "FT-1", 9000, "captured")
-WELL = Evidence(
+WELL = Records(
     orders=[ORDER],
     uses=[USE],
     claims=[CLAIM],
@@ -43,44 +43,44 @@ ACCOUNT = replace(
 )
 
 
-def found(books: Evidence = WELL, /, **changes: Any) -> list[Wrong]:
-    return [finding.wrong for finding in audit(replace(books, **changes))]
+def found(index: Records = WELL, /, **changes: Any) -> list[Violation]:
+    return [finding.violation for finding in audit(replace(index, **changes))]
 
 
-def test_books_that_agree_have_no_findings() -> None:
+def test_records_that_agree_have_no_findings() -> None:
     assert found() == found(ACCOUNT) == []
-    assert set(counted(audit(WELL)).values()) == {0}
+    assert set(count_by_violation(audit(WELL)).values()) == {0}
 
 
 def test_a_use_that_stands_for_no_order_is_a_lost_benefit() -> None:
     stray = [REDEMPTION, Redemption("303", "shop-gone", "8", 1)]
 
-    assert found(redemptions=stray) == [Wrong.LOST_BENEFIT]
+    assert found(redemptions=stray) == [Violation.LOST_BENEFIT]
 
 
 @pytest.mark.parametrize("state", ["cancelled", "open", "unknown"])
 def test_a_use_that_stands_for_an_unpaid_order_is_a_lost_benefit(state: str) -> None:
-    order = replace(ORDER, state=state, was_paid=False, waits=state == "open")
+    order = replace(ORDER, state=state, was_paid=False, awaits_approval=state == "open")
     gone = {"sales": [], "payments": [replace(PAYMENT, status="voided")], "deliveries": []}
 
-    assert Wrong.LOST_BENEFIT in found(orders=[order], **gone)
+    assert Violation.LOST_BENEFIT in found(orders=[order], **gone)
 
 
 def test_a_use_that_an_order_was_placed_without_is_a_lost_benefit() -> None:
     without = replace(ORDER, use_id=None, discount=0)
 
-    assert Wrong.LOST_BENEFIT in found(orders=[without], sales=[replace(SALE, redemption_id=None)])
+    assert Violation.LOST_BENEFIT in found(orders=[without], sales=[replace(SALE, redemption_id=None)])
 
 
-def test_a_paid_discount_whose_use_was_given_back_is_a_lost_benefit() -> None:
-    assert found(redemptions=[replace(REDEMPTION, live=0)]) == [Wrong.LOST_BENEFIT]
+def test_a_paid_discount_whose_use_was_rolled_back_is_a_lost_benefit() -> None:
+    assert found(redemptions=[replace(REDEMPTION, live=0)]) == [Violation.LOST_BENEFIT]
 
 
 def test_a_paid_discount_without_any_use_is_a_lost_benefit() -> None:
     without = replace(ORDER, use_id=None)
 
     assert found(orders=[without], uses=[], redemptions=[], sales=[replace(SALE, redemption_id=None)]) == [
-        Wrong.LOST_BENEFIT
+        Violation.LOST_BENEFIT
     ]
 
 
@@ -91,8 +91,8 @@ REFUNDED = {
 }
 
 
-def test_a_refunded_order_has_given_its_use_back() -> None:
-    assert found(**REFUNDED) == [Wrong.LOST_BENEFIT]
+def test_a_refunded_order_has_its_use_rolled_back() -> None:
+    assert found(**REFUNDED) == [Violation.LOST_BENEFIT]
     assert found(**REFUNDED, redemptions=[replace(REDEMPTION, live=0)]) == []
 
 
@@ -103,18 +103,18 @@ def test_a_refunded_order_keeps_a_use_that_is_never_refundable() -> None:
 def test_the_transaction_of_a_refunded_order_is_void() -> None:
     not_void = {**REFUNDED, "sales": [SALE], "redemptions": [replace(REDEMPTION, live=0)]}
 
-    assert found(**not_void) == [Wrong.LOST_TRANSACTION]
+    assert found(**not_void) == [Violation.LOST_TRANSACTION]
 
 
-def test_after_a_partial_refund_everybody_speaks_of_what_is_left() -> None:
+def test_after_a_partial_refund_every_record_has_the_remaining_total() -> None:
     partly = {"orders": [replace(ORDER, refunded=4000)], "payments": [replace(PAYMENT, refunded=4000)]}
 
     assert found(**partly, sales=[replace(SALE, total=5000)]) == []
-    assert found(**partly) == [Wrong.LOST_TRANSACTION]
-    assert found(orders=partly["orders"], sales=[replace(SALE, total=5000)]) == [Wrong.WRONG_CHARGE]
+    assert found(**partly) == [Violation.LOST_TRANSACTION]
+    assert found(orders=partly["orders"], sales=[replace(SALE, total=5000)]) == [Violation.WRONG_CHARGE]
 
 
-def test_a_partial_refund_gives_back_what_always_comes_back() -> None:
+def test_a_partial_refund_rolls_back_what_is_always_refundable() -> None:
     partly = {
         "orders": [replace(ORDER, refunded=4000)],
         "payments": [replace(PAYMENT, refunded=4000)],
@@ -122,26 +122,26 @@ def test_a_partial_refund_gives_back_what_always_comes_back() -> None:
         "refundable": {"thank-you-10": "always"},
     }
 
-    assert found(**partly) == [Wrong.LOST_BENEFIT]
+    assert found(**partly) == [Violation.LOST_BENEFIT]
     assert found(**partly, redemptions=[replace(REDEMPTION, live=0)]) == []
 
 
 def test_a_refund_that_is_not_confirmed_is_stuck() -> None:
     assert found(refunds=[("FT-1", "done")]) == []
-    assert found(refunds=[("FT-1", "open")]) == [Wrong.STUCK_ROW]
+    assert found(refunds=[("FT-1", "open")]) == [Violation.STUCK_ROW]
 
 
 def test_two_uses_of_one_attempt_are_a_double_redemption() -> None:
     twice = [REDEMPTION, replace(REDEMPTION, id="304")]
 
-    assert found(redemptions=twice) == [Wrong.DOUBLE_REDEMPTION]
+    assert found(redemptions=twice) == [Violation.DOUBLE_REDEMPTION]
 
 
 def test_two_uses_of_one_order_are_a_double_redemption() -> None:
     other = replace(USE, use_id="u2", reference="shop-u2", redemption_id="305")
     twice = [REDEMPTION, Redemption("305", "shop-u2", "7", 1)]
 
-    assert found(uses=[USE, other], redemptions=twice) == [Wrong.DOUBLE_REDEMPTION]
+    assert found(uses=[USE, other], redemptions=twice) == [Violation.DOUBLE_REDEMPTION]
 
 
 def test_a_use_at_the_till_is_the_shoppers_own() -> None:
@@ -149,35 +149,35 @@ def test_a_use_at_the_till_is_the_shoppers_own() -> None:
 
 
 def test_a_paid_order_without_a_transaction_has_lost_it() -> None:
-    assert found(sales=[]) == [Wrong.LOST_TRANSACTION]
+    assert found(sales=[]) == [Violation.LOST_TRANSACTION]
 
 
 @pytest.mark.parametrize(
     "change", [{"total": 8999}, {"redemption_id": None}, {"redemption_id": "9"}, {"is_void": True}]
 )
 def test_a_transaction_that_says_something_else_is_lost(change: dict[str, Any]) -> None:
-    assert found(sales=[replace(SALE, **change)]) == [Wrong.LOST_TRANSACTION]
+    assert found(sales=[replace(SALE, **change)]) == [Violation.LOST_TRANSACTION]
 
 
 def test_two_transactions_of_one_order_are_a_duplicate() -> None:
-    assert found(sales=[SALE, replace(SALE, id="502")]) == [Wrong.DUPLICATE_TRANSACTION]
+    assert found(sales=[SALE, replace(SALE, id="502")]) == [Violation.DUPLICATE_TRANSACTION]
 
 
-def test_a_transaction_of_an_order_that_nobody_paid_is_one_too_many() -> None:
-    open_order = ShopOrder("FT-2", "open", 100, "checkout-2", waits=True)
+def test_a_transaction_of_an_unpaid_order_is_a_duplicate() -> None:
+    open_order = ShopOrder("FT-2", "open", 100, "checkout-2", awaits_approval=True)
     sales = [SALE, Sale("502", "FT-2", 100)]
 
-    assert found(orders=[ORDER, open_order], sales=sales) == [Wrong.DUPLICATE_TRANSACTION]
-    assert found(sales=[SALE, Sale("502", "FT-9", 100)]) == [Wrong.DUPLICATE_TRANSACTION]
+    assert found(orders=[ORDER, open_order], sales=sales) == [Violation.DUPLICATE_TRANSACTION]
+    assert found(sales=[SALE, Sale("502", "FT-9", 100)]) == [Violation.DUPLICATE_TRANSACTION]
 
 
 @pytest.mark.parametrize("change", [{"amount": 10000}, {"status": "approved"}, {"status": "refunded"}])
 def test_a_paid_order_is_charged_exactly_once_and_in_full(change: dict[str, Any]) -> None:
-    assert found(payments=[replace(PAYMENT, **change)]) == [Wrong.WRONG_CHARGE]
+    assert found(payments=[replace(PAYMENT, **change)]) == [Violation.WRONG_CHARGE]
 
 
 def test_a_paid_order_without_a_payment_is_a_wrong_charge() -> None:
-    assert found(payments=[]) == [Wrong.WRONG_CHARGE]
+    assert found(payments=[]) == [Violation.WRONG_CHARGE]
 
 
 def test_an_order_over_nothing_needs_no_payment() -> None:
@@ -190,28 +190,28 @@ def test_money_that_moved_for_an_order_that_is_not_placed_is_a_wrong_charge() ->
     never_placed = ShopOrder("FT-2", "cancelled", 500, "checkout-2", payment_id="pay_2")
     payments = [PAYMENT, Payment("pay_2", "FT-2", 500, "captured")]
 
-    assert found(orders=[ORDER, never_placed], payments=payments) == [Wrong.WRONG_CHARGE]
-    assert found(payments=payments) == [Wrong.WRONG_CHARGE]
+    assert found(orders=[ORDER, never_placed], payments=payments) == [Violation.WRONG_CHARGE]
+    assert found(payments=payments) == [Violation.WRONG_CHARGE]
 
 
 @pytest.mark.parametrize("shown", [{}, {"checkout-1": frozenset({9500})}])
-def test_a_total_that_nobody_was_shown_is_a_wrong_charge(shown: dict[str, frozenset[int]]) -> None:
-    assert found(shown=shown) == [Wrong.WRONG_CHARGE]
+def test_a_total_that_was_never_shown_is_a_wrong_charge(shown: dict[str, frozenset[int]]) -> None:
+    assert found(shown=shown) == [Violation.WRONG_CHARGE]
 
 
 @pytest.mark.parametrize("state", ["redeeming", "in_doubt", "redeemed", "rolling_back"])
-def test_a_use_on_its_way_is_stuck(state: str) -> None:
-    assert found(uses=[replace(USE, state=state)]) == [Wrong.STUCK_ROW]
+def test_an_unfinished_use_is_stuck(state: str) -> None:
+    assert found(uses=[replace(USE, state=state)]) == [Violation.STUCK_ROW]
 
 
 @pytest.mark.parametrize("state", ["due", "delivering", "stopped"])
 def test_a_delivery_that_has_not_arrived_is_stuck(state: str) -> None:
-    assert found(deliveries=[Outgoing("FT-1", state, 9000, "301")]) == [Wrong.STUCK_ROW]
+    assert found(deliveries=[Outgoing("FT-1", state, 9000, "301")]) == [Violation.STUCK_ROW]
 
 
 @pytest.mark.parametrize("state", ["claiming", "in_doubt"])
-def test_a_claim_on_its_way_is_stuck(state: str) -> None:
-    assert found(claims=[replace(CLAIM, state=state, benefit_id=None)], claimed=[]) == [Wrong.STUCK_ROW]
+def test_an_unfinished_claim_is_stuck(state: str) -> None:
+    assert found(claims=[replace(CLAIM, state=state, benefit_id=None)], claimed=[]) == [Violation.STUCK_ROW]
 
 
 @pytest.mark.parametrize("state", ["refused", "released", "rolled_back"])
@@ -219,42 +219,42 @@ def test_a_claim_on_its_way_is_stuck(state: str) -> None:
 def test_a_use_that_stands_without_a_receipt_is_a_lost_benefit(use: LedgerUse, state: str) -> None:
     uses = [USE, *(replace(one, state=state) if one is use else one for one in (LOUNGE, DRAW))]
 
-    assert found(ACCOUNT, uses=uses) == [Wrong.LOST_BENEFIT]
+    assert found(ACCOUNT, uses=uses) == [Violation.LOST_BENEFIT]
 
 
 @pytest.mark.parametrize("live", [0, 1])
 def test_a_receipt_of_a_use_that_does_not_stand_is_a_lost_benefit(live: int) -> None:
     shown = [REDEMPTION, RECEIPTS[1], *([replace(RECEIPTS[0], live=0)] if live else [])]
 
-    assert found(ACCOUNT, redemptions=shown) == [Wrong.LOST_BENEFIT]
+    assert found(ACCOUNT, redemptions=shown) == [Violation.LOST_BENEFIT]
 
 
-def test_a_claim_that_its_shopper_is_told_of_must_be_there() -> None:
-    assert found(claimed=[]) == [Wrong.LOST_BENEFIT]
+def test_a_claim_that_its_shopper_sees_has_a_benefit() -> None:
+    assert found(claimed=[]) == [Violation.LOST_BENEFIT]
 
 
 @pytest.mark.parametrize("claims", [[], [replace(CLAIM, state="abandoned", benefit_id=None)]])
-def test_a_claimed_benefit_that_nobody_is_told_of_is_lost(claims: list[LedgerClaim]) -> None:
-    assert found(claims=claims) == [Wrong.LOST_BENEFIT]
+def test_a_claimed_benefit_that_no_claim_shows_is_lost(claims: list[LedgerClaim]) -> None:
+    assert found(claims=claims) == [Violation.LOST_BENEFIT]
 
 
 def test_a_click_that_has_claimed_twice_is_a_double() -> None:
-    assert found(claimed=[CLAIMED, replace(CLAIMED, id="11")]) == [Wrong.DOUBLE_REDEMPTION]
+    assert found(claimed=[CLAIMED, replace(CLAIMED, id="11")]) == [Violation.DOUBLE_REDEMPTION]
 
 
 def test_an_order_whose_request_was_lost_is_stuck() -> None:
     lost = ShopOrder("FT-2", "open", 500, "checkout-2")
 
-    assert found(orders=[ORDER, lost]) == [Wrong.STUCK_ROW]
-    assert found(orders=[ORDER, replace(lost, state="unknown")]) == [Wrong.STUCK_ROW]
-    assert found(orders=[ORDER, replace(lost, waits=True)]) == []
+    assert found(orders=[ORDER, lost]) == [Violation.STUCK_ROW]
+    assert found(orders=[ORDER, replace(lost, state="unknown")]) == [Violation.STUCK_ROW]
+    assert found(orders=[ORDER, replace(lost, awaits_approval=True)]) == []
 
 
-def test_a_use_that_the_ledger_gave_up_needs_a_person() -> None:
-    assert found(uses=[replace(USE, state="manual_review", note="refused twice")]) == [Wrong.MANUAL_REVIEW]
+def test_a_use_that_the_ledger_gave_up_is_for_manual_review() -> None:
+    assert found(uses=[replace(USE, state="manual_review", note="refused twice")]) == [Violation.MANUAL_REVIEW]
 
 
-def test_a_finding_says_what_is_wrong_and_whose_history_tells_more() -> None:
+def test_a_finding_says_what_is_wrong_and_whose_history_explains_it() -> None:
     (finding,) = audit(replace(WELL, sales=[]))
 
     assert finding.sentence == "order FT-1 is paid and Omneo has no transaction of it"

@@ -1,4 +1,4 @@
-"""A seed repeats the plan."""
+"""The same seed gives the same plan."""
 
 from __future__ import annotations
 
@@ -8,35 +8,35 @@ from typing import Any
 
 import pytest
 
-from chaos.omneo import FAULTS, in_turn
-from chaos.plan import BENEFITS, Approval, Errand, Plan, Story, make_plan
-from chaos.scale import Scale, full, short
+from chaos.faults.omneo_faults import FAULTS, conditional_probabilities
+from chaos.plan.parameters import Parameters, full_run, short_run
+from chaos.plan.plan import BENEFITS, AccountAction, Approval, Plan, Scenario, make_plan
 
-SPELLS = ((0.5, "outage", 8.0),)
+OUTAGES = ((0.5, "connection refused", 8.0),)
 
 
 def plan(seed: int, checkouts: int = 200) -> Plan:
-    return make_plan(seed, checkouts, kills=12, spells=SPELLS)
+    return make_plan(seed, checkouts, kills=12, outages=OUTAGES)
 
 
-def test_a_seed_repeats_who_does_what_and_who_is_killed() -> None:
+def test_a_seed_repeats_its_visits_and_kills() -> None:
     assert plan(7) == plan(7)
     assert plan(7) != plan(8)
 
 
-def test_every_story_and_every_benefit_comes_up() -> None:
+def test_a_plan_has_every_scenario_and_every_benefit() -> None:
     visits = plan(7, 500).visits
 
-    assert {visit.story for visit in visits} == set(Story)
-    assert {visit.errand for visit in visits} == {*Errand, None}
+    assert {visit.scenario for visit in visits} == set(Scenario)
+    assert {visit.account_action for visit in visits} == {*AccountAction, None}
     assert {visit.approval for visit in visits} == set(Approval)
     assert {visit.purchase.benefit for visit in visits} == {*BENEFITS, None}
 
 
-def test_a_spell_begins_at_its_share_of_the_checkouts() -> None:
-    (spell,) = plan(7).spells
+def test_an_outage_begins_at_its_share_of_the_checkouts() -> None:
+    (outage,) = plan(7).outages
 
-    assert (spell.at, spell.kind, spell.seconds) == (100, "outage", 8.0)
+    assert (outage.at, outage.kind, outage.seconds) == (100, "connection refused", 8.0)
 
 
 def test_kills_take_turns_so_that_a_few_reach_shop_and_workers() -> None:
@@ -45,23 +45,23 @@ def test_kills_take_turns_so_that_a_few_reach_shop_and_workers() -> None:
     assert victims == {"gunicorn worker": 2, "delivery": 1}
 
 
-def test_faults_asked_one_after_the_other_come_as_often_as_they_should() -> None:
-    asked = in_turn(FAULTS)
+def test_faults_tried_one_after_the_other_fire_at_their_shares() -> None:
+    tried = conditional_probabilities(FAULTS)
 
-    assert [round(share, 6) for _, share in FAULTS] == [round(share, 6) for share in _shares(asked)]
-
-
-@pytest.mark.parametrize("scale", [full(2000), short(40)])
-def test_what_the_plugin_waits_for_outlasts_every_zombie(scale: Scale) -> None:
-    oldest = max(scale.zombies)
-
-    assert scale.settle > oldest
-    assert scale.timing["verify"] > oldest
+    assert [round(share, 6) for _, share in FAULTS] == [round(share, 6) for share in _shares(tried)]
 
 
-def _shares(asked: Sequence[tuple[dict[str, Any], float]]) -> list[float]:
+@pytest.mark.parametrize("parameters", [full_run(2000), short_run(40)])
+def test_the_plugin_waits_longer_than_the_longest_request_delay(parameters: Parameters) -> None:
+    longest = max(parameters.request_delays)
+
+    assert parameters.settle > longest
+    assert parameters.timing["verify"] > longest
+
+
+def _shares(tried: Sequence[tuple[dict[str, Any], float]]) -> list[float]:
     left, shares = 1.0, []
-    for _, probability in asked:
+    for _, probability in tried:
         shares.append(left * probability)
         left *= 1 - probability
     return shares

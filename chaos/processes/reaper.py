@@ -1,7 +1,7 @@
-"""Ends what a run has started, should the run itself be gone before it could: ``python -m chaos.watchdog``.
+"""End what a run has started if the run itself is killed: ``python -m chaos.processes.reaper``.
 
-It reads lines from its input: ``+group 12``, ``+postgres 34`` for what was started, ``-12`` for what has ended in an
-orderly way. When the input ends, because the run is over or was killed, it ends everything that is left.
+It reads lines from its input: ``+group 12``, ``+postgres 34`` for what was started, ``-12`` for what has ended.
+When the input ends, because the run is over or was killed, it ends every process that is left.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from contextlib import suppress
 
 
 def main(lines: Iterable[str]) -> None:
-    """Read to the end, then clear up."""
+    """Read to the end of the input, then end what is left."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the run; its end is what we wait for
     alive: dict[int, str] = {}
     for line in lines:

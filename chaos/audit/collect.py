@@ -1,4 +1,4 @@
-"""What shop, ledger, Omneo and payment provider say at the end: plain values, for the audit to compare."""
+"""Read the final records of shop, ledger, Omneo and payment provider."""
 
 from __future__ import annotations
 
@@ -7,132 +7,33 @@ import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, create_engine, inspect, text
 
-
-@dataclass(frozen=True, slots=True)
-class ShopOrder:
-    """An order as the shop keeps it; amounts in cents. ``waits``: for its shopper's approval at the provider."""
-
-    number: str
-    state: str
-    total: int
-    checkout_id: str
-    use_id: str | None = None
-    discount: int = 0
-    payment_id: str | None = None
-    was_paid: bool = False
-    refunded: int = 0
-    waits: bool = False
+from chaos.audit.records import (
+    Claimed,
+    LedgerClaim,
+    LedgerUse,
+    Outgoing,
+    Payment,
+    Records,
+    Redemption,
+    Sale,
+    ShopOrder,
+)
 
 
-@dataclass(frozen=True, slots=True)
-class LedgerUse:
-    """A use as the ledger keeps it."""
-
-    use_id: str
-    reference: str
-    state: str
-    handle: str
-    benefit_id: str
-    order_number: str | None = None
-    redemption_id: str | None = None
-    note: str | None = None
-    channel: str = "checkout"
-
-
-@dataclass(frozen=True, slots=True)
-class LedgerClaim:
-    """A claim as the ledger keeps it."""
-
-    claim_id: str
-    reference: str
-    state: str
-    handle: str
-    benefit_id: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Claimed:
-    """A benefit at Omneo that somebody has claimed."""
-
-    id: str
-    reference: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Outgoing:
-    """A delivery as the ledger keeps it; ``total`` in cents."""
-
-    order_number: str
-    state: str
-    total: int
-    redemption_id: str | None = None
-    note: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Redemption:
-    """A redemption at Omneo; ``live`` is how many uses of it stand."""
-
-    id: str
-    reference: str | None
-    benefit_id: str
-    live: int
-
-
-@dataclass(frozen=True, slots=True)
-class Sale:
-    """A transaction at Omneo; ``total`` in cents."""
-
-    id: str
-    order_number: str | None
-    total: int
-    redemption_id: str | None = None
-    is_void: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Payment:
-    """A payment at the provider, and what of it went back; amounts in cents."""
-
-    id: str
-    reference: str
-    amount: int
-    status: str
-    refunded: int = 0
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """Everything the audit looks at. ``shown`` are the totals that shoppers agreed to, by checkout id, in cents."""
-
-    orders: Sequence[ShopOrder] = ()
-    uses: Sequence[LedgerUse] = ()
-    claims: Sequence[LedgerClaim] = ()
-    refunds: Sequence[tuple[str, str]] = ()  # (order number, state), as the shop keeps them
-    deliveries: Sequence[Outgoing] = ()
-    claimed: Sequence[Claimed] = ()
-    redemptions: Sequence[Redemption] = ()
-    sales: Sequence[Sale] = ()
-    payments: Sequence[Payment] = ()
-    shown: Mapping[str, frozenset[int]] = field(default_factory=dict)
-    refundable: Mapping[str, str] = field(default_factory=dict)  # by handle: always, full-refund or never
-
-
-def gather(
+def collect(
     database_url: str, payments: Path, state: Mapping[str, Any], shown: Mapping[str, set[str]], rules: Mapping[str, str]
-) -> Evidence:
-    """Read it all. ``state`` is what the sandbox answers, ``payments`` the provider's file."""
+) -> Records:
+    """Read every record. ``state`` is what the sandbox answers, ``payments`` the provider's file."""
     engine = create_engine(database_url)
     try:
         with engine.connect() as connection:
-            return Evidence(
+            return Records(
                 orders=_orders(connection),
                 uses=_uses(connection),
                 refunds=[(row.order_number, str(row.state).lower()) for row in _rows(connection, "refunds")],
@@ -149,11 +50,11 @@ def gather(
         engine.dispose()
 
 
-def unsettled(database_url: str) -> dict[str, int]:
-    """How many rows are still on their way, by table and state; empty when everything is quiet."""
+def unfinished(database_url: str) -> dict[str, int]:
+    """Count the rows that are not in an end state, by table and state; empty when the run has come to rest."""
     questions = {
         "use": "SELECT state, count(*) FROM benefits_uses WHERE state IN "
-        "('redeeming', 'in_doubt', 'redeemed', 'undoing') GROUP BY state",
+        "('redeeming', 'in_doubt', 'redeemed', 'rolling_back') GROUP BY state",
         "claim": "SELECT state, count(*) FROM benefits_claims WHERE state IN ('claiming', 'in_doubt') GROUP BY state",
         "delivery": "SELECT state, count(*) FROM benefits_outbox WHERE state IN ('due', 'delivering') GROUP BY state",
         "refund": "SELECT lower(CAST(state AS VARCHAR)), count(*) FROM refunds WHERE lower(CAST(state AS VARCHAR)) "
@@ -161,13 +62,13 @@ def unsettled(database_url: str) -> dict[str, int]:
         "order": "SELECT lower(CAST(state AS VARCHAR)), count(*) FROM orders WHERE lower(CAST(state AS VARCHAR)) = "
         "'unknown' OR (lower(CAST(state AS VARCHAR)) = 'open' AND approval_url IS NULL) GROUP BY state",
     }
-    later = {
+    to_verify = {
         "use": ("benefits_uses", "sweep_at"),
         "claim": ("benefits_claims", "sweep_at"),
         "delivery": ("benefits_outbox", "verify_at"),
     }
-    for name, (table, column) in later.items():
-        questions[f"{name}, later look:"] = f"SELECT '{column}', count(*) FROM {table} WHERE {column} IS NOT NULL"  # noqa: S608 - ours
+    for name, (table, column) in to_verify.items():
+        questions[f"{name}, to verify:"] = f"SELECT '{column}', count(*) FROM {table} WHERE {column} IS NOT NULL"  # noqa: S608 - ours
     engine = create_engine(database_url)
     try:
         with engine.connect() as connection:
@@ -182,8 +83,8 @@ def unsettled(database_url: str) -> dict[str, int]:
 
 
 def history(database_url: str, subjects: Sequence[str]) -> dict[str, list[str]]:
-    """The events of some uses and orders, in words, oldest first."""
-    told: dict[str, list[str]] = defaultdict(list)
+    """Return the events of some uses and orders as sentences, oldest first."""
+    lines_by_subject: dict[str, list[str]] = defaultdict(list)
     engine = create_engine(database_url)
     try:
         with engine.connect() as connection:
@@ -191,8 +92,8 @@ def history(database_url: str, subjects: Sequence[str]) -> dict[str, list[str]]:
             for subject in subjects:
                 for row in connection.execute(question, {"subject": subject}):
                     step = f"{row.from_state or '-'} -> {row.to_state} (v{row.version})"
-                    told[subject].append(f"{row.at} {row.actor}: {step}, {row.reason}")
-        return told
+                    lines_by_subject[subject].append(f"{row.at} {row.actor}: {step}, {row.reason}")
+        return lines_by_subject
     finally:
         engine.dispose()
 
@@ -214,7 +115,7 @@ def _orders(connection: Connection) -> list[ShopOrder]:
             payment_id=row.payment_id,
             was_paid=row.paid_at is not None,
             refunded=refunded[row.number],
-            waits=row.approval_url is not None,
+            awaits_approval=row.approval_url is not None,
         )
         for row in _rows(connection, "orders")
         if not row.is_imported

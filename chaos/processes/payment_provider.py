@@ -1,4 +1,4 @@
-"""The payment provider as a process of its own: ``python -m chaos.provider PORT FOLDER LATE_SECONDS``."""
+"""Serve the payment provider: ``python -m chaos.processes.payment_provider PORT FOLDER LATE_SECONDS``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from example_shop.serving import Served, reserve
 
 
 def main(port: int, folder: Path, late_seconds: float) -> None:
-    """Serve until SIGTERM."""
+    """Serve payments until SIGTERM."""
     stop = Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     app = create_provider(folder, late_seconds=late_seconds)

@@ -1,6 +1,6 @@
-"""Who does what, what goes wrong and who is killed when: all of it from a seed, before anything starts.
+"""Derive visits, kills and outages from a seed before anything starts.
 
-The plan repeats with its seed. What does not repeat is how the threads and processes of a run interleave.
+The same seed gives the same plan. How threads and processes interleave differs from run to run.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from example_shop.shoppers import CROWD_FROM
 T = TypeVar("T")
 
 
-class Story(StrEnum):
-    """How a shopper goes about it."""
+class Scenario(StrEnum):
+    """How a shopper checks out."""
 
     PLAIN = "plain"
     DOUBLE_CLICK = "double click"  # the same POST twice at once
     TWO_TABS = "two tabs"  # a stale page and a fresh one are sent at once
     TWO_DEVICES = "two devices"  # the same benefit, moved from one cart to another, and both orders placed at once
     TILL = "till"  # the benefit is used up in the store between review and pay
-    LEAVES = "leaves"  # the browser is closed while the order is being placed
+    DISCONNECTS = "disconnects"  # the browser is closed while the order is being placed
     CANCELS = "cancels"  # the order is placed and then cancelled, with a double click
-    RETURNS = "returns"  # one piece comes back, with a double click
+    RETURNS = "returns"  # one piece is returned, with a double click
 
 
-class Errand(StrEnum):
+class AccountAction(StrEnum):
     """What a shopper does on the account page before the checkout, with two clicks at once."""
 
     CLAIM = "claim"
@@ -41,8 +41,8 @@ class Errand(StrEnum):
 class Approval(StrEnum):
     """What a shopper does on the provider's page, where a payment asks for it."""
 
-    COMES_BACK = "comes back"
-    NEVER_COMES_BACK = "never comes back"
+    APPROVES = "approves"
+    ABANDONS = "abandons"
     DECLINES = "declines"
 
 
@@ -59,17 +59,17 @@ class Purchase:
 class Visit:
     """One checkout: of a customer, or of a guest (None). ``cards`` are tried one after the other.
 
-    An ``errand`` comes first; its two clicks are on one page, or on ``two_pages``, which are two buttons.
+    An ``account_action`` comes first; its two clicks are on one page, or on ``two_pages``, which are two buttons.
     """
 
     number: int
     customer: str | None
-    story: Story
+    scenario: Scenario
     purchase: Purchase
     cards: tuple[str, ...]
     approval: Approval
-    wait_budget: float  # seconds until somebody who leaves closes the browser
-    errand: Errand | None = None
+    timeout: float  # seconds until a shopper who disconnects closes the browser
+    account_action: AccountAction | None = None
     two_pages: bool = False
 
 
@@ -84,8 +84,8 @@ class Kill:
 
 
 @dataclass(frozen=True, slots=True)
-class Spell:
-    """From checkout number ``at`` on everything at Omneo fails in one way, for so many seconds."""
+class Outage:
+    """From checkout number ``at`` on every call to Omneo fails in one way, for so many seconds."""
 
     at: int
     kind: str
@@ -100,7 +100,7 @@ class Plan:
     shoppers: int
     visits: tuple[Visit, ...]
     kills: tuple[Kill, ...]
-    spells: tuple[Spell, ...]
+    outages: tuple[Outage, ...]
 
 
 # What a shopper holds: by the handle of the shop's policy, and how often it may be used.
@@ -112,9 +112,9 @@ BENEFITS = {
     "welcome-gift": 1,
     "summer-scarf": 1,
 }
-# What is used on the account page; and what may be claimed there, as often as anybody likes.
-ON_THE_ACCOUNT = {"vip-lounge": 4}
-CLAIMABLE = {Errand.CLAIM: "launch-party", Errand.CLAIM_AND_USE: "prize-draw"}
+# What is used on the account page; and what may be claimed there, any number of times.
+ACCOUNT_BENEFITS = {"vip-lounge": 4}
+CLAIMABLE = {AccountAction.CLAIM: "launch-party", AccountAction.CLAIM_AND_USE: "prize-draw"}
 _PURCHASES = (
     (Purchase(("harbour-linen-shirt",), "first-spend"), 3),
     (Purchase(("rockpool-bowl", "tideline-mug"), "thank-you-10"), 4),
@@ -125,15 +125,15 @@ _PURCHASES = (
     (Purchase(("winter-scarf", "summer-scarf"), "summer-scarf"), 2),
     (Purchase(("gift-card", "rockpool-bowl"), None), 2),
 )
-_STORIES = (
-    (Story.PLAIN, 37),
-    (Story.DOUBLE_CLICK, 16),
-    (Story.TWO_TABS, 8),
-    (Story.TWO_DEVICES, 9),
-    (Story.TILL, 9),
-    (Story.LEAVES, 9),
-    (Story.CANCELS, 7),
-    (Story.RETURNS, 5),
+_SCENARIOS = (
+    (Scenario.PLAIN, 37),
+    (Scenario.DOUBLE_CLICK, 16),
+    (Scenario.TWO_TABS, 8),
+    (Scenario.TWO_DEVICES, 9),
+    (Scenario.TILL, 9),
+    (Scenario.DISCONNECTS, 9),
+    (Scenario.CANCELS, 7),
+    (Scenario.RETURNS, 5),
 )
 _CARDS = (
     ((cards.APPROVED,), 56),
@@ -144,14 +144,14 @@ _CARDS = (
     ((cards.REDIRECT, cards.APPROVED), 12),
     ((cards.REDIRECT_THEN_DECLINED, cards.APPROVED), 4),
 )
-_APPROVALS = ((Approval.COMES_BACK, 75), (Approval.NEVER_COMES_BACK, 15), (Approval.DECLINES, 10))
-_ERRANDS = ((None, 60), (Errand.CLAIM, 15), (Errand.USE, 15), (Errand.CLAIM_AND_USE, 10))
+_APPROVALS = ((Approval.APPROVES, 75), (Approval.ABANDONS, 15), (Approval.DECLINES, 10))
+_ACCOUNT_ACTIONS = ((None, 60), (AccountAction.CLAIM, 15), (AccountAction.USE, 15), (AccountAction.CLAIM_AND_USE, 10))
 _GUESTS = 0.05
 _CHECKOUTS_PER_SHOPPER = 4
 
 
-def make_plan(seed: int, checkouts: int, *, kills: int, spells: tuple[tuple[float, str, float], ...]) -> Plan:
-    """The run of a seed; ``spells`` are (share of the checkouts, kind, seconds)."""
+def make_plan(seed: int, checkouts: int, *, kills: int, outages: tuple[tuple[float, str, float], ...]) -> Plan:
+    """Make the plan of a seed; ``outages`` are (share of the checkouts, kind, seconds)."""
     chance = random.Random(seed)  # noqa: S311 - a plan that can be repeated, not a secret
     shoppers = max(3, checkouts // _CHECKOUTS_PER_SHOPPER)
     return Plan(
@@ -159,14 +159,14 @@ def make_plan(seed: int, checkouts: int, *, kills: int, spells: tuple[tuple[floa
         shoppers=shoppers,
         visits=tuple(_visit(chance, number, shoppers) for number in range(checkouts)),
         kills=_kills(chance, checkouts, kills),
-        spells=tuple(Spell(int(share * checkouts), kind, seconds) for share, kind, seconds in spells),
+        outages=tuple(Outage(int(share * checkouts), kind, seconds) for share, kind, seconds in outages),
     )
 
 
-# Who is killed, in turn; a run without one of them skips it.
+# The roles that are killed, in turn; a run without such a process skips the kill.
 VICTIMS = (
     *("gunicorn worker", "delivery", "gunicorn worker", "celery"),
-    *("gunicorn worker", "delivery", "whole shop", "gunicorn worker", "delivery", "celery", "housekeeper"),
+    *("gunicorn worker", "delivery", "whole shop", "gunicorn worker", "delivery", "celery", "background jobs"),
 )
 
 
@@ -180,16 +180,16 @@ def _kills(chance: random.Random, checkouts: int, number: int) -> tuple[Kill, ..
 
 def _visit(chance: random.Random, number: int, shoppers: int) -> Visit:
     is_guest = chance.random() < _GUESTS
-    story, purchase = _pick(chance, _STORIES), _pick(chance, _PURCHASES)
+    scenario, purchase = _pick(chance, _SCENARIOS), _pick(chance, _PURCHASES)
     return Visit(
         number=number,
         customer=None if is_guest else str(CROWD_FROM + chance.randrange(shoppers)),
-        story=Story.PLAIN if is_guest and story in (Story.TWO_DEVICES, Story.TILL) else story,
+        scenario=Scenario.PLAIN if is_guest and scenario in (Scenario.TWO_DEVICES, Scenario.TILL) else scenario,
         purchase=purchase,
         cards=_pick(chance, _CARDS),
         approval=_pick(chance, _APPROVALS),
-        wait_budget=chance.uniform(0.02, 1.2),
-        errand=None if is_guest else _pick(chance, _ERRANDS),
+        timeout=chance.uniform(0.02, 1.2),
+        account_action=None if is_guest else _pick(chance, _ACCOUNT_ACTIONS),
         two_pages=chance.random() < 0.3,
     )
 

@@ -1,0 +1,1 @@
+"""Compare the final records of shop, ledger, Omneo and payment provider."""

@@ -1,0 +1,283 @@
+"""Compare the records of shop, ledger, Omneo and payment provider, and report every contradiction as a sentence.
+
+====================  =============================================================================================
+lost benefit          a use stands at Omneo and neither a paid order nor a receipt has it, or one of these has a benefit
+                      that does not stand; a claim that its shopper sees has no benefit, or the other way round
+double redemption     more than one use stands for one order, or for one attempt; one click has claimed twice
+lost transaction      Omneo has no transaction of a paid order, or one that says something else
+duplicate transaction Omneo has two transactions of one order, or one of an unpaid order
+wrong charge          the amount charged is not what was shown, or belongs to no order, or a paid order is not charged
+stuck row             a use, claim, delivery, refund or order is not in an end state when the run has come to rest
+manual review         the ledger has given up on a use
+====================  =============================================================================================
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from chaos.audit.records import LedgerUse, Records, Redemption, Sale, ShopOrder
+from chaos.shoppers.tills import TILL_PREFIX
+
+
+class Violation(StrEnum):
+    """What the audit looks for; the values are the fields of the report."""
+
+    LOST_BENEFIT = "lost_benefits"
+    DOUBLE_REDEMPTION = "double_redemptions"
+    LOST_TRANSACTION = "lost_transactions"
+    DUPLICATE_TRANSACTION = "duplicate_transactions"
+    WRONG_CHARGE = "wrong_charges"
+    STUCK_ROW = "stuck_rows"
+    MANUAL_REVIEW = "manual_review"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One contradiction: ``subjects`` are the uses and orders whose history explains it."""
+
+    violation: Violation
+    sentence: str
+    subjects: tuple[str, ...] = ()
+
+
+_UNFINISHED_USES = ("redeeming", "in_doubt", "redeemed", "rolling_back")
+_UNFINISHED_CLAIMS = ("claiming", "in_doubt")
+
+
+def audit(records: Records) -> list[Finding]:
+    """Return every contradiction; none where the records agree."""
+    index = _RecordIndex(records)
+    of_uses = (_unowned_redemptions, _duplicate_uses, _missing_uses, _missing_receipts, _claims, _unknown_claims)
+    of_orders = (_sales, _unknown_sales, _charges, _unknown_charges, _totals)
+    return [finding for check in (*of_uses, *of_orders, _unfinished) for finding in check(index)]
+
+
+class _RecordIndex:
+    """The records by their keys."""
+
+    def __init__(self, records: Records) -> None:
+        self.records = records
+        self.orders = {order.number: order for order in records.orders}
+        self.uses = {use.use_id: use for use in records.uses}
+        self.uses_by_redemption = {use.redemption_id: use for use in records.uses if use.redemption_id}
+        self.redemptions = {redemption.id: redemption for redemption in records.redemptions}
+        self.live_redemptions = [
+            redemption
+            for redemption in records.redemptions
+            if redemption.live and not (redemption.reference or "").startswith(TILL_PREFIX)
+        ]
+        self.sales: dict[str | None, list[Sale]] = defaultdict(list)
+        for sale in records.sales:
+            self.sales[sale.order_number].append(sale)
+
+    def is_kept_by(self, order: ShopOrder, use: LedgerUse) -> bool:
+        """Whether an order keeps its use: the order is paid, and no refund has returned the use under its policy."""
+        if order.use_id != use.use_id or not order.was_paid:
+            return False
+        rule = self.records.refundable.get(use.handle)
+        if order.state == "cancelled":
+            return rule == "never"
+        return order.state == "paid" and not (order.refunded and rule == "always")
+
+    def duplicate_uses(self) -> set[str]:
+        """Return the redemptions beyond the first of one attempt or one order; the ledger's own is the first."""
+        extra: set[str] = set()
+        by_order: dict[str, list[Redemption]] = defaultdict(list)
+        by_reference: dict[str, list[Redemption]] = defaultdict(list)
+        for redemption in sorted(self.live_redemptions, key=lambda one: one.id not in self.uses_by_redemption):
+            owner = self.uses_by_redemption.get(redemption.id)
+            if owner and owner.order_number:
+                by_order[owner.order_number].append(redemption)
+            if redemption.reference:
+                by_reference[redemption.reference].append(redemption)
+        for group in (*by_order.values(), *by_reference.values()):
+            extra |= {redemption.id for redemption in group[1:]}
+        return extra
+
+
+def _unowned_redemptions(index: _RecordIndex) -> Iterator[Finding]:
+    extra = index.duplicate_uses()
+    for redemption in index.live_redemptions:
+        if redemption.id in extra:
+            continue
+        use = index.uses_by_redemption.get(redemption.id) or _by_reference(index, redemption)
+        order = index.orders.get(use.order_number or "") if use else None
+        is_right = use and (
+            order and index.is_kept_by(order, use) if use.channel == "checkout" else use.state == "consumed"
+        )
+        if use is None or use.redemption_id != redemption.id or not is_right:
+            whose = _describe(use) if use else "no use in the ledger"
+            what = f"order {order.number} is {order.state}" if order else "there is no order"
+            sentence = f"redemption {redemption.id} of benefit {redemption.benefit_id} stands at Omneo: {whose}, {what}"
+            yield Finding(Violation.LOST_BENEFIT, sentence, _subjects(use, order))
+
+
+def _duplicate_uses(index: _RecordIndex) -> Iterator[Finding]:
+    for redemption_id in sorted(index.duplicate_uses()):
+        redemption = index.redemptions[redemption_id]
+        use = index.uses_by_redemption.get(redemption_id) or _by_reference(index, redemption)
+        sentence = f"redemption {redemption_id} with reference {redemption.reference} stands beside another redemption"
+        yield Finding(Violation.DOUBLE_REDEMPTION, sentence, _subjects(use, None))
+
+
+def _missing_uses(index: _RecordIndex) -> Iterator[Finding]:
+    for order in index.records.orders:
+        use = index.uses.get(order.use_id or "")
+        if not order.was_paid or not (order.use_id or order.discount) or (use and not index.is_kept_by(order, use)):
+            continue
+        redemption = index.redemptions.get(use.redemption_id or "") if use else None
+        if redemption is None or not redemption.live:
+            what = "which was rolled back" if redemption else "of which Omneo has none"
+            whose = _describe(use) if use else f"use {order.use_id}, which the ledger does not have"
+            sentence = f"order {order.number} is {order.state} with a benefit off, {what}: {whose}"
+            yield Finding(Violation.LOST_BENEFIT, sentence, _subjects(use, order))
+
+
+def _missing_receipts(index: _RecordIndex) -> Iterator[Finding]:
+    for use in index.records.uses:
+        if use.channel == "checkout" or use.state != "consumed":
+            continue
+        redemption = index.redemptions.get(use.redemption_id or "")
+        if redemption is None or not redemption.live:
+            yield Finding(Violation.LOST_BENEFIT, f"{_describe(use)}, of which Omneo has nothing", _subjects(use, None))
+
+
+def _claims(index: _RecordIndex) -> Iterator[Finding]:
+    there = {claimed.id for claimed in index.records.claimed}
+    for claim in index.records.claims:
+        if claim.state == "claimed" and claim.benefit_id not in there:
+            sentence = f"claim {claim.claim_id} of {claim.handle} has benefit {claim.benefit_id}, which is not at Omneo"
+            yield Finding(Violation.LOST_BENEFIT, sentence, (claim.claim_id,))
+
+
+def _unknown_claims(index: _RecordIndex) -> Iterator[Finding]:
+    """Find benefits that no claim shows. A benefit that was claimed and redeemed in one step belongs to its use."""
+    claims = {claim.reference: claim for claim in index.records.claims}
+    concurrency = {use.reference for use in index.records.uses if use.channel == "claim"}
+    seen: set[str | None] = set()
+    for claimed in index.records.claimed:
+        claim = claims.get(claimed.reference or "")
+        if claimed.reference in seen:
+            sentence = f"benefit {claimed.id} was claimed by a click that had claimed one already"
+            yield Finding(Violation.DOUBLE_REDEMPTION, sentence, (claim.claim_id,) if claim else ())
+        elif claimed.reference not in concurrency and (claim is None or claim.benefit_id != claimed.id):
+            what = f"claim {claim.claim_id} is {claim.state}" if claim else "there is no claim of it"
+            sentence = f"benefit {claimed.id} stands at Omneo as claimed: {what}"
+            yield Finding(Violation.LOST_BENEFIT, sentence, (claim.claim_id,) if claim else ())
+        seen.add(claimed.reference)
+
+
+def _sales(index: _RecordIndex) -> Iterator[Finding]:
+    for order in index.records.orders:
+        if not order.was_paid:
+            continue
+        sales = index.sales[order.number]
+        if not sales:
+            sentence = f"order {order.number} is {order.state} and Omneo has no transaction of it"
+            yield Finding(Violation.LOST_TRANSACTION, sentence, _subjects(None, order))
+        elif different := _difference(index, order, sales[0]):
+            sentence = f"transaction {sales[0].id} of {order.state} order {order.number} says {different}"
+            yield Finding(Violation.LOST_TRANSACTION, sentence, _subjects(None, order))
+        if len(sales) > 1:
+            sentence = f"order {order.number} has transactions {', '.join(sale.id for sale in sales)}"
+            yield Finding(Violation.DUPLICATE_TRANSACTION, sentence, _subjects(None, order))
+
+
+def _difference(index: _RecordIndex, order: ShopOrder, sale: Sale) -> str:
+    use = index.uses.get(order.use_id or "")
+    expected = use.redemption_id if use else None
+    if sale.is_void != (order.state == "cancelled"):
+        return "that it is void" if sale.is_void else "nothing of the refund: it is not void"
+    left = order.total - order.refunded
+    if not sale.is_void and sale.total != left:
+        return f"a total of {_money(sale.total)} instead of {_money(left)}"
+    return f"redemption {sale.redemption_id} instead of {expected}" if sale.redemption_id != expected else ""
+
+
+def _unknown_sales(index: _RecordIndex) -> Iterator[Finding]:
+    for number, sales in index.sales.items():
+        order = index.orders.get(number or "")
+        if order is None or not order.was_paid:
+            state = f"which is {order.state} and was never paid" if order else "which the shop does not have"
+            sentence = f"transaction {sales[0].id} is of order {number}, {state}"
+            yield Finding(Violation.DUPLICATE_TRANSACTION, sentence, _subjects(None, order))
+
+
+def _charges(index: _RecordIndex) -> Iterator[Finding]:
+    payments = {payment.reference: payment for payment in index.records.payments}
+    for order in index.records.orders:
+        payment = payments.get(order.number)
+        status, amount = (payment.status, payment.amount) if payment else ("none", 0)
+        charged = amount - payment.refunded if payment and status == "captured" else 0
+        owed = order.total - order.refunded if order.state == "paid" else 0
+        if charged != owed:
+            sentence = (
+                f"order {order.number} is {order.state} over {_money(order.total)}, and {_money(charged)} is charged "
+                f"(payment {payment.id if payment else '-'} is {status})"
+            )
+            yield Finding(Violation.WRONG_CHARGE, sentence, _subjects(None, order))
+
+
+def _unknown_charges(index: _RecordIndex) -> Iterator[Finding]:
+    for payment in index.records.payments:
+        if payment.status == "captured" and payment.reference not in index.orders:
+            sentence = f"payment {payment.id} is charged for order {payment.reference}, which the shop does not have"
+            yield Finding(Violation.WRONG_CHARGE, sentence, (payment.reference,))
+
+
+def _totals(index: _RecordIndex) -> Iterator[Finding]:
+    for order in index.records.orders:
+        shown = index.records.shown.get(order.checkout_id, frozenset())
+        if order.was_paid and order.total not in shown:
+            seen = ", ".join(_money(total) for total in sorted(shown)) or "nothing"
+            sentence = f"order {order.number} was paid with {_money(order.total)}; its shopper was shown {seen}"
+            yield Finding(Violation.WRONG_CHARGE, sentence, _subjects(None, order))
+
+
+def _unfinished(index: _RecordIndex) -> Iterator[Finding]:
+    for use in index.records.uses:
+        if use.state == "manual_review":
+            yield Finding(Violation.MANUAL_REVIEW, f"{_describe(use)}: {use.note}", _subjects(use, None))
+        elif use.state in _UNFINISHED_USES:
+            yield Finding(Violation.STUCK_ROW, f"{_describe(use)}: {use.note}", _subjects(use, None))
+    for claim in index.records.claims:
+        if claim.state in _UNFINISHED_CLAIMS:
+            yield Finding(Violation.STUCK_ROW, f"claim {claim.claim_id} is {claim.state}", (claim.claim_id,))
+    for delivery in index.records.deliveries:
+        if delivery.state != "delivered":
+            sentence = f"the transaction of order {delivery.order_number} is {delivery.state}: {delivery.note}"
+            yield Finding(Violation.STUCK_ROW, sentence, (f"order {delivery.order_number}",))
+    for number, state in index.records.refunds:
+        if state == "open":
+            yield Finding(Violation.STUCK_ROW, f"a refund of order {number} is open", (f"order {number}",))
+    for order in index.records.orders:
+        if order.state == "unknown" or (order.state == "open" and not order.awaits_approval):
+            yield Finding(Violation.STUCK_ROW, f"order {order.number} is {order.state}", _subjects(None, order))
+
+
+def count_by_violation(findings: list[Finding]) -> dict[str, int]:
+    """Count the findings of each kind, zeros included."""
+    found = Counter(finding.violation for finding in findings)
+    return {violation.value: found[violation] for violation in Violation}
+
+
+def _by_reference(index: _RecordIndex, redemption: Redemption) -> LedgerUse | None:
+    return next((use for use in index.records.uses if use.reference == redemption.reference), None)
+
+
+def _subjects(use: LedgerUse | None, order: ShopOrder | None) -> tuple[str, ...]:
+    of_use = (use.use_id,) if use else ()
+    of_order = (f"order {order.number}", *((order.use_id,) if order.use_id else ())) if order else ()
+    return tuple(dict.fromkeys((*of_use, *of_order)))
+
+
+def _describe(use: LedgerUse) -> str:
+    return f"use {use.use_id} ({use.handle}, order {use.order_number}) is {use.state}"
+
+
+def _money(cents: int) -> str:
+    return f"{cents // 100}.{cents % 100:02d}"

@@ -1,0 +1,1 @@
+"""Inject faults into Omneo and kill processes, as the plan says."""

@@ -1,0 +1,91 @@
+"""Inject faults into the sandbox over HTTP.
+
+Several processes serve one state, each with faults of its own: one for the shop, one for the workers, and one without
+faults for tills and the audit.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import requests
+
+from chaos.plan.plan import Outage
+
+# Faults and their shares of all calls: 35 in 100 calls fail.
+FAULTS: tuple[tuple[dict[str, Any], float], ...] = (
+    ({"kind": "refuse"}, 0.04),
+    ({"kind": "drop"}, 0.05),
+    ({"kind": "apply_then_drop"}, 0.06),
+    ({"kind": "status", "code": 500, "when": "before"}, 0.03),
+    ({"kind": "status", "code": 503, "when": "after"}, 0.04),
+    ({"kind": "status", "code": 502, "when": "before"}, 0.02),
+    ({"kind": "429", "retry_after": 1}, 0.02),
+    ({"kind": "html"}, 0.02),
+    ({"kind": "truncated"}, 0.03),
+)
+_DELAYED = 0.04  # the rest of the 35, shared by requests that are applied after several delays
+_SLOW = ({"kind": "latency", "seconds": 0.3}, 0.08), ({"kind": "latency", "seconds": 4.0}, 0.01)
+_OUTAGES: dict[str, dict[str, Any]] = {
+    "connection refused": {"kind": "refuse"},
+    "rate limit": {"kind": "429", "retry_after": 3},
+    "invalid token": {"kind": "401"},
+}
+
+
+class OmneoFaults:
+    """The faults of the processes that may fail. ``fired`` counts faults by kind."""
+
+    def __init__(self, urls: Sequence[str], seed: int, request_delays: Sequence[float]) -> None:
+        self._urls = urls
+        self._seed = seed
+        self._request_delays = request_delays
+        self._guard = threading.Lock()
+        self.fired: Counter[str] = Counter()
+
+    def inject_mix(self) -> None:
+        """Let 35 in 100 calls fail, each in one of many ways."""
+        probability = _DELAYED / len(self._request_delays)
+        delayed = [({"kind": "zombie", "seconds": delay}, probability) for delay in self._request_delays]
+        self._set([*_SLOW, *conditional_probabilities([*FAULTS, *delayed])])
+
+    def begin(self, outage: Outage) -> None:
+        """Let every call fail in one way."""
+        self._set([(_OUTAGES[outage.kind], 1.0)])
+
+    def clear(self) -> None:
+        """Remove every fault."""
+        self._set([])
+
+    def _set(self, faults: Sequence[tuple[dict[str, Any], float]]) -> None:
+        with self._guard:
+            for place, url in enumerate(self._urls):
+                faults_url = f"{url}/_sandbox/faults"
+                for fault in _faults(faults_url):
+                    self.fired[fault["kind"]] += fault["fired"]
+                requests.delete(faults_url, timeout=10).raise_for_status()
+                requests.post(faults_url, json={"seed": self._seed * 10 + place}, timeout=10).raise_for_status()
+                for fault, share in faults:
+                    requests.post(faults_url, json={**fault, "probability": share}, timeout=10).raise_for_status()
+
+
+def conditional_probabilities(shares: Sequence[tuple[dict[str, Any], float]]) -> list[tuple[dict[str, Any], float]]:
+    """Turn shares of all calls into the probability of each fault, given that none before it has fired.
+
+    The sandbox tries one fault after the other.
+    """
+    left, asked = 1.0, []
+    for fault, share in shares:
+        asked.append((fault, share / left))
+        left -= share
+    return asked
+
+
+def _faults(url: str) -> list[dict[str, Any]]:
+    answer = requests.get(url, timeout=10)
+    answer.raise_for_status()
+    found: list[dict[str, Any]] = answer.json()["faults"]
+    return found

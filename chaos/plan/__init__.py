@@ -1,0 +1,1 @@
+"""Derive visits, kills and outages from a seed before anything starts."""

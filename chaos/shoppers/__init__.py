@@ -1,0 +1,1 @@
+"""Send shoppers through the shop over HTTP."""
