@@ -42,9 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     missing = size.checkouts - result.report["checkouts"]
     if missing:
         print(f"\n{missing} checkouts did not start in time: this machine is too slow or too busy for so many.")
-    print(
-        f"\n{'The audit found nothing.' if result.is_clean else 'Something is violation, see above.'} Report: {asked.report}"
-    )
+    verdict = "The audit found nothing." if result.is_clean else "The audit found contradictions, see above."
+    print(f"\n{verdict} Report: {asked.report}")
     return 0 if result.is_clean and not missing else 1
 
 

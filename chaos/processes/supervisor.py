@@ -42,11 +42,11 @@ class Reaper:
 
     def register(self, kind: str, number: int) -> None:
         """Let it end that process group (kind group) or postmaster (kind postgres) when the run ends."""
-        self._log_progress(f"+{kind} {number}")
+        self._write(f"+{kind} {number}")
 
     def unregister(self, number: int) -> None:
         """Tell it that this one has ended."""
-        self._log_progress(f"-{number}")
+        self._write(f"-{number}")
 
     def close(self) -> None:
         """Let it end what is left, and wait for it."""
@@ -54,7 +54,7 @@ class Reaper:
             self._process.stdin.close()
         self._process.wait(10)
 
-    def _log_progress(self, line: str) -> None:
+    def _write(self, line: str) -> None:
         if self._process.stdin:
             self._process.stdin.write(f"{line}\n".encode())
             self._process.stdin.flush()

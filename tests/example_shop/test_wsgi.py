@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from chaos.databases import postgres
 from flask import Flask
 
-from chaos.databases import postgres
 from chaos.processes import Watchdog
 from claimable_benefits import SettingsError
 from example_shop import carts, wsgi

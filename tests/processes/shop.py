@@ -32,6 +32,10 @@ def create_app() -> Flask:
             session.commit()
         return f"{number} in process {os.getpid()}"
 
+    @app.get("/process")
+    def process() -> str:
+        return str(os.getpid())
+
     return app
 
 

@@ -29,7 +29,7 @@ _TOTAL = Decimal("89.99")
 def create_app() -> Flask:
     """The shop, set up by variables of its environment; its policies stand in the file that these name."""
     benefits = ClaimableBenefits()
-    app = Flask("fleet", instance_path=str(Path(os.environ["FLASK_BENEFITS_POLICIES"]).parent))
+    app = Flask("scale_out", instance_path=str(Path(os.environ["FLASK_BENEFITS_POLICIES"]).parent))
     app.config.from_prefixed_env()
     benefits.shopper_loader(_shopper)
     benefits.cart_loader(lambda: Cart(_named("X-Cart"), (Line("shirt", "Linen shirt", 1, Decimal("99.99")),), "AUD"))
