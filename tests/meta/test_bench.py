@@ -15,11 +15,11 @@ from werkzeug.test import EnvironBuilder
 from benchmarks import bare, omneo, orders, readme, shop
 from benchmarks.__main__ import main, report
 from benchmarks.figures import QUICK, TARGETS, Figures, between
-from benchmarks.page import CUSTOMER
-from benchmarks.pages import READY
+from benchmarks.apps.page import CUSTOMER
+from benchmarks.measures.warm_pages import READY
 from benchmarks.parts import PARTS
-from benchmarks.picture import picture
-from benchmarks.shop import PAGE, Shop, cookie
+from benchmarks.report.picture import picture
+from benchmarks.apps.shop import PAGE, Shop, cookie
 
 PROFILE = omneo.profile_of(CUSTOMER)
 FIGURES = Figures(

@@ -1,4 +1,4 @@
-"""``python -m benchmarks.sandbox``: how fast the sandbox answers and starts.
+"""``python -m benchmarks.measures.sandbox``: how fast the sandbox answers and starts.
 
 The sandbox runs as its own process with the demo's data, this process asks; so each has a core of a machine with two.
 Runs are interleaved and the median of each kind counts, because other work on the machine comes and goes. It exits
@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 
-from benchmarks.load import Load, get
+from benchmarks.servers.load import Load, get
 
 LEAST = 1_500
 TOKEN = "sandbox-token"  # noqa: S105 - everybody may know it, it opens a double
@@ -44,7 +44,7 @@ def started() -> Iterator[tuple[int, int, float]]:
 
 def main() -> int:
     """Measure, print a table and say whether the sandbox is fast enough."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.sandbox", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.measures.sandbox", description=__doc__.split("\n")[0])
     parser.add_argument("--rounds", type=int, default=5, help="runs of each kind (default: 5)")
     parser.add_argument("--seconds", type=int, default=2, help="length of a run (default: 2)")
     given = parser.parse_args()

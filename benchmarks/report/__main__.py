@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.figures import TARGETS
-from benchmarks.pages import READY
-from benchmarks.picture import picture
+from benchmarks.measures.warm_pages import READY
+from benchmarks.report.picture import picture
 
 ROOT = Path(__file__).parents[1]
 BEGIN, END = "<!-- speed: written by `python -m benchmarks.readme` -->", "<!-- /speed -->"

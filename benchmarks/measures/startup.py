@@ -14,10 +14,10 @@ import sys
 from pathlib import Path
 from statistics import median
 
-from benchmarks import omneo
+from benchmarks.apps.page import CUSTOMER, HELD
+from benchmarks.apps.shop import environment, settings
 from benchmarks.figures import Figures, Scale
-from benchmarks.page import CUSTOMER, HELD
-from benchmarks.shop import environment, settings
+from benchmarks.servers import omneo
 
 _IMPORT = """
 import flask, httpx, sqlalchemy
@@ -30,7 +30,7 @@ print(1000 * (time.process_time() - started))
 _START = """
 import flask, httpx, sqlalchemy.orm
 import time
-from benchmarks import bare
+from benchmarks.apps import bare
 app = bare.create_app()
 app.secret_key = "a secret"
 app.config.from_prefixed_env()
@@ -46,7 +46,7 @@ print(sum(int(line.split()[1]) for line in lines if line.startswith("Private_Dir
 """
 _WITHOUT = """
 import flask, httpx, sqlalchemy.orm
-from benchmarks.bare import create_app
+from benchmarks.apps.bare import create_app
 assert create_app().test_client().get("/account/benefits").status_code == 200
 """
 _IN_USE = (
@@ -59,7 +59,7 @@ connection = sqlalchemy.create_engine("sqlite://").connect()
 _WITH = """
 import sys
 import flask, httpx, sqlalchemy.orm
-from benchmarks.shop import Shop, create_app
+from benchmarks.apps.shop import Shop, create_app
 shop = Shop(create_app())
 for _ in range(3):
     shop.get(sys.argv[1])
@@ -70,18 +70,18 @@ def measure(folder: Path, scale: Scale) -> Figures:
     """Fresh processes in turn, after one whose only purpose is that everything is compiled and in the disk's cache."""
     with omneo.running() as upstream:
         env = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
-        env |= environment(settings(folder / "startup", upstream.base_url, kinds=HELD))
+        env |= environment(settings(folder, upstream.base_url, kinds=HELD))
         env["PYTHONPYCACHEPREFIX"] = str(folder / "compiled")
         _run(_IMPORT, env)
         imports = [_run(_IMPORT, env) for _ in range(2 * scale.few)]
         starts = [_run(_START, env) for _ in range(scale.few)]
         memory = [[_run(code + _MEMORY, env) for code in (_WITH, _WITHOUT, _IN_USE)] for _ in range(scale.few)]
     return Figures(
-        ratios={
+        judged={
             "import_ms_over_deps": median(imports),
             "memory_mb_over_deps": median(ours - loaded for ours, loaded, _ in memory),
         },
-        wall={
+        told={
             "memory_mb_over_deps_in_use": median(ours - used for ours, _, used in memory),
             "ms of a processor to import it and mount it on an app": median(starts),
         },

@@ -15,11 +15,11 @@ from urllib.parse import urlencode
 from flask import Flask
 from markupsafe import Markup
 
-from benchmarks import load, omneo
+from benchmarks.apps.page import policies
 from benchmarks.figures import Figures, Scale, between
-from benchmarks.load import Kind
-from benchmarks.page import policies
-from benchmarks.server import Server, serving
+from benchmarks.servers import load, omneo
+from benchmarks.servers.load import Kind
+from benchmarks.servers.web import Server, serving
 from example_shop import wsgi
 from example_shop.extensions import benefits
 
@@ -48,7 +48,7 @@ def measure(folder: Path, scale: Scale) -> Figures:
         upstream = stack.enter_context(omneo.running())
         env = _environment(folder, upstream.base_url)
         servers = {
-            name: stack.enter_context(serving(f"benchmarks.checkout:{factory}()", env=env))
+            name: stack.enter_context(serving(f"benchmarks.measures.checkout:{factory}", env))
             for name, factory in {"with": "create_app", "without": "create_app_without"}.items()
         }
         cookie = _fill_cart(servers["with"])
@@ -57,14 +57,14 @@ def measure(folder: Path, scale: Scale) -> Figures:
             load.run(server.port, [_kind(cookie)], 2)
         for _ in range(scale.rounds):
             for name, server in servers.items():
-                shown, each = server.ask(_kind(cookie), scale.seconds)
-                runs[name].append((shown.rate, each))
+                seen, each = server.ask(_kind(cookie), scale.seconds)
+                runs[name].append((seen.rate, each))
     cpu = {name: [each for _, each in found] for name, found in runs.items()}
     rate = {name: [pages for pages, _ in found] for name, found in runs.items()}
     return Figures(
-        ratios={"checkout_page_vs_without_plugin": between(cpu["without"], cpu["with"])},
+        judged={"checkout_page_vs_without_plugin": between(cpu["without"], cpu["with"])},
         cpu={f"checkout {name}": median(found) for name, found in cpu.items()},
-        wall={"checkout_page_vs_without_plugin_by_pages_a_second": between(rate["with"], rate["without"])},
+        told={"checkout_page_vs_without_plugin_by_pages_a_second": between(rate["with"], rate["without"])},
     )
 
 
