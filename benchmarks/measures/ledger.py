@@ -30,8 +30,8 @@ from claimable_benefits.ledger import Ledger
 from claimable_benefits.ledger.uses import held_in_cart, live_uses_of, uses_of_order
 from claimable_benefits.omneo import OmneoClient
 from claimable_benefits.service.context import Context
-from claimable_benefits.service.deliver import deliver_due
-from claimable_benefits.service.work import run_once
+from claimable_benefits.service.delivery.deliver import deliver_due
+from claimable_benefits.service.worker.turn import run_once
 
 MOVES = 600
 ROUND_TRIP = 0.030  # seconds that Omneo takes

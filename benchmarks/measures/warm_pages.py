@@ -17,7 +17,7 @@ from benchmarks.figures import Figures, Scale, between
 from benchmarks.servers import load, omneo
 from benchmarks.servers.load import Kind
 from benchmarks.servers.web import Server, granian, gunicorn, serving
-from tests.postgres import running_postgres
+from tests.support.postgres import running_postgres
 
 _CONNECTIONS = 16  # enough to keep two workers busy
 _KIND = Kind(PAGE, _CONNECTIONS, (f"Cookie: {cookie(CUSTOMER)}",), contains="Benefit held-0")
