@@ -57,7 +57,7 @@ def _measure(parts: list[str], scale: Scale) -> tuple[Figures, list[str]]:
             started, place = time.monotonic(), Path(folder) / part
             place.mkdir()
             try:
-                with _limited(PART_SECONDS):
+                with limited(PART_SECONDS):
                     found.add(PARTS[part].measure(place, scale))
             except Exception as error:  # noqa: BLE001 - any error is printed, and the command fails
                 failed.append(part)
@@ -67,7 +67,7 @@ def _measure(parts: list[str], scale: Scale) -> tuple[Figures, list[str]]:
 
 
 @contextmanager
-def _limited(seconds: int) -> Iterator[None]:
+def limited(seconds: int) -> Iterator[None]:
     """Raise `TimeoutError` in the block once it has taken so long."""
 
     def give_up(_number: int, _frame: FrameType | None) -> None:

@@ -1,4 +1,4 @@
-"""The parts of `make bench`: each can be measured alone, and brings the figures that its entry names."""
+"""The parts of `make bench`: each can be measured alone and brings the figures that its entry names."""
 
 from __future__ import annotations
 

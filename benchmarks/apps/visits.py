@@ -30,9 +30,13 @@ _COLD_KEY = "benchmarks.cold"
 
 
 def create_app() -> WSGIApplication:
-    """Create both apps and the WSGI application that chooses between them."""
-    without, ours = bare.create_app(), Shop(shop.create_app())
-    numbers = count()
+    """Create the application with a shop of the environment's settings."""
+    return application_of(Shop(shop.create_app()))
+
+
+def application_of(ours: Shop) -> WSGIApplication:
+    """Return the WSGI application that chooses between the shop, which has served nothing yet, and the bare page."""
+    without, numbers = bare.create_app(), count()
 
     @ours.app.before_request
     def drop_wallet() -> None:

@@ -1,6 +1,6 @@
-"""The example shop's checkout page under gunicorn, warm, with the plugin and without: processor time of a page.
+"""The example shop's warm checkout page under gunicorn, with the plugin and without: processor time of a page.
 
-Without it there is no panel, and no look at what is applied to the cart when it is priced; everything else is the same.
+Without the plugin the page has no panel, and pricing the cart does not read what is applied; the rest is the same.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ _NOTHING = {
 
 
 def create_app() -> Flask:
-    """The example shop."""
+    """Create the example shop."""
     return wsgi.create_app()
 
 
 def create_app_without() -> Flask:
-    """The example shop as if it had no plugin."""
+    """Create the example shop as if it had no plugin."""
     benefits.applied = lambda: None  # type: ignore[method-assign] # in a process that serves nothing else
     return wsgi.create_app(adjust=lambda app: app.jinja_env.globals.update(_NOTHING))
 
 
 def measure(folder: Path, scale: Scale) -> Figures:
-    """Both shops run for the whole measurement, on one database, for the same shopper and cart."""
+    """Run both shops for the whole measurement, on one database, for the same shopper and cart."""
     with ExitStack() as stack:
         upstream = stack.enter_context(omneo.running())
         env = _environment(folder, upstream.base_url)
@@ -74,7 +74,7 @@ def _environment(folder: Path, base_url: str) -> dict[str, str]:
     (data / "policies.toml").write_text(policies(), encoding="utf-8")
     return {
         "SHOP_DATA": str(data),
-        "PAYMENTS_URL": "http://127.0.0.1:9",  # nobody pays
+        "PAYMENTS_URL": "http://127.0.0.1:9",  # no payment is made
         "OMNEO_BASE_URL": base_url,
         "OMNEO_TOKEN": "token",
         "OMNEO_DIALECT": "guide",
@@ -88,7 +88,7 @@ def _kind(cookie: str) -> Kind:
 
 
 def _fill_cart(server: Server) -> str:
-    """Sign in and put something into the cart, as a browser would; gives the session's cookie."""
+    """Sign in and put something into the cart, as a browser would; return the session's cookie."""
     cookie, page = _exchange(server, "GET", "/sign-in", "")
     cookie, _ = _exchange(server, "POST", "/sign-in", cookie, customer_id="1001", csrf_token=_token(page))
     cookie, page = _exchange(server, "GET", "/products/harbour-linen-shirt", cookie)

@@ -1,9 +1,8 @@
 """What the plugin adds to a process that has Flask, httpx and SQLAlchemy: time to import it, and memory once it serves.
 
-The time is that of the processor. Memory is what one more worker takes (its private pages that it has written to, as
-those of files are shared by all workers): of one that has served its benefits page, over one that has loaded the three
-and served a page of Flask and Jinja. What it is over one that has also opened an HTTP client and a database, which both
-load more of themselves then, is told besides.
+The time is processor time. Memory is the private pages that one more worker writes to, as all workers share those of
+files: of a worker that has served its benefits page, over a worker that has loaded the three libraries and served a
+page of Flask and Jinja. The same over a worker that has also opened an HTTP client and a database is told beside it.
 """
 
 from __future__ import annotations
@@ -67,7 +66,7 @@ for _ in range(3):
 
 
 def measure(folder: Path, scale: Scale) -> Figures:
-    """Fresh processes in turn, after one whose only purpose is that everything is compiled and in the disk's cache."""
+    """Start fresh processes in turn, after one that compiles everything and fills the disk's cache."""
     with omneo.running() as upstream:
         env = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
         env |= environment(settings(folder, upstream.base_url, kinds=HELD))

@@ -48,7 +48,7 @@ class Server:
     @property
     def cpu(self) -> float:
         """Return the processor time of all its processes, in seconds."""
-        return sum(map(_cpu, [self._process.pid, *_children(self._process.pid)]))
+        return sum(map(cpu_seconds, [self._process.pid, *_children(self._process.pid)]))
 
     def ask(self, kind: Kind, seconds: int) -> tuple[Load, float]:
         """Run the load, and return it with the microseconds of processor time that each page took.
@@ -122,7 +122,7 @@ def _children(pid: int) -> list[int]:
         return []
 
 
-def _cpu(pid: int) -> float:
+def cpu_seconds(pid: int) -> float:
     """Return the processor time of a process in seconds; 0 where the system does not tell."""
     try:
         return time.clock_gettime((~pid << 3) | 2)  # the CPU clock of a process, see clock_getcpuclockid(3)
