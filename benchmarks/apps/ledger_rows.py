@@ -12,7 +12,7 @@ from typing import Any
 from claimable_benefits.domain.shop import Item, Transaction
 from claimable_benefits.domain.states import UseState
 from claimable_benefits.ledger import Ledger
-from claimable_benefits.ledger.events import Because
+from claimable_benefits.ledger.events import Audit
 from claimable_benefits.ledger.outbox import put_delivery
 from claimable_benefits.ledger.tables import uses
 from claimable_benefits.ledger.uses import Use, add_use, move_use
@@ -20,7 +20,7 @@ from claimable_benefits.omneo import OmneoClient
 from claimable_benefits.service.context import Context
 
 AT = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
-WHY = Because("benchmark", "to measure", AT)
+WHY = Audit("benchmark", "to measure", AT)
 
 
 def open_ledger(path: Path) -> Ledger:

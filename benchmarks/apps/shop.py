@@ -109,7 +109,7 @@ class Shop:
 
     def forget(self, profile_id: str) -> None:
         """Drop a profile's wallet from the cache, so that the next page is a cold one."""
-        self.runtime.context.shelves.forget(profile_id)
+        self.runtime.context.wallets.forget(profile_id)
 
 
 @contextmanager
