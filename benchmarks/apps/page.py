@@ -61,5 +61,5 @@ def claimable_of(number: int) -> dict[str, Any]:
 
 def cards(held: list[dict[str, Any]], claimable: list[dict[str, Any]], token: str) -> dict[str, Any]:
     """Return the variables of the plain template."""
-    yours = [{**one["definition"], "id": one["id"], "one_click": n < BY_ONE_CLICK} for n, one in enumerate(held)]
-    return {"yours": yours, "ready": claimable, "token": token, "iso": "2099-12-31T10:00:00+00:00"}
+    usable = [{**one["definition"], "id": one["id"], "one_click": n < BY_ONE_CLICK} for n, one in enumerate(held)]
+    return {"usable": usable, "claimable": claimable, "token": token, "iso": "2099-12-31T10:00:00+00:00"}

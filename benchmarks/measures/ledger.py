@@ -97,10 +97,12 @@ def _seconds(work: Callable[[], None]) -> float:
 
 
 class SlowOmneo(httpx.BaseTransport):
-    """Answers every upsert after a round trip."""
+    """Answers every upsert after a round trip; its lists are empty."""
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         time.sleep(ROUND_TRIP)
+        if request.method == "GET":
+            return httpx.Response(200, json={"data": []}, request=request)
         number = json.loads(request.content or b"{}").get("external_id", "")
         return httpx.Response(200, json={"data": {"id": 1, "external_id": number}}, request=request)
 
