@@ -50,17 +50,18 @@ TARGETS = {
 class Scale:
     """How much is measured.
 
-    ``few`` rounds are for what takes long or hardly varies, ``seconds`` is the length of one run of a server, and
-    ``rows`` the size of a grown ledger.
+    ``few`` rounds are for what takes long or hardly varies, ``counts`` for calls that are counted. ``seconds`` is the
+    length of one run of a server, ``rows`` the size of a grown ledger.
     """
 
-    rounds: int = 9
+    rounds: int = 7
     few: int = 5
+    counts: int = 3
     seconds: int = 1
     rows: int = 1_000_000
 
 
-QUICK = Scale(rounds=1, few=1, seconds=1, rows=10_000)  # shows that everything runs; its figures mean little
+QUICK = Scale(rounds=1, few=1, counts=1, seconds=1, rows=10_000)  # shows that everything runs; its figures mean little
 
 
 @dataclass

@@ -83,7 +83,7 @@ def measure(folder: Path, scale: Scale) -> Figures:
             "delivery": deliver,
             "transition": move,
         }
-        for _ in range(2):  # both workers meet the shoppers, and find out what Omneo can do
+        for _ in range(2):  # both workers see the shoppers once, and find out what Omneo can do
             load.run(server.port, [Kind(COLD, _CONNECTIONS, _SHOPPERS)], 1)
         _orders(server, _with_benefits(server))
         runs: dict[str, list[float]] = {name: [] for name in measures}

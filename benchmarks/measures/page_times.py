@@ -33,7 +33,7 @@ def measure(folder: Path, scale: Scale) -> Figures:
     with omneo.running() as upstream:
         env = environment(settings(folder, upstream.base_url))
         with serving("benchmarks.apps.visits:create_app", env) as server:
-            for _ in range(2):  # both workers have met the shopper
+            for _ in range(2):  # both workers see the shopper once
                 load.run(server.port, [Kind(COLD, 4, (_HEADER,))], 1)
             for _ in range(scale.few):
                 times.setdefault("bare", []).append(_hot(server, BARE, scale.seconds))

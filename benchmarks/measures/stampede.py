@@ -31,8 +31,8 @@ _PATIENT = {"BENEFITS_WAITING_THREADS": _READERS, "BENEFITS_PAGE_BUDGET_MS": 20_
 def measure(folder: Path, scale: Scale) -> Figures:
     """Return the most calls of any round, in one process and in four."""
     with omneo.running() as upstream:
-        alone = max(_in_one_process(folder / f"one-{turn}", upstream) for turn in range(scale.few))
-        shared = max(_in_four(folder / f"four-{turn}", upstream) for turn in range(scale.few))
+        alone = max(_in_one_process(folder / f"one-{turn}", upstream) for turn in range(scale.counts))
+        shared = max(_in_four(folder / f"four-{turn}", upstream) for turn in range(scale.counts))
     return Figures(judged={"stampede_upstream_calls": alone, "stampede_upstream_calls_4_processes": shared})
 
 

@@ -83,7 +83,9 @@ def serving(factory: str, env: Mapping[str, str] | None = None, command: Command
         port, inherited = listening.getsockname()[1], listening.fileno()
         arguments = command(factory, listening)
         kept = [inherited] if listening.fileno() >= 0 else []
-        process = subprocess.Popen(arguments, pass_fds=kept, env={**os.environ, **(env or {})}, stderr=output)  # noqa: S603 - our own
+        process = subprocess.Popen(  # noqa: S603 - our own
+            arguments, pass_fds=kept, env={**os.environ, **(env or {})}, stdout=output, stderr=output
+        )
         listening.close()
         server = Server(process, port)
         try:

@@ -235,6 +235,13 @@ def test_without_a_place_both_pages_stay_as_they_are(checkout: Path, capsys: pyt
     assert "docs/performance.md has no place for the figures" in capsys.readouterr().err
 
 
+def test_the_page_about_performance_shows_the_latest_figures() -> None:
+    latest = json.loads((writer.ROOT / "benchmarks" / "latest.json").read_text("utf-8"))
+    page = (writer.ROOT / "docs" / "performance.md").read_text("utf-8")
+
+    assert f"{writer.BEGIN}\n{section(latest)}\n{writer.END}" in page
+
+
 def test_the_picture_has_a_bar_for_what_was_measured() -> None:
     drawn = picture({"warm_30ms": 0.5, "cold_250ms": 261.0, "bare": None})
 
