@@ -17,7 +17,7 @@ import requests
 
 from claimable_benefits.sandbox import create_sandbox, serve_sandbox
 from claimable_benefits.sandbox.stage import OmneoSandbox
-from example_shop.shoppers import CROWD_FROM
+from example_shop.customers.demo_shoppers import CROWD_FROM
 from tests.chaos.plan import BENEFITS, CLAIMABLE, ON_THE_ACCOUNT, Spell
 
 TOKEN = "chaos-token"
