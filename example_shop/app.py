@@ -65,7 +65,7 @@ def _settings(data: Path) -> dict[str, Any]:
         "SHOP_LEASE_SECONDS": 60.0,  # longer than placing an order takes where every service is slow
         "SHOP_RESOLVE_SECONDS": 2.0,  # after a lost answer, before the shop asks the provider about it
         "SHOP_APPROVAL_SECONDS": 30 * 60.0,  # how long the shopper may take on the payment provider's page
-        "SHOP_CROWD": 0,  # how many customers of load tests there are, besides those with a sign-in button
+        "SHOP_CROWD": 0,  # how many shoppers of load tests there are, besides those with a sign-in button
         "OMNEO_TIMEZONE": "Australia/Melbourne",
         "BENEFITS_POLICIES": str(Path(__file__).with_name("benefits.toml")),
         "BENEFITS_BASE_TEMPLATE": "base.html",

@@ -1,4 +1,4 @@
-"""Take an order from "Place order" to paid or cancelled. The customer pays what the page showed, or nothing.
+"""Take an order from "Place order" to paid or cancelled. The shopper pays what the page showed, or nothing.
 
 The steps go from the easiest to undo to the hardest: reserve the money, redeem the benefit, move the money, and commit
 the paid order together with the transaction for Omneo. Where the provider takes the money in a single step, the shop
@@ -56,7 +56,7 @@ class Waits(StrEnum):
     """Who may continue an order before `resolve` does; the value is the setting that says for how many seconds."""
 
     REQUEST = "SHOP_LEASE_SECONDS"
-    CUSTOMER = "SHOP_APPROVAL_SECONDS"
+    SHOPPER = "SHOP_APPROVAL_SECONDS"
     PROVIDER = "SHOP_RESOLVE_SECONDS"
 
 
@@ -73,12 +73,12 @@ STAGES = {
     At.STARTED: Stage(State.OPEN, Waits.REQUEST, (At.AUTHORISED, At.AWAITING_APPROVAL, At.PAYING, At.CANCELLED)),
     # The money is reserved.
     At.AUTHORISED: Stage(State.OPEN, Waits.REQUEST, (At.PAYING, At.CANCELLED)),
-    # The customer is at the provider's page; the benefit is held, not redeemed.
-    At.AWAITING_APPROVAL: Stage(State.OPEN, Waits.CUSTOMER, (At.PAYING, At.CANCELLED)),
+    # The shopper is at the provider's page; the benefit is held, not redeemed.
+    At.AWAITING_APPROVAL: Stage(State.OPEN, Waits.SHOPPER, (At.PAYING, At.CANCELLED)),
     # The request redeems the benefit, then moves the money.
     At.PAYING: Stage(State.UNKNOWN, Waits.REQUEST, (At.AWAITING_SALE, At.IN_DOUBT, At.PAID, At.CANCELLED)),
-    # Single step: the benefit is redeemed, and the money moves when the customer approves.
-    At.AWAITING_SALE: Stage(State.UNKNOWN, Waits.CUSTOMER, (At.PAID, At.CANCELLED)),
+    # Single step: the benefit is redeemed, and the money moves when the shopper approves.
+    At.AWAITING_SALE: Stage(State.UNKNOWN, Waits.SHOPPER, (At.PAID, At.CANCELLED)),
     # The provider's answer was lost: the money may have moved.
     At.IN_DOUBT: Stage(State.UNKNOWN, Waits.PROVIDER, (At.PAID, At.CANCELLED)),
     # The money has moved, and the transaction is in the outbox. `refund_flow` continues from here.
@@ -93,9 +93,9 @@ STAGES = {
 
 
 def place(cart: Cart, quote: Quote, card: str) -> Order:
-    """Place the order for a cart, once for each checkout id, and take it as far as it goes without the customer.
+    """Place the order for a cart, once for each checkout id, and take it as far as it goes without the shopper.
 
-    Returns the order: paid, cancelled with a reason, waiting for the customer's approval, or in doubt.
+    Returns the order: paid, cancelled with a reason, waiting for the shopper's approval, or in doubt.
     """
     order, is_new = orders.create(cart, quote, leased_until=_lease_end(At.STARTED))
     if not is_new:
@@ -110,8 +110,8 @@ def place(cart: Cart, quote: Quote, card: str) -> Order:
 
 
 def continue_after_redirect(order: Order) -> None:
-    """Continue once the customer has approved or declined at the provider's page. Raises `PaymentUnreachable`."""
-    if not waits_for_customer(order):
+    """Continue once the shopper has approved or declined at the provider's page. Raises `PaymentUnreachable`."""
+    if not waits_for_shopper(order):
         return
     payment = _find_payment(order)
     status = payment.status if payment else Status.REDIRECT
@@ -129,7 +129,7 @@ def continue_after_redirect(order: Order) -> None:
 
 
 def abandon(order: Order) -> None:
-    """Cancel a payment that the customer does not approve. Where its money has just moved, the order is paid instead.
+    """Cancel a payment that the shopper does not approve. Where its money has just moved, the order is paid instead.
 
     Raises `PaymentUnreachable` and `PaymentUnknown` where that is uncertain; nothing changes then.
     """
@@ -158,12 +158,12 @@ def resolve(number: str) -> None:
         move(order, At.PAYING)  # an open order is found paid only where the shop's database has lost commits
         record(order)
     else:
-        cancel(order, NOT_IN_TIME if waits_for_customer(order) else NOT_TAKEN)
+        cancel(order, NOT_IN_TIME if waits_for_shopper(order) else NOT_TAKEN)
 
 
-def waits_for_customer(order: Order) -> bool:
-    """Whether the customer has to approve the payment at the provider's page first."""
-    return STAGES[order.recovery_point].waits_for is Waits.CUSTOMER
+def waits_for_shopper(order: Order) -> bool:
+    """Whether the shopper has to approve the payment at the provider's page first."""
+    return STAGES[order.recovery_point].waits_for is Waits.SHOPPER
 
 
 # The steps. Each returns whether the next one may follow at once, and raises what the provider or Omneo refuses.
@@ -188,7 +188,7 @@ def _run(order: Order, *steps: Step) -> None:
 
 
 def authorise(order: Order, card: str) -> bool:
-    """Reserve the money. Where the customer has to approve that first, the order waits for them.
+    """Reserve the money. Where the shopper has to approve that first, the order waits for them.
 
     An authorisation without an answer is not waited for: the shop closes its reference, and another card works at once.
     """
@@ -214,7 +214,11 @@ def start_paying(order: Order) -> bool:
 
 
 def redeem(order: Order) -> bool:
-    """Redeem the benefit, if the order has one. Raises `Declined` where that is impossible, before any money moves."""
+    """Redeem the benefit, if the order has one. Raises `Declined` where that is impossible, before any money moves.
+
+    A shop without single-step payments may write ``with benefits.redeeming(number):`` around its capture instead, which
+    rolls back where the block raises. Here one pair of verbs, `redeem` and `undo`, serves every list of steps.
+    """
     if order.use_id:
         benefits.redeem(order.number, use_id=order.use_id)
     return True
@@ -227,7 +231,7 @@ def capture(order: Order) -> bool:
 
 
 def sell(order: Order, card: str) -> bool:
-    """Reserve and move the money in one step. Where the customer has to approve it first, the order waits for them."""
+    """Reserve and move the money in one step. Where the shopper has to approve it first, the order waits for them."""
     payment = payment_provider().sell(order.total, order.currency, card, order.number, _return_url(order))
     if payment.status is Status.REDIRECT:
         move(order, At.AWAITING_SALE, payment_id=payment.id, approval_url=payment.approval_url)
@@ -250,7 +254,7 @@ def record(order: Order) -> bool:
 
 
 def cancel(order: Order, problem: str) -> None:
-    """Cancel an unpaid order and say why, let the customer check out again, and release the reserved money."""
+    """Cancel an unpaid order and say why, let the shopper check out again, and release the reserved money."""
     is_cancelled = move(order, At.CANCELLED, problem=problem, cancelled_at=orders.now(), approval_url=None)
     if is_cancelled:
         carts.reopen(order.cart_id, order.checkout_id)
@@ -272,7 +276,7 @@ def cancel_and_roll_back(order: Order, problem: str) -> None:
 def wait_for_provider(order: Order) -> None:
     """Give the provider time before `resolve` asks, as asking voids what is not captured by then.
 
-    The cart is closed meanwhile, so that the customer does not pay for the same things twice.
+    The cart is closed meanwhile, so that the shopper does not pay for the same things twice.
     """
     move(order, At.IN_DOUBT)
     carts.close(order.cart_id, order.checkout_id)

@@ -36,13 +36,13 @@ PENDING = "Another refund for this order is still being confirmed. Please try ag
 
 
 class NotAgreed(Exception):
-    """What the customer confirmed is not what would happen now; ``str()`` is a sentence for them."""
+    """What the shopper confirmed is not what would happen now; ``str()`` is a sentence for them."""
 
 
 def refund(order: Order, wanted: dict[int, int] | None, shown: str, reference: str) -> None:
     """Refund what ``wanted`` says (pieces by position of the line; None: all that is left), once for ``reference``.
 
-    ``shown`` is the amount that the customer has confirmed. Raises `NotAgreed`, with nothing changed, where the refund
+    ``shown`` is the amount that the shopper has confirmed. Raises `NotAgreed`, with nothing changed, where the refund
     would differ from it. The refund may still be open afterwards: `resolve` continues with it.
     """
     if db.session.get(Refund, reference) is None:

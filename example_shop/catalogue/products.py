@@ -1,5 +1,5 @@
-# ruff: noqa: RUF001  # product texts are set as a typographer would set them
-"""What the shop sells. The tags are what the benefits' policies fit and exclude."""
+# ruff: noqa: RUF001  # product texts have typographic signs
+"""The products. The policies of the benefits name their tags."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ CATEGORIES = {"clothing": "Clothing", "home": "Home", "gifts": "Gifts", "sale": 
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """One product. ``price`` and ``was`` (before a sale) are in Australian dollars; ``picture`` says what one sees."""
+    """One product. ``price`` and ``was`` (before a sale) are in Australian dollars; ``picture`` is its description."""
 
     sku: str
     name: str

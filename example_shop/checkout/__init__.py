@@ -1,1 +1,1 @@
-"""What a customer is about to buy: the cart, its delivery, and its price."""
+"""What a shopper is about to buy: the cart, its delivery, and its price."""

@@ -1,4 +1,4 @@
-"""The cart: one per customer and browser, kept in the database."""
+"""The cart: one per shopper and browser, kept in the database."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ class CartRow:
 
 
 def current() -> Cart | None:
-    """Return the open cart of the current customer; None until they put something in."""
+    """Return the open cart of the current shopper; None until they put something in."""
     return _open_cart(_owner())
 
 
 def current_or_new() -> Cart:
-    """Return the open cart of the current customer, or a new one. The caller commits."""
+    """Return the open cart of the current shopper, or a new one. The caller commits."""
     cart = current()
     if cart is None:
         cart = Cart(customer_id=_owner())
@@ -94,7 +94,7 @@ def is_unchanged(cart_id: str, checkout_id: str) -> bool:
 
 
 def hand_over(customer_id: str) -> None:
-    """Give this browser's guest cart to the customer who signs in, in addition to their own."""
+    """Give this browser's guest cart to the shopper who signs in, in addition to their own."""
     if current_customer.get() is not None or (brought := _open_cart(None)) is None:
         return
     own = _open_cart(customer_id)

@@ -37,7 +37,7 @@ class Quote:
 
     @property
     def total(self) -> Decimal:
-        """What the customer pays."""
+        """What the shopper pays."""
         return self.subtotal + self.method.price - self.discount
 
 

@@ -1,4 +1,4 @@
-"""The customer of this request: account, carts and a guest's orders, kept in the browser's session."""
+"""The shopper of this request: account, carts and a guest's orders, kept in the browser's session."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ R = TypeVar("R")
 
 
 def find(customer_id: str) -> DemoShopper | None:
-    """Return the customer with that id, or None."""
+    """Return the shopper with that id, or None."""
     return _BY_ID.get(customer_id) or load_test_shopper(customer_id, current_app.config["SHOP_CROWD"])
 
 
@@ -28,7 +28,7 @@ def get() -> DemoShopper | None:
 
 
 def switch_to(customer_id: str | None) -> None:
-    """Make the session that of another customer, or of a guest (None).
+    """Make the session that of another shopper, or of a guest (None).
 
     The session starts empty, so that no message for one person is shown to the next. Each cart stays with its owner; a
     guest who signs in still sees what they ordered before.
@@ -42,7 +42,7 @@ def switch_to(customer_id: str | None) -> None:
 
 
 def cart_id(owner: str | None) -> str | None:
-    """Return the id of the cart that this browser keeps for ``owner`` (a customer id; None: a guest)."""
+    """Return the id of the cart that this browser keeps for ``owner`` (a shopper id; None: a guest)."""
     found: str | None = session.get("carts", {}).get(owner or _GUEST)
     return found
 

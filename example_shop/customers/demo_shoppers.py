@@ -64,7 +64,7 @@ def load_test_shopper(customer_id: str, count: int) -> DemoShopper | None:
     return _shopper(
         customer_id,
         f"Shopper {customer_id}",
-        "a customer of the load tests",
+        "a shopper of the load tests",
         "1 Queue Street",
         "Carlton",
         "VIC",

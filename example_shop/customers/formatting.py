@@ -1,4 +1,4 @@
-"""Format amounts and dates for the customer of this request."""
+"""Format amounts and dates for the shopper of this request."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _HOME_ZONE = "Australia/Melbourne"
 
 
 def money(amount: Decimal) -> str:
-    """Format an amount such as ``$9.95`` for the customer's locale; below zero with a minus sign, not a hyphen."""
+    """Format an amount such as ``$9.95`` for the shopper's locale; below zero with a minus sign, not a hyphen."""
     customer = current_customer.get()
     text = format_currency(abs(amount), CURRENCY, locale=customer.locale if customer else _HOME_LOCALE)
     return f"\N{MINUS SIGN}{text}" if amount < 0 else text
 
 
 def moment(when: datetime) -> str:
-    """Format an aware datetime in the customer's time zone and locale."""
+    """Format an aware datetime in the shopper's time zone and locale."""
     customer = current_customer.get()
     locale = customer.locale if customer else _HOME_LOCALE
     zone = ZoneInfo(customer.timezone if customer else _HOME_ZONE)

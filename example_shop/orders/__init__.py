@@ -1,1 +1,1 @@
-"""What a customer has ordered, and what they may return of it."""
+"""What a shopper has ordered, and what they may return of it."""

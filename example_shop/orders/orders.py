@@ -36,7 +36,7 @@ def for_checkout(checkout_id: str) -> Order | None:
 
 
 def of_customer(customer_id: str) -> Sequence[Order]:
-    """Return a customer's orders, newest first, without those that were never paid."""
+    """Return a shopper's orders, newest first, without those that were never paid."""
     theirs = select(Order).where(Order.customer_id == customer_id)
     real = theirs.where((Order.paid_at.is_not(None)) | (Order.state == State.UNKNOWN))
     return db.session.scalars(real.order_by(Order.created_at.desc())).all()

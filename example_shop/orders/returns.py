@@ -13,7 +13,7 @@ _CENT = Decimal("0.01")
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """What is left of one line: ``quantity`` pieces, for which the customer paid ``paid``."""
+    """What is left of one line: ``quantity`` pieces, for which the shopper paid ``paid``."""
 
     line: OrderLine
     quantity: int
@@ -27,7 +27,7 @@ class Left:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Pieces of one line that are returned, and what the customer paid for them."""
+    """Pieces of one line that are returned, and what the shopper paid for them."""
 
     line: OrderLine
     quantity: int
@@ -36,7 +36,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Return:
-    """What the customer returns, and the ``amount`` that the shop refunds.
+    """What the shopper returns, and the ``amount`` that the shop refunds.
 
     ``is_full``: nothing of the order is left, so that the shop refunds the delivery too (``shipping``, as paid).
     """

@@ -51,6 +51,6 @@ def leave() -> Response:
 @blueprint.get("/account")
 @current_customer.sign_in_required
 def account() -> str:
-    """Show the customer's orders, and the link to their benefits."""
+    """Show the shopper's orders, and the link to their benefits."""
     customer = current_customer.get()
     return render_template("account.html", orders=orders.of_customer(customer.customer_id if customer else ""))

@@ -35,7 +35,7 @@ def add() -> Response:
 
 @blueprint.post("/cart/<sku>")
 def change(sku: str) -> Response:
-    """Set how many pieces of one product the customer wants; 0 removes it."""
+    """Set how many pieces of one product the shopper wants; 0 removes it."""
     cart = carts.current()
     quantity = 0 if "remove" in request.form else _wanted(least=0)
     if cart is not None:

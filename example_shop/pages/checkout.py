@@ -89,7 +89,7 @@ def waiting(number: str) -> str | Response:
     """Ask the shopper to approve a payment at the provider's page, or to pay another way."""
     order = _own(number)
     payment_flow.resolve(number)
-    is_waiting = payment_flow.waits_for_customer(order)
+    is_waiting = payment_flow.waits_for_shopper(order)
     return render_template("waiting.html", order=order) if is_waiting else go_to(order)
 
 
@@ -98,7 +98,7 @@ def pay_another_way(number: str) -> Response:
     """Cancel a payment that waits for approval."""
     order = _own(number)
     try:
-        if payment_flow.waits_for_customer(order):
+        if payment_flow.waits_for_shopper(order):
             payment_flow.abandon(order)
     except (PaymentUnknown, PaymentUnreachable):
         flash(_UNREACHABLE, "problem")
@@ -171,7 +171,7 @@ def _new_total(old: Decimal, new: Decimal) -> str:
 def go_to(order: Order) -> Response:
     """Redirect to the page for the order's state; a repeated request ends there too."""
     current_customer.remember_order(order.number)
-    if payment_flow.waits_for_customer(order):
+    if payment_flow.waits_for_shopper(order):
         page = order.approval_url if request.endpoint == "checkout.place" else None
         return redirect(page or url_for("checkout.waiting", number=order.number), 303)
     if order.state is not State.CANCELLED:

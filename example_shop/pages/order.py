@@ -27,7 +27,7 @@ def show(number: str) -> Response:
 def thanks(number: str) -> Response:
     """Show the confirmation; while the payment is being confirmed, a page that says so and refreshes itself."""
     order = own(number)
-    if order.state is State.CANCELLED or payment_flow.waits_for_customer(order):
+    if order.state is State.CANCELLED or payment_flow.waits_for_shopper(order):
         return checkout.go_to(order)
     return _page("thanks.html" if order.state is State.PAID else "confirming.html", order)
 
@@ -46,7 +46,7 @@ def again(number: str) -> Response:
 def _page(template: str, order: Order) -> Response:
     customer = current_customer.get()
     name = customer.first_name if customer else order.name.split(maxsplit=1)[0]
-    cart, is_waiting = carts.current(), payment_flow.waits_for_customer(order)
+    cart, is_waiting = carts.current(), payment_flow.waits_for_shopper(order)
     page = make_response(
         render_template(
             template,
@@ -67,7 +67,7 @@ def _page(template: str, order: Order) -> Response:
 
 
 def own(number: str) -> Order:
-    """Return the customer's order of that number, after resolving what is in doubt about it; or 404."""
+    """Return the shopper's order of that number, after resolving what is in doubt about it; or 404."""
     order = orders.find(number)
     if order is None or not current_customer.may_see(order.number, order.customer_id):
         abort(404)

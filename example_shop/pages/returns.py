@@ -21,7 +21,7 @@ _REFERENCE = re.compile(r"[0-9a-f]{32}")
 
 @blueprint.get("/orders/<number>/return")
 def choose(number: str) -> str | Response:
-    """Let the customer choose what to return; once they have, show what that refunds."""
+    """Let the shopper choose what to return; once they have, show what that refunds."""
     order = own(number)
     if order.state is not State.PAID or order.is_imported:
         return redirect(url_for("orders.show", number=number))

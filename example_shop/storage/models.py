@@ -72,7 +72,7 @@ class CartLine(Base):
 
 
 class Order(Base):
-    """What the customer agreed to at checkout: lines, discount, total, and the held benefit that gives the discount.
+    """What the shopper agreed to at checkout: lines, discount, total, and the held benefit that gives the discount.
 
     Only `payment_flow.move` changes ``recovery_point``, and with it ``state`` and ``leased_until``.
     """
@@ -173,7 +173,7 @@ Index("refunds_open", Refund.order_number, unique=True, sqlite_where=_open, post
 
 
 class RefundLine(Base):
-    """Pieces of one line of the order that are returned; ``amount`` is what the customer paid for them."""
+    """Pieces of one line of the order that are returned; ``amount`` is what the shopper paid for them."""
 
     __tablename__ = "refund_lines"
 

@@ -102,7 +102,7 @@ class Page(HTMLParser):
 
 
 class Browser:
-    """One customer's browser, with their cookies; ``page`` is what it shows."""
+    """One shopper's browser, with their cookies; ``page`` is what it shows."""
 
     def __init__(self, home: str) -> None:
         self.home = home

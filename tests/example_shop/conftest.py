@@ -1,4 +1,4 @@
-"""The running shop with its payment provider and a sandbox, on real sockets, and customers with browsers."""
+"""The running shop with its payment provider and a sandbox, on real sockets, and shoppers with browsers."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Death(BaseException):
 
 
 class RunningShop:
-    """The shop with its services, as other systems and customers reach it."""
+    """The shop with its services, as other systems and shoppers reach it."""
 
     def __init__(self, running: Running, stack: ExitStack, data: Path) -> None:
         self.running = running
@@ -67,14 +67,14 @@ class RunningShop:
     def payments(self, number: str) -> list[dict[str, Any]]:
         """Return the provider's payments for an order."""
         url = f"{self.running.payments_url}/payments"
-        found: list[dict[str, Any]] = requests.get(url, {"reference": number}, timeout=5).json()["data"]
+        found: list[dict[str, Any]] = requests.get(url, {"reference": number}, timeout=60).json()["data"]
         return found
 
     def reset(self) -> None:
         """Empty the shop, the ledger and the payment provider, and seed the sandbox again."""
-        requests.post(f"{self.sandbox.url}/_sandbox/reset", json={"seed": "demo"}, timeout=5).raise_for_status()
+        requests.post(f"{self.sandbox.url}/_sandbox/reset", json={"seed": "demo"}, timeout=60).raise_for_status()
         for name in ("shop.sqlite3", "payments.sqlite3"):
-            with closing(sqlite3.connect(self.data / name, timeout=5)) as connection, connection:
+            with closing(sqlite3.connect(self.data / name, timeout=60)) as connection, connection:
                 for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
                     connection.execute(f"DELETE FROM {table}")  # noqa: S608  # names of our own tables
         add_old_order(self.running.app)
@@ -93,7 +93,7 @@ class RunningShop:
 
     def write(self, statement: str) -> None:
         """Change the shop's database, as a crash would leave it."""
-        with closing(sqlite3.connect(self.data / "shop.sqlite3", timeout=5)) as connection, connection:
+        with closing(sqlite3.connect(self.data / "shop.sqlite3", timeout=60)) as connection, connection:
             connection.execute(statement)
 
     @contextmanager
@@ -140,7 +140,7 @@ class RunningShop:
 
         All times in the database, the shop's and the ledger's, move back, and Omneo's clock moves forward.
         """
-        with closing(sqlite3.connect(self.data / "shop.sqlite3", timeout=5)) as connection, connection:
+        with closing(sqlite3.connect(self.data / "shop.sqlite3", timeout=60)) as connection, connection:
             for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
                 columns = connection.execute(f"PRAGMA table_info({table})").fetchall()
                 for name in [column[1] for column in columns if column[2] == "DATETIME"]:
@@ -156,17 +156,17 @@ class RunningShop:
     def omneo(self, method: str, path: str, **body: Any) -> Any:
         """Call Omneo, as another system of the merchant would."""
         headers = {"Authorization": f"Bearer {self.sandbox.token}"}
-        answer = requests.request(method, self.sandbox.base_url + path, json=body, headers=headers, timeout=5)
+        answer = requests.request(method, self.sandbox.base_url + path, json=body, headers=headers, timeout=60)
         answer.raise_for_status()
         return answer.json()
 
     def benefits_of(self, customer: str) -> dict[str, dict[str, Any]]:
-        """Return a customer's benefits at Omneo, by handle."""
+        """Return a shopper's benefits at Omneo, by handle."""
         held = self.omneo("GET", f"/profiles/{self.profile_of(customer)}/benefits")["data"]
         return {each["definition"]["handle"]: each for each in held}
 
     def profile_of(self, customer: str) -> str:
-        """Return the profile id of a customer."""
+        """Return the profile id of a shopper."""
         found = self.omneo("POST", "/profiles/search-id", type="ecommerce", id=customer)
         return str(found["data"]["id"])
 
@@ -193,7 +193,7 @@ def shared_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSho
 
 @pytest.fixture
 def shop(shared_shop: RunningShop) -> Iterator[RunningShop]:
-    """The running shop as on its first day: no customer has bought or claimed anything yet."""
+    """The running shop as on its first day: no shopper has bought or claimed anything yet."""
     shared_shop.reset()
     with ExitStack() as stack:
         yield RunningShop(shared_shop.running, stack, shared_shop.data)

@@ -1,4 +1,4 @@
-"""Placing an order: the customer pays what they saw or nothing, whatever the payment does, and keeps their benefit."""
+"""Placing an order: the shopper pays what they saw or nothing, whatever the payment does, and keeps their benefit."""
 
 from __future__ import annotations
 
@@ -208,7 +208,7 @@ def test_a_benefit_used_at_the_till_while_the_bank_asks_is_refused_before_any_mo
 def test_two_returns_from_the_bank_at_the_same_time_pay_once(shop: RunningShop) -> None:
     browser = at_checkout(shop)
     asked = browser.press("Place order", card=cards.REDIRECT)
-    requests.post(asked.url, data={"approve": "yes"}, allow_redirects=False, timeout=5)
+    requests.post(asked.url, data={"approve": "yes"}, allow_redirects=False, timeout=60)
     back = f"{shop.url}/checkout/return/{shop.payment_references()[0]}"
     answers = at_once(*[lambda: browser.session.get(back, timeout=60)] * 2)
 
@@ -287,7 +287,7 @@ def test_the_items_of_a_cancelled_order_go_back_into_the_cart(shop: RunningShop)
     assert "Cart 1" in page.text
 
 
-def test_an_order_without_a_benefit_is_told_to_omneo_too(make_shop: Callable[..., RunningShop]) -> None:
+def test_an_order_without_a_benefit_reaches_omneo_too(make_shop: Callable[..., RunningShop]) -> None:
     shop = make_shop(BENEFITS_WORKER="embedded")
     browser = at_checkout(shop, "Leo Park", benefit=None)
     number = number_of(browser.press("Place order", card=cards.APPROVED))

@@ -26,7 +26,7 @@ from tests.example_shop.browser import Browser, Page
 from tests.example_shop.conftest import DEAD, Death, RunningShop
 
 EXPRESS, PICKUP = Quote((), METHODS["express"], ()), Quote((), METHODS["pickup"], ())
-AFTER_THE_LEASE = 31  # minutes; longer than any lease, the customer's included
+AFTER_THE_LEASE = 31  # minutes; longer than any lease, the shopper's included
 
 
 @pytest.fixture
@@ -130,7 +130,7 @@ def test_continues_from_authorised(shop: RunningShop) -> None:
     assert_cancelled(shop, browser, "The payment did not go through, and you have not been charged.")
 
 
-def test_continues_from_awaiting_approval_when_the_customer_approves(shop: RunningShop) -> None:
+def test_continues_from_awaiting_approval_when_the_shopper_approves(shop: RunningShop) -> None:
     browser = at_checkout(shop)
     browser.press("Place order", card=cards.REDIRECT)
     before = row(shop), uses_left(shop)
@@ -141,7 +141,7 @@ def test_continues_from_awaiting_approval_when_the_customer_approves(shop: Runni
     assert_paid(shop, browser)
 
 
-def test_continues_from_awaiting_approval_when_the_customer_never_returns(shop: RunningShop) -> None:
+def test_continues_from_awaiting_approval_when_the_shopper_never_returns(shop: RunningShop) -> None:
     browser = at_checkout(shop)
     browser.press("Place order", card=cards.REDIRECT)
     early = resolve(shop, minutes=12)
@@ -172,7 +172,7 @@ def test_continues_from_paying_after_the_money_moved(shop: RunningShop) -> None:
 
 
 @pytest.mark.usefixtures("single_step")
-def test_continues_from_awaiting_sale_when_the_customer_approves(shop: RunningShop) -> None:
+def test_continues_from_awaiting_sale_when_the_shopper_approves(shop: RunningShop) -> None:
     browser = at_checkout(shop)
     browser.press("Place order", card=cards.REDIRECT)
     before = row(shop), uses_left(shop)
@@ -184,7 +184,7 @@ def test_continues_from_awaiting_sale_when_the_customer_approves(shop: RunningSh
 
 
 @pytest.mark.usefixtures("single_step")
-def test_continues_from_awaiting_sale_when_the_customer_approves_and_does_not_return(shop: RunningShop) -> None:
+def test_continues_from_awaiting_sale_when_the_shopper_approves_and_does_not_return(shop: RunningShop) -> None:
     browser = at_checkout(shop)
     asked = browser.press("Place order", card=cards.REDIRECT)
     requests.post(asked.url, data={"approve": "yes"}, allow_redirects=False, timeout=60)
@@ -194,7 +194,7 @@ def test_continues_from_awaiting_sale_when_the_customer_approves_and_does_not_re
 
 
 @pytest.mark.usefixtures("single_step")
-def test_continues_from_awaiting_sale_when_the_customer_never_approves(shop: RunningShop) -> None:
+def test_continues_from_awaiting_sale_when_the_shopper_never_approves(shop: RunningShop) -> None:
     browser = at_checkout(shop)
     browser.press("Place order", card=cards.REDIRECT)
     resolve(shop)

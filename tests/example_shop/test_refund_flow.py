@@ -20,7 +20,7 @@ FIRST_SPEND = "First Spend Discount"
 def bought(
     shop: RunningShop, card: str = cards.APPROVED, benefit: str | None = FIRST_SPEND, shirts: int = 2
 ) -> Browser:
-    """Mia, in front of her order of shirts and a bowl."""
+    """Buy shirts and a bowl as Mia, and open the order page."""
     browser = shop.browser("Mia Ngo", *[SHIRT] * shirts, BOWL)
     browser.go("/checkout")
     if benefit:
@@ -37,7 +37,7 @@ def number_of(browser: Browser) -> str:
 
 
 def choose(browser: Browser, **lines: str) -> str:
-    """Choose what to return; gives the name of the button that confirms it."""
+    """Choose what to return; returns the name of the button that confirms it."""
     browser.go(f"/orders/{number_of(browser)}")
     browser.follow("Return items")
     browser.press("Review the refund", **{key.replace("_", "-"): value for key, value in lines.items()})
@@ -45,19 +45,19 @@ def choose(browser: Browser, **lines: str) -> str:
 
 
 def sale(shop: RunningShop, number: str) -> dict[str, Any]:
-    """What Omneo has of an order."""
+    """Return the transaction of an order at Omneo."""
     found: dict[str, Any] = shop.omneo("GET", f"/transactions/external/{number}")["data"]
     return found
 
 
 def charged(shop: RunningShop, number: str) -> Decimal:
-    """What was taken and not given back, in dollars."""
+    """Return what was charged and not refunded, in dollars."""
     payment = shop.payments(number)[0]
     taken = payment["amount"] if payment["status"] in ("captured", "refunded") else 0
     return Decimal(taken - payment["refunded"]).scaleb(-2)
 
 
-def test_a_part_of_the_order_comes_back_and_omneo_has_the_rest_with_its_redemption(shop: RunningShop) -> None:
+def test_a_part_of_the_order_is_returned_and_omneo_has_the_rest_with_its_redemption(shop: RunningShop) -> None:
     browser = bought(shop)
     number = number_of(browser)
     before, redemption = charged(shop, number), sale(shop, number)["redemption"]["id"]
@@ -93,7 +93,7 @@ def test_returning_piece_by_piece_adds_up_to_what_was_paid_and_ends_cancelled(sh
     assert shop.benefits_of("1001")["first-spend"]["redemptions_remaining"] == 1
 
 
-def test_a_benefit_that_always_comes_back_does_so_with_a_part_of_the_order(shop: RunningShop) -> None:
+def test_a_benefit_that_is_always_refundable_is_returned_with_a_part_of_the_order(shop: RunningShop) -> None:
     browser = shop.browser("Mia Ngo")
     browser.go("/account/benefits")
     browser.press("Claim Free Shipping")
@@ -131,7 +131,7 @@ def test_two_tabs_cannot_return_the_same_piece_twice(shop: RunningShop) -> None:
     assert sorted(answer.status_code for answer in answers) == [200, 409]
 
 
-def test_a_page_that_is_out_of_date_is_shown_anew_before_anything_moves(shop: RunningShop) -> None:
+def test_an_outdated_page_is_shown_again_before_any_money_moves(shop: RunningShop) -> None:
     browser = bought(shop)
     number = number_of(browser)
     browser.follow("Cancel order")
@@ -147,7 +147,7 @@ def test_a_page_that_is_out_of_date_is_shown_anew_before_anything_moves(shop: Ru
 
 
 @pytest.mark.usefixtures("impatient")
-def test_a_refund_whose_answer_is_lost_is_made_once_and_confirmed_by_the_next_look(shop: RunningShop) -> None:
+def test_a_refund_whose_answer_is_lost_is_made_once_and_confirmed_by_the_next_page(shop: RunningShop) -> None:
     browser = bought(shop, card=cards.LATE_REFUND)
     number = number_of(browser)
     before = charged(shop, number)
@@ -174,11 +174,11 @@ def test_a_refund_that_the_bank_refuses_says_so_and_changes_nothing(shop: Runnin
     assert shop.benefits_of("1001").get("first-spend") is None
 
 
-@pytest.mark.parametrize("looked_at_by", ["the shopper", "the plugin"])
+@pytest.mark.parametrize("resolved_by", ["the shopper", "the extension"])
 @pytest.mark.parametrize(
     "statement", ["UPDATE refunds SET state", "UPDATE orders SET recovery_point", "benefits_outbox"]
 )
-def test_a_crash_between_refund_and_commit_loses_nothing(shop: RunningShop, statement: str, looked_at_by: str) -> None:
+def test_a_crash_between_refund_and_commit_loses_nothing(shop: RunningShop, statement: str, resolved_by: str) -> None:
     browser = bought(shop)
     number = number_of(browser)
     browser.follow("Cancel order")
@@ -188,7 +188,7 @@ def test_a_crash_between_refund_and_commit_loses_nothing(shop: RunningShop, stat
         answer = browser.send(button, {})
     shop.work()
     in_between = charged(shop, number), sale(shop, number)["is_void"]
-    if looked_at_by == "the plugin":
+    if resolved_by == "the extension":
         with shop.running.app.app_context():
             told = benefit_loaders.order(number)
         assert told is not None
@@ -205,7 +205,7 @@ def test_a_crash_between_refund_and_commit_loses_nothing(shop: RunningShop, stat
     assert shop.benefits_of("1001")["first-spend"]["redemptions_remaining"] == 1
 
 
-def test_a_refund_agreed_and_never_sent_is_sent_by_the_next_look(shop: RunningShop) -> None:
+def test_a_refund_agreed_and_never_sent_is_sent_by_the_next_page(shop: RunningShop) -> None:
     browser = bought(shop)
     number = number_of(browser)
     browser.follow("Cancel order")
@@ -240,7 +240,7 @@ def test_an_order_that_costs_nothing_is_cancelled_without_the_provider(shop: Run
 
 
 @pytest.mark.parametrize("path", ["return", "return?all=1"])
-def test_somebody_elses_order_cannot_be_returned(shop: RunningShop, path: str) -> None:
+def test_an_order_of_another_shopper_cannot_be_returned(shop: RunningShop, path: str) -> None:
     number = number_of(bought(shop))
     other = shop.browser("Leo Park")
 
@@ -250,7 +250,7 @@ def test_somebody_elses_order_cannot_be_returned(shop: RunningShop, path: str) -
 @pytest.mark.parametrize(
     ("typed", "status"), [({"line-0": "many"}, 400), ({"line-9": "1"}, 409), ({"line-0": "0"}, 409), ({}, 409)]
 )
-def test_a_form_that_nobody_was_given_moves_nothing(shop: RunningShop, typed: dict[str, str], status: int) -> None:
+def test_a_form_that_no_page_has_offered_moves_nothing(shop: RunningShop, typed: dict[str, str], status: int) -> None:
     browser = bought(shop)
     number = number_of(browser)
     before = charged(shop, number)
@@ -261,7 +261,7 @@ def test_a_form_that_nobody_was_given_moves_nothing(shop: RunningShop, typed: di
     assert charged(shop, number) == before
 
 
-def test_an_order_from_the_former_system_is_only_looked_at(shop: RunningShop) -> None:
+def test_an_order_from_the_former_system_is_read_only(shop: RunningShop) -> None:
     browser = shop.browser("Mia Ngo")
 
     assert "Return items" not in browser.go("/orders/100007").links

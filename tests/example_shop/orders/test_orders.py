@@ -1,4 +1,4 @@
-"""Orders: created once for each checkout id, and listed by customer and by period."""
+"""Orders: created once for each checkout id, and listed by shopper and by period."""
 
 from __future__ import annotations
 

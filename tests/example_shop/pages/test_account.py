@@ -1,4 +1,4 @@
-"""Signing in, staying a guest, and going back to where one came from."""
+"""Signing in, staying a guest, and returning to the page that asked for it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from example_shop.customers.demo_shoppers import SHOPPERS
 from tests.example_shop.conftest import RunningShop
 
 
-def test_everybody_has_a_button_and_mia_is_first(shop: RunningShop) -> None:
+def test_each_shopper_has_a_button_and_mia_is_first(shop: RunningShop) -> None:
     page = shop.browser().go("/sign-in")
     buttons = [name for form in page.forms for name in form.buttons if name.startswith("Sign in as")]
 
@@ -18,7 +18,7 @@ def test_everybody_has_a_button_and_mia_is_first(shop: RunningShop) -> None:
     assert page.has_button("Continue as a guest")
 
 
-def test_signing_in_leads_back_to_where_one_came_from(shop: RunningShop) -> None:
+def test_signing_in_returns_to_the_page_that_asked_for_it(shop: RunningShop) -> None:
     browser = shop.browser()
     asked = browser.go("/account")
     page = browser.press("Sign in as Noah Klein")
@@ -35,7 +35,7 @@ def test_a_guest_goes_on_to_the_checkout(shop: RunningShop) -> None:
     assert browser.press("Continue as a guest").url.endswith("/checkout")
 
 
-def test_signing_out_forgets_who_was_here(shop: RunningShop) -> None:
+def test_signing_out_ends_the_session(shop: RunningShop) -> None:
     browser = shop.browser("Mia Ngo")
     page = browser.press("Sign out")
 
@@ -55,21 +55,21 @@ def test_the_account_leads_to_orders_and_benefits(shop: RunningShop) -> None:
     assert "Paid" in page.text
 
 
-def test_nobody_signs_in_as_somebody_who_is_not_there(shop: RunningShop) -> None:
+def test_an_unknown_shopper_cannot_sign_in(shop: RunningShop) -> None:
     browser = shop.browser()
     browser.go("/sign-in")
 
     assert browser.press("Sign in as Mia Ngo", customer_id="9999").status == 400
 
 
-def test_the_benefits_page_stands_in_the_shops_layout(shop: RunningShop) -> None:
+def test_the_benefits_page_is_in_the_shops_layout(shop: RunningShop) -> None:
     page = shop.browser("Kim Lee").go("/account/benefits")
 
     assert "Fennel & Tide" in page.text
     assert "Hello, Kim" in page.text
 
 
-def test_a_benefit_that_is_not_there_is_said_in_the_shops_layout(shop: RunningShop) -> None:
+def test_an_unknown_benefit_is_explained_in_the_shops_layout(shop: RunningShop) -> None:
     page = shop.browser("Mia Ngo").go("/account/benefits/held/999999")
 
     assert page.status == 404
@@ -78,12 +78,12 @@ def test_a_benefit_that_is_not_there_is_said_in_the_shops_layout(shop: RunningSh
 
 
 @pytest.mark.parametrize("wanted", ["/cart", "/products/gift-card?x=1", "/account/benefits#top"])
-def test_a_path_of_ours_is_a_way_on(wanted: str) -> None:
+def test_a_path_of_the_shop_is_kept(wanted: str) -> None:
     assert wanted == local_path(wanted)
 
 
 @pytest.mark.parametrize(
     "wanted", [None, "", "cart", "//evil.example", "/\\evil.example", "https://evil.example", "/a\r\nb", "/\tx"]
 )
-def test_anywhere_else_is_not(wanted: str | None) -> None:
+def test_any_other_address_becomes_the_home_page(wanted: str | None) -> None:
     assert local_path(wanted) == "/"

@@ -1,4 +1,4 @@
-"""The cart: what is put in stays, for whoever put it in."""
+"""The cart: it keeps what its owner puts in."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_quantities_change_and_lines_go(shop: RunningShop) -> None:
     assert "Nothing in it yet." in emptied.text
 
 
-def test_nobody_buys_more_than_a_household_needs(shop: RunningShop) -> None:
+def test_a_cart_holds_ten_pieces_of_a_product_at_most(shop: RunningShop) -> None:
     browser = shop.browser(None, MUG)
     browser.go(f"/products/{MUG}")
     page = browser.press("Add to cart", quantity="999")
@@ -62,18 +62,18 @@ def test_a_guests_cart_comes_along_when_they_sign_in(shop: RunningShop) -> None:
     assert "Cart 1" in page.text
 
 
-def test_a_cart_waits_in_its_browser_until_its_owner_is_back(shop: RunningShop) -> None:
+def test_a_cart_stays_in_its_browser_until_its_owner_signs_in_again(shop: RunningShop) -> None:
     browser = shop.browser("Leo Park", MUG)
     away = browser.press("Sign out")
     browser.go("/sign-in")
-    somebody_else = browser.press("Sign in as Ava Rossi")
+    other = browser.press("Sign in as Ava Rossi")
     browser.press("Sign out")
     browser.go(f"/products/{BOWL}")
     browser.press("Add to cart")
     browser.go("/sign-in?next=/cart")
     back = browser.press("Sign in as Leo Park")
 
-    assert [_count(page) for page in (away, somebody_else, back)] == ["Cart 0", "Cart 0", "Cart 2"]
+    assert [_count(page) for page in (away, other, back)] == ["Cart 0", "Cart 0", "Cart 2"]
     assert "Rockpool bowl" in back.text
 
 

@@ -1,4 +1,4 @@
-"""The shop window: every product has its page and its picture, and no page needs anything from elsewhere."""
+"""The catalogue: every product has a page and a picture, and no page loads anything from another site."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ def test_a_category_shows_its_products_only(app: Flask) -> None:
     assert re.findall(r'class="tile__name"><a [^>]+>([^<]+)', page) == ["Jetty trousers", "Summer scarf"]
 
 
-def test_every_product_is_on_a_shelf(app: Flask) -> None:
-    shelved = {category for product in PRODUCTS for category in product.categories}
+def test_every_product_has_a_category(app: Flask) -> None:
+    used = {category for product in PRODUCTS for category in product.categories}
 
-    assert set(CATEGORIES) == shelved
+    assert set(CATEGORIES) == used
 
 
 @pytest.mark.parametrize("address", ["/shop/nonsense", "/products/nonsense", "/nowhere"])
-def test_what_is_not_there_is_said_on_a_page_of_ours(app: Flask, address: str) -> None:
+def test_a_missing_page_is_a_page_of_the_shop(app: Flask, address: str) -> None:
     answer = app.test_client().get(address)
 
     assert answer.status_code == 404
@@ -56,11 +56,11 @@ def test_what_is_not_there_is_said_on_a_page_of_ours(app: Flask, address: str) -
 
 
 @pytest.mark.parametrize("address", PAGES)
-def test_pages_need_nothing_from_elsewhere_and_nothing_inline(app: Flask, address: str) -> None:
+def test_pages_load_nothing_from_other_sites_and_have_nothing_inline(app: Flask, address: str) -> None:
     page = app.test_client().get(address).text
-    from_elsewhere = re.findall(r'(?:src|href)="(?!/|#)[^"]*"', page)
+    from_other_sites = re.findall(r'(?:src|href)="(?!/|#)[^"]*"', page)
 
-    assert from_elsewhere == []
+    assert from_other_sites == []
     assert re.findall(r"<style|<script(?! src)|\sstyle=|\son\w+=", page) == []
 
 

@@ -11,14 +11,14 @@ ADDRESSES = ["/cart", "/cart/tideline-mug", "/sign-in", "/guest", "/sign-out", "
 
 
 @pytest.mark.parametrize("address", ADDRESSES)
-def test_a_form_without_a_token_does_nothing(app: Flask, address: str) -> None:
+def test_a_form_without_a_token_is_refused(app: Flask, address: str) -> None:
     answer = app.test_client().post(address, data={"sku": "tideline-mug", "customer_id": "1001"})
 
     assert answer.status_code == 400
     assert "Go back, reload it and try again." in answer.text
 
 
-def test_a_token_of_another_session_opens_nothing(shop: RunningShop) -> None:
+def test_a_token_of_another_session_is_refused(shop: RunningShop) -> None:
     stranger, browser = shop.browser(), shop.browser()
     token = stranger.go("/sign-in").form_with("Sign in as Mia Ngo").fields["csrf_token"]
     browser.go("/sign-in")
@@ -27,7 +27,7 @@ def test_a_token_of_another_session_opens_nothing(shop: RunningShop) -> None:
     assert "Hello, Mia" not in browser.go("/").text
 
 
-def test_a_token_from_before_signing_out_opens_nothing_after(shop: RunningShop) -> None:
+def test_a_token_from_before_signing_out_is_refused_after(shop: RunningShop) -> None:
     browser = shop.browser("Mia Ngo")
     product = browser.go("/products/tideline-mug")
     browser.go("/")

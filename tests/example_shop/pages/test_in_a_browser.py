@@ -49,7 +49,7 @@ def test_pages_are_accessible_and_fit_every_screen(chromium: Browser, shop: Runn
     assert found == []
 
 
-def test_another_way_of_shipping_is_priced_where_one_stands(chromium: Browser, shop: RunningShop) -> None:
+def test_another_shipping_method_updates_the_price_without_a_new_page(chromium: Browser, shop: RunningShop) -> None:
     page = at_checkout(chromium, shop)
     page.get_by_label("Street and number").fill("99 Typed Street")
     page.get_by_label("Card number").fill(GOOD_CARD)
@@ -76,7 +76,7 @@ def test_what_is_typed_survives_applying_a_benefit(chromium: Browser, shop: Runn
     page.context.close()
 
 
-def test_what_is_typed_survives_although_the_shop_is_slow_to_note_it(chromium: Browser, shop: RunningShop) -> None:
+def test_what_is_typed_survives_although_the_shop_saves_it_slowly(chromium: Browser, shop: RunningShop) -> None:
     page = at_checkout(chromium, shop)
 
     def late(route: Route) -> None:
@@ -92,7 +92,7 @@ def test_what_is_typed_survives_although_the_shop_is_slow_to_note_it(chromium: B
     page.context.close()
 
 
-def test_a_shop_that_cannot_note_what_is_typed_still_applies_the_benefit(chromium: Browser, shop: RunningShop) -> None:
+def test_a_shop_that_cannot_save_what_is_typed_still_applies_the_benefit(chromium: Browser, shop: RunningShop) -> None:
     page = at_checkout(chromium, shop)
     page.route("**/checkout/draft", lambda route: route.abort())
     page.get_by_label("Suburb").fill("Typedville")

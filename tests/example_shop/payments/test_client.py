@@ -1,4 +1,4 @@
-"""The payment client: every kind of answer, and every kind of silence, means one thing."""
+"""The payment client: each kind of answer, and each kind of missing answer, means one thing."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_a_declined_card_raises_a_sentence() -> None:
         ({"json": ["pay_1"], "status": 200}, PaymentUnknown),
         ({"body": requests.ReadTimeout("slow")}, PaymentUnknown),
         ({"body": requests.ConnectionError("reset after sending")}, PaymentUnknown),
-        ({"body": requests.ConnectTimeout("nobody home")}, PaymentUnreachable),
+        ({"body": requests.ConnectTimeout("refused")}, PaymentUnreachable),
     ],
 )
 def test_each_answer_to_a_write_means_one_thing(path: str, answer: Any, meaning: type[PaymentProblem]) -> None:
@@ -87,7 +87,7 @@ def test_each_answer_to_a_write_means_one_thing(path: str, answer: Any, meaning:
 
 
 @responses.activate
-def test_a_status_that_nobody_knows_leaves_the_payment_unknown() -> None:
+def test_an_unknown_status_leaves_the_payment_unknown() -> None:
     responses.post(f"{URL}/payments/pay_1/capture", json=APPROVED | {"status": "levitating"})
 
     with pytest.raises(PaymentUnknown):
@@ -144,7 +144,7 @@ def test_a_payment_that_is_not_there_is_none() -> None:
 @pytest.mark.parametrize(
     "answer", [{"status": 500}, {"body": "not json"}, {"body": requests.ReadTimeout()}, {"json": {"id": "pay_1"}}]
 )
-def test_a_question_that_fails_may_be_asked_again(answer: Any) -> None:
+def test_a_read_that_fails_may_be_retried(answer: Any) -> None:
     responses.get(f"{URL}/payments/pay_1", **answer)
 
     with pytest.raises(PaymentUnreachable):
