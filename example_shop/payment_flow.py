@@ -217,7 +217,7 @@ def redeem(order: Order) -> bool:
     """Redeem the benefit, if the order has one. Raises `Declined` where that is impossible, before any money moves.
 
     A shop without single-step payments may write ``with benefits.redeeming(number):`` around its capture instead, which
-    rolls back where the block raises. Here one pair of verbs, `redeem` and `undo`, serves every list of steps.
+    rolls back where the block raises. Here one pair of verbs, `redeem` and `rollback`, serves every list of steps.
     """
     if order.use_id:
         benefits.redeem(order.number, use_id=order.use_id)
@@ -268,7 +268,7 @@ def cancel_and_roll_back(order: Order, problem: str) -> None:
     cancel(order, problem)
     if order.use_id and order.recovery_point is At.CANCELLED:
         try:
-            benefits.undo(order.number, reason="the payment failed")
+            benefits.rollback(order.number, reason="the payment failed")
         except (BenefitsError, SQLAlchemyError):
             current_app.logger.exception("Order %s: the extension's worker rolls its benefit back.", order.number)
 

@@ -84,7 +84,7 @@ def _record(order: Order, made: Refund) -> None:
     if _move(made, RefundState.DONE, done_at=orders.now()):
         if made.is_full:
             payment_flow.move(order, RecoveryPoint.REFUNDED, cancelled_at=orders.now())
-        benefits.give_back(
+        benefits.refund(
             order.number,
             full_refund=made.is_full,
             transaction=None if made.is_full else orders.transaction(order),

@@ -53,8 +53,8 @@ def _page(order: Order, wanted: dict[int, int] | None, problem: str | None = Non
         what=what,
         cancels=wanted is None,
         reference=uuid4().hex,
-        is_benefit_refundable=bool(what.parts) and benefits.comes_back(order.number, full_refund=what.is_full),
-        is_refundable_in_full=benefits.comes_back(order.number),
+        is_benefit_refundable=bool(what.parts) and benefits.is_refundable(order.number, full_refund=what.is_full),
+        is_refundable_in_full=benefits.is_refundable(order.number),
         problem=problem,
     )
 

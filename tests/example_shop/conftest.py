@@ -151,7 +151,7 @@ class RunningShop:
     def work(self) -> None:
         """Run one turn of the extension's worker."""
         with self.running.app.app_context():
-            benefits.work_once()
+            benefits.run_once()
 
     def omneo(self, method: str, path: str, **body: Any) -> Any:
         """Call Omneo, as another system of the merchant would."""

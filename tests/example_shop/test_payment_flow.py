@@ -266,7 +266,7 @@ def test_a_cancelled_order_is_refunded_and_its_benefit_returned(shop: RunningSho
     asked = browser.follow("Cancel order")
     page = browser.press("Cancel the order and refund $126.05")
     with shop.running.app.app_context():
-        benefits.work_once()
+        benefits.run_once()
 
     assert "First Spend Discount is returned to you too" in asked.text
     assert "Cancelled" in page.text

@@ -112,7 +112,7 @@ def test_the_refund_example_is_the_api(part: bool) -> None:
     db = SimpleNamespace(session=SimpleNamespace(commit=lambda: told.append("commit")))
     order = SimpleNamespace(number="7", transaction=lambda: "what is left")
     benefits = create_autospec(ClaimableBenefits, instance=True)
-    benefits.give_back.side_effect = lambda *_, **given: told.append(given)
+    benefits.refund.side_effect = lambda *_, **given: told.append(given)
 
     example["refund"](benefits, order, db, part)
 
