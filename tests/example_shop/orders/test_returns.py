@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from itertools import pairwise
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from example_shop.orders import orders, returns
@@ -20,6 +20,7 @@ LINES = st.lists(
 )
 
 
+@settings(deadline=None)  # a busy machine is no slow test
 @given(lines=LINES, data=st.data())
 def test_whatever_is_returned_in_whatever_order_the_cents_add_up(
     lines: list[tuple[int, int, int]], data: st.DataObject
@@ -44,6 +45,7 @@ def test_whatever_is_returned_in_whatever_order_the_cents_add_up(
     assert all(amount >= 0 for amount in sent)
 
 
+@settings(deadline=None)  # a busy machine is no slow test
 @given(lines=LINES)
 def test_pieces_of_one_line_differ_by_a_cent_at_most(lines: list[tuple[int, int, int]]) -> None:
     order = made_of(lines)
