@@ -111,14 +111,14 @@ def unexplained(found: Mapping[str, Any], reasons: Mapping[str, str] = REASONS) 
 
 
 def _page(found: Mapping[str, Any], name: str, text: str) -> str:
-    """A bare page calls nobody, so it has one figure."""
+    """Return one row; a bare page makes no call, so it has one figure."""
     if name == "bare":
         return f"| {text} | {_number(found['pages_ms'].get(name))} | |"
     return f"| {text} | {_cell(found, f'{name}_30ms')} | {_cell(found, f'{name}_250ms')} |"
 
 
 def _cell(found: Mapping[str, Any], name: str) -> str:
-    """Say so where the page comes without the benefits, as its budget was over."""
+    """Return a figure, and say so where the page came without the benefits."""
     shown = found["told"].get(name + _SHOWN)
     value = _number(found["pages_ms"].get(name))
     if shown is None or shown > 0.99:

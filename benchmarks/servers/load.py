@@ -14,7 +14,7 @@ from tests.support.debian import install
 
 REMEDY = "No wrk to make load with. Install one (Debian: apt-get install wrk) and try again."
 _SCRIPT = Path(__file__).with_name("load.lua")
-_PATIENCE = 10  # seconds for an answer
+_TIMEOUT_SECONDS = 10  # for an answer
 # Workers accept connections as they come. Where all are opened at once and kept, one worker may have most of them while
 # the other is idle. So each is opened again after a few answers, not all at the same time: the idle worker accepts it.
 ANSWERS = 8
@@ -70,7 +70,7 @@ def get(port: int, path: str, token: str, *, connections: int, seconds: int) -> 
 
 
 def _start(port: int, kind: Kind, seconds: int, answers: int) -> subprocess.Popen[str]:
-    options = ("-t", "1", "-c", str(kind.connections), "-d", f"{seconds}s", "--timeout", f"{_PATIENCE}s")
+    options = ("-t", "1", "-c", str(kind.connections), "-d", f"{seconds}s", "--timeout", f"{_TIMEOUT_SECONDS}s")
     command = [
         wrk(),
         *options,
@@ -85,7 +85,7 @@ def _start(port: int, kind: Kind, seconds: int, answers: int) -> subprocess.Pope
 
 
 def _read(running: subprocess.Popen[str], seconds: int) -> Load:
-    output, _ = running.communicate(timeout=seconds + 2 * _PATIENCE)
+    output, _ = running.communicate(timeout=seconds + 2 * _TIMEOUT_SECONDS)
     if running.returncode:
         raise RuntimeError(f"wrk failed: {output[-500:]}")
     seen = json.loads(output.strip().rpartition("\n")[2])
