@@ -1,6 +1,6 @@
 """The shop's pages while Omneo takes five seconds for each call, and while it is down.
 
-64 clients ask for the benefits page and 8 for another page of the shop, which needs no call. Healthy and degraded phases
+64 clients ask for the benefits page and 8 for a page of the shop that needs no call. Healthy and degraded phases
 take turns. A wallet is fresh for one second, so that each phase calls Omneo; pages count that are answered with 200.
 """
 
