@@ -67,7 +67,7 @@ def start_deployment(folder: Path, plan: Plan, parameters: Parameters) -> Iterat
         _create_tables(inside)
         port = _start_shop(supervisor, parameters, common | {"OMNEO_BASE_URL": f"{for_shop}/api/v3"})
         _start_workers(supervisor, folder, parameters, inside)
-        supervisor.start("background jobs", [*_FLASK, "settle-orders", "--every", "3"], inside)
+        supervisor.start("background jobs", [*_FLASK, "resolve-orders", "--every", "3"], inside)
         wait_for_port(port, seconds=_READY_SECONDS, who="The shop")
         yield Deployment(
             supervisor=supervisor,
@@ -132,7 +132,7 @@ def _start_shop(supervisor: Supervisor, parameters: Parameters, environ: dict[st
 
 def _create_tables(environ: dict[str, str]) -> None:
     done = subprocess.run(
-        [*_FLASK, "settle-orders"],
+        [*_FLASK, "resolve-orders"],
         env={**os.environ, **environ},
         cwd=ROOT,
         capture_output=True,

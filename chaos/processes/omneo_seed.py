@@ -7,7 +7,7 @@ from pathlib import Path
 from chaos.plan.plan import ACCOUNT_BENEFITS, BENEFITS, CLAIMABLE
 from claimable_benefits.sandbox import create_sandbox, serve_sandbox
 from claimable_benefits.sandbox.testing_kit.builders import OmneoSandbox
-from example_shop.shoppers import CROWD_FROM
+from example_shop.customers.demo_shoppers import CROWD_FROM
 
 TOKEN = "chaos-token"
 
