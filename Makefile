@@ -14,22 +14,23 @@ NAMES ?=
 CHECKOUTS ?= 2000
 JOBS ?= 2
 
-.PHONY: help shop sandbox test chaos mutants bench bench-ledger bench-sandbox check format screenshots lock clean
+.PHONY: help shop sandbox test busy chaos mutants bench bench-ledger bench-sandbox check format screenshots lock clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make shop      run the example shop with its sandbox (PORT=5000 SANDBOX_PORT=5001 PAYMENTS_PORT=5002 DATA=./instance RESET=1)"
 	@echo "make sandbox   run the Omneo sandbox alone (SANDBOX_PORT=5001 DATA=./instance)"
 	@echo "make test      run every test, browser tests included, in two processes (JOBS=2)"
+	@echo "make busy      run the tests that wait (marked timing) twice, beside six busy loops"
 	@echo "make chaos     real processes, databases and kills while Omneo fails, then an audit (SEED=7 CHECKOUTS=2000)"
 	@echo "make mutants   take each defence away in turn, and see which test notices"
 	@echo "make bench     measure everything against its targets, in about seven minutes, with load by wrk; writes benchmarks/latest.json"
 	@echo "make bench-ledger    measure the ledger alone: transitions, deliveries, and a million rows"
 	@echo "make bench-sandbox   measure the sandbox, then 64 clients for a last use, 200 rounds of each kind"
-	@echo "make check     formatting, lint, types, layers"
+	@echo "make check     formatting, lint, types, layers, late imports, names"
 	@echo "make format    let ruff format and mend the code"
-	@echo "make screenshots  photograph the running shop anew for the README"
-	@echo "make lock      write requirements/dev.txt anew from pyproject.toml"
+	@echo "make screenshots  photograph the running shop for the README"
+	@echo "make lock      write requirements/dev.txt from pyproject.toml"
 
 $(READY): pyproject.toml requirements/dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -49,6 +50,10 @@ sandbox: $(READY)
 test: $(READY)
 	$(BIN)/python -m tests.support.chromium
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+
+busy: $(READY)
+	$(BIN)/python -m tests.support.chromium
+	$(BIN)/python -m tests.support.busy -q
 
 chaos: $(READY)
 	$(BIN)/python -m chaos --seed $(SEED) --checkouts $(CHECKOUTS)
@@ -71,6 +76,7 @@ check: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q tests/meta/test_late_imports.py tests/meta/test_structure.py
 
 format: $(READY)
 	$(BIN)/ruff format .

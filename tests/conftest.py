@@ -10,6 +10,14 @@ from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.support.chromium import REMEDY, find_chromium, launch_arguments
 from tests.support.postgres import Postgres, running_postgres
+from tests.support.waiting import LIMIT
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every browser test as one that waits."""
+    for item in items:
+        if "chromium" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.timing)
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +30,7 @@ def chromium() -> Iterator[Browser]:
     path = find_chromium()
     assert path is not None, REMEDY
     with sync_playwright() as playwright:
-        expect.set_options(timeout=20_000)  # a busy machine shall not pass for a page that does not come
+        expect.set_options(timeout=LIMIT * 1000)  # a page that is slow on a busy machine is not missing
         browser = playwright.chromium.launch(executable_path=path, args=launch_arguments())
         yield browser
         browser.close()

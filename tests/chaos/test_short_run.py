@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from chaos import report
 from chaos.plan.parameters import short_run
 from chaos.plan.plan import AccountAction
@@ -17,6 +19,7 @@ FIELDS = [
 CHECKOUTS = 40
 
 
+@pytest.mark.timing
 def test_nothing_is_lost_or_doubled_while_everything_fails_and_processes_are_killed(tmp_path: Path) -> None:
     result = execute(tmp_path, 7, short_run(CHECKOUTS), print)
     report.write(result, tmp_path / "chaos-report.json")

@@ -52,6 +52,7 @@ def addresses(welcome: str) -> list[str]:
     return re.findall(r"http://127\.0\.0\.1:\d+", welcome)
 
 
+@pytest.mark.timing
 def test_it_welcomes_serves_and_stops_on_ctrl_c(tmp_path: Path) -> None:
     with running(tmp_path, *FREE_PORTS) as process:
         welcome = read_welcome(process)
@@ -71,6 +72,7 @@ def test_it_welcomes_serves_and_stops_on_ctrl_c(tmp_path: Path) -> None:
         requests.get(shop, timeout=1)
 
 
+@pytest.mark.timing
 def test_it_talks_to_the_omneo_of_the_environment_and_stops_on_sigterm(tmp_path: Path) -> None:
     omneo = {"OMNEO_BASE_URL": "http://127.0.0.1:9/api/v3", "OMNEO_TOKEN": "token"}
     with running(tmp_path, *FREE_PORTS, **omneo) as process:

@@ -66,6 +66,7 @@ def test_a_wrong_variable_is_named(wrong: dict[str, str], sentence: str) -> None
         wsgi.settings({**NEEDED, **wrong})
 
 
+@pytest.mark.timing
 def test_processes_that_start_together_share_one_key_and_one_set_of_tables(tmp_path: Path, database_url: str) -> None:
     starts = (
         "from example_shop.wsgi import create_app; print('ready', flush=True); input(); print(create_app().secret_key)"

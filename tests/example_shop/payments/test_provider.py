@@ -185,6 +185,7 @@ def test_a_capture_that_the_bank_declines_leaves_the_money_reserved(client: Flas
     assert client.get(f"/payments/{payment}").get_json()["status"] == "approved"
 
 
+@pytest.mark.timing
 def test_a_late_capture_has_happened_before_it_answers(provider: Flask, client: FlaskClient) -> None:
     payment = authorised(client, cards.LATE_CAPTURE)
     call = threading.Thread(target=lambda: provider.test_client().post(f"/payments/{payment}/capture"))
