@@ -1,6 +1,6 @@
-"""Take each defence away in turn, and see which test notices: ``python -m chaos.mutants [NAME …]``.
+"""Remove each safeguard in turn, and see which test fails: ``python -m chaos.mutants [NAME …]``.
 
-Each mutant is a copy of the plugin with one change. Exits with 1 where no test notices one.
+Each mutant is a copy of the plugin with one change. The exit code is 1 where a mutant survives.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = Path("plugin/claimable_benefits")
-_PATIENCE = 600  # seconds for the tests of one mutant
+_TIMEOUT = 600  # seconds for the tests of one mutant
 
 
 @dataclass(frozen=True)
 class Mutant:
-    """One defence less: in ``file``, ``before`` becomes ``after``; ``tests`` are those that should notice."""
+    """One safeguard less: in ``file``, ``before`` becomes ``after``; one of ``tests`` should fail then."""
 
     name: str
     file: str
@@ -41,7 +41,7 @@ MUTANTS = (
         "tests/service/test_redeem.py",
     ),
     Mutant(
-        "a lease is not heeded",
+        "a lease is ignored",
         "ledger/optimistic_lock.py",
         "    return table.c.state == state, free, or_",
         "    return table.c.state == state, or_",
@@ -65,11 +65,11 @@ MUTANTS = (
         "a 503 means that nothing was applied",
         "omneo/outcomes.py",
         'return OutcomeUnknown("Omneo failed while it worked on this."',
-        'return Unreachable("Omneo failed while it worked on this."',
+        'return NotApplied("Omneo failed while it worked on this."',
         "tests/service/test_redeem.py tests/omneo/test_outcomes.py",
     ),
     Mutant(
-        "a doubt is settled after ten seconds",
+        "a doubt is resolved after ten seconds",
         "domain/resolution.py",
         "    if age < settle:",
         "    if age < timedelta(seconds=10):",
@@ -83,7 +83,7 @@ MUTANTS = (
         "tests/service/test_deliver.py tests/outbox tests/test_extension.py",
     ),
     Mutant(
-        "a lost answer is repeated blindly",
+        "a request whose answer was lost is repeated blindly",
         "service/redemption/execution.py",
         "    except OutcomeUnknown as error:\n        return _handle_unknown(",
         "    except OutcomeUnknown as error:\n        _redeem(ctx, use)\n        return _handle_unknown(",
@@ -97,42 +97,42 @@ MUTANTS = (
         "tests/service/test_redeem.py tests/web/test_claiming_and_using.py",
     ),
     Mutant(
-        "a late refusal of a reversal is taken for a yes",
+        "a late refusal of a reversal is taken for success",
         "service/redemption/rollback.py",
         "            pass  # the ten minutes",
         '            return "", "reversed"  # the ten minutes',
         "tests/service/test_doubt.py",
     ),
     Mutant(
-        "what is settled is never looked for again",
+        "what is resolved is never checked again",
         "service/recovery/sweep.py",
         "    return sum(_sweep(ctx, use) for use in ctx.until_stopping(due))",
         "    return 0 * len(due)",
         "tests/service/test_doubt.py",
     ),
     Mutant(
-        "an answer that comes late is dropped",
+        "a late answer is ignored",
         "service/redemption/execution.py",
         "            now_is = _read_again(ctx, use)\n    except LedgerUnavailable",
         "            break\n    except LedgerUnavailable",
         "tests/service/test_doubt.py",
     ),
     Mutant(
-        "a gate's no keeps the reference",
+        "an answer that applied nothing keeps the reference",
         "service/redemption/execution.py",
         "    was_sent = error.status is not None",
         "    was_sent = False",
         "tests/service/test_redeem.py",
     ),
     Mutant(
-        "one trace serves two undos",
+        "one rollback at Omneo is the evidence of two",
         "domain/evidence.py",
         "        and redemption.id not in owned\n    ]\n    if not undone",
         "    ]\n    if not undone",
         "tests/service/test_doubt.py tests/domain/test_evidence.py",
     ),
     Mutant(
-        "an undo in doubt takes another one's trace",
+        "a rollback in doubt takes the evidence of another one",
         "domain/evidence.py",
         "if len(undone) > rivals else UNCLEAR",
         "if undone else UNCLEAR",
@@ -146,14 +146,14 @@ MUTANTS = (
         "tests/domain/test_evidence.py",
     ),
     Mutant(
-        "times of traces are read by our own clock",
+        "times of the evidence are read by our own clock",
         "service/lookup.py",
         "    return at + ctx.omneo.clock_ahead_of(ctx.clock())",
         "    return at",
         "tests/service/test_doubt.py",
     ),
     Mutant(
-        "what was delivered is not read back",
+        "a delivery is not verified",
         "service/delivery/verify.py",
         "    return sum(_verify(ctx, delivery) for delivery in ctx.until_stopping(due))",
         "    return 0 * len(due)",
@@ -163,29 +163,29 @@ MUTANTS = (
 
 
 def main(names: list[str]) -> int:
-    """Try the mutants whose names hold one of ``names``, or all; gives the exit code."""
+    """Test the mutants whose names contain one of ``names``, or all; return the exit code."""
     chosen = [mutant for mutant in MUTANTS if not names or any(name in mutant.name for name in names)]
     survivors = 0
     for mutant in chosen:
-        noticed = _try(mutant)
-        survivors += noticed is None
-        print(f"{'SURVIVES' if noticed is None else 'caught  '}  {mutant.name}\n          {noticed or '-'}", flush=True)
-    print(f"\n{len(chosen) - survivors} of {len(chosen)} mutants are caught.")
+        failed = _first_failure(mutant)
+        survivors += failed is None
+        print(f"{'SURVIVED' if failed is None else 'killed  '}  {mutant.name}\n          {failed or '-'}", flush=True)
+    print(f"\n{len(chosen) - survivors} of {len(chosen)} mutants were killed.")
     return 1 if survivors else 0
 
 
-def _try(mutant: Mutant) -> str | None:
-    """The first test that fails with this defence gone; None where none does."""
+def _first_failure(mutant: Mutant) -> str | None:
+    """Return the first test that fails without this safeguard; None where all pass."""
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "plugin"
         shutil.copytree(ROOT / "plugin", copy, ignore=shutil.ignore_patterns("__pycache__"))
         (Path(folder) / "templates").symlink_to(ROOT / "templates")
-        _change(copy / "claimable_benefits" / mutant.file, mutant)
-        tests = [test for test in mutant.tests.split() if (ROOT / test).exists()]
-        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
+        file = copy / "claimable_benefits" / mutant.file
+        file.write_text(mutate(mutant, file.read_text("utf-8")), "utf-8")
+        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *mutant.tests.split()]
         environment = {**os.environ, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
         ran = subprocess.run(
-            command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=_PATIENCE, check=False
+            command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=_TIMEOUT, check=False
         )
     failed = re.search(r"^(?:FAILED|ERROR) (\S+)", ran.stdout, re.MULTILINE)
     if ran.returncode and failed is None:
@@ -193,11 +193,11 @@ def _try(mutant: Mutant) -> str | None:
     return failed.group(1) if failed else None
 
 
-def _change(file: Path, mutant: Mutant) -> None:
-    text = file.read_text("utf-8")
+def mutate(mutant: Mutant, text: str) -> str:
+    """Return the text with the change. Raises `SystemExit` unless it contains what is to change exactly once."""
     if text.count(mutant.before) != 1:
         raise SystemExit(f"{mutant.name}: {mutant.file} has changed; mend the mutant.")
-    file.write_text(text.replace(mutant.before, mutant.after), "utf-8")
+    return text.replace(mutant.before, mutant.after)
 
 
 if __name__ == "__main__":
