@@ -94,7 +94,6 @@ def test_one_has_the_lock_until_it_lets_go(url: str) -> None:
     assert other.lock("k", 30) is not None
 
 
-@pytest.mark.timing
 def test_four_processes_of_readers_ask_omneo_once(tmp_path: Path, omneo: OmneoSandbox, url: str) -> None:
     config = omneo.config | {
         "BENEFITS_CACHE_URL": url,
@@ -133,7 +132,6 @@ def test_a_second_process_reads_what_the_first_has_read(tmp_path: Path, omneo: O
     assert all("Only mias" in page for page in pages)
 
 
-@pytest.mark.timing
 def test_a_second_process_shows_what_the_first_has_read_while_omneo_is_silent(
     tmp_path: Path, omneo: OmneoSandbox, url: str
 ) -> None:

@@ -8,7 +8,6 @@ import threading
 import pytest
 
 from claimable_benefits.cache.thread_pool import ThreadPool
-from tests.support.waiting import LIMIT
 
 
 def test_no_thread_starts_before_there_is_something_to_do() -> None:
@@ -18,9 +17,8 @@ def test_no_thread_starts_before_there_is_something_to_do() -> None:
     thread_pool.stop()
 
 
-@pytest.mark.timing
 def test_calls_are_made_at_the_same_time_and_given_in_order() -> None:
-    thread_pool, meeting = ThreadPool(threads=3), threading.Barrier(3, timeout=LIMIT)
+    thread_pool, meeting = ThreadPool(threads=3), threading.Barrier(3, timeout=5)
 
     found = thread_pool.gather([lambda name=name: (meeting.wait(), name)[1] for name in "abc"])  # type: ignore[misc]
 
@@ -51,12 +49,11 @@ def test_calls_within_calls_do_not_wait_for_threads_that_are_not_there() -> None
     thread_pool.stop()
 
 
-@pytest.mark.timing
 def test_what_does_not_fit_the_queue_is_dropped_and_said_so() -> None:
     thread_pool, gate = ThreadPool(threads=1, queue=2), threading.Event()
 
     def wait() -> None:
-        gate.wait(LIMIT)
+        gate.wait(5)
 
     thread_pool.submit(wait)
     while thread_pool._jobs:
@@ -68,7 +65,6 @@ def test_what_does_not_fit_the_queue_is_dropped_and_said_so() -> None:
     thread_pool.stop()
 
 
-@pytest.mark.timing
 def test_a_job_that_fails_does_not_take_its_thread_along(caplog: pytest.LogCaptureFixture) -> None:
     thread_pool, done = ThreadPool(threads=1), threading.Event()
 
@@ -78,7 +74,7 @@ def test_a_job_that_fails_does_not_take_its_thread_along(caplog: pytest.LogCaptu
     thread_pool.submit(fail)
     thread_pool.submit(done.set)
 
-    assert done.wait(LIMIT)
+    assert done.wait(5)
     assert "A job in the background failed." in caplog.text
     thread_pool.stop()
 
@@ -93,14 +89,13 @@ def test_a_crew_that_has_stopped_takes_nothing_and_still_makes_calls() -> None:
     assert thread_pool.gather([lambda: 1, lambda: 2]) == [1, 2]
 
 
-@pytest.mark.timing
 def test_a_child_of_a_fork_has_threads_of_its_own() -> None:
     thread_pool = ThreadPool()
     thread_pool.gather([lambda: 1, lambda: 2])
     child = os.fork()
     if child == 0:  # no assertion here: the child must end at once, whatever happens
         done = threading.Event()
-        os._exit(0 if thread_pool.submit(done.set) and done.wait(LIMIT) else 1)
+        os._exit(0 if thread_pool.submit(done.set) and done.wait(5) else 1)
 
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     thread_pool.stop()

@@ -168,7 +168,6 @@ def tell_the_time(url: str, hours: float, told: Any) -> None:
     ledger.close()
 
 
-@pytest.mark.timing
 def test_real_processes_agree_on_the_time(postgres: Postgres) -> None:
     spawn = multiprocessing.get_context("spawn")
     told: Any = spawn.Queue()

@@ -25,7 +25,6 @@ from claimable_benefits.ledger.schema import MIGRATIONS, NEWEST, REVISIONS, VERS
 from claimable_benefits.ledger.tables import metadata
 from claimable_benefits.ledger.uses import find_use, move_use, touch_use
 from tests.ledger.rows import NOW, WHY, new_claim, new_use, open_ledger, queue
-from tests.support.waiting import LIMIT
 
 REMEDY = """
 The tables that the migrations make are not those of ledger/tables.py. Whoever changes tables.py writes the next module
@@ -266,7 +265,7 @@ print("alembic" in sys.modules)
 
 def start(url: str, begin: Any) -> None:
     ledger = Ledger(url)
-    begin.wait(LIMIT)
+    begin.wait(30)
     ledger.create_tables()
     with ledger.write() as connection:
         new_use(connection, benefit_id=str(multiprocessing.current_process().pid))
@@ -274,7 +273,6 @@ def start(url: str, begin: Any) -> None:
 
 
 @pytest.mark.parametrize("first", [None, "0001"], ids=["empty", "of the first release"])
-@pytest.mark.timing
 def test_workers_that_start_at_once_make_the_tables_once(bare: Ledger, empty_url: str, first: str | None) -> None:
     if first:
         make_the_first_release(bare)

@@ -13,7 +13,6 @@ from urllib.parse import unquote
 import httpx
 
 from claimable_benefits.omneo import OmneoClient
-from tests.support.waiting import LIMIT
 
 BASE_URL = "https://omneo.test/api/v3"
 TOKEN = "a-token-that-nobody-may-see"
@@ -88,7 +87,7 @@ def server(behave: Callable[[socket.socket], None]) -> Iterator[str]:
     finally:
         with socket.create_connection(("127.0.0.1", port)) as last:
             last.sendall(b"stop")
-        thread.join(LIMIT)
+        thread.join(10)
         listener.close()
 
 

@@ -14,7 +14,6 @@ from claimable_benefits.sandbox import RunningSandbox, create_sandbox, serve_san
 from claimable_benefits.sandbox.server.disconnect import ConnectionCut
 from claimable_benefits.sandbox.state.request_state import sandbox
 from tests.sandbox.world import TOKEN, World
-from tests.support.waiting import wait_until
 
 REDEMPTIONS = "/api/v3/profiles/*/benefits/*/redemptions"
 
@@ -51,7 +50,6 @@ def used(world: World) -> int:
     return len(world.state()["redemptions"])
 
 
-@pytest.mark.timing
 def test_latency_delays_the_answer(running: RunningSandbox, client: httpx.Client) -> None:
     running.faults.add("latency", seconds=0.2, times=1)
 
@@ -62,7 +60,6 @@ def test_latency_delays_the_answer(running: RunningSandbox, client: httpx.Client
     assert (slow.status_code, took >= 0.2) == (200, True)
 
 
-@pytest.mark.timing
 def test_a_drip_sends_the_whole_body_bit_by_bit(running: RunningSandbox, client: httpx.Client) -> None:
     whole = client.get("/profiles").content
     running.faults.add("drip", seconds=0.3, times=1)
@@ -72,7 +69,8 @@ def test_a_drip_sends_the_whole_body_bit_by_bit(running: RunningSandbox, client:
         pieces = [(time.monotonic() - started, piece) for piece in answer.iter_raw()]
 
     assert b"".join(piece for _at, piece in pieces) == whole
-    assert pieces[-1][0] - pieces[0][0] >= 0.2  # on a busy machine even the first piece may come late
+    assert pieces[0][0] < 0.2
+    assert pieces[-1][0] >= 0.29
 
 
 def test_a_refused_connection_is_reset_and_nothing_is_applied(
@@ -115,16 +113,16 @@ def test_apply_then_drop_applies_and_says_nothing(
     assert (call.status, call.faults, b'"type":"redeem"' in call.answer) == (None, ["apply_then_drop"], True)
 
 
-@pytest.mark.timing
 def test_a_zombie_is_applied_after_its_caller_gave_up(
     running: RunningSandbox, client: httpx.Client, world: World, redemptions: str
 ) -> None:
-    running.faults.add("zombie", path=REDEMPTIONS, seconds=2, times=1)
+    running.faults.add("zombie", path=REDEMPTIONS, seconds=0.3, times=1)
 
     with pytest.raises(httpx.RemoteProtocolError, match="disconnected"):
         client.post(redemptions, json={"external_id": "A-1"})
-    at_once = used(world)
-    wait_until(lambda: len(running.calls.calls(path=REDEMPTIONS)) == 2)
+    at_once, until = used(world), time.monotonic() + 10
+    while len(running.calls.calls(path=REDEMPTIONS)) < 2 and time.monotonic() < until:
+        time.sleep(0.02)
 
     lost, late = running.calls.calls(path=REDEMPTIONS)
     assert (at_once, used(world)) == (0, 1)
@@ -242,7 +240,6 @@ def test_the_same_seed_repeats_the_same_faults(running: RunningSandbox, client: 
     assert set(runs[0]) == {200, 500}
 
 
-@pytest.mark.timing
 def test_delays_add_up_with_the_first_other_fault(running: RunningSandbox, client: httpx.Client) -> None:
     running.faults.add("latency", seconds=0.1, times=1)
     running.faults.add("latency", seconds=0.1, times=1)

@@ -11,7 +11,6 @@ import pytest
 
 from claimable_benefits.sandbox import RunningSandbox, serve_sandbox
 from tests.sandbox.world import TOKEN, World
-from tests.support.waiting import LIMIT
 
 HEADERS = {"Authorization": f"Bearer {TOKEN}"}
 HEAD = f"Host: x\r\nAuthorization: Bearer {TOKEN}\r\n"
@@ -25,7 +24,7 @@ def running(shared_world: World) -> Iterator[RunningSandbox]:
 
 @pytest.fixture
 def connection(running: RunningSandbox, world: World) -> Iterator[HTTPConnection]:
-    made = HTTPConnection("127.0.0.1", port_of(running), timeout=LIMIT)
+    made = HTTPConnection("127.0.0.1", port_of(running), timeout=10)
     yield made
     made.close()
 
@@ -36,7 +35,7 @@ def port_of(running: RunningSandbox) -> int:
 
 def say(running: RunningSandbox, text: str) -> tuple[int, bytes]:
     """Send a request as it is written and return status and body of all that came back."""
-    with socket.create_connection(("127.0.0.1", port_of(running)), timeout=LIMIT) as plain:
+    with socket.create_connection(("127.0.0.1", port_of(running)), timeout=10) as plain:
         plain.sendall(text.encode("latin-1"))
         plain.shutdown(socket.SHUT_WR)
         with plain.makefile("rb") as source:
@@ -125,7 +124,7 @@ def test_an_older_client_is_told_when_the_connection_stays(running: RunningSandb
 
 def test_closing_ends_connections_that_only_wait(world: World) -> None:
     with serve_sandbox(world.app) as running:
-        waiting = HTTPConnection("127.0.0.1", port_of(running), timeout=LIMIT)
+        waiting = HTTPConnection("127.0.0.1", port_of(running), timeout=10)
         waiting.request("GET", "/_sandbox/health")
         with waiting.getresponse() as answer:
             answer.read()

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from contextlib import closing
 from http.client import HTTPConnection
 from pathlib import Path
@@ -16,7 +17,6 @@ import pytest
 
 from claimable_benefits.sandbox.__main__ import main
 from tests.sandbox.crowd import first_line, port_in, process
-from tests.support.waiting import LIMIT
 
 
 def test_a_taken_port_is_one_line_with_the_remedy(capsys: pytest.CaptureFixture[str]) -> None:
@@ -62,12 +62,8 @@ def test_a_port_that_is_none_is_refused(port: str, capsys: pytest.CaptureFixture
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.timing
 def test_it_says_what_to_try_and_stops_at_once_with_either_signal(number: signal.Signals) -> None:
-    with (
-        process(None, "--token", "secret-7") as running,
-        closing(HTTPConnection("127.0.0.1", timeout=LIMIT)) as waiting,
-    ):
+    with process(None, "--token", "secret-7") as running, closing(HTTPConnection("127.0.0.1", timeout=10)) as waiting:
         line = first_line(running)
         assert running.stdout is not None
         hints = "".join(running.stdout.readline() for _ in range(5))
@@ -75,31 +71,31 @@ def test_it_says_what_to_try_and_stops_at_once_with_either_signal(number: signal
         waiting.request("GET", "/_sandbox/health")
         with waiting.getresponse() as answer:
             status = answer.status
+        asked = time.monotonic()
         running.send_signal(number)
-        code = running.wait(timeout=LIMIT)
+        code = running.wait(timeout=10)
 
     assert (status, "secret-7" in line, code) == (200, True, 0)
     assert [word for word in ("curl -H", "/_sandbox/faults", "/_sandbox/calls", "Ctrl-C") if word not in hints] == []
+    assert time.monotonic() - asked < 5
 
 
-@pytest.mark.timing
 def test_the_curl_line_it_prints_works() -> None:
     with process() as running:
         assert running.stdout is not None
         first_line(running)
         command = next(line for line in running.stdout if "curl" in line)
-        done = subprocess.run(shlex.split(command), capture_output=True, text=True, timeout=LIMIT, check=True)  # noqa: S603 - its own words
+        done = subprocess.run(shlex.split(command), capture_output=True, text=True, timeout=30, check=True)  # noqa: S603 - its own words
 
     assert json.loads(done.stdout)["data"] == []
 
 
-@pytest.mark.timing
 def test_nothing_is_left_of_a_state_that_was_to_be_forgotten(tmp_path: Path) -> None:
     with process(None, environment={"TMPDIR": str(tmp_path)}) as running:
         first_line(running)
         during = len(list(tmp_path.iterdir()))
         running.terminate()
-        running.wait(timeout=LIMIT)
+        running.wait(timeout=10)
 
     assert (during, list(tmp_path.iterdir())) == (1, [])
 

@@ -63,7 +63,6 @@ def at_once(count: int, do: Callable[[int], Any]) -> list[Any]:
     return brought
 
 
-@pytest.mark.timing
 def test_a_known_shopper_costs_one_round_trip(shop: Shop, omneo: OmneoSandbox) -> None:
     meet(shop, omneo, "mia")
     omneo.running.faults.add("latency", seconds=0.1)
@@ -230,7 +229,6 @@ def hasty(tmp_path: Path, omneo: OmneoSandbox) -> Iterator[Shop]:
         yield opened
 
 
-@pytest.mark.timing
 def test_at_most_a_quarter_of_the_threads_wait_for_a_slow_omneo(hasty: Shop, omneo: OmneoSandbox) -> None:
     shop = hasty
     meet(shop, omneo, *(f"c{number}" for number in range(16)))
@@ -251,7 +249,6 @@ def test_at_most_a_quarter_of_the_threads_wait_for_a_slow_omneo(hasty: Shop, omn
     assert wait_budget.waits == waits  # somebody has just waited in vain, so nobody else does
 
 
-@pytest.mark.timing
 def test_a_slow_omneo_does_not_fill_the_queue_without_end(hasty: Shop, omneo: OmneoSandbox) -> None:
     shop = hasty
     meet(shop, omneo, *(f"c{number}" for number in range(30)))
@@ -266,7 +263,6 @@ def test_a_slow_omneo_does_not_fill_the_queue_without_end(hasty: Shop, omneo: Om
     assert len(thread_pool._threads) <= 8
 
 
-@pytest.mark.timing
 def test_a_shelf_that_is_not_fresh_is_shown_with_its_age_while_omneo_is_slow(
     tmp_path: Path, omneo: OmneoSandbox
 ) -> None:
@@ -297,7 +293,6 @@ def test_a_dead_omneo_is_asked_now_and_then_and_not_by_every_page(tmp_path: Path
     assert len(omneo.calls()) <= 16  # then the breaker is open
 
 
-@pytest.mark.timing
 def test_when_omneo_is_back_the_shelf_is_fresh_again(tmp_path: Path, omneo: OmneoSandbox) -> None:
     with open_shop(tmp_path, omneo, BENEFITS_CACHE_SECONDS=1) as shop:
         meet(shop, omneo, "mia")
