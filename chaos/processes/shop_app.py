@@ -19,7 +19,6 @@ from example_shop import wsgi
 
 CUSTOMERS, TIMING = "CHAOS_CUSTOMERS", "CHAOS_TIMING"
 _PLUGIN = "claimable_benefits"
-_IN_SECONDS = ("quick_looks", "first_click")  # plain seconds in `Timing`; the other fields are of type timedelta
 
 
 def create_app() -> Flask:
@@ -27,9 +26,9 @@ def create_app() -> Flask:
     return wsgi.create_app({"SHOP_CROWD": int(os.environ.get(CUSTOMERS, "0"))}, adjust=_shorten_timing)
 
 
-def shortened(timing: Timing, spans: dict[str, Any]) -> Timing:
-    """Return the timing with other durations. Raises `TypeError` for a field that `Timing` does not have."""
-    return replace(timing, **{name: _span(name, value) for name, value in spans.items()})
+def shortened(timing: Timing, seconds: dict[str, Any]) -> Timing:
+    """Return the timing with other durations, in seconds. Raises `AttributeError` for a field it does not have."""
+    return replace(timing, **{name: _like(getattr(timing, name), value) for name, value in seconds.items()})
 
 
 def _shorten_timing(app: Flask) -> None:
@@ -39,7 +38,8 @@ def _shorten_timing(app: Flask) -> None:
     app.extensions[_PLUGIN] = replace(runtime, context=context)
 
 
-def _span(name: str, value: Any) -> Any:
-    if isinstance(value, list):
-        return tuple(_span(name, each) for each in value)
-    return value if name in _IN_SECONDS else timedelta(seconds=value)
+def _like(current: Any, seconds: Any) -> Any:
+    """Give seconds the type of the value that they replace."""
+    if isinstance(current, tuple):
+        return tuple(_like(current[0], each) for each in seconds)
+    return timedelta(seconds=seconds) if isinstance(current, timedelta) else seconds

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,6 +13,8 @@ import pytest
 from chaos.faults.omneo_faults import FAULTS, conditional_probabilities
 from chaos.plan.parameters import Parameters, full_run, short_run
 from chaos.plan.plan import BENEFITS, AccountAction, Approval, Plan, Scenario, make_plan
+from chaos.processes.shop_app import shortened
+from claimable_benefits.service.context import Timing
 
 OUTAGES = ((0.5, "connection refused", 8.0),)
 
@@ -57,6 +61,21 @@ def test_the_plugin_waits_longer_than_the_longest_request_delay(parameters: Para
 
     assert parameters.settle > longest
     assert parameters.timing["verify"] > longest
+
+
+@pytest.mark.parametrize("parameters", [full_run(2000), short_run(40)])
+def test_every_duration_of_a_run_is_one_of_the_plugins_timing(parameters: Parameters) -> None:
+    usual = Timing()
+    timing = shortened(usual, dict(parameters.timing))
+
+    assert timing.lease == timedelta(seconds=parameters.timing["lease"])
+    assert [type(value) for value in asdict(timing).values()] == [type(value) for value in asdict(usual).values()]
+    assert len(timing.sweep_gaps) == len(parameters.timing["sweep_gaps"])
+
+
+def test_an_unknown_duration_is_refused() -> None:
+    with pytest.raises(AttributeError, match="between_looks"):
+        shortened(Timing(), {"between_looks": 1})
 
 
 def _shares(tried: Sequence[tuple[dict[str, Any], float]]) -> list[float]:
