@@ -67,7 +67,7 @@ def test_no_two_classes_of_the_package_have_one_name() -> None:
     ]
 
     assert len(statements) > 100
-    assert twins(statements) == {}
+    assert twins(statements) == {}, twins(statements)
 
 
 def test_a_nested_class_and_a_private_one_count() -> None:
@@ -77,7 +77,7 @@ def test_a_nested_class_and_a_private_one_count() -> None:
 
 
 def test_no_folder_holds_too_many_modules() -> None:
-    assert full(modules()) == {}
+    assert full(modules()) == {}, full(modules())
 
 
 def test_a_folder_with_one_module_too_many_is_named() -> None:
@@ -88,7 +88,7 @@ def test_a_folder_with_one_module_too_many_is_named() -> None:
 def test_no_file_is_named_by_a_private_word() -> None:
     named = {str(path): found for path in modules() if (found := private_words(path.name))}
 
-    assert named == {}
+    assert named == {}, named
 
 
 @pytest.mark.parametrize("name", ["keeper.py", "test_zombies.py", "_crew.py", "fleet_shop.py", "test_wire.py"])
