@@ -19,7 +19,7 @@ SIZE = 64
 ONE_WINS = [201] + [422] * (SIZE - 1)
 
 
-class Crowd:
+class ConcurrentClients:
     """Sixty-four connections, spread over one sandbox process or several that share a folder."""
 
     def __init__(self, ports: Sequence[int]) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 
 @dataclass
-class Heard:
+class Message:
     """One message."""
 
     path: str
@@ -27,25 +27,25 @@ class Heard:
 
 
 @dataclass
-class Receiver:
+class WebhookReceiver:
     """Where it listens, what it heard, and the statuses to answer with next (200 when there are none)."""
 
     url: str = ""
-    heard: list[Heard] = field(default_factory=list)
+    messages: list[Message] = field(default_factory=list)
     statuses: list[int] = field(default_factory=list)
     arrived: threading.Event = field(default_factory=threading.Event)
 
 
 @contextmanager
-def receiver() -> Iterator[Receiver]:
+def receiver() -> Iterator[WebhookReceiver]:
     """Listen for the length of a block."""
-    kept = Receiver()
+    kept = WebhookReceiver()
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             raw = self.rfile.read(int(self.headers["Content-Length"]))
             event, seal = self.headers["x-omneo-event"], self.headers["x-omneo-hmac-sha256"]
-            kept.heard.append(Heard(self.path, event, seal, raw))
+            kept.messages.append(Message(self.path, event, seal, raw))
             self.send_response(kept.statuses.pop(0) if kept.statuses else 200)
             self.send_header("Content-Length", "0")
             self.end_headers()

@@ -10,11 +10,11 @@ import pytest
 
 from claimable_benefits.sandbox.state.call_log import CallLog
 from claimable_benefits.sandbox.state.request_state import sandbox
-from tests.sandbox.world import NOON, TOKEN, World
+from tests.sandbox.world import NOON, TOKEN, SandboxClient
 
 
 @pytest.fixture(autouse=True)
-def empty(world: World) -> None:
+def empty(world: SandboxClient) -> None:
     """Begin without calls."""
     sandbox(world.app).calls.clear()
 
@@ -24,7 +24,7 @@ def record(ledger: CallLog, **given: Any) -> int:
     return ledger.record(**{**usual, "at": NOON, "answer": b"", "seconds": 0.001, **given})
 
 
-def test_a_call_is_written_down_with_both_its_sides(world: World) -> None:
+def test_a_call_is_written_down_with_both_its_sides(world: SandboxClient) -> None:
     profile = world.profile(first_name="Mia")
 
     [call] = world.get("/_sandbox/calls").json["calls"]
@@ -37,7 +37,7 @@ def test_a_call_is_written_down_with_both_its_sides(world: World) -> None:
     assert 0 < call["milliseconds"] < 10_000
 
 
-def test_a_refused_call_is_written_down_too(world: World) -> None:
+def test_a_refused_call_is_written_down_too(world: SandboxClient) -> None:
     world.get("/profiles/nobody", include="identities")
     world.call("GET", "/profiles", headers={"Authorization": "Bearer wrong"})
 
@@ -46,7 +46,7 @@ def test_a_refused_call_is_written_down_too(world: World) -> None:
     assert [(call["status"], call["query"]) for call in calls] == [(404, "include=identities"), (401, "")]
 
 
-def test_the_reference_of_a_call_is_found_in_body_and_query(world: World) -> None:
+def test_the_reference_of_a_call_is_found_in_body_and_query(world: SandboxClient) -> None:
     benefit = world.issue(world.define(), world.profile())
     world.redeem(benefit, external_id="POS-1")
     world.get("/redemptions", **{"filter[external_id]": "POS-1"})
@@ -57,7 +57,7 @@ def test_the_reference_of_a_call_is_found_in_body_and_query(world: World) -> Non
     assert [call["reference"] for call in last] == ["POS-1", "POS-1", "Bestellung-\u00fc"]
 
 
-def test_calls_are_read_on_from_where_one_stopped(world: World) -> None:
+def test_calls_are_read_on_from_where_one_stopped(world: SandboxClient) -> None:
     world.profile()
     first = world.get("/_sandbox/calls").json
     world.define()
@@ -71,7 +71,7 @@ def test_calls_are_read_on_from_where_one_stopped(world: World) -> None:
     assert world.get("/_sandbox/calls", since=later["last"]).json == {"calls": [], "last": later["last"]}
 
 
-def test_calls_can_be_forgotten_and_their_numbers_go_on(world: World) -> None:
+def test_calls_can_be_forgotten_and_their_numbers_go_on(world: SandboxClient) -> None:
     world.profile()
     before = world.get("/_sandbox/calls").json["last"]
 
@@ -82,11 +82,11 @@ def test_calls_can_be_forgotten_and_their_numbers_go_on(world: World) -> None:
 
 
 @pytest.mark.parametrize("since", ["-1", "x", "\u0661", "9" * 30])
-def test_since_is_the_number_of_a_call(world: World, since: str) -> None:
+def test_since_is_the_number_of_a_call(world: SandboxClient, since: str) -> None:
     assert world.get("/_sandbox/calls", since=since).fields == ["since"]
 
 
-def test_no_token_is_ever_written_down(world: World) -> None:
+def test_no_token_is_ever_written_down(world: SandboxClient) -> None:
     secret = {"accessToken": "s3cret-1", "client_secret": "s3cret-2", "nested": {"password": "s3cret-3"}, "note": TOKEN}
     world.post("/profiles", secret)
     world.get("/profiles", id_token="s3cret-4", page="1")
@@ -117,7 +117,7 @@ def test_a_secret_that_is_cut_in_two_is_hidden_all_the_same() -> None:
     assert b"(hidden)" in ledger.calls()[0].answer
 
 
-def test_what_the_sandbox_has_for_itself_is_not_in_the_ledger(world: World) -> None:
+def test_what_the_sandbox_has_for_itself_is_not_in_the_ledger(world: SandboxClient) -> None:
     for path in ("/_sandbox/health", "/_sandbox/state", "/_sandbox/clock"):
         world.get(path)
 

@@ -17,7 +17,7 @@ import pytest
 
 from claimable_benefits.sandbox import RunningSandbox, create_sandbox, serve_sandbox
 from claimable_benefits.sandbox.state.request_state import sandbox
-from tests.sandbox.crowd import ONE_WINS, Crowd, processes
+from tests.sandbox.crowd import ONE_WINS, ConcurrentClients, processes
 from tests.sandbox.world import ZONE
 
 ROUNDS = int(os.environ.get("SANDBOX_ROUNDS", "20"))
@@ -32,21 +32,21 @@ def running() -> Iterator[RunningSandbox]:
 
 
 @pytest.fixture(scope="module")
-def threads(running: RunningSandbox) -> Iterator[Crowd]:
-    with Crowd([port_of(running)]) as crowd:
+def threads(running: RunningSandbox) -> Iterator[ConcurrentClients]:
+    with ConcurrentClients([port_of(running)]) as crowd:
         yield crowd
 
 
 @pytest.fixture(scope="module")
-def several(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crowd]:
-    with processes(tmp_path_factory.mktemp("shared"), 3) as ports, Crowd(ports) as crowd:
+def several(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ConcurrentClients]:
+    with processes(tmp_path_factory.mktemp("shared"), 3) as ports, ConcurrentClients(ports) as crowd:
         yield crowd
 
 
 @pytest.fixture(params=["threads", "several"])
-def crowd(request: pytest.FixtureRequest) -> Crowd:
+def crowd(request: pytest.FixtureRequest) -> ConcurrentClients:
     """Return a crowd before one process with many threads, or before three processes that share a folder."""
-    found: Crowd = request.getfixturevalue(request.param)
+    found: ConcurrentClients = request.getfixturevalue(request.param)
     return found
 
 
@@ -54,7 +54,7 @@ def port_of(running: RunningSandbox) -> int:
     return int(running.url.rsplit(":", 1)[1])
 
 
-def test_rule_22_sixty_four_redeems_of_a_last_use_succeed_once(crowd: Crowd) -> None:
+def test_rule_22_sixty_four_redeems_of_a_last_use_succeed_once(crowd: ConcurrentClients) -> None:
     definition, profile = crowd.define(f"use-{uuid.uuid4()}"), crowd.profile()
     outcomes = []
     for _ in range(ROUNDS):
@@ -65,7 +65,7 @@ def test_rule_22_sixty_four_redeems_of_a_last_use_succeed_once(crowd: Crowd) -> 
     assert crowd.call("GET", f"/benefit-definitions/{definition['id']}")["total_global_redemptions"] == ROUNDS
 
 
-def test_rule_14_sixty_four_claims_of_one_definition_succeed_once(crowd: Crowd) -> None:
+def test_rule_14_sixty_four_claims_of_one_definition_succeed_once(crowd: ConcurrentClients) -> None:
     definition = crowd.define(f"claim-{uuid.uuid4()}")
     body = {"definition": definition["handle"], "timezone": ZONE}
     outcomes = [crowd.at_once(f"/profiles/{crowd.profile()}/benefits/claim", body) for _ in range(ROUNDS)]
@@ -74,7 +74,7 @@ def test_rule_14_sixty_four_claims_of_one_definition_succeed_once(crowd: Crowd) 
     assert crowd.call("GET", f"/benefit-definitions/{definition['id']}")["total_global_created"] == ROUNDS
 
 
-def test_rule_14_sixty_four_claims_of_the_last_code_succeed_once(crowd: Crowd) -> None:
+def test_rule_14_sixty_four_claims_of_the_last_code_succeed_once(crowd: ConcurrentClients) -> None:
     definition = crowd.define(f"code-{uuid.uuid4()}", force_allocation=True, is_reclaimable=True)
     profile, body = crowd.profile(), {"definition": definition["handle"], "timezone": ZONE}
     outcomes = []
@@ -86,7 +86,7 @@ def test_rule_14_sixty_four_claims_of_the_last_code_succeed_once(crowd: Crowd) -
     assert outcomes == [ONE_WINS] * 5
 
 
-def test_sixty_four_reversals_give_one_use_back(crowd: Crowd) -> None:
+def test_sixty_four_reversals_give_one_use_back(crowd: ConcurrentClients) -> None:
     definition = crowd.define(f"undo-{uuid.uuid4()}")
     body: Any = {"definition": definition["handle"], "timezone": ZONE}
     made = crowd.call("POST", f"/profiles/{crowd.profile()}/benefits/claim-redeem", body)
@@ -100,12 +100,12 @@ def test_sixty_four_reversals_give_one_use_back(crowd: Crowd) -> None:
 
 def test_a_closed_sandbox_refuses_connections_and_can_be_served_again(tmp_path: Path) -> None:
     app = create_sandbox(data=tmp_path)
-    with serve_sandbox(app) as first, Crowd([port_of(first)]) as crowd:
+    with serve_sandbox(app) as first, ConcurrentClients([port_of(first)]) as crowd:
         profile = crowd.profile()
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", port_of(first)), timeout=5)
 
-    with serve_sandbox(app, port_of(first)) as second, Crowd([port_of(second)]) as crowd:
+    with serve_sandbox(app, port_of(first)) as second, ConcurrentClients([port_of(second)]) as crowd:
         found = crowd.call("GET", f"/profiles/{profile}")["id"]
     sandbox(app).store.close()
 

@@ -13,7 +13,7 @@ from claimable_benefits.sandbox.demo import people
 from claimable_benefits.sandbox.faults.presets import PRESETS
 from claimable_benefits.sandbox.state.fault_injector import FaultInjector
 from claimable_benefits.sandbox.state.request_state import sandbox
-from tests.sandbox.world import World
+from tests.sandbox.world import SandboxClient
 
 MIA = people.profile_id("1001")
 PERSON = f"/console/people/{MIA}"
@@ -43,7 +43,7 @@ class Page(HTMLParser):
 
 
 @pytest.fixture
-def calm(demo: World) -> World:
+def calm(demo: SandboxClient) -> SandboxClient:
     """The demo with its dial at rest and no calls."""
     box = sandbox(demo.app)
     box.faults.clear()
@@ -51,15 +51,15 @@ def calm(demo: World) -> World:
     return demo
 
 
-def open_page(world: World, path: str) -> Page:
+def open_page(world: SandboxClient, path: str) -> Page:
     return Page(world.client, path)
 
 
-def submit(world: World, path: str, form: dict[str, str], **headers: str) -> Page:
+def submit(world: SandboxClient, path: str, form: dict[str, str], **headers: str) -> Page:
     return Page(world.client, path, form, **headers)
 
 
-def test_the_people_are_there_with_what_they_can_use(calm: World) -> None:
+def test_the_people_are_there_with_what_they_can_use(calm: SandboxClient) -> None:
     page = open_page(calm, "/")
 
     assert page.status == 200
@@ -67,7 +67,7 @@ def test_the_people_are_there_with_what_they_can_use(calm: World) -> None:
     assert "No call yet" in page.text
 
 
-def test_a_person_is_shown_as_omneo_believes(calm: World) -> None:
+def test_a_person_is_shown_as_omneo_believes(calm: SandboxClient) -> None:
     page = open_page(calm, PERSON)
 
     assert "First Spend Discount Ready 1 use left" in page.text
@@ -77,13 +77,13 @@ def test_a_person_is_shown_as_omneo_believes(calm: World) -> None:
     assert "May claim now Free Shipping" in page.text
 
 
-def test_a_person_who_is_not_there_is_a_page_that_says_so(calm: World) -> None:
+def test_a_person_who_is_not_there_is_a_page_that_says_so(calm: SandboxClient) -> None:
     page = open_page(calm, "/console/people/nobody")
 
     assert (page.status, "No such profile." in page.text) == (404, True)
 
 
-def test_calls_appear_with_their_references_and_what_went_wrong(calm: World) -> None:
+def test_calls_appear_with_their_references_and_what_went_wrong(calm: SandboxClient) -> None:
     sandbox(calm.app).faults.add("status", code=503, method="POST")
     calm.order(external_id="100042")
     calm.get("/profiles")
@@ -96,7 +96,7 @@ def test_calls_appear_with_their_references_and_what_went_wrong(calm: World) -> 
     assert ('"external_id": "100042"' in closer.text, '"external_id"' in page.text) == (True, False)
 
 
-def test_a_benefit_is_issued_and_used_at_the_till(calm: World) -> None:
+def test_a_benefit_is_issued_and_used_at_the_till(calm: SandboxClient) -> None:
     issued = submit(calm, f"{PERSON}/issue", {"definition": "barista-coffee", "back": PERSON})
     newest = calm.get("/benefits", sort="-id").data[0]
     used = submit(calm, f"{PERSON}/benefits/{newest['id']}/use", {"back": PERSON})
@@ -109,7 +109,7 @@ def test_a_benefit_is_issued_and_used_at_the_till(calm: World) -> None:
     assert (again.status, "This benefit has 0 uses left." in again.text) == (422, True)
 
 
-def test_the_clock_is_moved_stopped_and_set_going(calm: World) -> None:
+def test_the_clock_is_moved_stopped_and_set_going(calm: SandboxClient) -> None:
     machine = sandbox(calm.app).clock_control
     start = machine.now
 
@@ -126,12 +126,12 @@ def test_the_clock_is_moved_stopped_and_set_going(calm: World) -> None:
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-def test_every_position_of_the_dial_can_be_set_is_said_and_is_taken_back(calm: World, preset: str) -> None:
+def test_every_position_of_the_dial_can_be_set_is_said_and_is_taken_back(calm: SandboxClient, preset: str) -> None:
     submit(calm, "/console/dial", {"preset": preset})
     turned = open_page(calm, "/")
     submit(calm, "/console/dial", {})
 
-    assert f"What goes wrong {PRESETS[preset].says} What is to go wrong" in turned.text
+    assert f"What goes wrong {PRESETS[preset].label} What is to go wrong" in turned.text
     assert "What goes wrong Nothing All is well" in open_page(calm, "/").text
 
 
@@ -139,7 +139,7 @@ def test_the_next_redemption_is_a_redemption_and_no_reversal() -> None:
     dial = FaultInjector()
     fault = dial.add(**PRESETS["lost-answer"].fault)
 
-    met = [path for path in PATHS if fault.fits("POST", f"/api/v3{path}")]
+    met = [path for path in PATHS if fault.matches("POST", f"/api/v3{path}")]
 
     assert met == PATHS[:3]
 
@@ -154,7 +154,7 @@ PATHS = [
 ]
 
 
-def test_starting_again_brings_the_people_back_and_all_is_well(calm: World) -> None:
+def test_starting_again_brings_the_people_back_and_all_is_well(calm: SandboxClient) -> None:
     submit(calm, "/console/dial", {"preset": "refused"})
     submit(calm, "/console/reset", {"seed": "empty"})
     emptied = open_page(calm, "/")
@@ -166,13 +166,13 @@ def test_starting_again_brings_the_people_back_and_all_is_well(calm: World) -> N
 
 
 @pytest.mark.parametrize("back", ["//evil.example", "https://evil.example", "/console/../x", "/\\evil", "/api/v3"])
-def test_a_form_leads_back_to_the_console_only(calm: World, back: str) -> None:
+def test_a_form_leads_back_to_the_console_only(calm: SandboxClient, back: str) -> None:
     page = submit(calm, "/console/clock", {"do": "1", "back": back})
 
     assert page.headers["Location"] == "/?done=clock"
 
 
-def test_what_people_are_called_is_text_and_no_markup(world: World) -> None:
+def test_what_people_are_called_is_text_and_no_markup(world: SandboxClient) -> None:
     profile = world.profile(first_name="<script>alert(1)</script>", email='"><img src=x>@example.com')
 
     for path in ("/", f"/console/people/{profile}", "/console/calls"):
@@ -181,7 +181,7 @@ def test_what_people_are_called_is_text_and_no_markup(world: World) -> None:
 
 
 @pytest.mark.parametrize("path", ["/", PERSON, "/console/calls"])
-def test_nothing_comes_from_elsewhere_and_nobody_may_frame_it(calm: World, path: str) -> None:
+def test_nothing_comes_from_elsewhere_and_nobody_may_frame_it(calm: SandboxClient, path: str) -> None:
     page = open_page(calm, path)
     policy = page.headers["Content-Security-Policy"]
 
@@ -205,7 +205,7 @@ def test_nothing_comes_from_elsewhere_and_nobody_may_frame_it(calm: World, path:
     ],
 )
 @pytest.mark.parametrize("path", ["/console/reset", "/_sandbox/reset"])
-def test_another_website_can_change_nothing(calm: World, path: str, headers: dict[str, str]) -> None:
+def test_another_website_can_change_nothing(calm: SandboxClient, path: str, headers: dict[str, str]) -> None:
     page = submit(calm, path, {"seed": "empty"}, **headers)
 
     assert page.status == 403
@@ -213,13 +213,13 @@ def test_another_website_can_change_nothing(calm: World, path: str, headers: dic
 
 
 @pytest.mark.parametrize("path", ["/", PERSON, "/_sandbox/state", "/openapi.json"])
-def test_a_borrowed_name_reads_nothing(calm: World, path: str) -> None:
+def test_a_borrowed_name_reads_nothing(calm: SandboxClient, path: str) -> None:
     page = Page(calm.client, path, Host="evil.example")
 
     assert (page.status, "Mia" in page.html) == (403, False)
 
 
-def test_a_page_of_the_console_and_a_program_may_change_it(calm: World) -> None:
+def test_a_page_of_the_console_and_a_program_may_change_it(calm: SandboxClient) -> None:
     own = {"Origin": HERE, "Sec-Fetch-Site": "same-origin"}
 
     assert submit(calm, "/console/clock", {"do": "1"}, **own).status == 303

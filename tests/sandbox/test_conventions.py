@@ -9,11 +9,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from claimable_benefits.sandbox.state.request_state import sandbox
-from tests.sandbox.world import NOON, World
+from tests.sandbox.world import NOON, SandboxClient
 
 
 @pytest.mark.parametrize("header", ["", "Bearer wrong", "Basic c2FuZGJveA==", "Bearer", "Bearer ümlaut"])
-def test_the_api_asks_for_its_token(world: World, header: str) -> None:
+def test_the_api_asks_for_its_token(world: SandboxClient, header: str) -> None:
     reply = world.call("GET", "/profiles", headers={"Authorization": header})
 
     assert (reply.status, reply.json) == (401, {"message": "Unauthenticated."})
@@ -22,13 +22,13 @@ def test_the_api_asks_for_its_token(world: World, header: str) -> None:
 @pytest.mark.parametrize(
     "path", ["/nothing", "/profiles/nobody", "/benefits/999", "/benefits/9" + "9" * 30, "/transactions/x"]
 )
-def test_what_is_not_there_is_a_404_in_json(world: World, path: str) -> None:
+def test_what_is_not_there_is_a_404_in_json(world: SandboxClient, path: str) -> None:
     reply = world.get(path)
 
     assert (reply.status, list(reply.json)) == (404, ["message"])
 
 
-def test_a_wrong_method_is_a_405_in_json(world: World) -> None:
+def test_a_wrong_method_is_a_405_in_json(world: SandboxClient) -> None:
     reply = world.delete("/transactions")
 
     assert (reply.status, list(reply.json)) == (405, ["message"])
@@ -49,19 +49,19 @@ def test_a_wrong_method_is_a_405_in_json(world: World) -> None:
         '{"a":' * 70 + "1" + "}" * 70,
     ],
 )
-def test_a_body_that_cannot_be_read_is_a_400(world: World, text: str) -> None:
+def test_a_body_that_cannot_be_read_is_a_400(world: SandboxClient, text: str) -> None:
     reply = world.call("POST", "/profiles", data=text.encode(), content_type="application/json")
 
     assert (reply.status, list(reply.json)) == (400, ["message"])
 
 
-def test_a_body_over_a_mebibyte_is_a_413(world: World) -> None:
+def test_a_body_over_a_mebibyte_is_a_413(world: SandboxClient) -> None:
     reply = world.post("/profiles", {"first_name": "x" * 1024 * 1024})
 
     assert (reply.status, list(reply.json)) == (413, ["message"])
 
 
-def test_a_deletion_is_an_empty_204(world: World) -> None:
+def test_a_deletion_is_an_empty_204(world: SandboxClient) -> None:
     benefit = world.issue(world.define(), world.profile())
 
     reply = world.delete(f"/benefits/{benefit['id']}")
@@ -70,7 +70,7 @@ def test_a_deletion_is_an_empty_204(world: World) -> None:
     assert world.get(f"/benefits/{benefit['id']}").status == 404
 
 
-def test_a_page_has_fifteen_elements_and_links_to_its_neighbours(world: World) -> None:
+def test_a_page_has_fifteen_elements_and_links_to_its_neighbours(world: SandboxClient) -> None:
     definition, profile = world.define(), world.profile()
     for _ in range(40):
         world.issue(definition, profile)
@@ -97,7 +97,7 @@ def test_a_page_has_fifteen_elements_and_links_to_its_neighbours(world: World) -
         {"page[size]": 2, "page[number]": 2},
     ],
 )
-def test_every_way_of_paging_leads_to_the_same_page(world: World, query: dict[str, int]) -> None:
+def test_every_way_of_paging_leads_to_the_same_page(world: SandboxClient, query: dict[str, int]) -> None:
     for _ in range(5):
         world.order()
 
@@ -126,7 +126,7 @@ def test_every_way_of_paging_leads_to_the_same_page(world: World, query: dict[st
         ({"sort": "-is_void,total"}, [3, 1, 2]),
     ],
 )
-def test_filters_with_operators_and_sorting(world: World, query: dict[str, str], found: list[int]) -> None:
+def test_filters_with_operators_and_sorting(world: SandboxClient, query: dict[str, str], found: list[int]) -> None:
     mia = world.profile(identities=[{"handle": "shop", "identifier": "1001"}])
     world.order(external_id="A", total=10, order_number="1", transacted_at="2026-06-15 12:04:59")
     world.order(external_id="B", total=20, profile_id=mia)
@@ -148,7 +148,7 @@ def test_filters_with_operators_and_sorting(world: World, query: dict[str, str],
         ({"offset": "x"}, 422),
     ],
 )
-def test_a_query_that_makes_no_sense_is_refused(world: World, query: dict[str, str], status: int) -> None:
+def test_a_query_that_makes_no_sense_is_refused(world: SandboxClient, query: dict[str, str], status: int) -> None:
     assert status == world.get("/transactions", **query).status
 
 
@@ -156,7 +156,7 @@ def test_a_query_that_makes_no_sense_is_refused(world: World, query: dict[str, s
     "query",
     [{"filter[unknown]": "1"}, {"filter[]": "1"}, {"filter[a][b][gte]": "1"}, {"sort": "unknown,-"}, {"colour": "red"}],
 )
-def test_a_filter_or_sorting_that_nobody_knows_is_ignored(world: World, query: dict[str, str]) -> None:
+def test_a_filter_or_sorting_that_nobody_knows_is_ignored(world: SandboxClient, query: dict[str, str]) -> None:
     numbers = [world.order().data["id"] for _ in range(2)]
 
     reply = world.get("/transactions", **query)
@@ -164,7 +164,7 @@ def test_a_filter_or_sorting_that_nobody_knows_is_ignored(world: World, query: d
     assert (reply.status, [row["id"] for row in reply.data]) == (200, numbers)
 
 
-def test_a_date_only_filter_and_a_huge_page_size_are_taken(world: World) -> None:
+def test_a_date_only_filter_and_a_huge_page_size_are_taken(world: SandboxClient) -> None:
     reply = world.get("/benefits", **{"filter[expires_at][gt]": "2026-01-01", "page[size]": 5000})
 
     assert (reply.status, reply.json["meta"]["per_page"]) == (200, 100)
@@ -264,8 +264,8 @@ READS = [
 
 
 @pytest.fixture(scope="module")
-def fuzzed() -> Iterator[tuple[World, str]]:
-    made = World(seed="demo")
+def fuzzed() -> Iterator[tuple[SandboxClient, str]]:
+    made = SandboxClient(seed="demo")
     yield made, made.get("/profiles", **{"filter[email]": "mia@example.com"}).data[0]["id"]
     sandbox(made.app).store.close()
 
@@ -278,7 +278,7 @@ def fuzzed() -> Iterator[tuple[World, str]]:
     read=st.sampled_from(READS),
 )
 def test_nothing_a_client_sends_makes_it_answer_500(
-    fuzzed: tuple[World, str], place: tuple[str, str], fields: dict[str, object], helped: bool, read: str
+    fuzzed: tuple[SandboxClient, str], place: tuple[str, str], fields: dict[str, object], helped: bool, read: str
 ) -> None:
     world, profile = fuzzed
     body = (SENSIBLE | {"profile_id": profile} if helped else {}) | fields
@@ -290,5 +290,5 @@ def test_nothing_a_client_sends_makes_it_answer_500(
     assert after.status in (200, 404), (place, body, after.json)
 
 
-def test_the_clock_of_these_tests_is_the_sandboxes(world: World) -> None:
+def test_the_clock_of_these_tests_is_the_sandboxes(world: SandboxClient) -> None:
     assert world.get("/_sandbox/clock").json == {"now": NOON.isoformat(), "mode": "running"}

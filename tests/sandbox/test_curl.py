@@ -15,14 +15,14 @@ import pytest
 
 from claimable_benefits.sandbox import RunningSandbox, serve_sandbox
 from claimable_benefits.sandbox.state.request_state import sandbox
-from tests.sandbox.world import World
+from tests.sandbox.world import SandboxClient
 
 GUIDE = Path(__file__).parent / "guide"
 ITEMS = '[{"name": "Linen Shirt", "quantity": 1, "price_current": 99.99, "price_sell": 89.99}]'
 
 
 @pytest.fixture(scope="module")
-def running(shared_world: World) -> Iterator[RunningSandbox]:
+def running(shared_world: SandboxClient) -> Iterator[RunningSandbox]:
     with serve_sandbox(shared_world.app) as served:
         yield served
 
@@ -43,7 +43,7 @@ def run(running: RunningSandbox, step: str, **in_place_of: str) -> Any:
     return json.loads(done.stdout)["data"]
 
 
-def test_the_guides_four_curl_calls_work_as_they_are_written(running: RunningSandbox, world: World) -> None:
+def test_the_guides_four_curl_calls_work_as_they_are_written(running: RunningSandbox, world: SandboxClient) -> None:
     sandbox(world.app).clock_control.freeze(datetime(2025, 6, 15, 4, 30, tzinfo=UTC))  # the guide's own half past two
     profile = world.profile()
     written_profile = "92a7996b-abb6-4c9c-a845-9aaf8202fab6"

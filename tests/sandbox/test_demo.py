@@ -7,28 +7,28 @@ from typing import Any
 
 import pytest
 
-from tests.sandbox.world import World
+from tests.sandbox.world import SandboxClient
 
 ROUTES = {"claimable": "benefits/claimable", "viewable": "benefits/viewable", "redeemable": "redeemable_benefits"}
 
 
-def profile(world: World, customer: str) -> str:
+def profile(world: SandboxClient, customer: str) -> str:
     found = world.get("/identities/search", handle="ecommerce", identifier=customer)
     return str(found.data["profile_id"])
 
 
-def shown(world: World, customer: str, which: str) -> list[str]:
+def shown(world: SandboxClient, customer: str, which: str) -> list[str]:
     rows = world.get(f"/profiles/{profile(world, customer)}/{ROUTES[which]}").data
     return sorted(row.get("definition", row)["handle"] for row in rows)
 
 
-def held(world: World, customer: str) -> dict[str, Any]:
+def held(world: SandboxClient, customer: str) -> dict[str, Any]:
     world.switch(profile_benefits="all")
     rows = world.get(f"/profiles/{profile(world, customer)}/benefits").data
     return {row["definition"]["handle"]: row for row in rows}
 
 
-def test_mia_has_something_of_every_kind(demo: World) -> None:
+def test_mia_has_something_of_every_kind(demo: SandboxClient) -> None:
     rows = held(demo, "1001")
 
     assert shown(demo, "1001", "claimable") == ["free-shipping", "prize-draw", "thank-you-10", "vip-lounge"]
@@ -40,7 +40,7 @@ def test_mia_has_something_of_every_kind(demo: World) -> None:
     assert (rows["summer-scarf"]["is_expired"], rows["summer-scarf"]["is_redeemable"]) == (True, False)
 
 
-def test_mias_welcome_gift_belongs_to_an_old_order(demo: World) -> None:
+def test_mias_welcome_gift_belongs_to_an_old_order(demo: SandboxClient) -> None:
     order = demo.get("/transactions/external/100007").data
 
     used = demo.get(f"/redemptions/{order['redemption']['id']}").data
@@ -48,7 +48,7 @@ def test_mias_welcome_gift_belongs_to_an_old_order(demo: World) -> None:
     assert (used["transaction_id"], order["profile"]["email"]) == (order["id"], "mia@example.com")
 
 
-def test_the_others_hold_what_their_stories_need(demo: World) -> None:
+def test_the_others_hold_what_their_stories_need(demo: SandboxClient) -> None:
     assert held(demo, "1002")["alterations"]["redemptions_remaining"] == 1
     assert shown(demo, "1002", "claimable") == ["free-shipping", "prize-draw", "thank-you-10"]
     assert shown(demo, "1003", "redeemable") == ["first-spend"]
@@ -59,7 +59,7 @@ def test_the_others_hold_what_their_stories_need(demo: World) -> None:
     assert len(held(demo, "1005")) >= 3
 
 
-def test_nothing_is_there_for_sam_and_kim_is_unknown(demo: World) -> None:
+def test_nothing_is_there_for_sam_and_kim_is_unknown(demo: SandboxClient) -> None:
     kim = demo.get("/identities/search", handle="ecommerce", identifier="1007")
 
     assert [shown(demo, "1006", which) for which in ROUTES] == [[], [], []]
@@ -68,7 +68,7 @@ def test_nothing_is_there_for_sam_and_kim_is_unknown(demo: World) -> None:
 
 
 @pytest.mark.parametrize("handle", ["launch-party", "spring-preview"])
-def test_what_is_sold_out_or_over_cannot_be_claimed(demo: World, handle: str) -> None:
+def test_what_is_sold_out_or_over_cannot_be_claimed(demo: SandboxClient, handle: str) -> None:
     reply = demo.post(
         f"/profiles/{profile(demo, '1001')}/benefits/claim", {"definition": handle, "timezone": "Australia/Melbourne"}
     )
@@ -76,7 +76,7 @@ def test_what_is_sold_out_or_over_cannot_be_claimed(demo: World, handle: str) ->
     assert reply.status == 422
 
 
-def test_every_definition_is_written_for_people(demo: World) -> None:
+def test_every_definition_is_written_for_people(demo: SandboxClient) -> None:
     rows = demo.get("/benefit-definitions").data
 
     assert len(rows) == 13
@@ -88,7 +88,7 @@ def test_every_definition_is_written_for_people(demo: World) -> None:
         assert row["redeem_instructions_online"] or row["redeem_instructions_store"]
 
 
-def test_the_store_only_coffee_has_no_online_way(demo: World) -> None:
+def test_the_store_only_coffee_has_no_online_way(demo: SandboxClient) -> None:
     coffee = held(demo, "1001")["barista-coffee"]
 
     assert (coffee["redeem_code_pos"], coffee["redeem_code_online"]) == ("COFFEE-7731", None)

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from tests.sandbox.world import ORDER, World
+from tests.sandbox.world import ORDER, SandboxClient
 
 
-def test_a_location_is_kept_and_shown_where_it_is_named(world: World) -> None:
+def test_a_location_is_kept_and_shown_where_it_is_named(world: SandboxClient) -> None:
     made = world.post("/locations", {"name": "Collins St", "external_id": "MEL-1", "type": "store"}).data
     path = f"/locations/{made['id']}"
     benefit = world.issue(world.define(), world.profile())
@@ -32,13 +32,13 @@ def test_a_location_is_kept_and_shown_where_it_is_named(world: World) -> None:
 
 
 @pytest.mark.parametrize("fields", [{}, {"name": 7}, {"name": "x", "is_published": "y"}, {"name": "x", "meta": 1}])
-def test_a_location_that_cannot_be_is_refused(world: World, fields: Any) -> None:
+def test_a_location_that_cannot_be_is_refused(world: SandboxClient, fields: Any) -> None:
     reply = world.post("/locations", fields)
 
     assert (reply.status, reply.fields) == (422, [list(fields)[-1] if fields else "name"])
 
 
-def test_a_strategy_return_gives_back_what_it_names_or_all_that_stands(world: World) -> None:
+def test_a_strategy_return_gives_back_what_it_names_or_all_that_stands(world: SandboxClient) -> None:
     profile = world.profile()
     first = world.issue(world.define("a", max_redemptions=3), profile)
     second = world.issue(world.define("b"), profile)
@@ -73,7 +73,7 @@ def test_a_strategy_return_gives_back_what_it_names_or_all_that_stands(world: Wo
         ({"strategies": ["benefits"], "benefits": 7}, "benefits"),
     ],
 )
-def test_a_strategy_return_of_something_else_is_refused(world: World, body: Any, field: str) -> None:
+def test_a_strategy_return_of_something_else_is_refused(world: SandboxClient, body: Any, field: str) -> None:
     used = world.redeem(world.issue(world.define(), world.profile())).data
 
     reply = world.post(f"/redemptions/{used['id']}/return", body)
@@ -81,7 +81,7 @@ def test_a_strategy_return_of_something_else_is_refused(world: World, body: Any,
     assert (reply.status, reply.fields) == (422, [field])
 
 
-def test_what_redemptions_used_can_be_listed_by_redemption(world: World) -> None:
+def test_what_redemptions_used_can_be_listed_by_redemption(world: SandboxClient) -> None:
     profile, definition = world.profile(), world.define(max_redemptions=2)
     used = [world.redeem(world.issue(definition, profile), external_id=name).data for name in ("A", "B")]
 
@@ -95,7 +95,7 @@ def test_what_redemptions_used_can_be_listed_by_redemption(world: World) -> None
     assert world.get("/redemptions/items/99").status == 404
 
 
-def test_a_batch_of_benefits_is_issued_wholly_or_not_at_all(world: World) -> None:
+def test_a_batch_of_benefits_is_issued_wholly_or_not_at_all(world: SandboxClient) -> None:
     one = {"benefit_definition_id": world.define()["id"], "profile_id": world.profile(), "timezone": "UTC"}
 
     broken = world.post("/benefits/batch.json", {"benefits": [one, one | {"timezone": "Mars"}]})
@@ -107,7 +107,7 @@ def test_a_batch_of_benefits_is_issued_wholly_or_not_at_all(world: World) -> Non
     assert world.get("/benefits.count").data == {"countAll": 2, "countRedeemed": 0}
 
 
-def test_extending_gives_days_or_a_new_end_where_the_definition_allows(world: World) -> None:
+def test_extending_gives_days_or_a_new_end_where_the_definition_allows(world: SandboxClient) -> None:
     profile = world.profile()
     benefit = world.issue(world.define(is_extendable=True), profile, expires_at="2026-01-01")
     fixed = world.issue(world.define("fixed"), profile)
@@ -126,7 +126,7 @@ def test_extending_gives_days_or_a_new_end_where_the_definition_allows(world: Wo
     assert world.post("/benefits/extend", asked).fields == ["extend_date"]
 
 
-def test_a_clone_is_a_definition_of_its_own(world: World) -> None:
+def test_a_clone_is_a_definition_of_its_own(world: SandboxClient) -> None:
     original = world.define(value=10, tags=["a"])
     world.issue(original, world.profile())
 
@@ -139,7 +139,7 @@ def test_a_clone_is_a_definition_of_its_own(world: World) -> None:
     assert world.post(f"/benefits/definitions/{original['id']}/clone", {"handle": "copy"}).fields == ["handle"]
 
 
-def test_the_lines_of_an_order_can_be_read_alone(world: World) -> None:
+def test_the_lines_of_an_order_can_be_read_alone(world: SandboxClient) -> None:
     line = {"name": "Shirt", "quantity": 2, "price_current": 20, "price_sell": 15.5, "product_variant_sku": "SH-M"}
     order = world.order(items=[line], external_id="1", payments=["EFTPOS", {"payment_code": "CASH"}]).data
     path = f"/transactions/{order['id']}/items"
@@ -153,7 +153,7 @@ def test_the_lines_of_an_order_can_be_read_alone(world: World) -> None:
     assert world.get(f"{path}/99").status == 404
 
 
-def test_queues_and_batches_take_orders_in_without_showing_them(world: World) -> None:
+def test_queues_and_batches_take_orders_in_without_showing_them(world: SandboxClient) -> None:
     first = ORDER | {"external_id": "1"}
 
     queued = [world.post("/transactions/queue/create", first).json for _ in range(2)]
@@ -167,7 +167,7 @@ def test_queues_and_batches_take_orders_in_without_showing_them(world: World) ->
     assert [row["external_id"] for row in world.get("/transactions").data] == ["1", "1", "2"]
 
 
-def test_an_order_is_told_of_again_on_demand(world: World) -> None:
+def test_an_order_is_told_of_again_on_demand(world: SandboxClient) -> None:
     order = world.order().data
     path = f"/transactions/{order['id']}"
 
@@ -184,7 +184,7 @@ def test_an_order_is_told_of_again_on_demand(world: World) -> None:
     assert kinds == ["transaction.created", "transaction.resent", "transaction.sync"]
 
 
-def test_a_profiles_orders_are_found_by_its_filters(world: World) -> None:
+def test_a_profiles_orders_are_found_by_its_filters(world: SandboxClient) -> None:
     profile = world.profile()
     for number in ("1", "2"):
         world.order(profile_id=profile, external_id=number, tags=[f"tag-{number}"])

@@ -13,19 +13,19 @@ import pytest
 from claimable_benefits.sandbox import RunningSandbox, create_sandbox, serve_sandbox
 from claimable_benefits.sandbox.server.disconnect import ConnectionCut
 from claimable_benefits.sandbox.state.request_state import sandbox
-from tests.sandbox.world import TOKEN, World
+from tests.sandbox.world import TOKEN, SandboxClient
 
 REDEMPTIONS = "/api/v3/profiles/*/benefits/*/redemptions"
 
 
 @pytest.fixture(scope="module")
-def served(shared_world: World) -> Iterator[RunningSandbox]:
+def served(shared_world: SandboxClient) -> Iterator[RunningSandbox]:
     with serve_sandbox(shared_world.app) as running:
         yield running
 
 
 @pytest.fixture
-def running(served: RunningSandbox, world: World) -> Iterator[RunningSandbox]:
+def running(served: RunningSandbox, world: SandboxClient) -> Iterator[RunningSandbox]:
     served.faults.seed(0)
     served.calls.clear()
     yield served
@@ -40,13 +40,13 @@ def client(running: RunningSandbox) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture
-def redemptions(world: World) -> str:
+def redemptions(world: SandboxClient) -> str:
     """Return the path at which a benefit with three uses is used."""
     benefit = world.issue(world.define(max_redemptions=3), world.profile())
     return f"/profiles/{benefit['profile_id']}/benefits/{benefit['id']}/redemptions"
 
 
-def used(world: World) -> int:
+def used(world: SandboxClient) -> int:
     return len(world.state()["redemptions"])
 
 
@@ -74,7 +74,7 @@ def test_a_drip_sends_the_whole_body_bit_by_bit(running: RunningSandbox, client:
 
 
 def test_a_refused_connection_is_reset_and_nothing_is_applied(
-    running: RunningSandbox, world: World, redemptions: str
+    running: RunningSandbox, world: SandboxClient, redemptions: str
 ) -> None:
     running.faults.add("refuse", path=REDEMPTIONS, times=1)
     head = f"POST /api/v3{redemptions} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n"
@@ -89,7 +89,7 @@ def test_a_refused_connection_is_reset_and_nothing_is_applied(
 
 
 def test_a_dropped_request_is_read_and_not_applied(
-    running: RunningSandbox, client: httpx.Client, world: World, redemptions: str
+    running: RunningSandbox, client: httpx.Client, world: SandboxClient, redemptions: str
 ) -> None:
     running.faults.add("drop", path=REDEMPTIONS, times=1)
 
@@ -101,7 +101,7 @@ def test_a_dropped_request_is_read_and_not_applied(
 
 
 def test_apply_then_drop_applies_and_says_nothing(
-    running: RunningSandbox, client: httpx.Client, world: World, redemptions: str
+    running: RunningSandbox, client: httpx.Client, world: SandboxClient, redemptions: str
 ) -> None:
     running.faults.add("apply_then_drop", path=REDEMPTIONS, method="post", times=1)
 
@@ -114,9 +114,9 @@ def test_apply_then_drop_applies_and_says_nothing(
 
 
 def test_a_zombie_is_applied_after_its_caller_gave_up(
-    running: RunningSandbox, client: httpx.Client, world: World, redemptions: str
+    running: RunningSandbox, client: httpx.Client, world: SandboxClient, redemptions: str
 ) -> None:
-    running.faults.add("zombie", path=REDEMPTIONS, seconds=0.3, times=1)
+    running.faults.add("drop_then_apply", path=REDEMPTIONS, seconds=0.3, times=1)
 
     with pytest.raises(httpx.RemoteProtocolError, match="disconnected"):
         client.post(redemptions, json={"external_id": "A-1"})
@@ -126,14 +126,14 @@ def test_a_zombie_is_applied_after_its_caller_gave_up(
 
     lost, late = running.calls.calls(path=REDEMPTIONS)
     assert (at_once, used(world)) == (0, 1)
-    assert (lost.status, lost.faults, lost.reference) == (None, ["zombie"], "A-1")
+    assert (lost.status, lost.faults, lost.reference) == (None, ["drop_then_apply"], "A-1")
     assert (late.status, late.late_for, late.reference) == (201, lost.id, "A-1")
 
 
 def test_a_zombie_can_wait_for_the_sandboxs_clock(
-    running: RunningSandbox, client: httpx.Client, world: World, redemptions: str
+    running: RunningSandbox, client: httpx.Client, world: SandboxClient, redemptions: str
 ) -> None:
-    running.faults.add("zombie", path=REDEMPTIONS, seconds=600, clock="sandbox", times=1)
+    running.faults.add("drop_then_apply", path=REDEMPTIONS, seconds=600, clock="sandbox", times=1)
     with pytest.raises(httpx.RemoteProtocolError):
         client.post(redemptions, json={})
 
@@ -151,7 +151,7 @@ def test_a_zombie_can_wait_for_the_sandboxs_clock(
 def test_a_status_comes_before_or_after_applying(
     running: RunningSandbox,
     client: httpx.Client,
-    world: World,
+    world: SandboxClient,
     redemptions: str,
     code: int,
     when: str,
@@ -183,7 +183,7 @@ def test_a_token_can_stop_being_enough(running: RunningSandbox, client: httpx.Cl
 
 @pytest.mark.parametrize(("when", "applied"), [("before", 0), ("after", 1)])
 def test_html_stands_where_json_should(
-    running: RunningSandbox, client: httpx.Client, world: World, redemptions: str, when: str, applied: int
+    running: RunningSandbox, client: httpx.Client, world: SandboxClient, redemptions: str, when: str, applied: int
 ) -> None:
     running.faults.add("html", path=REDEMPTIONS, when=when, times=1)
 
@@ -213,7 +213,7 @@ def test_wrong_types_keep_no_value_as_it_was(running: RunningSandbox, client: ht
 
 @pytest.mark.parametrize(("change", "seen", "total"), [("grown", [1, 2, 2, 3, 4, 5], 6), ("shrunk", [1, 2, 4, 5], 4)])
 def test_a_list_changes_while_one_pages(
-    running: RunningSandbox, client: httpx.Client, world: World, change: str, seen: list[int], total: int
+    running: RunningSandbox, client: httpx.Client, world: SandboxClient, change: str, seen: list[int], total: int
 ) -> None:
     definition, profile = world.define(), world.profile()
     for _ in range(5):
@@ -271,7 +271,7 @@ def test_the_dial_itself_is_out_of_reach_of_any_fault(running: RunningSandbox, c
     assert client.get("/profiles").status_code == 200
 
 
-def test_the_dial_is_turned_over_http(world: World) -> None:
+def test_the_dial_is_turned_over_http(world: SandboxClient) -> None:
     made = world.post("/_sandbox/faults", {"kind": "status", "code": 502, "method": "get", "times": 2, "seed": 5})
     answers = [world.get("/profiles").status for _ in range(3)]
     shown = world.get("/_sandbox/faults").json
@@ -280,7 +280,7 @@ def test_the_dial_is_turned_over_http(world: World) -> None:
     assert (made.status, made.json["method"], made.json["when"]) == (201, "GET", "before")
     assert answers == [502, 502, 200]
     assert (shown["seed"], [fault["fired"] for fault in shown["faults"]]) == (5, [2])
-    assert "zombie" in shown["kinds"]
+    assert "drop_then_apply" in shown["kinds"]
     assert removed == [204, 404]
 
 
@@ -303,13 +303,13 @@ def test_the_dial_is_turned_over_http(world: World) -> None:
         ({"kind": "drop", "id": 7}, "id"),
     ],
 )
-def test_a_wrong_fault_is_refused_with_its_field(world: World, fields: dict[str, Any], field: str) -> None:
+def test_a_wrong_fault_is_refused_with_its_field(world: SandboxClient, fields: dict[str, Any], field: str) -> None:
     refused = world.post("/_sandbox/faults", fields)
 
     assert (refused.status, refused.fields, world.get("/_sandbox/faults").json["faults"]) == (422, [field], [])
 
 
-def test_in_this_process_a_lost_answer_is_an_exception(world: World, redemptions: str) -> None:
+def test_in_this_process_a_lost_answer_is_an_exception(world: SandboxClient, redemptions: str) -> None:
     sandbox(world.app).faults.add("apply_then_drop", times=1)
 
     with pytest.raises(ConnectionCut):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tests.sandbox.world import World
+from tests.sandbox.world import SandboxClient
 
 DEFINITION = """{
 "name": "First Spend Discount",
@@ -26,14 +26,14 @@ DEFINITION = """{
 }"""
 
 
-def send(world: World, path: str, text: str, **changes: Any) -> Any:
+def send(world: SandboxClient, path: str, text: str, **changes: Any) -> Any:
     reply = world.post(path, json.loads(text) | changes)
 
     assert reply.status == 201, reply.json
     return reply.data
 
 
-def test_the_guides_four_calls_lead_from_a_definition_to_a_linked_transaction(world: World) -> None:
+def test_the_guides_four_calls_lead_from_a_definition_to_a_linked_transaction(world: SandboxClient) -> None:
     profile = world.profile(first_name="Mia")
 
     definition = send(world, "/benefit-definitions", DEFINITION)
@@ -69,7 +69,7 @@ def test_the_guides_four_calls_lead_from_a_definition_to_a_linked_transaction(wo
     assert world.state()["redemptions"][0]["transaction_id"] == transaction["id"]
 
 
-def test_the_guides_reads_show_a_profiles_active_benefits(world: World) -> None:
+def test_the_guides_reads_show_a_profiles_active_benefits(world: SandboxClient) -> None:
     profile = world.profile()
     benefit = world.issue(world.define(), profile)
 

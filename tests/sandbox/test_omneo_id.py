@@ -9,19 +9,19 @@ from typing import Any
 import pytest
 
 from claimable_benefits.sandbox.tokens import id_tokens
-from tests.sandbox.world import TOKEN, ZONE, Reply, World
+from tests.sandbox.world import TOKEN, ZONE, Reply, SandboxClient
 
 NOON = 1_781_488_800  # 2026-06-15 02:00 UTC
 
 
-def ask(world: World, token: str, method: str, path: str, body: Any = None) -> Reply:
+def ask(world: SandboxClient, token: str, method: str, path: str, body: Any = None) -> Reply:
     sent = {"json": body} if body is not None else {}
     headers = {"Authorization": f"Bearer {token}"}
     with world.client.open(f"/id/api/v1{path}", method=method, headers=headers, **sent) as answer:
         return Reply(answer.status_code, answer.get_json(silent=True))
 
 
-def token_of(world: World, **body: Any) -> str:
+def token_of(world: SandboxClient, **body: Any) -> str:
     reply = ask(world, TOKEN, "POST", "/auth/token", body)
     assert reply.status == 200, reply.json
     return str(reply.data["token"])
@@ -32,7 +32,7 @@ def claims(token: str) -> Any:
     return json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
 
 
-def test_a_token_is_a_jwt_that_names_the_profile_and_its_end(world: World) -> None:
+def test_a_token_is_a_jwt_that_names_the_profile_and_its_end(world: SandboxClient) -> None:
     profile = world.profile(identities=[{"handle": "shop", "identifier": "1001"}])
 
     by_id = ask(world, TOKEN, "POST", "/auth/token", {"id": profile}).data
@@ -45,7 +45,7 @@ def test_a_token_is_a_jwt_that_names_the_profile_and_its_end(world: World) -> No
     assert (claims(by_identity)["pid"], claims(anonymous)["pid"]) == (profile, "null")
 
 
-def test_a_member_claims_redeems_and_reads_what_is_theirs(world: World) -> None:
+def test_a_member_claims_redeems_and_reads_what_is_theirs(world: SandboxClient) -> None:
     mia, other = world.profile(first_name="Mia"), world.profile()
     world.define(allow_user_redeem=True)
     stranger = world.issue(world.define("other"), other)
@@ -67,7 +67,7 @@ def test_a_member_claims_redeems_and_reads_what_is_theirs(world: World) -> None:
     "path",
     ["", "/benefits", "/benefits/viewable", "/redeemable_benefits", "/redemptions", "/balances", "/transactions"],
 )
-def test_the_lists_of_a_member_are_those_of_their_profile(demo: World, path: str) -> None:
+def test_the_lists_of_a_member_are_those_of_their_profile(demo: SandboxClient, path: str) -> None:
     mia = demo.get("/identities/search", handle="ecommerce", identifier="1001").data["profile_id"]
 
     mine = ask(demo, token_of(demo, id=mia), "GET", f"/profiles/me{path}")
@@ -86,13 +86,13 @@ def test_the_lists_of_a_member_are_those_of_their_profile(demo: World, path: str
         ("GET", "/benefits"),
     ],
 )
-def test_there_is_no_way_out_of_ones_profile(world: World, method: str, path: str) -> None:
+def test_there_is_no_way_out_of_ones_profile(world: SandboxClient, method: str, path: str) -> None:
     token, other = token_of(world, id=world.profile()), world.profile()
 
     assert ask(world, token, method, path.format(other=other)).status in (404, 405)
 
 
-def test_a_members_token_does_not_open_the_api_nor_the_other_way_round(world: World) -> None:
+def test_a_members_token_does_not_open_the_api_nor_the_other_way_round(world: SandboxClient) -> None:
     token = token_of(world, id=world.profile())
     bearer = {"Authorization": f"Bearer {token}"}
 
@@ -101,7 +101,7 @@ def test_a_members_token_does_not_open_the_api_nor_the_other_way_round(world: Wo
     assert ask(world, TOKEN, "GET", "/profiles/me").status == 401
 
 
-def test_an_anonymous_token_has_no_profile_but_may_make_one(world: World) -> None:
+def test_an_anonymous_token_has_no_profile_but_may_make_one(world: SandboxClient) -> None:
     token = token_of(world)
 
     made = ask(world, token, "POST", "/profiles", {"first_name": "Kim"})
@@ -111,7 +111,7 @@ def test_an_anonymous_token_has_no_profile_but_may_make_one(world: World) -> Non
 
 
 @pytest.mark.parametrize("seconds", ["60", "900", "3600"])
-def test_a_token_ends_by_the_sandboxes_clock(world: World, seconds: str) -> None:
+def test_a_token_ends_by_the_sandboxes_clock(world: SandboxClient, seconds: str) -> None:
     world.switch(id_token_seconds=seconds)
     token = token_of(world, id=world.profile())
 
@@ -123,11 +123,11 @@ def test_a_token_ends_by_the_sandboxes_clock(world: World, seconds: str) -> None
 
 
 @pytest.mark.parametrize("token", ["", "x", "a.b.c", "..", "ü.ü.ü", "e30.e30.e30", "!.!.!"])
-def test_a_token_that_was_not_made_here_is_unauthenticated(world: World, token: str) -> None:
+def test_a_token_that_was_not_made_here_is_unauthenticated(world: SandboxClient, token: str) -> None:
     assert ask(world, token, "GET", "/profiles/me").status == 401
 
 
-def test_a_token_that_was_changed_is_unauthenticated(world: World) -> None:
+def test_a_token_that_was_changed_is_unauthenticated(world: SandboxClient) -> None:
     mia, other = world.profile(), world.profile()
     header, body, seal = token_of(world, id=mia).split(".")
     changed = base64.urlsafe_b64encode(json.dumps({"pid": other, "exp": NOON + 900}).encode()).rstrip(b"=").decode()
@@ -143,14 +143,14 @@ def test_a_token_that_was_changed_is_unauthenticated(world: World) -> None:
 @pytest.mark.parametrize(
     ("body", "fields"), [({"id": "nobody"}, ["id"]), ({"id": "7", "id_handle": "x"}, ["id"]), ({"id": 7}, ["id"])]
 )
-def test_a_token_for_nobody_known_is_refused(world: World, body: Any, fields: list[str]) -> None:
+def test_a_token_for_nobody_known_is_refused(world: SandboxClient, body: Any, fields: list[str]) -> None:
     reply = ask(world, TOKEN, "POST", "/auth/token", body)
 
     assert (reply.status, reply.fields) == (422, fields)
 
 
 @pytest.mark.parametrize(("position", "status"), [("enforced", 422), ("ignored", 201)])
-def test_what_a_member_may_use_alone_is_a_matter_of_the_switch(world: World, position: str, status: int) -> None:
+def test_what_a_member_may_use_alone_is_a_matter_of_the_switch(world: SandboxClient, position: str, status: int) -> None:
     world.switch(allow_user_redeem=position)
     benefit = world.issue(world.define(), world.profile())
     token = token_of(world, id=benefit["profile_id"])

@@ -28,7 +28,7 @@ from claimable_benefits.sandbox.openapi.described import ANSWERS
 from claimable_benefits.sandbox.openapi.request_bodies import BODIES
 from claimable_benefits.sandbox.protocol.field_specs import Fields
 from claimable_benefits.sandbox.state.request_state import sandbox
-from tests.sandbox.world import TOKEN, Reply, World
+from tests.sandbox.world import TOKEN, Reply, SandboxClient
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 WRONG: dict[str, Any] = {  # for each kind of field, something that is none
@@ -54,7 +54,7 @@ READERS = ("text", "prose", "handle", "whole", "number", "flag", "zone", "moment
 @cache
 def rules() -> dict[str, tuple[str, str]]:
     """Return a method and a path for every view; the API's own where a member has one too."""
-    world, found = World(), dict[str, tuple[str, str]]()
+    world, found = SandboxClient(), dict[str, tuple[str, str]]()
     for rule in document.described_rules(world.app):
         [method, *_] = sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})
         found.setdefault(document.view_of(rule.endpoint), (method, document._VARIABLE.sub("1", rule.rule)))
@@ -62,7 +62,7 @@ def rules() -> dict[str, tuple[str, str]]:
     return found
 
 
-def send(world: World, method: str, path: str, body: Any = None, token: str = TOKEN, **query: str) -> Reply:
+def send(world: SandboxClient, method: str, path: str, body: Any = None, token: str = TOKEN, **query: str) -> Reply:
     """Send a request to a path that stands in the description."""
     sent = {} if body is None else {"json": body}
     head = {"Authorization": f"Bearer {token}"}
@@ -70,12 +70,12 @@ def send(world: World, method: str, path: str, body: Any = None, token: str = TO
         return Reply(answer.status_code, answer.get_json(silent=True))
 
 
-def read(world: World) -> Any:
+def read(world: SandboxClient) -> Any:
     with world.client.get("/openapi.json") as answer:
         return json.loads(answer.data)
 
 
-def test_every_route_of_the_api_is_described_and_no_other(world: World) -> None:
+def test_every_route_of_the_api_is_described_and_no_other(world: SandboxClient) -> None:
     described = document.described_rules(world.app)
     endpoints = {document.view_of(rule.endpoint) for rule in described}
     writing = {document.view_of(rule.endpoint) for rule in described if {"POST", "PUT"} & (rule.methods or set())}
@@ -85,7 +85,7 @@ def test_every_route_of_the_api_is_described_and_no_other(world: World) -> None:
     assert sum(len(path) for path in read(world)["paths"].values()) == len(described)
 
 
-def test_the_description_is_itself_in_order(world: World) -> None:
+def test_the_description_is_itself_in_order(world: SandboxClient) -> None:
     described = read(world)
     operations = [one for path in described["paths"].values() for one in path.values()]
     ids = [one["operationId"] for one in operations]
@@ -98,7 +98,7 @@ def test_the_description_is_itself_in_order(world: World) -> None:
 
 
 @pytest.mark.parametrize("endpoint", BODIES)
-def test_fields_of_a_wrong_type_are_a_422_that_names_each(world: World, endpoint: str) -> None:
+def test_fields_of_a_wrong_type_are_a_422_that_names_each(world: SandboxClient, endpoint: str) -> None:
     method, path = rules()[endpoint]
     wrong = {name: WRONG[field.kind] for name, field in BODIES[endpoint].items() if field.kind != "any"}
 
@@ -108,7 +108,7 @@ def test_fields_of_a_wrong_type_are_a_422_that_names_each(world: World, endpoint
 
 
 @pytest.mark.parametrize("endpoint", BODIES)
-def test_what_is_required_is_named_when_it_is_missing(world: World, endpoint: str) -> None:
+def test_what_is_required_is_named_when_it_is_missing(world: SandboxClient, endpoint: str) -> None:
     method, path = rules()[endpoint]
     required = {name for name, field in BODIES[endpoint].items() if field.required and field.kind != "forms"}
     required -= {name for name, field in BODIES[endpoint].items() if field.kind == "strings"}
@@ -118,7 +118,7 @@ def test_what_is_required_is_named_when_it_is_missing(world: World, endpoint: st
     assert required <= set(reply.fields)
 
 
-def test_an_unknown_field_is_ignored(world: World) -> None:
+def test_an_unknown_field_is_ignored(world: SandboxClient) -> None:
     assert world.post("/profiles", {"first_name": "Mia", "shoe_size": 43}).status == 201
 
 
@@ -156,7 +156,7 @@ def names(tables: Any) -> Iterator[str]:
     ],
 )
 def test_it_describes_the_paths_that_the_switches_leave(
-    world: World, switch: str, value: str, there: str, gone: str
+    world: SandboxClient, switch: str, value: str, there: str, gone: str
 ) -> None:
     world.switch(**{switch: value})
 
@@ -166,7 +166,7 @@ def test_it_describes_the_paths_that_the_switches_leave(
 
 
 @pytest.mark.parametrize("switches", [{}, {"numbers": "strings", "create_status": "200", "identity_search": "list"}])
-def test_what_is_answered_is_what_is_described(demo: World, switches: dict[str, str]) -> None:
+def test_what_is_answered_is_what_is_described(demo: SandboxClient, switches: dict[str, str]) -> None:
     demo.switch(**switches)
     demo.post("/locations", {"name": "Collins Street"})
     demo.post("/webhooks", {"trigger": "benefit.created", "url": "http://127.0.0.1:1/", "namespace": "shop"})
@@ -179,7 +179,7 @@ def test_what_is_answered_is_what_is_described(demo: World, switches: dict[str, 
     assert len(asked) > 50
 
 
-def answered(world: World, described: Any) -> Iterator[tuple[str, int, list[str]]]:
+def answered(world: SandboxClient, described: Any) -> Iterator[tuple[str, int, list[str]]]:
     """Ask for every path of the description with the examples of its parameters, and yield what is wrong."""
     member = send(world, "POST", "/id/api/v1/auth/token", {"id": demo_data.profile_id("1001")}).data["token"]
     for path, operations in described["paths"].items():
@@ -205,7 +205,7 @@ EXAMPLES = {
 }
 
 
-def test_schemathesis_finds_nothing_that_breaks_it_or_that_it_does_not_describe(demo: World) -> None:
+def test_schemathesis_finds_nothing_that_breaks_it_or_that_it_does_not_describe(demo: SandboxClient) -> None:
     schema = schemathesis.openapi.from_wsgi("/openapi.json", demo.app)
     few = settings(
         max_examples=3,

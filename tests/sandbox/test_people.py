@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.sandbox.world import World
+from tests.sandbox.world import SandboxClient
 
 
-def test_availability_says_whose_an_address_or_a_phone_is(world: World) -> None:
+def test_availability_says_whose_an_address_or_a_phone_is(world: SandboxClient) -> None:
     profile = world.profile(email="mia@example.com", mobile_phone="+61400000001")
 
     taken = world.post("/profiles/availability", {"email": "mia@example.com", "mobile_phone": "+61400000002"}).data
@@ -18,7 +18,7 @@ def test_availability_says_whose_an_address_or_a_phone_is(world: World) -> None:
     assert phone == {"email": None, "mobile_phone": {"available": False, "profile": {"id": profile}}}
 
 
-def test_a_taken_address_or_phone_is_refused_in_the_words_that_the_sdk_reads(world: World) -> None:
+def test_a_taken_address_or_phone_is_refused_in_the_words_that_the_sdk_reads(world: SandboxClient) -> None:
     world.profile(email="mia@example.com", mobile_phone="+61400000001")
 
     reply = world.post("/profiles", {"email": "mia@example.com", "mobile_phone": "+61400000001"})
@@ -27,7 +27,7 @@ def test_a_taken_address_or_phone_is_refused_in_the_words_that_the_sdk_reads(wor
     assert reply.json["errors"] == {"email": ["The email exists."], "mobile_phone": ["The phone number exists."]}
 
 
-def test_a_deleted_profile_takes_its_identities_and_benefits_and_leaves_its_orders(world: World) -> None:
+def test_a_deleted_profile_takes_its_identities_and_benefits_and_leaves_its_orders(world: SandboxClient) -> None:
     profile = world.profile(identities=[{"handle": "shop", "identifier": "1001"}])
     benefit = world.issue(world.define(max_redemptions=2), profile)
     order = world.order(profile_id=profile, redemption_id=world.redeem(benefit).data["id"]).data
@@ -41,7 +41,7 @@ def test_a_deleted_profile_takes_its_identities_and_benefits_and_leaves_its_orde
     assert world.post("/profiles", {"identities": [{"handle": "shop", "identifier": "1001"}]}).status == 201
 
 
-def test_an_identity_is_changed_by_handle_by_number_and_in_the_guides_way(world: World) -> None:
+def test_an_identity_is_changed_by_handle_by_number_and_in_the_guides_way(world: SandboxClient) -> None:
     profile = world.profile()
     path = f"/profiles/{profile}/identities"
     shop, till = (world.post(path, {"handle": name, "identifier": "1"}).data for name in ("shop", "till"))
@@ -56,7 +56,7 @@ def test_an_identity_is_changed_by_handle_by_number_and_in_the_guides_way(world:
     assert world.post(path, {"handle": "shop", "identifier": "1"}).status == 201
 
 
-def test_a_handle_that_is_a_number_comes_before_the_number_of_an_identity(world: World) -> None:
+def test_a_handle_that_is_a_number_comes_before_the_number_of_an_identity(world: SandboxClient) -> None:
     path = f"/profiles/{world.profile()}/identities"
     first = world.post(path, {"handle": "2", "identifier": "a"}).data
     second = world.post(path, {"handle": "till", "identifier": "b"}).data
@@ -66,7 +66,7 @@ def test_a_handle_that_is_a_number_comes_before_the_number_of_an_identity(world:
     assert (second["id"], changed["id"]) == (2, first["id"])
 
 
-def test_profiles_are_found_by_any_of_their_identities(world: World) -> None:
+def test_profiles_are_found_by_any_of_their_identities(world: SandboxClient) -> None:
     both = [{"handle": "shop", "identifier": "1001"}, {"handle": "till", "identifier": "9"}]
     mia, _other = world.profile(identities=both, tags=["vip"]), world.profile()
 

@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from tests.sandbox.world import ZONE, World
+from tests.sandbox.world import ZONE, SandboxClient
 
 
-def handles(world: World, profile: str, which: str = "claimable") -> list[str]:
+def handles(world: SandboxClient, profile: str, which: str = "claimable") -> list[str]:
     return [row["handle"] for row in world.get(f"/profiles/{profile}/benefits/{which}").data]
 
 
 @pytest.mark.parametrize("field", ["name", "handle", "period"])
-def test_rule_1_a_definition_needs_name_handle_and_period(world: World, field: str) -> None:
+def test_rule_1_a_definition_needs_name_handle_and_period(world: SandboxClient, field: str) -> None:
     fields = {"name": "Gift", "handle": "gift", "period": 30}
     del fields[field]
 
@@ -24,13 +24,13 @@ def test_rule_1_a_definition_needs_name_handle_and_period(world: World, field: s
 
 
 @pytest.mark.parametrize("handle", ["two words", "ümlaut", "a/b", "", "x" * 256, 7])
-def test_rule_1_a_handle_is_alpha_dash(world: World, handle: object) -> None:
+def test_rule_1_a_handle_is_alpha_dash(world: SandboxClient, handle: object) -> None:
     reply = world.post("/benefit-definitions", {"name": "Gift", "handle": handle, "period": 30})
 
     assert (reply.status, reply.fields) == (422, ["handle"])
 
 
-def test_rule_1_a_handle_is_unique_and_stays(world: World) -> None:
+def test_rule_1_a_handle_is_unique_and_stays(world: SandboxClient) -> None:
     definition = world.define("gift")
 
     again = world.post("/benefits/definitions", {"name": "Gift", "handle": "gift", "period": 30})
@@ -40,7 +40,7 @@ def test_rule_1_a_handle_is_unique_and_stays(world: World) -> None:
     assert (renamed.data["handle"], renamed.data["name"]) == ("gift", "New")
 
 
-def test_rule_2_an_absolute_period_needs_its_end(world: World) -> None:
+def test_rule_2_an_absolute_period_needs_its_end(world: SandboxClient) -> None:
     fields = {"name": "Gift", "handle": "gift", "period": 1, "period_type": "absolute_date"}
 
     without = world.post("/benefit-definitions", fields)
@@ -49,7 +49,7 @@ def test_rule_2_an_absolute_period_needs_its_end(world: World) -> None:
     assert (without.status, without.fields, with_end.status) == (422, ["absolute_expiry"], 201)
 
 
-def test_rule_3_a_claim_period_does_not_end_before_it_starts(world: World) -> None:
+def test_rule_3_a_claim_period_does_not_end_before_it_starts(world: SandboxClient) -> None:
     window = {"claim_period_start_at": "2026-06-02 00:00:00", "claim_period_end_at": "2026-06-01 00:00:00"}
 
     reply = world.post("/benefit-definitions", {"name": "Gift", "handle": "gift", "period": 1} | window)
@@ -57,7 +57,7 @@ def test_rule_3_a_claim_period_does_not_end_before_it_starts(world: World) -> No
     assert (reply.status, reply.fields) == (422, ["claim_period_end_at"])
 
 
-def test_rule_4_an_archived_definition_is_neither_claimable_nor_issuable(world: World) -> None:
+def test_rule_4_an_archived_definition_is_neither_claimable_nor_issuable(world: SandboxClient) -> None:
     profile, definition = world.profile(), world.define(is_archived=True)
 
     issued = world.post(
@@ -89,7 +89,7 @@ def test_rule_4_an_archived_definition_is_neither_claimable_nor_issuable(world: 
         ("issued_at", 7),
     ],
 )
-def test_rule_5_issuing_checks_what_it_is_given(world: World, field: str, value: object) -> None:
+def test_rule_5_issuing_checks_what_it_is_given(world: SandboxClient, field: str, value: object) -> None:
     fields: dict[str, Any] = {"benefit_definition_id": world.define()["id"], "profile_id": world.profile()}
 
     reply = world.post("/benefits", fields | {"timezone": ZONE, "issued_at": "2026-06-15 09:00:00"} | {field: value})
@@ -97,7 +97,7 @@ def test_rule_5_issuing_checks_what_it_is_given(world: World, field: str, value:
     assert (reply.status, reply.fields) == (422, [field])
 
 
-def test_rule_6_unpublished_definitions_and_past_expiries_can_be_issued(world: World) -> None:
+def test_rule_6_unpublished_definitions_and_past_expiries_can_be_issued(world: SandboxClient) -> None:
     definition = world.define(is_published=False, is_claimable=False)
 
     benefit = world.issue(definition, world.profile(), expires_at="2024-12-06")
@@ -117,14 +117,14 @@ def test_rule_6_unpublished_definitions_and_past_expiries_can_be_issued(world: W
     ],
 )
 def test_rule_7_a_benefit_lasts_until_the_end_of_the_local_day_after_its_period(
-    world: World, fields: dict[str, Any], expires: str
+    world: SandboxClient, fields: dict[str, Any], expires: str
 ) -> None:
     benefit = world.issue(world.define(**fields), world.profile())
 
     assert expires == benefit["expires_at"]
 
 
-def test_rule_7_a_month_after_the_31st_is_the_last_day_of_the_shorter_month(world: World) -> None:
+def test_rule_7_a_month_after_the_31st_is_the_last_day_of_the_shorter_month(world: SandboxClient) -> None:
     definition = world.define(period=1, period_type="months")
 
     benefit = world.issue(definition, world.profile(), issued_at="2026-08-31 09:00:00")
@@ -132,7 +132,7 @@ def test_rule_7_a_month_after_the_31st_is_the_last_day_of_the_shorter_month(worl
     assert benefit["expires_at"] == "2026-09-30 13:59:59"
 
 
-def test_rule_8_the_external_id_of_benefits_is_not_unique_but_can_be_filtered(world: World) -> None:
+def test_rule_8_the_external_id_of_benefits_is_not_unique_but_can_be_filtered(world: SandboxClient) -> None:
     definition, profile = world.define(), world.profile()
     for _ in range(2):
         world.issue(definition, profile, external_id="A-1")
@@ -143,7 +143,7 @@ def test_rule_8_the_external_id_of_benefits_is_not_unique_but_can_be_filtered(wo
     assert [row["external_id"] for row in found.data] == ["A-1", "A-1"]
 
 
-def test_rule_9_codes_are_taken_from_the_pool_until_it_is_empty(world: World) -> None:
+def test_rule_9_codes_are_taken_from_the_pool_until_it_is_empty(world: SandboxClient) -> None:
     definition, profile = world.define(force_allocation=True, is_reclaimable=True), world.profile()
     codes = [{"code": "A"}, {"code": "B", "valid_to": "2026-01-01 00:00:00"}, {"code": "C"}]
     world.post("/allocations/batch.json", {"definition": {"id": definition["id"]}, "allocations": codes})
@@ -156,7 +156,7 @@ def test_rule_9_codes_are_taken_from_the_pool_until_it_is_empty(world: World) ->
     assert world.get(f"/allocations/{definition['id']}/count").data["redeemed"] == 2
 
 
-def test_rule_10_and_21_every_change_of_a_benefit_is_an_event(world: World) -> None:
+def test_rule_10_and_21_every_change_of_a_benefit_is_an_event(world: SandboxClient) -> None:
     benefit = world.issue(world.define(), world.profile())
 
     world.redeem(benefit)
@@ -184,7 +184,7 @@ def test_rule_10_and_21_every_change_of_a_benefit_is_an_event(world: World) -> N
         ({"force_allocation": True}, False),
     ],
 )
-def test_rule_11_what_makes_a_definition_claimable(world: World, fields: dict[str, Any], listed: bool) -> None:
+def test_rule_11_what_makes_a_definition_claimable(world: SandboxClient, fields: dict[str, Any], listed: bool) -> None:
     profile = world.profile(tier_handle="gold")
     world.define(**fields)
 
@@ -192,7 +192,7 @@ def test_rule_11_what_makes_a_definition_claimable(world: World, fields: dict[st
     assert (201 if listed else 422) == world.claim(profile).status
 
 
-def test_rule_11_a_claimed_definition_is_claimable_again_only_if_reclaimable(world: World) -> None:
+def test_rule_11_a_claimed_definition_is_claimable_again_only_if_reclaimable(world: SandboxClient) -> None:
     profile = world.profile()
     world.define("once")
     world.define("often", is_reclaimable=True)
@@ -202,14 +202,14 @@ def test_rule_11_a_claimed_definition_is_claimable_again_only_if_reclaimable(wor
     assert handles(world, profile) == ["often"]
 
 
-def test_rule_11_an_issued_instance_does_not_stop_a_claim(world: World) -> None:
+def test_rule_11_an_issued_instance_does_not_stop_a_claim(world: SandboxClient) -> None:
     profile = world.profile()
     world.issue(world.define(), profile)
 
     assert handles(world, profile) == ["gift"]
 
 
-def test_rule_12_viewable_goes_by_the_view_condition_alone(world: World) -> None:
+def test_rule_12_viewable_goes_by_the_view_condition_alone(world: SandboxClient) -> None:
     profile, never = world.profile(), {"===": [1, 2]}
     world.define("shown", claim_condition=never)
     world.define("hidden", view_condition=never)
@@ -273,7 +273,7 @@ MIA = {"first_name": "Mia", "tier_handle": "gold", "birth_month": 11, "tags": ["
     ],
 )
 def test_rule_13_conditions_are_json_logic_and_false_when_they_cannot_be_read(
-    world: World, rule: object, true: bool
+    world: SandboxClient, rule: object, true: bool
 ) -> None:
     profile = world.profile(**MIA)
     world.define(claim_condition=rule)
@@ -281,7 +281,7 @@ def test_rule_13_conditions_are_json_logic_and_false_when_they_cannot_be_read(
     assert true == (handles(world, profile) == ["gift"])
 
 
-def test_rule_15_and_16_a_claim_is_made_now_and_not_twice(world: World) -> None:
+def test_rule_15_and_16_a_claim_is_made_now_and_not_twice(world: SandboxClient) -> None:
     profile = world.profile()
     world.define(period=1)
 
@@ -296,13 +296,13 @@ def test_rule_15_and_16_a_claim_is_made_now_and_not_twice(world: World) -> None:
 
 
 @pytest.mark.parametrize("named", ["unknown", "", None, 7, True, [], {"a": 1}])
-def test_rule_15_an_unknown_definition_is_refused(world: World, named: object) -> None:
+def test_rule_15_an_unknown_definition_is_refused(world: SandboxClient, named: object) -> None:
     reply = world.post(f"/profiles/{world.profile()}/benefits/claim", {"definition": named, "timezone": ZONE})
 
     assert (reply.status, reply.fields) == (422, ["definition"])
 
 
-def test_rule_17_the_global_limit_counts_uses_not_claims(world: World) -> None:
+def test_rule_17_the_global_limit_counts_uses_not_claims(world: SandboxClient) -> None:
     profiles = [world.profile() for _ in range(3)]
     world.define(max_global_redemptions=1)
     claimed = [world.claim(profile) for profile in profiles[:2]]
@@ -313,7 +313,7 @@ def test_rule_17_the_global_limit_counts_uses_not_claims(world: World) -> None:
     assert handles(world, profiles[2]) == []
 
 
-def test_rule_18_another_profiles_benefit_is_not_there(world: World) -> None:
+def test_rule_18_another_profiles_benefit_is_not_there(world: SandboxClient) -> None:
     benefit = world.issue(world.define(), world.profile())
 
     stolen = world.redeem(benefit | {"profile_id": world.profile()})
@@ -321,7 +321,7 @@ def test_rule_18_another_profiles_benefit_is_not_there(world: World) -> None:
     assert stolen.status == 404
 
 
-def test_rule_18_no_more_uses_than_remain(world: World) -> None:
+def test_rule_18_no_more_uses_than_remain(world: SandboxClient) -> None:
     benefit = world.issue(world.define(max_redemptions=3), world.profile())
     path = f"/profiles/{benefit['profile_id']}/benefits/{benefit['id']}/redeem"
 
@@ -332,27 +332,27 @@ def test_rule_18_no_more_uses_than_remain(world: World) -> None:
     assert replies[2].data["items"][0]["type_attributes"]["redemptions_remaining"] == 0
 
 
-def test_rule_19_an_expired_benefit_cannot_be_used(world: World) -> None:
+def test_rule_19_an_expired_benefit_cannot_be_used(world: SandboxClient) -> None:
     benefit = world.issue(world.define(), world.profile(), expires_at="2026-06-15 12:00:00")
     in_its_last_second = world.get(f"/benefits/{benefit['id']}").data["is_redeemable"]
 
-    world.clock.turn(seconds=1)
+    world.clock.move(seconds=1)
 
     assert in_its_last_second is True
     assert world.get(f"/benefits/{benefit['id']}").data["is_redeemable"] is False
     assert world.redeem(benefit).status == 422
 
 
-def test_rule_20_a_benefit_of_the_future_cannot_be_used_yet(world: World) -> None:
+def test_rule_20_a_benefit_of_the_future_cannot_be_used_yet(world: SandboxClient) -> None:
     benefit = world.issue(world.define(), world.profile(), issued_at="2026-06-15 12:00:01")
 
     too_early = world.redeem(benefit).status
-    world.clock.turn(seconds=1)
+    world.clock.move(seconds=1)
 
     assert (too_early, world.redeem(benefit).status) == (422, 201)
 
 
-def test_rule_21_a_use_moves_every_counter(world: World) -> None:
+def test_rule_21_a_use_moves_every_counter(world: SandboxClient) -> None:
     definition = world.define(max_redemptions=2, max_global_redemptions=5)
     benefit = world.issue(definition, world.profile())
 
@@ -364,7 +364,7 @@ def test_rule_21_a_use_moves_every_counter(world: World) -> None:
     assert after["definition"]["total_global_redemptions"] == 1
 
 
-def test_rule_23_a_repeated_external_id_is_allowed_by_default(world: World) -> None:
+def test_rule_23_a_repeated_external_id_is_allowed_by_default(world: SandboxClient) -> None:
     benefit = world.issue(world.define(max_redemptions=5), world.profile())
 
     statuses = [world.redeem(benefit, external_id="A").status for _ in range(2)]
@@ -372,7 +372,7 @@ def test_rule_23_a_repeated_external_id_is_allowed_by_default(world: World) -> N
     assert (statuses, len(world.state()["redemptions"])) == ([201, 201], 2)
 
 
-def test_rule_23_a_repeated_external_id_is_rejected_on_demand(world: World) -> None:
+def test_rule_23_a_repeated_external_id_is_rejected_on_demand(world: SandboxClient) -> None:
     world.switch(duplicate_external_id="reject")
     benefit = world.issue(world.define(max_redemptions=5), world.profile())
 
@@ -381,7 +381,7 @@ def test_rule_23_a_repeated_external_id_is_rejected_on_demand(world: World) -> N
     assert (first.status, second.status, second.fields) == (201, 422, ["external_id"])
 
 
-def test_rule_23_a_repeated_external_id_is_replayed_on_demand(world: World) -> None:
+def test_rule_23_a_repeated_external_id_is_replayed_on_demand(world: SandboxClient) -> None:
     world.switch(duplicate_external_id="replay")
     benefit = world.issue(world.define(max_redemptions=5), world.profile())
 
@@ -391,7 +391,7 @@ def test_rule_23_a_repeated_external_id_is_replayed_on_demand(world: World) -> N
     assert (first.data["id"], 1) == (second.data["id"], len(world.state()["redemptions"]))
 
 
-def test_rule_24_no_maximum_means_no_end(world: World) -> None:
+def test_rule_24_no_maximum_means_no_end(world: SandboxClient) -> None:
     benefit = world.issue(world.define(max_redemptions=None), world.profile())
 
     statuses = {world.redeem(benefit).status for _ in range(20)}
@@ -399,10 +399,10 @@ def test_rule_24_no_maximum_means_no_end(world: World) -> None:
     assert (statuses, world.get(f"/benefits/{benefit['id']}").data["redemptions_remaining"]) == ({201}, None)
 
 
-def test_rule_25_a_reversal_within_ten_minutes_gives_the_use_back(world: World) -> None:
+def test_rule_25_a_reversal_within_ten_minutes_gives_the_use_back(world: SandboxClient) -> None:
     benefit = world.issue(world.define(), world.profile())
     redemption = world.redeem(benefit).data
-    world.clock.turn(minutes=10)
+    world.clock.move(minutes=10)
 
     reversal = world.post(f"/redemptions/{redemption['id']}/reversal")
     again = world.post(f"/redemptions/{redemption['id']}/reversal")
@@ -412,19 +412,19 @@ def test_rule_25_a_reversal_within_ten_minutes_gives_the_use_back(world: World) 
     assert world.get(f"/benefits/{benefit['id']}").data["redemptions_remaining"] == 1
 
 
-def test_rule_25_a_reversal_after_ten_minutes_is_refused(world: World) -> None:
+def test_rule_25_a_reversal_after_ten_minutes_is_refused(world: SandboxClient) -> None:
     benefit = world.issue(world.define(), world.profile())
     redemption = world.redeem(benefit).data
-    world.clock.turn(minutes=10, seconds=1)
+    world.clock.move(minutes=10, seconds=1)
 
     assert world.post(f"/redemptions/{redemption['id']}/reversal").status == 422
     assert world.get(f"/benefits/{benefit['id']}").data["redemptions_remaining"] == 0
 
 
-def test_rule_26_a_return_gives_back_no_more_than_was_used(world: World) -> None:
+def test_rule_26_a_return_gives_back_no_more_than_was_used(world: SandboxClient) -> None:
     benefit = world.issue(world.define(max_redemptions=3), world.profile())
     redemption = world.post(f"/profiles/{benefit['profile_id']}/benefits/{benefit['id']}/redeem", {"count": 3}).data
-    world.clock.turn(days=2)
+    world.clock.move(days=2)
     path = f"/redemptions/{redemption['id']}/benefit/return"
 
     replies = [world.post(path, {"count": 2}), world.post(path, {"count": 2}), world.post(path), world.post(path)]
@@ -434,10 +434,10 @@ def test_rule_26_a_return_gives_back_no_more_than_was_used(world: World) -> None
     assert world.get(f"/benefits/{benefit['id']}").data["redemptions_remaining"] == 3
 
 
-def test_rule_26_a_return_after_expiry_restores_the_count_but_not_the_use(world: World) -> None:
+def test_rule_26_a_return_after_expiry_restores_the_count_but_not_the_use(world: SandboxClient) -> None:
     benefit = world.issue(world.define(period=1), world.profile())
     redemption = world.redeem(benefit).data
-    world.clock.turn(days=3)
+    world.clock.move(days=3)
 
     returned = world.post(f"/redemptions/{redemption['id']}/benefit/return")
 
@@ -446,7 +446,7 @@ def test_rule_26_a_return_after_expiry_restores_the_count_but_not_the_use(world:
     assert (after["redemptions_remaining"], after["is_redeemable"]) == (1, False)
 
 
-def test_rule_27_only_redemptions_of_type_redeem_can_be_taken_back(world: World) -> None:
+def test_rule_27_only_redemptions_of_type_redeem_can_be_taken_back(world: SandboxClient) -> None:
     benefit = world.issue(world.define(), world.profile())
     redemption = world.redeem(benefit).data
     reversal = world.post(f"/redemptions/{redemption['id']}/reversal").data
@@ -459,7 +459,7 @@ def test_rule_27_only_redemptions_of_type_redeem_can_be_taken_back(world: World)
 
 
 @pytest.mark.parametrize("field", ["total", "transacted_at", "timezone", "items"])
-def test_rule_28_a_transaction_needs_total_time_zone_and_items(world: World, field: str) -> None:
+def test_rule_28_a_transaction_needs_total_time_zone_and_items(world: SandboxClient, field: str) -> None:
     order = {"total": 1, "transacted_at": "2026-06-15 12:05:00", "timezone": ZONE, "items": None}
     del order[field]
 
@@ -468,14 +468,14 @@ def test_rule_28_a_transaction_needs_total_time_zone_and_items(world: World, fie
     assert (reply.status, reply.fields) == (422, [field])
 
 
-def test_rule_28_items_need_name_quantity_and_prices(world: World) -> None:
+def test_rule_28_items_need_name_quantity_and_prices(world: SandboxClient) -> None:
     reply = world.order(items=[{"name": "Shirt", "quantity": "two"}])
 
     assert reply.status == 422
     assert reply.fields == ["items.0.price_current", "items.0.price_sell", "items.0.quantity"]
 
 
-def test_rule_28_a_redemption_must_exist_and_is_linked_both_ways(world: World) -> None:
+def test_rule_28_a_redemption_must_exist_and_is_linked_both_ways(world: SandboxClient) -> None:
     benefit = world.issue(world.define(), world.profile())
     redemption = world.redeem(benefit).data
 
@@ -488,7 +488,7 @@ def test_rule_28_a_redemption_must_exist_and_is_linked_both_ways(world: World) -
     assert (linked["transaction_id"], linked["transaction"]["external_id"]) == (order.data["id"], "100045")
 
 
-def test_rule_29_create_never_dedups_and_upsert_matches_external_id_then_id(world: World) -> None:
+def test_rule_29_create_never_dedups_and_upsert_matches_external_id_then_id(world: SandboxClient) -> None:
     first, second = (world.order(external_id="1").data["id"] for _ in range(2))
     order = {"total": 5, "transacted_at": "2026-06-15 12:05:00", "timezone": ZONE, "items": None}
 
@@ -504,7 +504,7 @@ def test_rule_29_create_never_dedups_and_upsert_matches_external_id_then_id(worl
 
 
 @pytest.mark.parametrize("field", ["is_void", "receipt_is_email"])
-def test_rule_29_upsert_refuses_these_nulls(world: World, field: str) -> None:
+def test_rule_29_upsert_refuses_these_nulls(world: SandboxClient, field: str) -> None:
     order = {"total": 5, "transacted_at": "2026-06-15 12:05:00", "timezone": ZONE, "items": None}
 
     reply = world.post("/transactions/update-create", order | {field: None})
@@ -522,13 +522,13 @@ def test_rule_29_upsert_refuses_these_nulls(world: World, field: str) -> None:
         ({"profile_id": None}, True),
     ],
 )
-def test_rule_30_a_transaction_names_its_profile_in_three_ways(demo: World, fields: Any, found: bool) -> None:
+def test_rule_30_a_transaction_names_its_profile_in_three_ways(demo: SandboxClient, fields: Any, found: bool) -> None:
     reply = demo.order(**fields)
 
     assert ((201, []) if found else (422, ["profile_id"])) == (reply.status, reply.fields)
 
 
-def test_rule_31_a_void_keeps_the_row_and_leaves_the_redemption_alone(world: World) -> None:
+def test_rule_31_a_void_keeps_the_row_and_leaves_the_redemption_alone(world: SandboxClient) -> None:
     benefit = world.issue(world.define(), world.profile())
     order = world.order(redemption_id=world.redeem(benefit).data["id"]).data
 
@@ -539,7 +539,7 @@ def test_rule_31_a_void_keeps_the_row_and_leaves_the_redemption_alone(world: Wor
 
 
 @pytest.mark.parametrize(("position", "status"), [("lenient", 201), ("strict", 422)])
-def test_rule_32_a_redemption_linked_twice_is_a_matter_of_the_switch(world: World, position: str, status: int) -> None:
+def test_rule_32_a_redemption_linked_twice_is_a_matter_of_the_switch(world: SandboxClient, position: str, status: int) -> None:
     world.switch(redemption_link=position)
     benefit = world.issue(world.define(), world.profile())
     fields = {"redemption_id": world.redeem(benefit).data["id"], "profile_id": benefit["profile_id"]}
@@ -550,7 +550,7 @@ def test_rule_32_a_redemption_linked_twice_is_a_matter_of_the_switch(world: Worl
     assert (first.status, second.status, repeated.status) == (201, status, 200)
 
 
-def test_rule_32_a_strangers_redemption_is_a_matter_of_the_switch(world: World) -> None:
+def test_rule_32_a_strangers_redemption_is_a_matter_of_the_switch(world: SandboxClient) -> None:
     benefit = world.issue(world.define(), world.profile())
     fields = {"redemption_id": world.redeem(benefit).data["id"], "profile_id": world.profile()}
 
@@ -560,7 +560,7 @@ def test_rule_32_a_strangers_redemption_is_a_matter_of_the_switch(world: World) 
     assert (lenient.status, world.order(**fields).fields) == (201, ["redemption_id"])
 
 
-def test_a_definition_with_instances_cannot_be_deleted(world: World) -> None:
+def test_a_definition_with_instances_cannot_be_deleted(world: SandboxClient) -> None:
     definition = world.define()
     benefit = world.issue(definition, world.profile())
     path = f"/benefit-definitions/{definition['id']}"

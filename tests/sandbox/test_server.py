@@ -10,20 +10,20 @@ from http.client import HTTPConnection
 import pytest
 
 from claimable_benefits.sandbox import RunningSandbox, serve_sandbox
-from tests.sandbox.world import TOKEN, World
+from tests.sandbox.world import TOKEN, SandboxClient
 
 HEADERS = {"Authorization": f"Bearer {TOKEN}"}
 HEAD = f"Host: x\r\nAuthorization: Bearer {TOKEN}\r\n"
 
 
 @pytest.fixture(scope="module")
-def running(shared_world: World) -> Iterator[RunningSandbox]:
+def running(shared_world: SandboxClient) -> Iterator[RunningSandbox]:
     with serve_sandbox(shared_world.app) as served:
         yield served
 
 
 @pytest.fixture
-def connection(running: RunningSandbox, world: World) -> Iterator[HTTPConnection]:
+def connection(running: RunningSandbox, world: SandboxClient) -> Iterator[HTTPConnection]:
     made = HTTPConnection("127.0.0.1", port_of(running), timeout=10)
     yield made
     made.close()
@@ -122,7 +122,7 @@ def test_an_older_client_is_told_when_the_connection_stays(running: RunningSandb
     assert (status, list(json.loads(body))) == (200, ["data", "links", "meta"])
 
 
-def test_closing_ends_connections_that_only_wait(world: World) -> None:
+def test_closing_ends_connections_that_only_wait(world: SandboxClient) -> None:
     with serve_sandbox(world.app) as running:
         waiting = HTTPConnection("127.0.0.1", port_of(running), timeout=10)
         waiting.request("GET", "/_sandbox/health")

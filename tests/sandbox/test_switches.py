@@ -9,7 +9,7 @@ import pytest
 
 from claimable_benefits.sandbox import SWITCHES, create_sandbox
 from claimable_benefits.sandbox.state.request_state import sandbox
-from tests.sandbox.world import ORDER, ZONE, World
+from tests.sandbox.world import ORDER, ZONE, SandboxClient
 
 GUIDE = [
     ("GET", "/benefit-definitions"),
@@ -31,12 +31,12 @@ REFERENCE = [
 ]
 
 
-def mia(world: World) -> str:
+def mia(world: SandboxClient) -> str:
     return str(world.get("/profiles", **{"filter[email]": "mia@example.com"}).data[0]["id"])
 
 
 @pytest.mark.parametrize(("dialect", "hidden"), [("both", []), ("guide", REFERENCE), ("reference", GUIDE)])
-def test_a_dialect_hides_the_paths_of_the_other(demo: World, dialect: str, hidden: list[tuple[str, str]]) -> None:
+def test_a_dialect_hides_the_paths_of_the_other(demo: SandboxClient, dialect: str, hidden: list[tuple[str, str]]) -> None:
     profile = mia(demo)
     demo.switch(dialect=dialect)
 
@@ -50,7 +50,7 @@ def test_a_dialect_hides_the_paths_of_the_other(demo: World, dialect: str, hidde
     assert sorted(hidden) == sorted(absent)
 
 
-def test_both_dialects_claim_and_redeem_the_same_things(demo: World) -> None:
+def test_both_dialects_claim_and_redeem_the_same_things(demo: SandboxClient) -> None:
     profile = mia(demo)
     lounge = demo.get("/benefits/definitions/handle/vip-lounge").data
 
@@ -63,7 +63,7 @@ def test_both_dialects_claim_and_redeem_the_same_things(demo: World) -> None:
     assert at_once.data["items"][0]["type_attributes"]["redemptions_remaining"] == 0
 
 
-def test_strategy_redeem_is_all_or_none_and_ties_itself_to_the_order_to_come(world: World) -> None:
+def test_strategy_redeem_is_all_or_none_and_ties_itself_to_the_order_to_come(world: SandboxClient) -> None:
     profile = world.profile()
     first = world.issue(world.define("a"), profile)
     world.issue(world.define("b"), profile)
@@ -87,7 +87,7 @@ def test_strategy_redeem_is_all_or_none_and_ties_itself_to_the_order_to_come(wor
 
 
 @pytest.mark.parametrize(("position", "found"), [("active", 1), ("all", 3)])
-def test_profile_benefits_lists_the_active_or_all(world: World, position: str, found: int) -> None:
+def test_profile_benefits_lists_the_active_or_all(world: SandboxClient, position: str, found: int) -> None:
     world.switch(profile_benefits=position)
     definition, profile = world.define(), world.profile()
     world.issue(definition, profile)
@@ -98,7 +98,7 @@ def test_profile_benefits_lists_the_active_or_all(world: World, position: str, f
     assert len(world.get(f"/profiles/{profile}/redeemable_benefits").data) == 1
 
 
-def test_dates_are_utc_or_echoed(world: World) -> None:
+def test_dates_are_utc_or_echoed(world: SandboxClient) -> None:
     benefit = world.issue(world.define(), world.profile(), expires_at="2026-07-01 10:00:00")
     utc = (benefit["issued_at"], benefit["expires_at"])
     world.switch(dates="echo")
@@ -110,7 +110,7 @@ def test_dates_are_utc_or_echoed(world: World) -> None:
 
 
 @pytest.mark.parametrize("scope", ["/redemptions", "/profiles/{p}/redemptions"])
-def test_the_external_id_filter_is_honoured_or_silently_ignored(world: World, scope: str) -> None:
+def test_the_external_id_filter_is_honoured_or_silently_ignored(world: SandboxClient, scope: str) -> None:
     benefit = world.issue(world.define(max_redemptions=9), world.profile())
     for reference in ("A", "B"):
         world.redeem(benefit, external_id=reference)
@@ -122,7 +122,7 @@ def test_the_external_id_filter_is_honoured_or_silently_ignored(world: World, sc
     assert ([row["id"] for row in honoured], len(world.get(path, **query).data)) == ([2], 2)
 
 
-def test_create_status_and_numbers_follow_their_switches(world: World) -> None:
+def test_create_status_and_numbers_follow_their_switches(world: SandboxClient) -> None:
     world.switch(create_status="200", numbers="strings")
 
     reply = world.post("/benefit-definitions", {"name": "A", "handle": "a", "period": 7, "meta": {"percent": 10}})
@@ -140,7 +140,7 @@ def test_create_status_and_numbers_follow_their_switches(world: World) -> None:
         ("list", lambda p: [{"profile_id": p}]),
     ],
 )
-def test_the_identity_search_answers_in_four_shapes(demo: World, shape: str, answer: object) -> None:
+def test_the_identity_search_answers_in_four_shapes(demo: SandboxClient, shape: str, answer: object) -> None:
     demo.switch(identity_search=shape)
 
     reply = demo.get("/identities/search", handle="ecommerce", identifier="1001")
@@ -149,13 +149,13 @@ def test_the_identity_search_answers_in_four_shapes(demo: World, shape: str, ans
     assert answer(mia(demo)) == reply.data
 
 
-def test_update_create_can_be_absent(world: World) -> None:
+def test_update_create_can_be_absent(world: SandboxClient) -> None:
     world.switch(update_create="off")
 
     assert world.post("/transactions/update-create", ORDER).status == 404
 
 
-def test_switches_explain_themselves_and_refuse_what_they_do_not_know(world: World) -> None:
+def test_switches_explain_themselves_and_refuse_what_they_do_not_know(world: SandboxClient) -> None:
     listed = world.get("/_sandbox/switches").json["switches"]
 
     unknown = world.put("/_sandbox/switches", {"speed": "fast", "dates": "local"})
@@ -182,12 +182,12 @@ def test_a_wrong_option_says_what_is_wrong(wrong: dict[str, str]) -> None:
         create_sandbox(**wrong)  # type: ignore[arg-type]
 
 
-def test_the_clock_freezes_advances_and_runs_again(world: World) -> None:
+def test_the_clock_freezes_advances_and_runs_again(world: SandboxClient) -> None:
     frozen = world.put("/_sandbox/clock", {"now": "2026-12-24T18:00:00+11:00"}).json
     advanced = world.put("/_sandbox/clock", {"advance_seconds": 3600}).json
     running = world.put("/_sandbox/clock", {"run": True}).json
     shifted = world.put("/_sandbox/clock", {"advance_seconds": -60}).json
-    world.clock.turn(seconds=10)
+    world.clock.move(seconds=10)
 
     assert frozen == {"now": "2026-12-24T07:00:00+00:00", "mode": "frozen"}
     assert advanced == {"now": "2026-12-24T08:00:00+00:00", "mode": "frozen"}
@@ -199,11 +199,11 @@ def test_the_clock_freezes_advances_and_runs_again(world: World) -> None:
 @pytest.mark.parametrize(
     "body", [{}, {"now": "soon"}, {"now": 7}, {"advance_seconds": "x"}, {"run": 1}, {"now": "0001-01-01"}]
 )
-def test_the_clock_refuses_what_is_no_time(world: World, body: dict[str, object]) -> None:
+def test_the_clock_refuses_what_is_no_time(world: SandboxClient, body: dict[str, object]) -> None:
     assert world.put("/_sandbox/clock", body).status == 422
 
 
-def test_the_reversal_window_follows_the_clock(world: World) -> None:
+def test_the_reversal_window_follows_the_clock(world: SandboxClient) -> None:
     redemption = world.redeem(world.issue(world.define(), world.profile())).data
 
     world.put("/_sandbox/clock", {"advance_seconds": 601})
@@ -211,7 +211,7 @@ def test_the_reversal_window_follows_the_clock(world: World) -> None:
     assert world.post(f"/redemptions/{redemption['id']}/reversal").status == 422
 
 
-def test_the_state_lays_everything_open(world: World) -> None:
+def test_the_state_lays_everything_open(world: SandboxClient) -> None:
     benefit = world.issue(world.define(max_redemptions=3), world.profile())
     kept = world.redeem(benefit, external_id="A").data
     undone = world.redeem(benefit, external_id="B").data
@@ -232,7 +232,7 @@ def test_the_state_lays_everything_open(world: World) -> None:
     assert state["benefits"][0]["used"] == 1
 
 
-def test_reset_puts_a_seed_in_place_of_everything(world: World) -> None:
+def test_reset_puts_a_seed_in_place_of_everything(world: SandboxClient) -> None:
     world.issue(world.define(), world.profile())
 
     world.post("/_sandbox/reset", {"seed": "demo"})
@@ -253,7 +253,7 @@ def test_a_folder_keeps_its_state_until_it_is_reset(tmp_path: Path) -> None:
     assert [people("demo"), people("empty"), people("demo"), people("empty", True), people("demo")] == [6, 6, 6, 0, 0]
 
 
-def test_the_front_page_and_the_health_check_need_no_token(world: World) -> None:
+def test_the_front_page_and_the_health_check_need_no_token(world: SandboxClient) -> None:
     with world.client.get("/") as page, world.client.get("/_sandbox/health") as health:
         assert (page.status_code, health.status_code) == (200, 200)
         assert "not Omneo" in page.get_data(as_text=True)

@@ -6,21 +6,21 @@ from typing import Any
 
 import pytest
 
-from claimable_benefits.sandbox.tokens.scopes import NEEDED, SCOPES
-from tests.sandbox.world import Reply, World
+from claimable_benefits.sandbox.tokens.scopes import REQUIRED_SCOPES, SCOPES
+from tests.sandbox.world import Reply, SandboxClient
 
 MINE = "/api/v3"
 
 
-def made(world: World, *scopes: str) -> Any:
+def made(world: SandboxClient, *scopes: str) -> Any:
     return world.post("/auth/api-tokens", {"name": "Shop", "scopes": list(scopes)}).json
 
 
-def bearing(world: World, token: str, method: str, path: str, body: Any = None) -> Reply:
+def bearing(world: SandboxClient, token: str, method: str, path: str, body: Any = None) -> Reply:
     return world.call(method, path, body, headers={"Authorization": f"Bearer {token}"})
 
 
-def test_a_token_is_shown_once_and_holds(world: World) -> None:
+def test_a_token_is_shown_once_and_holds(world: SandboxClient) -> None:
     token = made(world, "read-profiles")
 
     verified = bearing(world, token["accessToken"], "GET", "/auth/verify")
@@ -32,7 +32,7 @@ def test_a_token_is_shown_once_and_holds(world: World) -> None:
     assert token["accessToken"] not in str(world.state())
 
 
-def test_a_token_reaches_what_its_scopes_name_and_the_refusal_names_the_scope(world: World) -> None:
+def test_a_token_reaches_what_its_scopes_name_and_the_refusal_names_the_scope(world: SandboxClient) -> None:
     token = made(world, "read-profiles")["accessToken"]
 
     read = bearing(world, token, "GET", "/profiles")
@@ -44,7 +44,7 @@ def test_a_token_reaches_what_its_scopes_name_and_the_refusal_names_the_scope(wo
     assert both.json["message"].endswith("This needs create-benefits and redeem-benefits.")
 
 
-def test_a_star_is_every_scope_and_the_switch_can_ignore_them_all(world: World) -> None:
+def test_a_star_is_every_scope_and_the_switch_can_ignore_them_all(world: SandboxClient) -> None:
     everything, nothing = made(world, "*")["accessToken"], made(world)["accessToken"]
 
     star, before = (bearing(world, token, "POST", "/profiles", {}).status for token in (everything, nothing))
@@ -53,7 +53,7 @@ def test_a_star_is_every_scope_and_the_switch_can_ignore_them_all(world: World) 
     assert (star, before, bearing(world, nothing, "POST", "/profiles", {}).status) == (201, 403, 201)
 
 
-def test_a_revoked_token_is_unauthenticated(world: World) -> None:
+def test_a_revoked_token_is_unauthenticated(world: SandboxClient) -> None:
     token = made(world, "*")
 
     revoked = world.delete(f"/auth/api-tokens/{token['token']['id']}")
@@ -65,7 +65,7 @@ def test_a_revoked_token_is_unauthenticated(world: World) -> None:
 
 
 @pytest.mark.parametrize(("days", "holds"), [("1", False), ("30", True), ("365", True)])
-def test_a_token_expires_by_the_sandboxes_clock(world: World, days: str, holds: bool) -> None:
+def test_a_token_expires_by_the_sandboxes_clock(world: SandboxClient, days: str, holds: bool) -> None:
     world.switch(api_token_days=days)
     token = made(world, "*")
 
@@ -80,14 +80,14 @@ def test_a_token_expires_by_the_sandboxes_clock(world: World, days: str, holds: 
     ("body", "field"),
     [({}, "name"), ({"name": "a", "scopes": "x"}, "scopes"), ({"name": "a", "scopes": ["Ü"]}, "scopes")],
 )
-def test_a_token_needs_a_name_and_scopes_that_are_names(world: World, body: Any, field: str) -> None:
+def test_a_token_needs_a_name_and_scopes_that_are_names(world: SandboxClient, body: Any, field: str) -> None:
     reply = world.post("/auth/api-tokens", body)
 
     assert (reply.status, reply.fields) == (422, [field])
     assert world.get("/auth/access-tokens", type="all").status == 422
 
 
-def test_every_path_of_the_api_but_auth_asks_for_a_scope(world: World) -> None:
+def test_every_path_of_the_api_but_auth_asks_for_a_scope(world: SandboxClient) -> None:
     served = {
         (method, rule.rule)
         for rule in world.app.url_map.iter_rules()
@@ -95,11 +95,11 @@ def test_every_path_of_the_api_but_auth_asks_for_a_scope(world: World) -> None:
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
     }
 
-    assert served == set(NEEDED)
-    assert all(NEEDED.values())
+    assert served == set(REQUIRED_SCOPES)
+    assert all(REQUIRED_SCOPES.values())
 
 
-def test_no_scope_is_invented(world: World) -> None:
+def test_no_scope_is_invented(world: SandboxClient) -> None:
     absent = {"update-benefits", "create-redemptions", "claim-benefits", "create-identities"}
     listed = [row["id"] for row in world.get("/auth/scopes").json]
 

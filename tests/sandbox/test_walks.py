@@ -193,5 +193,5 @@ def test_a_member_and_a_listening_shop_hear_of_the_same_claim(running: RunningSa
         Walker(running.url, "")("POST", "/_sandbox/webhooks/flush")
 
     assert arrived
-    assert (shop.heard[0].event, shop.heard[0].body["id"]) == ("benefit.created", claimed["id"])
+    assert (shop.messages[0].event, shop.messages[0].body["id"]) == ("benefit.created", claimed["id"])
     assert [row["id"] for row in member("GET", "/profiles/me/benefits")] == [claimed["id"]]

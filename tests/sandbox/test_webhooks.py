@@ -13,29 +13,29 @@ from typing import Any
 import pytest
 
 from claimable_benefits.sandbox.state.request_state import sandbox
-from tests.sandbox.receivers import Receiver, receiver
-from tests.sandbox.world import World
+from tests.sandbox.receivers import WebhookReceiver, receiver
+from tests.sandbox.world import SandboxClient
 
 HOOK = {"trigger": "benefit.created", "url": "http://127.0.0.1:9/hook", "namespace": "shop"}
 
 
 @pytest.fixture
-def shop() -> Iterator[Receiver]:
+def shop() -> Iterator[WebhookReceiver]:
     with receiver() as listening:
         yield listening
 
 
-def hook(world: World, url: str, trigger: str = "benefit.created", **fields: Any) -> Any:
+def hook(world: SandboxClient, url: str, trigger: str = "benefit.created", **fields: Any) -> Any:
     reply = world.post("/webhooks", HOOK | {"url": url, "trigger": trigger} | fields)
     assert reply.status == 201, reply.json
     return reply.data
 
 
-def flushed(world: World) -> Any:
+def flushed(world: SandboxClient) -> Any:
     return world.post("/_sandbox/webhooks/flush").json
 
 
-def test_webhooks_are_made_read_changed_listed_and_removed(world: World) -> None:
+def test_webhooks_are_made_read_changed_listed_and_removed(world: SandboxClient) -> None:
     made = world.post("/webhooks", HOOK | {"condition": {"===": [1, 1]}, "retry_hourly": True}).data
     path = f"/webhooks/{made['id']}"
 
@@ -68,19 +68,19 @@ def test_webhooks_are_made_read_changed_listed_and_removed(world: World) -> None
         ("is_active", "yes"),
     ],
 )
-def test_a_webhook_that_cannot_be_is_refused(world: World, field: str, value: object) -> None:
+def test_a_webhook_that_cannot_be_is_refused(world: SandboxClient, field: str, value: object) -> None:
     reply = world.post("/webhooks", HOOK | {field: value})
 
     assert (reply.status, reply.fields) == (422, [field])
 
 
-def test_an_event_arrives_signed_over_its_raw_body(world: World, shop: Receiver) -> None:
+def test_an_event_arrives_signed_over_its_raw_body(world: SandboxClient, shop: WebhookReceiver) -> None:
     hook(world, shop.url)
     benefit = world.issue(world.define(), world.profile(first_name="Mia", tags=["vip"]))
 
     counted = flushed(world)
 
-    [heard] = shop.heard
+    [heard] = shop.messages
     assert (heard.path, heard.event) == ("/hook?shop=1", "benefit.created")
     assert heard.seal == hmac.new(b"sandbox-secret", heard.raw, hashlib.sha256).hexdigest()
     assert (heard.body["id"], heard.body["benefit"]["redemptions_remaining"]) == (benefit["id"], 1)
@@ -88,16 +88,16 @@ def test_an_event_arrives_signed_over_its_raw_body(world: World, shop: Receiver)
     assert counted == {"delivered": 1, "failed": 0, "recorded": 0}
 
 
-def test_an_event_arrives_by_itself(world: World, shop: Receiver) -> None:
+def test_an_event_arrives_by_itself(world: SandboxClient, shop: WebhookReceiver) -> None:
     hook(world, shop.url)
     world.issue(world.define(), world.profile())
 
     assert shop.arrived.wait(timeout=10)
     flushed(world)  # so that nothing is on its way when the next test begins
-    assert len(shop.heard) == 1
+    assert len(shop.messages) == 1
 
 
-def test_a_delivery_is_repeated_until_it_is_taken(world: World, shop: Receiver) -> None:
+def test_a_delivery_is_repeated_until_it_is_taken(world: SandboxClient, shop: WebhookReceiver) -> None:
     shop.statuses = [500, 302, 404]
     hook(world, shop.url)
     world.issue(world.define(), world.profile())
@@ -105,10 +105,10 @@ def test_a_delivery_is_repeated_until_it_is_taken(world: World, shop: Receiver) 
     flushed(world)
 
     [delivery] = world.state()["webhook_deliveries"]
-    assert (delivery["state"], delivery["attempts"], delivery["status"], len(shop.heard)) == ("delivered", 4, 200, 4)
+    assert (delivery["state"], delivery["attempts"], delivery["status"], len(shop.messages)) == ("delivered", 4, 200, 4)
 
 
-def test_a_delivery_is_given_up_after_five_attempts(world: World) -> None:
+def test_a_delivery_is_given_up_after_five_attempts(world: SandboxClient) -> None:
     with receiver() as gone:
         url = gone.url
     hook(world, url)
@@ -122,7 +122,7 @@ def test_a_delivery_is_given_up_after_five_attempts(world: World) -> None:
 
 
 @pytest.mark.parametrize("url", ["http://example.com/hook", "https://10.0.0.7/", "http://localhost.example.com/"])
-def test_what_leads_beyond_this_machine_is_recorded_and_not_sent(world: World, url: str) -> None:
+def test_what_leads_beyond_this_machine_is_recorded_and_not_sent(world: SandboxClient, url: str) -> None:
     hook(world, url)
     world.issue(world.define(), world.profile())
 
@@ -138,16 +138,16 @@ def test_what_leads_beyond_this_machine_is_recorded_and_not_sent(world: World, u
         {"trigger": "profiles.create"},
     ],
 )
-def test_a_webhook_that_does_not_want_an_event_does_not_get_it(world: World, shop: Receiver, fields: Any) -> None:
+def test_a_webhook_that_does_not_want_an_event_does_not_get_it(world: SandboxClient, shop: WebhookReceiver, fields: Any) -> None:
     hook(world, shop.url, **fields)
     hook(world, shop.url, condition={"==": [{"var": "profile.first_name"}, "Mia"]})
 
     world.issue(world.define(), world.profile(first_name="Mia"))
 
-    assert (flushed(world)["delivered"], len(shop.heard)) == (1, 1)
+    assert (flushed(world)["delivered"], len(shop.messages)) == (1, 1)
 
 
-def test_a_refused_change_sends_nothing(world: World, shop: Receiver) -> None:
+def test_a_refused_change_sends_nothing(world: SandboxClient, shop: WebhookReceiver) -> None:
     benefit = world.issue(world.define(), world.profile())
     hook(world, shop.url, "benefit.updated")
 
@@ -165,7 +165,7 @@ def test_a_refused_change_sends_nothing(world: World, shop: Receiver) -> None:
     ],
 )
 def test_events_bear_the_names_of_both_sources_or_of_one(
-    world: World, shop: Receiver, position: str, heard: list[str]
+    world: SandboxClient, shop: WebhookReceiver, position: str, heard: list[str]
 ) -> None:
     world.switch(event_names=position)
     for trigger in ("benefit.created", "benefit.issued", "benefit.redeemed", "benefit.updated"):
@@ -174,21 +174,21 @@ def test_events_bear_the_names_of_both_sources_or_of_one(
     world.redeem(world.issue(world.define(), world.profile()))
     flushed(world)
 
-    assert heard == sorted(message.event for message in shop.heard)
+    assert heard == sorted(message.event for message in shop.messages)
 
 
-def test_deliveries_can_come_twice(world: World, shop: Receiver) -> None:
+def test_deliveries_can_come_twice(world: SandboxClient, shop: WebhookReceiver) -> None:
     world.switch(webhook_delivery="twice")
     hook(world, shop.url)
     world.issue(world.define(), world.profile())
 
     flushed(world)
 
-    first, second = shop.heard
+    first, second = shop.messages
     assert first.raw == second.raw
 
 
-def test_deliveries_can_come_newest_first(world: World, shop: Receiver) -> None:
+def test_deliveries_can_come_newest_first(world: SandboxClient, shop: WebhookReceiver) -> None:
     world.switch(webhook_delivery="reversed")
     hook(world, shop.url)
     benefits = {"benefit_definition_id": world.define()["id"], "profile_id": world.profile(), "timezone": "UTC"}
@@ -196,11 +196,11 @@ def test_deliveries_can_come_newest_first(world: World, shop: Receiver) -> None:
 
     flushed(world)
 
-    assert [message.body["id"] for message in shop.heard] == [3, 2, 1]
+    assert [message.body["id"] for message in shop.messages] == [3, 2, 1]
 
 
 @pytest.mark.parametrize("change", ["definition", "profile", "identity", "transaction", "deleted"])
-def test_every_kind_of_event_can_be_told(world: World, shop: Receiver, change: str) -> None:
+def test_every_kind_of_event_can_be_told(world: SandboxClient, shop: WebhookReceiver, change: str) -> None:
     profile = world.profile()
     benefit = world.issue(world.define(), profile)
     triggers = {"definition": "benefit-definition.created", "deleted": "benefit.deleted"}
@@ -216,11 +216,11 @@ def test_every_kind_of_event_can_be_told(world: World, shop: Receiver, change: s
         world.profile(identities=[{"handle": "shop", "identifier": "1"}])
 
     assert flushed(world)["delivered"] == 1
-    assert shop.heard[0].body["event"] == triggers.get(change, f"{change}.created")
+    assert shop.messages[0].body["event"] == triggers.get(change, f"{change}.created")
 
 
-def test_what_was_due_when_it_stopped_is_sent_when_it_starts_again(tmp_path: Path, shop: Receiver) -> None:
-    before = World(data=tmp_path)
+def test_what_was_due_when_it_stopped_is_sent_when_it_starts_again(tmp_path: Path, shop: WebhookReceiver) -> None:
+    before = SandboxClient(data=tmp_path)
     hook(before, shop.url)
     before.issue(before.define(), before.profile())
     flushed(before)
@@ -229,19 +229,19 @@ def test_what_was_due_when_it_stopped_is_sent_when_it_starts_again(tmp_path: Pat
     with closing(sqlite3.connect(tmp_path / "sandbox.sqlite3", isolation_level=None)) as db:
         db.execute("UPDATE webhook_deliveries SET state = 'due'")  # as if it had stopped before it heard the answer
 
-    after = World(data=tmp_path)
+    after = SandboxClient(data=tmp_path)
     arrived = shop.arrived.wait(timeout=10)
     flushed(after)
     sandbox(after.app).store.close()
 
-    assert (arrived, len(shop.heard)) == (True, 2)
+    assert (arrived, len(shop.messages)) == (True, 2)
 
 
-def test_the_secret_is_a_choice(shop: Receiver) -> None:
-    own = World(webhook_secret="between-us")
+def test_the_secret_is_a_choice(shop: WebhookReceiver) -> None:
+    own = SandboxClient(webhook_secret="between-us")
     hook(own, shop.url)
     own.issue(own.define(), own.profile())
     flushed(own)
     sandbox(own.app).store.close()
 
-    assert shop.heard[0].seal == hmac.new(b"between-us", shop.heard[0].raw, hashlib.sha256).hexdigest()
+    assert shop.messages[0].seal == hmac.new(b"between-us", shop.messages[0].raw, hashlib.sha256).hexdigest()

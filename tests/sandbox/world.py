@@ -9,7 +9,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from claimable_benefits.sandbox import create_sandbox
-from claimable_benefits.sandbox.demo.seed import plant
+from claimable_benefits.sandbox.demo.seed import apply_seed
 from claimable_benefits.sandbox.state.request_state import sandbox, snapshot_state
 
 TOKEN = "sandbox-token"
@@ -17,7 +17,7 @@ NOON = datetime(2026, 6, 15, 2, 0, 0, tzinfo=UTC)  # noon in Melbourne, where wi
 ZONE = "Australia/Melbourne"
 
 
-class Ticker:
+class ManualClock:
     """A clock that stands still until it is turned."""
 
     def __init__(self) -> None:
@@ -26,7 +26,7 @@ class Ticker:
     def __call__(self) -> datetime:
         return self.now
 
-    def turn(self, **by: float) -> None:
+    def move(self, **by: float) -> None:
         """Move the clock by a timedelta's arguments."""
         self.now += timedelta(**by)
 
@@ -49,20 +49,20 @@ class Reply:
         return sorted(self.json.get("errors", {}))
 
 
-class World:
+class SandboxClient:
     """A sandbox, its clock, and short words for long requests."""
 
     def __init__(self, *, seed: Any = "empty", **options: Any) -> None:
-        self.clock = Ticker()
+        self.clock = ManualClock()
         self.app: Flask = create_sandbox(seed=seed, clock=self.clock, **options)
         self.client: FlaskClient = self.app.test_client()
 
     def renew(self, seed: str) -> None:
         """Go back to a seed, with nothing set and the clock at noon."""
         self.clock.now = NOON
-        with sandbox(self.app).store.lent() as db:
+        with sandbox(self.app).store.connection() as db:
             db.execute("DELETE FROM settings")
-            plant(snapshot_state(sandbox(self.app), db), seed, anew=True)
+            apply_seed(snapshot_state(sandbox(self.app), db), seed, anew=True)
 
     def call(self, method: str, path: str, body: Any = None, **options: Any) -> Reply:
         """Send a request; paths are the API's unless they start with ``/_sandbox``."""

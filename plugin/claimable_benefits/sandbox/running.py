@@ -53,7 +53,7 @@ class RunningSandbox:
             self._server.shutdown()
             self._thread.join()
             self._server.server_close()
-            fault_middleware_of(self.app).zombies.clear()
+            fault_middleware_of(self.app).delayed_requests.clear()
 
     def __enter__(self) -> Self:
         return self
@@ -70,4 +70,4 @@ def serve_sandbox(app: Flask, port: int = 0, host: str = "127.0.0.1") -> Running
     :param port: 0 for a free one
     :raises OSError: when the port is taken
     """
-    return RunningSandbox(app, Server((host, port), app, fault_middleware_of(app).admit))
+    return RunningSandbox(app, Server((host, port), app, fault_middleware_of(app).select_faults))

@@ -6,16 +6,16 @@ from claimable_benefits.sandbox.demo import people
 from claimable_benefits.sandbox.state import store
 from claimable_benefits.sandbox.state.request_state import RequestState
 
-_PLANTED = "seed"
+_SEED_KEY = "seed"
 
 
-def plant(scene: RequestState, kind: str, *, anew: bool) -> None:
+def apply_seed(state: RequestState, kind: str, *, anew: bool) -> None:
     """Fill an empty state once; with `anew`, empty it first. A state that was planted before is left alone."""
-    with scene.writing():
-        planted = scene.db.execute("SELECT 1 FROM settings WHERE name = ?", (_PLANTED,)).fetchone()
+    with state.writing():
+        planted = state.db.execute("SELECT 1 FROM settings WHERE name = ?", (_SEED_KEY,)).fetchone()
         if planted and not anew:
             return
-        store.wipe(scene.db)
+        store.delete_all(state.db)
         if kind == "demo":
-            people.fill(scene)
-        scene.db.execute("INSERT OR REPLACE INTO settings (name, value) VALUES (?, ?)", (_PLANTED, kind))
+            people.insert_demo(state)
+        state.db.execute("INSERT OR REPLACE INTO settings (name, value) VALUES (?, ?)", (_SEED_KEY, kind))

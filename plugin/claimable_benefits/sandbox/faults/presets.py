@@ -15,7 +15,7 @@ _ORDERS = "*/transactions*"
 class Preset:
     """One position of the dial: what a person reads, and the fault it sets."""
 
-    says: str
+    label: str
     fault: Mapping[str, Any]
 
 
@@ -28,7 +28,7 @@ PRESETS: dict[str, Preset] = {
     "lost-answer": Preset("The next redemption is applied but its answer is lost", _next("apply_then_drop", _USES)),
     "lost-request": Preset("The next redemption never arrives", _next("drop", _USES)),
     "late": Preset(
-        "The next redemption is applied 15 seconds after the shop gave up", _next("zombie", _USES, seconds=15)
+        "The next redemption is applied 15 seconds after the shop gave up", _next("drop_then_apply", _USES, seconds=15)
     ),
     "lost-claim": Preset("The next claim is applied but its answer is lost", _next("apply_then_drop", _CLAIMS)),
     "lost-order": Preset("The next order is recorded but its answer is lost", _next("apply_then_drop", _ORDERS)),
@@ -40,9 +40,9 @@ PRESETS: dict[str, Preset] = {
 }
 
 
-def says(fault: Mapping[str, Any]) -> str:
+def describe_fault(fault: Mapping[str, Any]) -> str:
     """Return a fault in plain words: those of the position that sets it, or its kind and path."""
     for preset in PRESETS.values():
         if all(fault.get(name) == value for name, value in preset.fault.items()):
-            return preset.says
+            return preset.label
     return f"{fault['kind']} on {fault['method']} {fault['path']}"

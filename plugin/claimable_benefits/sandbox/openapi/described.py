@@ -15,7 +15,7 @@ from claimable_benefits.sandbox.api import (
     redemptions,
 )
 from claimable_benefits.sandbox.openapi.schemas import many, ref, thing
-from claimable_benefits.sandbox.protocol.list_query import Source
+from claimable_benefits.sandbox.protocol.list_query import ListSource
 from claimable_benefits.sandbox.serializers import definition_fields, transaction_fields
 from claimable_benefits.sandbox.webhooks import subscriptions
 
@@ -34,7 +34,7 @@ class DescribedAnswer:
 
     how: str
     shape: Any = None
-    source: Source | None = None
+    source: ListSource | None = None
     refuses: bool = False
     query: tuple[str, ...] = ()
 
@@ -47,7 +47,7 @@ def _made(name: str, *, refuses: bool = False) -> DescribedAnswer:
     return DescribedAnswer("created", ref(name), refuses=refuses)
 
 
-def _page(name: str, source: Source) -> DescribedAnswer:
+def _page(name: str, source: ListSource) -> DescribedAnswer:
     return DescribedAnswer("page", ref(name), source)
 
 

@@ -17,7 +17,7 @@ from claimable_benefits.sandbox.openapi.schemas import Schema, many, ref, thing
 from claimable_benefits.sandbox.openapi.shapes import SHAPES
 from claimable_benefits.sandbox.protocol.body_reader import RequestForm, body
 from claimable_benefits.sandbox.protocol.dialects import PREFIX, answers
-from claimable_benefits.sandbox.protocol.field_specs import check, schema_of
+from claimable_benefits.sandbox.protocol.field_specs import check_fields, schema_of
 from claimable_benefits.sandbox.protocol.responses import respond
 from claimable_benefits.sandbox.state.request_state import request_state
 
@@ -55,7 +55,7 @@ def check_body() -> None:
     fields = BODIES.get(view_of(request.endpoint or ""))
     if fields is not None:
         form = RequestForm(body())
-        check(form, fields)
+        check_fields(form, fields)
         form.check()
 
 

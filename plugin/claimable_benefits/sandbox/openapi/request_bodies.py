@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from claimable_benefits.sandbox.api import locations, profiles, transaction_lines, transaction_queue
-from claimable_benefits.sandbox.protocol.field_specs import Field, Fields, table
+from claimable_benefits.sandbox.api import transaction_queue
+from claimable_benefits.sandbox.protocol.field_specs import Field, Fields, optional_fields
 from claimable_benefits.sandbox.rules.redemption_rules import PERIODS
 from claimable_benefits.sandbox.serializers import definition_fields, transaction_fields
+from claimable_benefits.sandbox.serializers.locations import LOCATION_FIELDS
+from claimable_benefits.sandbox.serializers.profiles import PROFILE_FIELDS
+from claimable_benefits.sandbox.serializers.transaction_lines import LINE_FIELDS
 
 _TEXT, _NEEDED = Field("text"), Field("text", required=True)
 _ZONE, _META = Field("zone", required=True), Field("json")
@@ -19,7 +22,7 @@ _IDENTITY: Fields = {
     "is_active": Field("flag"),
 }
 _IDENTITY_CHANGE: Fields = {"identifier": _TEXT, "is_primary": Field("flag"), "is_active": Field("flag")}
-_PROFILE: Fields = table(profiles.FIELDS)
+_PROFILE: Fields = optional_fields(PROFILE_FIELDS)
 _BY_TYPE: Fields = {"type": _NEEDED, "id": _NEEDED}
 
 _DEFINITION: Fields = {
@@ -34,7 +37,7 @@ _DEFINITION: Fields = {
     "external_id": _TEXT,
     **dict.fromkeys(definition_fields.TIMES, Field("moment")),
     **dict.fromkeys(definition_fields.FLAGS, Field("flag")),
-    **table(definition_fields.FREE),
+    **optional_fields(definition_fields.FREE),
 }
 _NEW_DEFINITION: Fields = {"handle": _HANDLE, **_DEFINITION}
 _OPTIONAL: Fields = {"name": Field("text", filled=True), "period": Field("whole", filled=True, least=0, most=36500)}
@@ -65,7 +68,7 @@ _ITEM: Fields = {
     "id": Field("whole"),
     "name": _NEEDED,
     **dict.fromkeys(("quantity", "price_current", "price_sell"), Field("number", required=True)),
-    **table(transaction_lines.ITEM),
+    **optional_fields(LINE_FIELDS),
 }
 _TRANSACTION: Fields = {
     "total": Field("number", required=True),
@@ -77,8 +80,8 @@ _TRANSACTION: Fields = {
     "redemption_id": Field("whole"),
     "is_void": Field("flag"),
     "delete_existing_items": Field("flag"),
-    **table(transaction_fields.COLUMNS),
-    **table(transaction_fields.FREE),
+    **optional_fields(transaction_fields.COLUMNS),
+    **optional_fields(transaction_fields.FREE),
 }
 _TRANSACTION_CHANGE: Fields = {
     **_TRANSACTION,
@@ -100,7 +103,7 @@ _CODE: Fields = {
     "valid_from": Field("moment"),
     "valid_to": Field("moment"),
 }
-_LOCATION: Fields = {"name": _NEEDED, "external_id": _TEXT, **table(locations.FREE)}
+_LOCATION: Fields = {"name": _NEEDED, "external_id": _TEXT, **optional_fields(LOCATION_FIELDS)}
 _WEBHOOK: Fields = {
     "trigger": _NEEDED,
     "url": Field("address", required=True),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from claimable_benefits.sandbox.api import locations, profiles, transaction_lines
 from claimable_benefits.sandbox.openapi.schemas import (
     ANYTHING,
     FLAG,
@@ -27,10 +26,13 @@ from claimable_benefits.sandbox.openapi.schemas import (
     thing,
 )
 from claimable_benefits.sandbox.serializers import definition_fields, transaction_fields
+from claimable_benefits.sandbox.serializers.locations import LOCATION_FIELDS
+from claimable_benefits.sandbox.serializers.profiles import PROFILE_FIELDS
+from claimable_benefits.sandbox.serializers.transaction_lines import LINE_FIELDS
 
 _PROFILE = {
     "id": WORD,
-    **of_kinds(profiles.FIELDS),
+    **of_kinds(PROFILE_FIELDS),
     "tier": or_null(thing(handle=WORD, name=WORD)),
     **TIMES,
 }
@@ -128,7 +130,7 @@ _LINE = {
     "id": WHOLE,
     "name": WORD,
     **each(("quantity", "price_current", "price_sell"), NUMBER),
-    **of_kinds(transaction_lines.ITEM),
+    **of_kinds(LINE_FIELDS),
     **each(("product_id", "product", "price_tax", "order_id", "pivot"), NOTHING),
     "product_images": many(ANYTHING),
     "transaction_id": WHOLE,
@@ -155,7 +157,7 @@ _TRANSACTION = {
     "items": many(ref("TransactionItem")),
     **TIMES,
 }
-_LOCATION = {"id": WHOLE, "name": WORD, "external_id": TEXT, **of_kinds(locations.FREE), **TIMES}
+_LOCATION = {"id": WHOLE, "name": WORD, "external_id": TEXT, **of_kinds(LOCATION_FIELDS), **TIMES}
 _WEBHOOK = {
     "id": WHOLE,
     **each(("trigger", "url", "namespace", "queue"), WORD),

@@ -32,17 +32,17 @@ def unauthenticated() -> Problem:
     return Problem(401, "Unauthenticated.")
 
 
-def unscoped(needed: Sequence[str]) -> Problem:
+def missing_scope(needed: Sequence[str]) -> Problem:
     """Return the 403 for a token without the scopes that a path needs."""
     return Problem(403, f"Invalid scope(s) provided. This needs {' and '.join(needed)}.")
 
 
-def missing(what: str) -> Problem:
+def not_found(what: str) -> Problem:
     """Return the 404 for a thing that is not there."""
     return Problem(404, f"No such {what}.")
 
 
-def malformed(why: str) -> Problem:
+def bad_request(why: str) -> Problem:
     """Return the 400 for a request that cannot be read at all."""
     return Problem(400, why)
 

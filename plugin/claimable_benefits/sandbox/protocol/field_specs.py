@@ -32,12 +32,12 @@ class Field:
 Fields = Mapping[str, Field]
 
 
-def table(kinds: Mapping[str, str]) -> dict[str, Field]:
+def optional_fields(kinds: Mapping[str, str]) -> dict[str, Field]:
     """Return the fields of a table of kinds, as the rooms keep them."""
     return {name: Field(kind) for name, kind in kinds.items()}
 
 
-def check(form: RequestForm, fields: Fields) -> None:
+def check_fields(form: RequestForm, fields: Fields) -> None:
     """Record a fault for every field that is missing or of a wrong type; a field that is not described is ignored."""
     for name, known in fields.items():
         _CHECKS.get(known.kind, _free)(form, name, known)
@@ -55,20 +55,20 @@ def _free(form: RequestForm, name: str, known: Field) -> None:
 
 
 def _inner(form: RequestForm, name: str, known: Field) -> None:
-    for inner in form.forms(name):
-        check(inner, known.fields)
+    for inner in form.objects(name):
+        check_fields(inner, known.fields)
 
 
 def _named(form: RequestForm, name: str, _known: Field) -> None:
-    value = form.anything(name)
+    value = form.raw(name)
     if value in (None, "") or isinstance(value, bool) or not isinstance(value, str | int):
-        form.fault(name, f"{name} is required: a handle or an id.")
+        form.add_error(name, f"{name} is required: a handle or an id.")
 
 
 def _ids(form: RequestForm, name: str, _known: Field) -> None:
-    value = form.anything(name)
+    value = form.raw(name)
     if not isinstance(value, list) or not value or not all(isinstance(part, int | str) for part in value):
-        form.fault(name, f"{name} must be a list of ids.")
+        form.add_error(name, f"{name} must be a list of ids.")
 
 
 _CHECKS: dict[str, Callable[[RequestForm, str, Field], object]] = {
@@ -79,7 +79,7 @@ _CHECKS: dict[str, Callable[[RequestForm, str, Field], object]] = {
     "number": lambda form, name, known: form.number(name, required=known.required),
     "address": lambda form, name, known: form.text(name, required=known.required, limit=2000),
     "choice": lambda form, name, known: form.choice(name, known.values),
-    "whole": lambda form, name, known: form.whole(name, required=known.required, least=known.least, most=known.most),
+    "whole": lambda form, name, known: form.integer(name, required=known.required, least=known.least, most=known.most),
     "forms": _inner,
     "named": _named,
     "ids": _ids,

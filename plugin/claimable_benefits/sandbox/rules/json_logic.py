@@ -25,7 +25,7 @@ def check() -> None:
         raise ImportError("The sandbox needs a JSON Logic library: install flask-claimable-benefits[sandbox].")
 
 
-def holds(rule: Any, data: dict[str, Any], *, unreadable: bool = False) -> bool:
+def is_true(rule: Any, data: dict[str, Any], *, unreadable: bool = False) -> bool:
     """Say whether a condition is true of a profile: none at all is true, one that cannot be read is `unreadable`."""
     try:
         rule = json.loads(rule) if isinstance(rule, str) else rule

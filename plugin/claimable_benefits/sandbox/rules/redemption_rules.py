@@ -39,7 +39,7 @@ def offered_values(now: str, profile_id: str, switches: Mapping[str, str]) -> tu
     return (now, now, now, switches["global_limit"], switches["empty_pool"], now, now, profile_id)
 
 
-def begun_by(now: str, switches: Mapping[str, str]) -> str:
+def latest_start(now: str, switches: Mapping[str, str]) -> str:
     """Return the time by which a benefit must have begun to be usable now (16.20)."""
     return now if switches["future_benefits"] == "refuse" else "9999-12-31 23:59:59"
 
@@ -61,7 +61,7 @@ def is_expired(expires_at: str | None, now: str) -> bool:
     return expires_at is not None and expires_at < now
 
 
-def refusal(
+def refusal_reason(
     benefit: sqlite3.Row, definition: sqlite3.Row, count: int, now: str, begun: str | None = None
 ) -> tuple[str, str] | None:
     """Return the field and sentence why a benefit cannot be used `count` times now, or None (16.18 to 16.20, 16.24).

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from claimable_benefits.sandbox.protocol.list_query import Source
+from claimable_benefits.sandbox.protocol.list_query import ListSource
 
 TYPES = ("discount", "value", "competition", "event", "gift", "voucher", "bonus", "other")
 TIMES = ("end_at", "claim_period_start_at", "claim_period_end_at")
@@ -36,7 +36,7 @@ FREE = {
     "region_id": "whole",
     "currency": "text",
 }
-LIST = Source(
+LIST = ListSource(
     "definitions d",
     "d.*",
     {

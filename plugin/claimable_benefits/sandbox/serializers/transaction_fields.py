@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from claimable_benefits.sandbox.protocol.list_query import Source
+from claimable_benefits.sandbox.protocol.list_query import ListSource
 
 COLUMNS = {
     "external_id": "text",
@@ -34,7 +34,7 @@ FREE = {
     "fees": "json",
     "custom_fields": "json",
 }
-LIST = Source(
+LIST = ListSource(
     "transactions t",
     "t.*",
     {

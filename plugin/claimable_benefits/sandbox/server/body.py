@@ -8,7 +8,7 @@ from typing import Any
 LARGEST_BODY = 1024 * 1024
 
 
-class Unreadable(Exception):
+class UnreadableBody(Exception):
     """A body that is no HTTP."""
 
 
@@ -23,7 +23,7 @@ def read_body(environ: dict[str, Any], source: BufferedIOBase) -> bytes:
         return body
     length = environ.get("CONTENT_LENGTH") or "0"
     if not (length.isascii() and length.isdigit() and len(length) < 16):
-        raise Unreadable
+        raise UnreadableBody
     environ["CONTENT_LENGTH"] = str(int(length))
     return source.read(int(length)) if int(length) <= LARGEST_BODY else b""
 
@@ -44,12 +44,12 @@ def _read_chunks(source: BufferedIOBase) -> bytes:
             break
         body += source.read(min(size, LARGEST_BODY + 1))
         if len(body) <= LARGEST_BODY and source.readline(3).strip():
-            raise Unreadable
+            raise UnreadableBody
     return bytes(body)
 
 
 def _size(line: bytes) -> int:
     text = line.split(b";")[0].strip()
     if not text or text.strip(b"0123456789abcdefABCDEF"):
-        raise Unreadable
+        raise UnreadableBody
     return int(text, 16)

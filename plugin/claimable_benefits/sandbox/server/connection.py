@@ -14,21 +14,31 @@ from contextlib import suppress
 from functools import partial
 from http.client import responses
 from http.server import BaseHTTPRequestHandler
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 from urllib.parse import unquote_to_bytes
 
-from claimable_benefits.sandbox.server.body import LARGEST_BODY, Unreadable, is_too_large, read_body
+from claimable_benefits.sandbox.server.body import LARGEST_BODY, UnreadableBody, is_too_large, read_body
 from claimable_benefits.sandbox.server.disconnect import ConnectionCut
 
 _DRAINED = 16 * LARGEST_BODY
 _IDLE_SECONDS = 60.0
-_PATIENCE = 2.0
+_DRAIN_SECONDS = 2.0
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
-if TYPE_CHECKING:
-    from claimable_benefits.sandbox.server.http_server import Server
-
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+
+class ConnectionOwner(Protocol):
+    """What a connection needs of the server that accepted it."""
+
+    app: Application
+    environ: dict[str, Any]
+
+    def before_body(self, environ: dict[str, Any], /) -> None:
+        """See a request before its body is read; raise ConnectionCut to end the connection."""
+
+    def untrack(self, request: socket.socket, /) -> None:
+        """Take a connection off the list of those that are open."""
 
 
 class Connection(BaseHTTPRequestHandler):
@@ -39,7 +49,7 @@ class Connection(BaseHTTPRequestHandler):
     sys_version = ""
     disable_nagle_algorithm = True
     timeout = _IDLE_SECONDS
-    server: Server
+    server: ConnectionOwner  # type: ignore[assignment]  # the base class knows of a plain socket server only
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("do_"):  # whatever the method, the application answers it
@@ -72,15 +82,15 @@ class Connection(BaseHTTPRequestHandler):
     def _answer(self) -> None:
         environ, too_large = self._environ(), False
         try:
-            self.server.admit(environ)
+            self.server.before_body(environ)
             body = read_body(environ, self.rfile)
             too_large = is_too_large(environ)
             environ["wsgi.input"] = io.BytesIO(b"" if too_large else body)
             self._send(environ, self.server.app)
-        except Unreadable:
+        except UnreadableBody:
             self.send_error(400, "The body cannot be read")
         except ConnectionCut as lost:
-            self._hang_up(lost)
+            self._cut(lost)
         if too_large:
             self._drain()
 
@@ -148,11 +158,11 @@ class Connection(BaseHTTPRequestHandler):
             lines.append("Connection: keep-alive")
         return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
-    def _hang_up(self, lost: ConnectionCut) -> None:
+    def _cut(self, lost: ConnectionCut) -> None:
         self.close_connection = True
         if lost.abrupt:
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
-            self.server.forget(self.connection)
+            self.server.untrack(self.connection)
             self.connection.close()
 
     def _drain(self) -> None:
@@ -160,7 +170,7 @@ class Connection(BaseHTTPRequestHandler):
         self.close_connection = True
         left = _DRAINED
         with suppress(OSError):
-            self.connection.settimeout(_PATIENCE)
+            self.connection.settimeout(_DRAIN_SECONDS)
             self.connection.shutdown(socket.SHUT_WR)
             while left > 0 and (part := self.rfile.read1(65536)):
                 left -= len(part)

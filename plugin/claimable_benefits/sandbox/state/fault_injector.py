@@ -20,7 +20,7 @@ KINDS = {
     "refuse": "Reset the connection as soon as the route is known: the body is not read and nothing is applied.",
     "drop": "Read the whole request, then close the connection without applying it.",
     "apply_then_drop": "Apply the request, then close the connection without an answer.",
-    "zombie": "Close the connection now, and apply the request `seconds` later, by the `clock` real or sandbox.",
+    "drop_then_apply": "Close the connection now, and apply the request `seconds` later, by the `clock` real or sandbox.",
     "status": "Answer with `code` (500), `when` before or after the request is applied.",
     "429": "Answer 429 with Retry-After: `retry_after` seconds; nothing is applied unless `when` is after.",
     "401": "Answer 401 as for a revoked token.",
@@ -66,7 +66,7 @@ class Fault:
         """Fill in when a request is applied, as it is usual for the kind."""
         self.when = self.when or ("after" if self.kind in _AFTER else "before")
 
-    def fits(self, method: str, path: str) -> bool:
+    def matches(self, method: str, path: str) -> bool:
         """Say whether a request is one of those it is for, and it has not acted as often as it may."""
         return (
             (self.times is None or self.fired < self.times)
@@ -81,7 +81,7 @@ class FaultInjector:
     def __init__(self) -> None:
         self._faults: list[Fault] = []
         self._ids = itertools.count(1)
-        self._guard = threading.Lock()
+        self._lock = threading.Lock()
         self._random = random.Random(0)  # noqa: S311 - chance that can be repeated
         self.seed_value = 0
 
@@ -90,29 +90,29 @@ class FaultInjector:
 
         :raises ValueError: when a kind or field does not exist or has a value that it cannot have
         """
-        wrong = mistakes({"kind": kind, **fields})
+        wrong = field_errors({"kind": kind, **fields})
         if wrong:
             raise ValueError(" ".join(wrong.values()))
-        return self.put({"kind": kind, **fields})
+        return self.add_validated({"kind": kind, **fields})
 
-    def put(self, fields: Mapping[str, Any]) -> Fault:
+    def add_validated(self, fields: Mapping[str, Any]) -> Fault:
         """Set a fault whose fields `mistakes` has passed."""
         fault = Fault(**{name: value for name, value in fields.items() if value is not None})
         fault.method = "*" if fault.method.lower() in ("*", "any") else fault.method.upper()
-        with self._guard:
+        with self._lock:
             fault.id = next(self._ids)
             self._faults = [*self._faults, fault]
         return fault
 
     def seed(self, number: int) -> None:
         """Start chance anew: the same requests in the same order meet the same faults."""
-        with self._guard:
+        with self._lock:
             self.seed_value = number
             self._random.seed(number)
 
     def clear(self, fault_id: int | None = None) -> bool:
         """Take one fault off, or all; say whether there was any such."""
-        with self._guard:
+        with self._lock:
             left = [] if fault_id is None else [fault for fault in self._faults if fault.id != fault_id]
             found, self._faults = len(left) < len(self._faults), left
         return found
@@ -127,10 +127,10 @@ class FaultInjector:
         if not self._faults:
             return []
         chosen: list[Fault] = []
-        with self._guard:
+        with self._lock:
             decided = False
             for fault in self._faults:
-                if (decided and fault.kind not in DELAYS) or not fault.fits(method, path):
+                if (decided and fault.kind not in DELAYS) or not fault.matches(method, path):
                     continue
                 if fault.probability < 1 and self._random.random() >= fault.probability:
                     continue
@@ -141,28 +141,28 @@ class FaultInjector:
 
     def coin_flip(self) -> bool:
         """Return heads or tails, from the same seeded chance."""
-        with self._guard:
+        with self._lock:
             return self._random.random() < 0.5
 
 
-def described(fault: Fault) -> dict[str, Any]:
+def fault_to_json(fault: Fault) -> dict[str, Any]:
     """Return a fault as JSON shows it."""
     return asdict(fault)
 
 
-def mistakes(fields: Mapping[str, Any]) -> dict[str, str]:
+def field_errors(fields: Mapping[str, Any]) -> dict[str, str]:
     """Return what is wrong with a fault that somebody asks for: a sentence by field."""
     wrong: dict[str, str] = {}
     if fields.get("kind") not in tuple(KINDS):
         wrong["kind"] = f"kind is one of {', '.join(KINDS)}, not {fields.get('kind')!r}."
     for name, value in fields.items():
-        said = "" if name == "kind" or value is None else _mistake(name, value)
+        said = "" if name == "kind" or value is None else _field_error(name, value)
         if said:
             wrong[name] = said
     return wrong
 
 
-def _mistake(name: str, value: Any) -> str:
+def _field_error(name: str, value: Any) -> str:
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if name in ("path", "method"):
         return "" if isinstance(value, str) and 0 < len(value) <= 500 else f"{name} is a text, not {value!r}."

@@ -113,7 +113,7 @@ CREATE INDEX IF NOT EXISTS deliveries_due ON webhook_deliveries (state);
 """
 
 # SQLite makes those who wait for its lock sleep, for longer each time; threads of one process take turns without.
-_turn = threading.RLock()
+_write_lock = threading.RLock()
 
 
 class Store:
@@ -128,23 +128,19 @@ class Store:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.path = self.folder / FILE_NAME
         self._idle: deque[sqlite3.Connection] = deque()
-        self._watching: deque[sqlite3.Connection] = deque(maxlen=1)
-        self._guard = threading.Lock()
-        self._finalizer = weakref.finalize(
-            self, _clear, (self._idle, self._watching), self.folder if self._temporary else None
-        )
-        with self.lent() as db:
+        self._finalizer = weakref.finalize(self, _close_all, self._idle, self.folder if self._temporary else None)
+        with self.connection() as db:
             db.execute("PRAGMA journal_mode = WAL")
             db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")  # one commit, not thirty
 
-    def borrow(self) -> sqlite3.Connection:
+    def acquire(self) -> sqlite3.Connection:
         """Return a connection of one's own until `give_back`."""
         try:
             return self._idle.pop()
         except IndexError:
             return self._open()
 
-    def give_back(self, db: sqlite3.Connection) -> None:
+    def release(self, db: sqlite3.Connection) -> None:
         """Take a connection back for the next borrower."""
         if db.in_transaction:
             db.rollback()
@@ -154,21 +150,13 @@ class Store:
             db.close()
 
     @contextmanager
-    def lent(self) -> Iterator[sqlite3.Connection]:
+    def connection(self) -> Iterator[sqlite3.Connection]:
         """Lend a connection for the length of a block."""
-        db = self.borrow()
+        db = self.acquire()
         try:
             yield db
         finally:
-            self.give_back(db)
-
-    def version(self) -> int:
-        """Return a number that changes with every commit, of this process or another."""
-        with self._guard:
-            if not self._watching:  # a connection that only looks: SQLite tells it of everybody else's commits
-                self._watching.append(self._open())
-            number: int = self._watching[0].execute("PRAGMA data_version").fetchone()[0]
-            return number
+            self.release(db)
 
     def close(self) -> None:
         """Close every idle connection, and remove a temporary folder."""
@@ -185,7 +173,7 @@ class Store:
 @contextmanager
 def writing(db: sqlite3.Connection) -> Iterator[None]:
     """Make the block atomic: it holds the one write lock from its first line, and leaves nothing when it raises."""
-    with _turn:
+    with _write_lock:
         db.execute("BEGIN IMMEDIATE")
         try:
             yield
@@ -226,16 +214,15 @@ def save_settings(db: sqlite3.Connection, settings: Mapping[str, str]) -> None:
         db.executemany("INSERT OR REPLACE INTO settings (name, value) VALUES (?, ?)", list(settings.items()))
 
 
-def wipe(db: sqlite3.Connection, tables: Iterable[str] = TABLES) -> None:
+def delete_all(db: sqlite3.Connection, tables: Iterable[str] = TABLES) -> None:
     """Empty the tables and start their numbers anew; settings stay. To be called while writing."""
     for table in tables:
         db.execute(f"DELETE FROM {table}")  # noqa: S608 - names are ours
     db.execute("DELETE FROM sqlite_sequence")
 
 
-def _clear(pools: Iterable[deque[sqlite3.Connection]], temporary: Path | None) -> None:
-    for pool in pools:
-        while pool:
-            pool.pop().close()
+def _close_all(idle: deque[sqlite3.Connection], temporary: Path | None) -> None:
+    while idle:
+        idle.pop().close()
     if temporary is not None:
         shutil.rmtree(temporary, ignore_errors=True)

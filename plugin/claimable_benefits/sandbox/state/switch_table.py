@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-GUESSES: tuple[tuple[str, tuple[str, ...], str, str, str], ...] = (
+SWITCH_ROWS: tuple[tuple[str, tuple[str, ...], str, str, str], ...] = (
     (
         "dialect",
         ("both", "guide", "reference"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from claimable_benefits.sandbox.state.switch_table import GUESSES
+from claimable_benefits.sandbox.state.switch_table import SWITCH_ROWS
 
 PREFIX = "switch."
 
@@ -26,10 +26,10 @@ class Switch:
         return self.values[0]
 
 
-SWITCHES = {guess[0]: Switch(*guess) for guess in GUESSES}
+SWITCHES = {guess[0]: Switch(*guess) for guess in SWITCH_ROWS}
 
 
-def faults(wanted: Mapping[str, object]) -> dict[str, str]:
+def switch_errors(wanted: Mapping[str, object]) -> dict[str, str]:
     """Return what is wrong with the given names and values: one sentence for each."""
     said = {}
     for name, value in wanted.items():
@@ -41,6 +41,6 @@ def faults(wanted: Mapping[str, object]) -> dict[str, str]:
     return said
 
 
-def positions(settings: Mapping[str, str]) -> dict[str, str]:
+def switch_values(settings: Mapping[str, str]) -> dict[str, str]:
     """Return the value of every switch, from the stored settings or its default."""
     return {name: settings.get(PREFIX + name, switch.default) for name, switch in SWITCHES.items()}

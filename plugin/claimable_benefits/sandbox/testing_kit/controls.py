@@ -13,46 +13,46 @@ class OmneoClock:
     """The time in the sandbox: expiry, claim windows and the ten minutes follow it; the shop's own clock does not."""
 
     def __init__(self, stage: OmneoSandbox) -> None:
-        self._stage = stage
-        self._machine = stage.running.clock
+        self._sandbox = stage
+        self._control = stage.running.clock
 
     @property
     def now(self) -> datetime:
         """Return the time in the sandbox, in UTC."""
-        return self._machine.now
+        return self._control.now
 
     def freeze(self, at: Moment | None = None) -> datetime:
         """Stop the clock, now or at another time, and return that time."""
-        with self._stage.request_state() as scene:
-            moment = None if at is None else as_moment(at, scene.zone)
-        return self._machine.freeze(moment)
+        with self._sandbox.request_state() as state:
+            moment = None if at is None else as_moment(at, state.zone)
+        return self._control.freeze(moment)
 
     def move(self, *, days: float = 0, hours: float = 0, minutes: float = 0, seconds: float = 0) -> datetime:
         """Move the clock on, or back by negative numbers, and return the new time; a stopped clock stays stopped."""
         span = timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
-        return self._machine.move(seconds=round(span.total_seconds()))
+        return self._control.move(seconds=round(span.total_seconds()))
 
     def run(self) -> datetime:
         """Let the clock run on from the time it shows, and return that."""
-        return self._machine.resume()
+        return self._control.resume()
 
     def follow(self) -> datetime:
         """Go by the machine's clock again, and return its time."""
-        return self._machine.follow()
+        return self._control.follow()
 
 
 class OmneoFaults:
     """The dial for faults; each verb takes ``times`` (None: until `clear`), ``path`` (a pattern) and ``method``."""
 
     def __init__(self, stage: OmneoSandbox) -> None:
-        self._dial = stage.running.faults
+        self._injector = stage.running.faults
 
     def add(self, kind: str, **fields: Any) -> Fault:
         """Set any fault the sandbox knows; see the kinds at ``/_sandbox/faults``.
 
         :raises ValueError: when the kind or a field does not exist or has a value that it cannot have
         """
-        return self._dial.add(kind, **fields)
+        return self._injector.add(kind, **fields)
 
     def slow(self, seconds: float, *, path: str = "*", times: int | None = None) -> Fault:
         """Let answers take their time."""
@@ -68,7 +68,7 @@ class OmneoFaults:
 
     def apply_late(self, seconds: float, *, path: str = "*", method: str = "POST", times: int | None = 1) -> Fault:
         """Let requests be applied after the shop gave up on them; seconds are the machine's."""
-        return self.add("zombie", seconds=seconds, path=path, method=method, times=times)
+        return self.add("drop_then_apply", seconds=seconds, path=path, method=method, times=times)
 
     def answer(self, code: int, *, path: str = "*", method: str = "*", times: int | None = None) -> Fault:
         """Answer with a status from 400 to 599 and apply nothing."""
@@ -84,4 +84,4 @@ class OmneoFaults:
 
     def clear(self) -> None:
         """Let everything go right again."""
-        self._dial.clear()
+        self._injector.clear()

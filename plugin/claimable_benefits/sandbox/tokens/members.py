@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import g
 
 
-def admit_member() -> None:
+def mark_member() -> None:
     """Note that the current request is a member's own."""
     g.member = True
 

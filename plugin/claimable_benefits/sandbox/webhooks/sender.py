@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 from flask import Flask, Response, current_app, g
 
 from claimable_benefits.sandbox.state import store
-from claimable_benefits.sandbox.state.clock import now_of
+from claimable_benefits.sandbox.state.clock import current_time
 from claimable_benefits.sandbox.state.request_state import Sandbox
-from claimable_benefits.sandbox.state.switches import positions
+from claimable_benefits.sandbox.state.switches import switch_values
 from claimable_benefits.sandbox.state.times import stamp
 
 DEFAULT_SECRET = "sandbox-secret"  # noqa: S105 - it signs the messages of a double
@@ -31,8 +31,8 @@ class WebhookSender:
     A receiver that does not answer 2xx is asked five times over about a second and a half.
     """
 
-    def __init__(self, box: Sandbox, secret: str) -> None:
-        self._box = box
+    def __init__(self, instance: Sandbox, secret: str) -> None:
+        self._box = instance
         self._secret = secret.encode()
         self._sending = threading.Lock()
         self._waking = threading.Lock()
@@ -49,7 +49,7 @@ class WebhookSender:
 
     def flush(self) -> None:
         """Send everything that is due, and return when it is delivered or given up; there are no pauses."""
-        while self._round():
+        while self._attempt_all():
             pass
 
     def _run(self) -> None:
@@ -66,15 +66,15 @@ class WebhookSender:
 
     def _drain(self) -> None:
         pause = _PAUSE
-        while self._round():
+        while self._attempt_all():
             time.sleep(pause)
             pause *= 2
 
-    def _round(self) -> bool:
+    def _attempt_all(self) -> bool:
         """Make one attempt at each delivery that is due; say whether any is due still."""
-        with self._sending, self._box.store.lent() as db:
+        with self._sending, self._box.store.connection() as db:
             settings = store.load_settings(db)
-            manner, now = positions(settings)["webhook_delivery"], stamp(now_of(self._box.clock, settings))
+            manner, now = switch_values(settings)["webhook_delivery"], stamp(current_time(self._box.clock, settings))
             order = "DESC" if manner == "reversed" else "ASC"
             due = db.execute(f"SELECT * FROM webhook_deliveries WHERE state = 'due' ORDER BY id {order}").fetchall()  # noqa: S608 - two words of ours
             for row in due:
@@ -103,11 +103,11 @@ class WebhookSender:
         return {"state": state, "attempts": attempts, "status": status, "error": error}
 
 
-def install(app: Flask, box: Sandbox, secret: str) -> None:
+def install(app: Flask, instance: Sandbox, secret: str) -> None:
     """Give an app its courier, which is woken after each request that made something due, and now for what was left."""
-    app.extensions[_KEY] = WebhookSender(box, secret)
+    app.extensions[_KEY] = WebhookSender(instance, secret)
     app.after_request(_wake)
-    with box.store.lent() as db:
+    with instance.store.connection() as db:
         left = db.execute("SELECT 1 FROM webhook_deliveries WHERE state = 'due' LIMIT 1").fetchone()
     if left is not None:
         webhook_sender(app).wake()
