@@ -150,7 +150,9 @@ def test_a_token_for_nobody_known_is_refused(world: SandboxClient, body: Any, fi
 
 
 @pytest.mark.parametrize(("position", "status"), [("enforced", 422), ("ignored", 201)])
-def test_what_a_member_may_use_alone_is_a_matter_of_the_switch(world: SandboxClient, position: str, status: int) -> None:
+def test_what_a_member_may_use_alone_is_a_matter_of_the_switch(
+    world: SandboxClient, position: str, status: int
+) -> None:
     world.switch(allow_user_redeem=position)
     benefit = world.issue(world.define(), world.profile())
     token = token_of(world, id=benefit["profile_id"])

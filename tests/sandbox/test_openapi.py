@@ -22,11 +22,11 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from claimable_benefits.sandbox.api import request_bodies
+from claimable_benefits.sandbox.api.request_bodies import BODIES, view_of
 from claimable_benefits.sandbox.demo import people as demo_data
 from claimable_benefits.sandbox.openapi import document
-from claimable_benefits.sandbox.openapi.described import ANSWERS
-from claimable_benefits.sandbox.openapi.request_bodies import BODIES
-from claimable_benefits.sandbox.protocol.field_specs import Fields
+from claimable_benefits.sandbox.protocol.field_specs import Field, Fields
 from claimable_benefits.sandbox.state.request_state import sandbox
 from tests.sandbox.world import TOKEN, Reply, SandboxClient
 
@@ -48,16 +48,43 @@ WRONG: dict[str, Any] = {  # for each kind of field, something that is none
     "named": {},
     "ids": 7,
 }
-READERS = ("text", "prose", "handle", "whole", "number", "flag", "zone", "moment", "choice", "strings", "forms")
+TYPES: dict[str, set[str]] = {
+    **{kind: {"string"} for kind in ("text", "prose", "handle", "zone", "moment", "choice", "address")},
+    **{kind: {"array"} for kind in ("strings", "forms", "ids")},
+    "whole": {"integer", "string"},
+    "number": {"number", "string"},
+    "json": {"object", "array"},
+    "named": {"string", "integer"},
+    "flag": set(),
+    "any": set(),
+}
+LIMITS: dict[str, dict[str, Any]] = {
+    "text": {"maxLength": 255},
+    "prose": {"maxLength": 65535},
+    "address": {"maxLength": 2000},
+}
+READERS = (
+    "text",
+    "long_text",
+    "handle",
+    "integer",
+    "number",
+    "boolean",
+    "zone",
+    "moment",
+    "choice",
+    "strings",
+    "objects",
+)
 
 
 @cache
 def rules() -> dict[str, tuple[str, str]]:
     """Return a method and a path for every view; the API's own where a member has one too."""
     world, found = SandboxClient(), dict[str, tuple[str, str]]()
-    for rule in document.described_rules(world.app):
+    for rule in document.api_rules(world.app):
         [method, *_] = sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})
-        found.setdefault(document.view_of(rule.endpoint), (method, document._VARIABLE.sub("1", rule.rule)))
+        found.setdefault(view_of(rule.endpoint), (method, document._VARIABLE.sub("1", rule.rule)))
     sandbox(world.app).store.close()
     return found
 
@@ -76,18 +103,84 @@ def read(world: SandboxClient) -> Any:
 
 
 def test_every_route_of_the_api_is_described_and_no_other(world: SandboxClient) -> None:
-    described = document.described_rules(world.app)
-    endpoints = {document.view_of(rule.endpoint) for rule in described}
-    writing = {document.view_of(rule.endpoint) for rule in described if {"POST", "PUT"} & (rule.methods or set())}
+    routes = {
+        (document.path_of(rule), method.lower())
+        for rule in document.api_rules(world.app)
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    }
+    described = {
+        (path, method) for path, item in read(world)["paths"].items() for method in item if method != "parameters"
+    }
 
-    assert endpoints == set(ANSWERS)
-    assert set(BODIES) <= writing
-    assert sum(len(path) for path in read(world)["paths"].values()) == len(described)
+    assert described == routes
+
+
+def test_every_field_that_a_body_check_knows_is_described_and_no_other(world: SandboxClient) -> None:
+    described, checked = read(world), dict[tuple[str, str], Fields]()
+    for rule in document.api_rules(world.app):
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}:
+            if view_of(rule.endpoint) in BODIES:
+                checked[document.path_of(rule), method.lower()] = BODIES[view_of(rule.endpoint)]
+    bodies = {
+        (path, method): operation["requestBody"]
+        for path, item in described["paths"].items()
+        for method, operation in item.items()
+        if method != "parameters" and "requestBody" in operation
+    }
+
+    assert set(bodies) == set(checked)
+    for place, fields in checked.items():
+        schema = resolved(bodies[place]["content"]["application/json"]["schema"], described)
+        assert (place, list(differences(fields, schema, described))) == (place, [])
+        assert (place, bodies[place].get("required", False)) == (place, "required" in schema)
+
+
+def resolved(schema: Any, described: Any) -> Any:
+    """Return a schema, or the one that it refers to."""
+    if "$ref" not in schema:
+        return schema
+    return described["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]]
+
+
+def differences(fields: Fields, schema: Any, described: Any) -> Iterator[str]:
+    """Yield what the body check and the description say differently: names, required ones, types and limits."""
+    if set(fields) != set(schema["properties"]):
+        yield f"fields {set(fields) ^ set(schema['properties'])}"
+    if {name for name, field in fields.items() if field.required or field.present} != set(schema.get("required", ())):
+        yield f"required {schema.get('required')}"
+    for name in set(fields) & set(schema["properties"]):
+        field, said = fields[name], schema["properties"][name]
+        if field.kind == "forms":
+            yield from differences(field.fields, resolved(said["items"], described), described)
+        if not expected(field).items() <= {**said, "type": types(said), "enum": choices(said)}.items():
+            yield f"{name}: {said}"
+
+
+def types(schema: Any) -> frozenset[str]:
+    given = schema.get("type", ())
+    return frozenset([given] if isinstance(given, str) else given)
+
+
+def choices(schema: Any) -> frozenset[Any]:
+    return frozenset(schema.get("enum", ()))
+
+
+def expected(field: Field) -> dict[str, Any]:
+    """Return what the description of a field has to say for the check that it passes."""
+    nullable = (
+        {"null"} if not (field.required or field.filled or field.kind in ("named", "ids", "any", "flag")) else set()
+    )
+    said: dict[str, Any] = {"type": frozenset(TYPES[field.kind] | nullable)}
+    if field.kind == "choice":
+        said["enum"] = frozenset([*field.values, *([None] if nullable else [])])
+    if field.kind == "whole":
+        said |= {"minimum": field.least, "maximum": field.most}
+    return said | LIMITS.get(field.kind, {})
 
 
 def test_the_description_is_itself_in_order(world: SandboxClient) -> None:
     described = read(world)
-    operations = [one for path in described["paths"].values() for one in path.values()]
+    operations = [one for item in described["paths"].values() for method, one in item.items() if method != "parameters"]
     ids = [one["operationId"] for one in operations]
 
     for name in described["components"]["schemas"]:
@@ -124,12 +217,11 @@ def test_an_unknown_field_is_ignored(world: SandboxClient) -> None:
 
 def test_every_field_that_a_room_reads_is_described() -> None:
     described = set(names(BODIES.values()))
-    folder = Path(document.__file__).parent
-    own = {"control", "levers", "form", "fields", "machine"}  # what only a double has, and the readers themselves
+    rooms = ("access", "api", "tokens", "webhooks")
     asked = {
         call.args[0].value
-        for module in folder.glob("*.py")
-        if module.stem not in own
+        for room in rooms
+        for module in (Path(request_bodies.__file__).parents[1] / room).glob("*.py")
         for call in ast.walk(ast.parse(module.read_text(encoding="utf-8")))
         if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr in READERS
         if call.args and isinstance(call.args[0], ast.Constant) and isinstance(call.args[0].value, str)
@@ -186,12 +278,14 @@ def answered(world: SandboxClient, described: Any) -> Iterator[tuple[str, int, l
         if "get" not in operations:
             continue
         filled, query = path, dict[str, str]()
-        for one in operations["get"]["parameters"]:
+        for named in [*operations.get("parameters", ()), *operations["get"].get("parameters", ())]:
+            one = described["components"]["parameters"][named["$ref"].rsplit("/", 1)[1]] if "$ref" in named else named
             example = EXAMPLES.get((path, one["name"]), one["schema"].get("examples", [""])[0])
             filled = filled.replace(f"{{{one['name']}}}", example)
             query |= {one["name"]: example} if one["in"] == "query" and example else {}
         reply = send(world, "GET", filled, token=member if path.startswith("/id/") else TOKEN, **query)
-        schema = operations["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+        answer = operations["get"]["responses"]["200"]["$ref"].rsplit("/", 1)[1]
+        schema = described["components"]["responses"][answer]["content"]["application/json"]["schema"]
         validator = jsonschema_rs.Draft202012Validator({**schema, "components": described["components"]})
         yield path, reply.status, [str(error.message) for error in validator.iter_errors(reply.json)]
 
@@ -229,4 +323,5 @@ def test_schemathesis_finds_nothing_that_breaks_it_or_that_it_does_not_describe(
             holds()
             counted += 1
 
-    assert counted == 2 * sum(len(path) for path in read(demo)["paths"].values())
+    described = sum(method != "parameters" for item in read(demo)["paths"].values() for method in item)
+    assert counted == 2 * described

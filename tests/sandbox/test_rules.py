@@ -539,7 +539,9 @@ def test_rule_31_a_void_keeps_the_row_and_leaves_the_redemption_alone(world: San
 
 
 @pytest.mark.parametrize(("position", "status"), [("lenient", 201), ("strict", 422)])
-def test_rule_32_a_redemption_linked_twice_is_a_matter_of_the_switch(world: SandboxClient, position: str, status: int) -> None:
+def test_rule_32_a_redemption_linked_twice_is_a_matter_of_the_switch(
+    world: SandboxClient, position: str, status: int
+) -> None:
     world.switch(redemption_link=position)
     benefit = world.issue(world.define(), world.profile())
     fields = {"redemption_id": world.redeem(benefit).data["id"], "profile_id": benefit["profile_id"]}

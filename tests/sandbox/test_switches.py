@@ -36,7 +36,9 @@ def mia(world: SandboxClient) -> str:
 
 
 @pytest.mark.parametrize(("dialect", "hidden"), [("both", []), ("guide", REFERENCE), ("reference", GUIDE)])
-def test_a_dialect_hides_the_paths_of_the_other(demo: SandboxClient, dialect: str, hidden: list[tuple[str, str]]) -> None:
+def test_a_dialect_hides_the_paths_of_the_other(
+    demo: SandboxClient, dialect: str, hidden: list[tuple[str, str]]
+) -> None:
     profile = mia(demo)
     demo.switch(dialect=dialect)
 

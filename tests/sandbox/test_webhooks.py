@@ -138,7 +138,9 @@ def test_what_leads_beyond_this_machine_is_recorded_and_not_sent(world: SandboxC
         {"trigger": "profiles.create"},
     ],
 )
-def test_a_webhook_that_does_not_want_an_event_does_not_get_it(world: SandboxClient, shop: WebhookReceiver, fields: Any) -> None:
+def test_a_webhook_that_does_not_want_an_event_does_not_get_it(
+    world: SandboxClient, shop: WebhookReceiver, fields: Any
+) -> None:
     hook(world, shop.url, **fields)
     hook(world, shop.url, condition={"==": [{"var": "profile.first_name"}, "Mia"]})
 

@@ -26,6 +26,7 @@ from claimable_benefits.sandbox.api import (
     profiles,
     redemption_items,
     redemptions,
+    request_bodies,
     reversals,
     transaction_queue,
     transactions,
@@ -99,6 +100,7 @@ def create_sandbox(
     :raises ValueError: when a switch, the seed, the time zone or the shop's address cannot be
     """
     json_logic.check()
+    document.check()
     _check_arguments(seed, switches or {}, timezone)
     app = Flask("omneo-sandbox", static_folder=None, template_folder=None)
     app.config.update({views.SHOP: views.shop_address(shop_url), loopback.BEYOND: beyond_loopback})
@@ -125,7 +127,7 @@ def _register_blueprints(app: Flask) -> None:
     app.register_blueprint(document.bp)
     app.before_request(loopback.require_loopback)
     app.before_request(authenticate)
-    app.before_request(document.check_body)
+    app.before_request(request_bodies.check_body)
 
 
 def _check_arguments(seed: str, switches: Mapping[str, str], timezone: str) -> None:

@@ -18,7 +18,7 @@ from claimable_benefits.sandbox.state import store
 from claimable_benefits.sandbox.state.request_state import RequestState, request_state
 from claimable_benefits.sandbox.state.times import from_stamp, stamp
 
-bp = Blueprint("issuing", __name__)
+bp = Blueprint("issue", __name__)
 
 
 @bp.post("/benefits")

@@ -14,7 +14,7 @@ from claimable_benefits.sandbox.serializers.redemptions import serialize_item
 from claimable_benefits.sandbox.state import store
 from claimable_benefits.sandbox.state.request_state import RequestState, request_state
 
-bp = Blueprint("used_items", __name__)
+bp = Blueprint("redemption_items", __name__)
 
 LIST = ListSource(
     "redemption_items n JOIN redemptions r ON r.id = n.redemption_id",

@@ -20,7 +20,7 @@ from claimable_benefits.sandbox.serializers.redemptions import (
 from claimable_benefits.sandbox.state import store
 from claimable_benefits.sandbox.state.request_state import RequestState, request_state
 
-bp = Blueprint("undo", __name__)
+bp = Blueprint("reversals", __name__)
 
 
 @bp.post("/redemptions/<redemption_id>/reversal")

@@ -14,7 +14,7 @@ from claimable_benefits.sandbox.serializers.transactions import serialize_transa
 from claimable_benefits.sandbox.state.request_state import RequestState, request_state
 from claimable_benefits.sandbox.webhooks import events
 
-bp = Blueprint("queueing", __name__)
+bp = Blueprint("transaction_queue", __name__)
 
 TRIGGERS = ("transaction.sync", "transaction.recalculate")
 

@@ -10,7 +10,7 @@ from claimable_benefits.sandbox.protocol.responses import no_content, respond
 from claimable_benefits.sandbox.state import fault_injector
 from claimable_benefits.sandbox.state.request_state import sandbox
 
-bp = Blueprint("levers", __name__)
+bp = Blueprint("control_faults", __name__)
 
 _SEED = "seed"
 _UNTIL_NUMBER = 10**15

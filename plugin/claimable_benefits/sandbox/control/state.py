@@ -25,7 +25,7 @@ from claimable_benefits.sandbox.state.request_state import RequestState, request
 from claimable_benefits.sandbox.state.switches import PREFIX, SWITCHES, switch_errors
 from claimable_benefits.sandbox.webhooks.sender import webhook_sender
 
-bp = Blueprint("control", __name__)
+bp = Blueprint("control_state", __name__)
 
 
 @bp.get("/_sandbox/health")

@@ -1,9 +1,12 @@
-"""What each request may carry, by the name of its view: the rooms' own tables, and what stands beside them."""
+"""The fields that each request may carry, by the name of its view, and the check of a body against them."""
 
 from __future__ import annotations
 
+from flask import request
+
 from claimable_benefits.sandbox.api import transaction_queue
-from claimable_benefits.sandbox.protocol.field_specs import Field, Fields, optional_fields
+from claimable_benefits.sandbox.protocol.body_reader import RequestForm, body
+from claimable_benefits.sandbox.protocol.field_specs import Field, Fields, check_fields, optional_fields
 from claimable_benefits.sandbox.rules.redemption_rules import PERIODS
 from claimable_benefits.sandbox.serializers import definition_fields, transaction_fields
 from claimable_benefits.sandbox.serializers.locations import LOCATION_FIELDS
@@ -125,9 +128,9 @@ BODIES: dict[str, Fields] = {
     "definitions.update_definition": {**_DEFINITION, **_OPTIONAL},
     "definitions.clone_definition": {"handle": _HANDLE, "name": _TEXT},
     "allocations.create_allocations": {"definition": Field("json"), "allocations": Field("forms", fields=_CODE)},
-    "issuing.issue": _BENEFIT,
-    "issuing.issue_batch": {"benefits": Field("forms", fields=_BENEFIT)},
-    "issuing.extend": {
+    "issue.issue": _BENEFIT,
+    "issue.issue_batch": {"benefits": Field("forms", fields=_BENEFIT)},
+    "issue.extend": {
         "ids": Field("ids", required=True),
         "profile_id": _NEEDED,
         "extend_date": Field("moment"),
@@ -152,14 +155,17 @@ BODIES: dict[str, Fields] = {
         "location_id": Field("whole"),
         "meta": _META,
     },
-    "undo.return_benefit": {"count": _COUNT},
-    "undo.return_by_strategy": {"strategies": Field("strings", required=True), "benefits": Field("forms", fields=_USE)},
+    "reversals.return_benefit": {"count": _COUNT},
+    "reversals.return_by_strategy": {
+        "strategies": Field("strings", required=True),
+        "benefits": Field("forms", fields=_USE),
+    },
     "transactions.create_transaction": _TRANSACTION,
     "transactions.upsert_transaction": _UPSERT,
-    "queueing.queue_transaction": _UPSERT,
-    "queueing.queue_new_transaction": _TRANSACTION,
-    "queueing.queue_batch": {"transactions": Field("forms", fields=_UPSERT)},
-    "queueing.trigger_event": {"event": Field("choice", required=True, values=transaction_queue.TRIGGERS)},
+    "transaction_queue.queue_transaction": _UPSERT,
+    "transaction_queue.queue_new_transaction": _TRANSACTION,
+    "transaction_queue.queue_batch": {"transactions": Field("forms", fields=_UPSERT)},
+    "transaction_queue.trigger_event": {"event": Field("choice", required=True, values=transaction_queue.TRIGGERS)},
     "transactions.update_transaction": _TRANSACTION_CHANGE,
     "locations.create_location": _LOCATION,
     "locations.update_location": {**_LOCATION, "name": Field("text", filled=True)},
@@ -172,3 +178,17 @@ BODIES: dict[str, Fields] = {
     "tokens.create_token": {"name": _NEEDED, "scopes": Field("strings")},
     "omneo_id.create_id_token": {"id": _TEXT, "id_handle": _TEXT},
 }
+
+
+def view_of(endpoint: str) -> str:
+    """Return the name of the view behind an endpoint: the API's views serve a member's paths too."""
+    return endpoint.removeprefix("id.")
+
+
+def check_body() -> None:
+    """Refuse a body whose fields are missing or of the wrong type, before a view reads it."""
+    fields = BODIES.get(view_of(request.endpoint or ""))
+    if fields is not None:
+        form = RequestForm(body())
+        check_fields(form, fields)
+        form.check()
