@@ -63,18 +63,18 @@ def test_the_people_are_there_with_what_they_can_use(calm: SandboxClient) -> Non
     page = open_page(calm, "/")
 
     assert page.status == 200
-    assert "Mia Ngo Customer 1001 · gold 4 ready" in page.text
-    assert "No call yet" in page.text
+    assert "Mia Ngo Customer 1001 · gold 4 usable" in page.text
+    assert "No calls yet" in page.text
 
 
 def test_a_person_is_shown_as_omneo_believes(calm: SandboxClient) -> None:
     page = open_page(calm, PERSON)
 
-    assert "First Spend Discount Ready 1 use left" in page.text
+    assert "First Spend Discount Usable 1 use left" in page.text
     assert "Summer Scarf Expired" in page.text
     assert "in transaction 1" in page.text
     assert "89.50 100007 carries redemption 7" in page.text
-    assert "May claim now Free Shipping" in page.text
+    assert "Claimable now Free Shipping" in page.text
 
 
 def test_a_person_who_is_not_there_is_a_page_that_says_so(calm: SandboxClient) -> None:
@@ -92,7 +92,7 @@ def test_calls_appear_with_their_references_and_what_went_wrong(calm: SandboxCli
 
     assert page.text.startswith("200 GET /profiles")
     assert "503 POST /transactions" in page.text
-    assert "for 100042 an error on purpose" in page.text
+    assert "for 100042 error status" in page.text
     assert ('"external_id": "100042"' in closer.text, '"external_id"' in page.text) == (True, False)
 
 
@@ -127,12 +127,12 @@ def test_the_clock_is_moved_stopped_and_set_going(calm: SandboxClient) -> None:
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_every_position_of_the_dial_can_be_set_is_said_and_is_taken_back(calm: SandboxClient, preset: str) -> None:
-    submit(calm, "/console/dial", {"preset": preset})
+    submit(calm, "/console/faults", {"preset": preset})
     turned = open_page(calm, "/")
-    submit(calm, "/console/dial", {})
+    submit(calm, "/console/faults", {})
 
-    assert f"What goes wrong {PRESETS[preset].label} What is to go wrong" in turned.text
-    assert "What goes wrong Nothing All is well" in open_page(calm, "/").text
+    assert f"Faults {PRESETS[preset].label} Fault to set" in turned.text
+    assert "Faults None Off" in open_page(calm, "/").text
 
 
 def test_the_next_redemption_is_a_redemption_and_no_reversal() -> None:
@@ -155,13 +155,13 @@ PATHS = [
 
 
 def test_starting_again_brings_the_people_back_and_all_is_well(calm: SandboxClient) -> None:
-    submit(calm, "/console/dial", {"preset": "refused"})
+    submit(calm, "/console/faults", {"preset": "refused"})
     submit(calm, "/console/reset", {"seed": "empty"})
     emptied = open_page(calm, "/")
     submit(calm, "/console/reset", {"seed": "demo"})
 
-    assert "Nobody is here yet." in emptied.text
-    assert "All is well" in emptied.text
+    assert "There are no people yet." in emptied.text
+    assert "Faults None Off" in emptied.text
     assert "Mia Ngo" in open_page(calm, "/").text
 
 

@@ -70,17 +70,17 @@ def test_calls_appear_by_themselves(chromium: Browser, running: RunningSandbox) 
         expect(page.get_by_text("/locations")).to_be_visible(timeout=10_000)
 
 
-def test_without_script_a_benefit_is_used_and_the_dial_turned(chromium: Browser, running: RunningSandbox) -> None:
+def test_without_script_a_benefit_is_used_and_a_fault_is_set(chromium: Browser, running: RunningSandbox) -> None:
     with chromium.new_context(java_script_enabled=False) as context:
         page = context.new_page()
         page.goto(running.url)
         page.get_by_role("link", name="Mia Ngo").click()
         page.get_by_role("button", name="Use at the till (First Spend Discount").click()
         expect(page.get_by_role("status")).to_have_text("Used at the till: the shop was not asked.")
-        page.get_by_role("button", name="All well again").click()
-        expect(page.get_by_text("All is well", exact=True)).to_be_visible()
-        page.get_by_label("What is to go wrong").select_option("Everything is refused")
+        page.get_by_role("button", name="Clear faults").click()
+        expect(page.get_by_text("Off", exact=True)).to_be_visible()
+        page.get_by_label("Fault to set").select_option("Everything is refused")
         page.get_by_role("button", name="Set", exact=True).click()
 
         assert [fault.kind for fault in running.faults.faults] == ["refuse"]
-        assert page.url == f"{running.url}{MIA}?done=dial"
+        assert page.url == f"{running.url}{MIA}?done=fault"

@@ -33,34 +33,34 @@ from tests.sandbox.world import TOKEN, Reply, SandboxClient
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 WRONG: dict[str, Any] = {  # for each kind of field, something that is none
     "text": {"a": 1},
-    "prose": 7,
+    "long_text": 7,
     "handle": "no spaces",
     "zone": "Mars/Olympus",
     "moment": "tomorrow",
-    "whole": "many",
+    "integer": "many",
     "number": "much",
-    "flag": "perhaps",
+    "boolean": "perhaps",
     "choice": "neither",
     "strings": [1],
     "json": "words",
-    "forms": [1],
+    "objects": [1],
     "address": 7,
     "named": {},
     "ids": 7,
 }
 TYPES: dict[str, set[str]] = {
-    **{kind: {"string"} for kind in ("text", "prose", "handle", "zone", "moment", "choice", "address")},
-    **{kind: {"array"} for kind in ("strings", "forms", "ids")},
-    "whole": {"integer", "string"},
+    **{kind: {"string"} for kind in ("text", "long_text", "handle", "zone", "moment", "choice", "address")},
+    **{kind: {"array"} for kind in ("strings", "objects", "ids")},
+    "integer": {"integer", "string"},
     "number": {"number", "string"},
     "json": {"object", "array"},
     "named": {"string", "integer"},
-    "flag": set(),
+    "boolean": set(),
     "any": set(),
 }
 LIMITS: dict[str, dict[str, Any]] = {
     "text": {"maxLength": 255},
-    "prose": {"maxLength": 65535},
+    "long_text": {"maxLength": 65535},
     "address": {"maxLength": 2000},
 }
 READERS = (
@@ -150,7 +150,7 @@ def differences(fields: Fields, schema: Any, described: Any) -> Iterator[str]:
         yield f"required {schema.get('required')}"
     for name in set(fields) & set(schema["properties"]):
         field, said = fields[name], schema["properties"][name]
-        if field.kind == "forms":
+        if field.kind == "objects":
             yield from differences(field.fields, resolved(said["items"], described), described)
         if not expected(field).items() <= {**said, "type": types(said), "enum": choices(said)}.items():
             yield f"{name}: {said}"
@@ -168,12 +168,12 @@ def choices(schema: Any) -> frozenset[Any]:
 def expected(field: Field) -> dict[str, Any]:
     """Return what the description of a field has to say for the check that it passes."""
     nullable = (
-        {"null"} if not (field.required or field.filled or field.kind in ("named", "ids", "any", "flag")) else set()
+        {"null"} if not (field.required or field.filled or field.kind in ("named", "ids", "any", "boolean")) else set()
     )
     said: dict[str, Any] = {"type": frozenset(TYPES[field.kind] | nullable)}
     if field.kind == "choice":
         said["enum"] = frozenset([*field.values, *([None] if nullable else [])])
-    if field.kind == "whole":
+    if field.kind == "integer":
         said |= {"minimum": field.least, "maximum": field.most}
     return said | LIMITS.get(field.kind, {})
 
@@ -203,7 +203,7 @@ def test_fields_of_a_wrong_type_are_a_422_that_names_each(world: SandboxClient, 
 @pytest.mark.parametrize("endpoint", BODIES)
 def test_what_is_required_is_named_when_it_is_missing(world: SandboxClient, endpoint: str) -> None:
     method, path = rules()[endpoint]
-    required = {name for name, field in BODIES[endpoint].items() if field.required and field.kind != "forms"}
+    required = {name for name, field in BODIES[endpoint].items() if field.required and field.kind != "objects"}
     required -= {name for name, field in BODIES[endpoint].items() if field.kind == "strings"}
 
     reply = send(world, method, path, {})

@@ -100,9 +100,10 @@ def test_nothing_is_left_of_a_state_that_was_to_be_forgotten(tmp_path: Path) -> 
     assert (during, list(tmp_path.iterdir())) == (1, [])
 
 
-def test_without_the_extra_it_says_in_one_line_what_to_install() -> None:
+@pytest.mark.parametrize("library", ["json_logic", "yaml"])
+def test_without_the_extra_it_says_in_one_line_what_to_install(library: str) -> None:
     script = (
-        "import sys; sys.modules['json_logic'] = None\n"
+        f"import sys; sys.modules[{library!r}] = None\n"
         "from claimable_benefits.sandbox.__main__ import main; sys.exit(main(['--port', '0']))"
     )
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)  # noqa: S603 - our own module

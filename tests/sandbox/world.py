@@ -62,7 +62,7 @@ class SandboxClient:
         self.clock.now = NOON
         with sandbox(self.app).store.connection() as db:
             db.execute("DELETE FROM settings")
-            apply_seed(snapshot_state(sandbox(self.app), db), seed, anew=True)
+            apply_seed(snapshot_state(sandbox(self.app), db), seed, reset=True)
 
     def call(self, method: str, path: str, body: Any = None, **options: Any) -> Reply:
         """Send a request; paths are the API's unless they start with ``/_sandbox``."""

@@ -49,7 +49,7 @@ from claimable_benefits.sandbox.state.times import is_zone
 from claimable_benefits.sandbox.tokens import api_tokens
 from claimable_benefits.sandbox.webhooks import sender, subscriptions
 
-DEFAULT_TOKEN = "sandbox-token"  # noqa: S105 - everybody may know it, it opens a double
+DEFAULT_TOKEN = "sandbox-token"  # noqa: S105 - everybody may know it, it opens a test double
 DEFAULT_ZONE = "Australia/Melbourne"
 _LARGEST_BODY = 1024 * 1024
 _API = (
@@ -143,7 +143,7 @@ def _check_arguments(seed: str, switches: Mapping[str, str], timezone: str) -> N
 def _initialise_state(instance: Sandbox, kind: str, switches: Mapping[str, str], reset: bool) -> None:
     with instance.store.connection() as db:
         store.save_settings(db, {SWITCH_PREFIX + name: value for name, value in switches.items()})
-        seed.apply_seed(snapshot_state(instance, db), kind, anew=reset)
+        seed.apply_seed(snapshot_state(instance, db), kind, reset=reset)
 
 
 def _to_json(error: Exception) -> Response:
@@ -157,6 +157,6 @@ def _to_json(error: Exception) -> Response:
         refused.headers.extend({key: value for key, value in error.get_headers() if key == "Allow"})
         return refused
     if isinstance(error, sqlite3.OperationalError) and "locked" in str(error):
-        return respond({"message": "The sandbox is busy; try again."}, 503)
+        return respond({"message": "The sandbox is busy; retry."}, 503)
     _log.error("the sandbox failed at %s %s", request.method, request.path, exc_info=error)
     return respond({"message": "The sandbox itself failed; its log says why."}, 500)

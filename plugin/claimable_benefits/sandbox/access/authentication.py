@@ -1,4 +1,4 @@
-"""The door: who may come in, and to which paths."""
+"""Check the token of a request, and whether its path exists in this dialect."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ID_TOKEN = f"{omneo_id.ID_PREFIX}/auth/token"  # the one path of Omneo ID that 
 
 
 def authenticate() -> None:
-    """Let requests in that bear the right token for a path of the dialect spoken here."""
+    """Refuse requests without a valid token, and paths of a dialect that is switched off."""
     rule = request.url_rule
     if rule is None or not rule.rule.startswith((PREFIX, omneo_id.ID_PREFIX)):
         return

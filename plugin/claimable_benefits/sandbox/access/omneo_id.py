@@ -47,7 +47,7 @@ _ME = (
 
 @bp.post("/auth/token")
 def create_id_token() -> Response:
-    """Make a token for a profile (``{id}``), for an identity's profile (``{id, id_handle}``), or for nobody."""
+    """Create a token for a profile (``{id}``), for an identity's profile (``{id, id_handle}``), or an anonymous one."""
     state, form = request_state(), RequestForm(body())
     profile_id = _profile_id(state, form)
     expires = state.now + timedelta(seconds=int(state.switches["id_token_seconds"]))
@@ -56,7 +56,7 @@ def create_id_token() -> Response:
 
 
 def register_member_routes(app: Flask) -> None:
-    """Give a member's paths the views of the API's; to be called when those are registered."""
+    """Give a member's paths the views of the API's; call it when those are registered."""
     views = {(method, rule.rule): rule.endpoint for rule in app.url_map.iter_rules() for method in rule.methods or ()}
     for method, path in _ME:
         endpoint = views[method, f"{PREFIX}/profiles/<profile_id>{path}"]
@@ -65,7 +65,7 @@ def register_member_routes(app: Flask) -> None:
 
 
 def authenticate_member(text: str) -> None:
-    """Let a member in, as the profile that their token names, or raise 401."""
+    """Authenticate a member as the profile that their token names, or raise 401."""
     profile_id = id_tokens.profile_of(text, request_state().now.timestamp(), _key())
     if profile_id is None:
         raise unauthenticated()
@@ -92,5 +92,5 @@ def _profile_id(state: RequestState, form: RequestForm) -> str:
 
 
 def _key() -> bytes:
-    """Return the signing key: fixed for a sandbox, and no use for anything else."""
+    """Return the signing key: fixed for a sandbox, and used for nothing else."""
     return hashlib.sha256(b"omneo-id " + sandbox().token.encode()).digest()

@@ -43,7 +43,7 @@ LIST = ListSource(
             name: (f"b.{name}", "time")
             for name in ("issued_at", "expires_at", "claimed_at", "extended_at", "created_at", "updated_at")
         },
-        "is_combined": ("0", "flag"),  # the sandbox combines nothing, and nothing but the API issues
+        "is_combined": ("0", "boolean"),  # the sandbox combines nothing, and nothing but the API issues
         **dict.fromkeys(("combine_meta", "source_id", "source_type"), ("NULL", "text")),
     },
 )
@@ -57,7 +57,7 @@ def browse_benefits() -> Response:
 
 @bp.get("/benefits.count")
 def count_benefits() -> Response:
-    """Count the instances, and those of which nothing is left."""
+    """Count the instances, and those that are used up."""
     row = (
         request_state()
         .db.execute(
@@ -170,7 +170,7 @@ def _update(state: RequestState, benefit_id: int, profile_id: str | None) -> Res
 
 
 def update_columns(state: RequestState, row: sqlite3.Row, changes: Body) -> None:
-    """Set some columns of a benefit; to be called while writing."""
+    """Set some columns of a benefit; call it inside `writing()`."""
     store.update(state.db, "benefits", row["id"], changes | {"updated_at": state.stamp})
     events.record_event(state, "benefit.updated", "benefit", row["id"], row["profile_id"])
 

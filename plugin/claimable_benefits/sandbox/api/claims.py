@@ -1,4 +1,4 @@
-"""Claiming: what a profile may take, and taking it (Omneo facts 6, 7 and 16.11 to 16.17)."""
+"""Claims: what a profile may claim, and the claim itself (Omneo facts 6, 7 and 16.11 to 16.17)."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def _named(state: RequestState, form: RequestForm) -> sqlite3.Row | None:
 
 
 def _claim(state: RequestState, profile_id: str, definition: sqlite3.Row | None, form: RequestForm) -> sqlite3.Row:
-    """Check everything anew and make the instance; to be called while writing (16.14 to 16.16)."""
+    """Check every rule once more and insert the instance; call it inside `writing()` (16.14 to 16.16)."""
     get_or_404(state, "profiles", profile_id)
     zone = form.zone(required=True)
     given = {"external_id": form.text("external_id"), **grant.read_free_fields(form)}

@@ -34,7 +34,7 @@ def browse_definitions() -> Response:
 @bp.post("/benefit-definitions")
 @bp.post("/benefits/definitions")
 def create_definition() -> Response:
-    """Make a definition; name, handle and period are required (16.1)."""
+    """Create a definition; name, handle and period are required (16.1)."""
     state, form = request_state(), RequestForm(body())
     with state.writing():
         row = insert_definition(state, form)
@@ -76,7 +76,7 @@ def update_definition(definition_id: str) -> Response:
 @bp.delete("/benefit-definitions/<definition_id>")
 @bp.delete("/benefits/definitions/<definition_id>")
 def delete_definition(definition_id: str) -> Response:
-    """Remove a definition of which nobody holds an instance."""
+    """Remove a definition without instances."""
     state = request_state()
     with state.writing():
         row = get_or_404(state, "definitions", row_id(definition_id))
@@ -113,7 +113,7 @@ def find_by_handle(state: RequestState, handle: str) -> sqlite3.Row | None:
 
 
 def insert_definition(state: RequestState, form: RequestForm) -> sqlite3.Row:
-    """Insert a definition; to be called while writing."""
+    """Insert a definition; call it inside `writing()`."""
     handle = _new_handle(state, form)
     row = _read(state, form, None) | {"handle": handle, "created_at": state.stamp, "updated_at": state.stamp}
     number = store.insert(state.db, "definitions", row)

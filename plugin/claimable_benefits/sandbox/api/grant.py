@@ -1,4 +1,4 @@
-"""Making an instance of a definition, issued or claimed (Omneo facts 16.7 to 16.10)."""
+"""Insert an instance of a definition, issued or claimed (Omneo facts 16.7 to 16.10)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from claimable_benefits.sandbox.webhooks import events
 
 
 def grant_benefit(state: RequestState, definition: sqlite3.Row, profile_id: str, given: Body) -> sqlite3.Row:
-    """Insert an instance and count it, with a code of its own if it must have one; to be called while writing."""
+    """Insert an instance and count it, with a code of its own if it must have one; call it inside `writing()`."""
     code = _allocate(state, definition)
     doc = free_fields(definition)
     codes = dict.fromkeys(("redeem_code_pos", "redeem_code_online"), code["code"] if code else None)

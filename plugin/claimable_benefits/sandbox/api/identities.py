@@ -27,8 +27,8 @@ LIST = ListSource(
         "handle": ("i.handle", "text"),
         "identifier": ("i.identifier", "text"),
         "profile_id": ("i.profile_id", "text"),
-        "is_primary": ("i.is_primary", "flag"),
-        "is_active": ("i.is_active", "flag"),
+        "is_primary": ("i.is_primary", "boolean"),
+        "is_active": ("i.is_active", "boolean"),
         "created_at": ("i.created_at", "time"),
         "updated_at": ("i.updated_at", "time"),
     },
@@ -161,7 +161,7 @@ def find_profile(state: RequestState, handle: str, identifier: str) -> sqlite3.R
 
 
 def insert_identity(state: RequestState, profile_id: str, form: RequestForm) -> sqlite3.Row:
-    """Insert an identity; to be called while writing."""
+    """Insert an identity; call it inside `writing()`."""
     handle, identifier = form.handle("handle", required=True), form.text("identifier", required=True)
     primary, active = form.boolean("is_primary"), form.boolean("is_active")
     form.check()

@@ -1,4 +1,4 @@
-"""Issuing benefits to profiles, and giving them more time (Omneo facts 4)."""
+"""Issue benefits to profiles, and extend them (Omneo facts 4)."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def issue() -> Response:
 
 @bp.post("/benefits/extend")
 def extend() -> Response:
-    """Give instances of one profile more time: a new end, or some days more."""
+    """Extend instances of one profile to a new end, or by days."""
     state, form = request_state(), RequestForm(body())
     profile_id, days = form.text("profile_id", required=True), form.integer("extend_days", least=0, most=36500)
     ids = form.raw("ids")

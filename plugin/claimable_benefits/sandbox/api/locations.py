@@ -39,7 +39,7 @@ def browse_locations() -> Response:
 
 @bp.post("/locations")
 def create_location() -> Response:
-    """Make a location; it needs a name."""
+    """Create a location; it needs a name."""
     state, form = request_state(), RequestForm(body())
     row = _read(form, None) | {"created_at": state.stamp, "updated_at": state.stamp}
     with state.writing():

@@ -1,4 +1,4 @@
-"""Profiles, and what conditions see of them (Omneo facts 2 and 13.10)."""
+"""Profiles (Omneo facts 2)."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def browse_profiles() -> Response:
 
 @bp.post("/profiles")
 def create_profile() -> Response:
-    """Make a profile, with identities if it brings some."""
+    """Create a profile, with the identities in the body."""
     state, form = request_state(), RequestForm(body())
     doc = _read(state, form, None)
     with state.writing():
@@ -107,7 +107,7 @@ def read_balances(profile_id: str) -> Response:
 
 
 def insert_profile(state: RequestState, doc: Body, form: RequestForm, profile_id: str | None = None) -> sqlite3.Row:
-    """Insert a profile with the identities its form brings; to be called while writing."""
+    """Insert a profile with the identities its form brings; call it inside `writing()`."""
     profile_id = profile_id or str(uuid.uuid4())
     _check_unique(state, form, doc, profile_id)
     inner = form.objects("identities")

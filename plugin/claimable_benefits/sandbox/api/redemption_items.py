@@ -1,4 +1,4 @@
-"""The items of redemptions: each benefit that was used or given back (Omneo facts 9)."""
+"""The items of redemptions: each benefit that was used or returned (Omneo facts 9)."""
 
 from __future__ import annotations
 

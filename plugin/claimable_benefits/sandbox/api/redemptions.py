@@ -136,7 +136,7 @@ def read_profile_redemption(profile_id: str, redemption_id: str) -> Response:
 
 @bp.get("/profiles/<profile_id>/redemptions/<kind>/<instance_id>/count")
 def count_redemptions(profile_id: str, kind: str, instance_id: str) -> Response:
-    """Count the uses of one instance that stand: those undone do not count."""
+    """Count the uses of one instance; those rolled back do not count."""
     state = request_state()
     get_or_404(state, "profiles", profile_id)
     if kind.removesuffix("s") not in _KINDS:
@@ -148,13 +148,13 @@ def count_redemptions(profile_id: str, kind: str, instance_id: str) -> Response:
 
 
 def check_strategies(form: RequestForm) -> None:
-    """Note a fault when a body asks for more than benefits: rewards, points and credits are not kept here."""
+    """Add an error when a body names more than benefits: rewards, points and credits are not kept here."""
     if form.strings("strategies") != ["benefits"]:
         form.add_error("strategies", 'This sandbox knows the strategy ["benefits"] only.')
 
 
 def redeem(state: RequestState, profile_id: str, uses: Uses, facts: Body) -> sqlite3.Row:
-    """Use benefits, or raise 422 for the first that cannot be used; to be called while writing (16.18 to 16.22)."""
+    """Use benefits, or raise 422 for the first that cannot be used; call it inside `writing()` (16.18 to 16.22)."""
     number = insert_redemption(state, profile_id, "redeem", facts)
     for stale, count in uses:
         benefit = get_or_404(state, "benefits", stale["id"])
@@ -182,14 +182,14 @@ def insert_redemption(state: RequestState, profile_id: str, kind: str, facts: Bo
 
 
 def insert_item(state: RequestState, redemption_id: int, benefit_id: int, count: int) -> None:
-    """Insert what a redemption used, or gave back."""
+    """Insert what a redemption used or returned."""
     times = {"created_at": state.stamp, "updated_at": state.stamp}
     row: Body = {"redemption_id": redemption_id, "benefit_id": benefit_id, "count": count}
     store.insert(state.db, "redemption_items", row | times)
 
 
 def count_uses(state: RequestState, benefit: sqlite3.Row, count: int) -> None:
-    """Move the counters of a benefit and its definition; a negative count gives back (16.21)."""
+    """Move the counters of a benefit and its definition; a negative count returns uses (16.21)."""
     used = "UPDATE benefits SET used = max(0, used + ?), updated_at = ? WHERE id = ?"
     state.db.execute(used, (count, state.stamp, benefit["id"]))
     total = "UPDATE definitions SET total_global_redemptions = max(0, total_global_redemptions + ?) WHERE id = ?"

@@ -1,4 +1,4 @@
-"""Taking a redemption back: a reversal inside ten minutes, a return of uses at any time (Omneo facts 10)."""
+"""Roll redemptions back: a reversal inside ten minutes, a return of uses at any time (Omneo facts 10)."""
 
 from __future__ import annotations
 
@@ -25,46 +25,46 @@ bp = Blueprint("reversals", __name__)
 
 @bp.post("/redemptions/<redemption_id>/reversal")
 def reverse(redemption_id: str) -> Response:
-    """Take a whole redemption back within ten minutes of its making (16.25)."""
+    """Reverse a whole redemption within ten minutes (16.25)."""
     state = request_state()
     with state.writing():
         row = get_or_404(state, "redemptions", row_id(redemption_id))
         if row["reversed_by"] is not None and state.switches["second_reversal"] == "replay":
             return single(serialize_successful_redemption(state, get_or_404(state, "redemptions", row["reversed_by"])))
-        _check_can_be_taken_back(row)
+        _check_can_be_rolled_back(row)
         if not may_reverse(row["created_at"], state.now):
             raise refused(redemption="A redemption can be reversed within ten minutes of its making only.")
         standing = [(item, item["count"] - item["returned"]) for item in items_of(state, row["id"])]
         if not any(count for _item, count in standing):
             raise refused(redemption="Everything of this redemption was returned already.")
-        made = _take_back(state, row, "reversal", standing)
+        made = _roll_back(state, row, "reversal", standing)
         store.update(state.db, "redemptions", row["id"], {"reversed_by": made["id"], "updated_at": state.stamp})
     return created(serialize_successful_redemption(state, made))
 
 
 @bp.post("/redemptions/<redemption_id>/benefit/return")
 def return_benefit(redemption_id: str) -> Response:
-    """Give some uses back, one by default, at any time (16.26)."""
+    """Return some uses, one by default, at any time (16.26)."""
     state, form = request_state(), RequestForm(body())
     count = form.integer("count", least=1)
     form.check()
     with state.writing():
         row = get_or_404(state, "redemptions", row_id(redemption_id))
-        _check_can_be_taken_back(row)
+        _check_can_be_rolled_back(row)
         made = _return(state, row, _share(items_of(state, row["id"]), count or 1))
     return created(serialize_redemption(state, made))
 
 
 @bp.post("/redemptions/<redemption_id>/return")
 def return_by_strategy(redemption_id: str) -> Response:
-    """Give uses of the benefits that the body names back, or all that stand when it names none."""
+    """Return uses of the benefits that the body names, or all uses when it names none."""
     state, form = request_state(), RequestForm(body())
     redemptions.check_strategies(form)
     named = form.objects("benefits")
     form.check()
     with state.writing():
         row = get_or_404(state, "redemptions", row_id(redemption_id))
-        _check_can_be_taken_back(row)
+        _check_can_be_rolled_back(row)
         items = items_of(state, row["id"])
         shares = [share for part in named for share in _named(state, items, part)] or [
             (item, item["count"] - item["returned"]) for item in items
@@ -76,17 +76,17 @@ def return_by_strategy(redemption_id: str) -> Response:
 
 
 def return_all(state: RequestState, redemption_id: int) -> None:
-    """Return what stands of a redemption, as the switch ``void`` may ask for; to be called while writing (16.31)."""
+    """Return what stands of a redemption, as the switch ``void`` may ask for; call it inside `writing()` (16.31)."""
     row = get_or_404(state, "redemptions", redemption_id)
     standing = [(item, item["count"] - item["returned"]) for item in items_of(state, row["id"])]
     if row["type"] == "redeem" and row["reversed_by"] is None and any(count for _item, count in standing):
-        _take_back(state, row, "return", standing)
+        _roll_back(state, row, "return", standing)
 
 
-def _check_can_be_taken_back(row: sqlite3.Row) -> None:
-    """Refuse what cannot be taken back (16.27)."""
+def _check_can_be_rolled_back(row: sqlite3.Row) -> None:
+    """Refuse what cannot be rolled back (16.27)."""
     if row["type"] != "redeem":
-        raise refused(redemption="Only a redemption of type redeem can be taken back.")
+        raise refused(redemption="Only a redemption of type redeem can be reversed or returned.")
     if row["reversed_by"] is not None:
         raise refused(redemption="This redemption was reversed already.")
 
@@ -98,7 +98,7 @@ def _return(state: RequestState, row: sqlite3.Row, shares: list[tuple[sqlite3.Ro
             benefit = store.find(state.db, "benefits", item["benefit_id"])
             if benefit is not None and is_expired(benefit["expires_at"], state.stamp):
                 raise refused(redemption="This benefit has expired since.")
-    return _take_back(state, row, "return", shares)
+    return _roll_back(state, row, "return", shares)
 
 
 def _named(state: RequestState, items: list[sqlite3.Row], part: RequestForm) -> list[tuple[sqlite3.Row, int]]:
@@ -133,7 +133,7 @@ def _share(items: list[sqlite3.Row], count: int) -> list[tuple[sqlite3.Row, int]
     return shares
 
 
-def _take_back(state: RequestState, row: sqlite3.Row, kind: str, shares: list[tuple[sqlite3.Row, int]]) -> sqlite3.Row:
+def _roll_back(state: RequestState, row: sqlite3.Row, kind: str, shares: list[tuple[sqlite3.Row, int]]) -> sqlite3.Row:
     facts = {
         name: row[name] for name in ("timezone", "transaction_external_id", "transaction_receipt_ref", "location_id")
     }

@@ -1,4 +1,4 @@
-"""Transactions that are taken in without an answer of their own, and those told of again (Omneo facts 11)."""
+"""Transactions that are queued, and events that are sent once more (Omneo facts 11)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TRIGGERS = ("transaction.sync", "transaction.recalculate")
 
 @bp.post("/transactions/queue")
 def queue_transaction() -> Response:
-    """Record an order as update-create does, and answer nothing but that it arrived."""
+    """Queue an order, which is then recorded as update-create does."""
     state, form = request_state(), RequestForm(body())
     with state.writing():
         transactions.upsert(state, form)
@@ -30,7 +30,7 @@ def queue_transaction() -> Response:
 
 @bp.post("/transactions/queue/create")
 def queue_new_transaction() -> Response:
-    """Record an order as a new one, and answer nothing but that it arrived."""
+    """Queue an order, which is then recorded as a new one."""
     state, form = request_state(), RequestForm(body())
     with state.writing():
         transactions.save_transaction(state, form, None)
@@ -51,13 +51,13 @@ def queue_batch() -> Response:
 
 @bp.post("/transactions/<transaction_id>/resend")
 def resend_transaction(transaction_id: str) -> Response:
-    """Tell of a transaction again."""
+    """Send the event of a transaction once more."""
     return _record_event(request_state(), transaction_id, "transaction.resent")
 
 
 @bp.post("/transactions/<transaction_id>/event-trigger")
 def trigger_event(transaction_id: str) -> Response:
-    """Tell of a transaction under the name that the body gives as ``event``."""
+    """Send an event of a transaction under the name in ``event``."""
     form = RequestForm(body())
     trigger = form.choice("event", TRIGGERS)
     if trigger is None and not form.errors:

@@ -115,7 +115,7 @@ def _by_external_id(state: RequestState, external_id: str) -> sqlite3.Row | None
 
 
 def upsert(state: RequestState, form: RequestForm) -> tuple[sqlite3.Row, bool]:
-    """Record a transaction, and say whether it was there; to be called while writing (16.29)."""
+    """Record a transaction, and say whether it was there; call it inside `writing()` (16.29)."""
     for name in ("is_void", "receipt_is_email"):
         if form.has(name) and form.raw(name) is None:
             form.add_error(name, f"{name} must not be null here.")
@@ -128,7 +128,7 @@ def upsert(state: RequestState, form: RequestForm) -> tuple[sqlite3.Row, bool]:
 
 
 def save_transaction(state: RequestState, form: RequestForm, row: sqlite3.Row | None) -> sqlite3.Row:
-    """Insert a transaction, or change one, and link its redemption both ways; to be called while writing."""
+    """Insert a transaction, or change one, and link its redemption both ways; call it inside `writing()`."""
     columns, doc = _read(state, form, row), {} if row is None else json.loads(row["doc"])
     doc |= {name: read_kind(form, name, kind) for name, kind in FREE.items() if form.has(name)}
     if form.has("items"):

@@ -1,4 +1,4 @@
-"""What the console shows, as plain values: people, what they hold, and the calls as they come."""
+"""What the console's pages show: people, their benefits, and the log of calls."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ _PEOPLE, _LINES, _CALLS = 200, 50, 30
 _UUID = re.compile(r"([0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _FAULTS = {
     "latency": "delayed",
-    "drip": "sent bit by bit",
+    "drip": "sent slowly",
     "refuse": "connection refused",
-    "drop": "lost on its way",
-    "apply_then_drop": "applied, answer lost",
+    "drop": "request dropped",
+    "apply_then_drop": "applied, answer dropped",
     "drop_then_apply": "applied late",
-    "status": "an error on purpose",
-    "429": "told to wait",
-    "401": "token turned away",
-    "403": "scope turned away",
-    "html": "a web page instead",
+    "status": "error status",
+    "429": "429",
+    "401": "401 for the token",
+    "403": "403 for the scope",
+    "html": "HTML instead",
     "truncated": "cut in half",
     "wrong_types": "wrong types",
-    "paging": "list changed meanwhile",
+    "paging": "list changed",
 }
 
 Values = dict[str, Any]
@@ -48,20 +48,21 @@ def people(state: RequestState) -> list[Values]:
     """Return the profiles, each with the number of benefits that can be used now."""
     rows = state.db.execute(
         "SELECT p.*, (SELECT count(*) FROM benefits b JOIN definitions d ON d.id = b.definition_id"  # noqa: S608 - ours
-        f" WHERE b.profile_id = p.id AND {REDEEMABLE}) AS ready FROM profiles p ORDER BY p.created_at, p.rowid LIMIT ?",
+        f" WHERE b.profile_id = p.id AND {REDEEMABLE}) AS usable"
+        " FROM profiles p ORDER BY p.created_at, p.rowid LIMIT ?",
         (state.stamp, state.stamp, _PEOPLE),
     ).fetchall()
-    return [_person(state, row) | {"ready": row["ready"]} for row in rows]
+    return [_person(state, row) | {"usable": row["usable"]} for row in rows]
 
 
 def person(state: RequestState, profile_id: str) -> Values:
-    """Return one profile with what Omneo believes of it, usable and newest first; 404 when there is none."""
+    """Return one profile with its benefits, usable and newest first, or raise 404."""
     row = get_or_404(state, "profiles", profile_id)
     held = state.db.execute("SELECT * FROM benefits WHERE profile_id = ? ORDER BY id DESC", (profile_id,)).fetchall()
     kinds = state.db.execute("SELECT * FROM definitions WHERE NOT is_archived ORDER BY name").fetchall()
     shown = [_benefit(state, one) for one in serialize_benefits(state, held)]
     return _person(state, row) | {
-        "benefits": sorted(shown, key=lambda one: not one["ready"])[:_LINES],
+        "benefits": sorted(shown, key=lambda one: not one["usable"])[:_LINES],
         "claimable": [kind["name"] for kind in kinds if claims.is_claimable(state, kind, profile_id)],
         "kinds": [{"handle": kind["handle"], "name": kind["name"]} for kind in kinds],
         "redemptions": [_redemption(state, one) for one in _rows(state, "redemptions", profile_id)],
@@ -70,7 +71,7 @@ def person(state: RequestState, profile_id: str) -> Values:
 
 
 def call(state: RequestState, one: LoggedCall) -> Values:
-    """Return a call as a line of the ledger, with its bodies for those who look closer."""
+    """Return a call as a line of the log, with its bodies."""
     lost = one.status is None
     return {
         "id": one.id,
@@ -119,7 +120,7 @@ def _person(state: RequestState, row: sqlite3.Row) -> Values:
 def _benefit(state: RequestState, one: Values) -> Values:
     left = one["redemptions_remaining"]
     if one["is_redeemable"]:
-        condition, tone = "Ready", "good"
+        condition, tone = "Usable", "good"
     elif one["is_expired"]:
         condition, tone = "Expired", "dim"
     elif left == 0:
@@ -131,10 +132,10 @@ def _benefit(state: RequestState, one: Values) -> Values:
         "name": one["definition"]["name"],
         "state": condition,
         "tone": tone,
-        "ready": one["is_redeemable"],
+        "usable": one["is_redeemable"],
         "left": "any number of uses" if left is None else f"{left} {'use' if left == 1 else 'uses'} left",
         "ends": wall(state, one["expires_at"]),
-        "came": "Claimed" if one["claimed_at"] else "Issued",
+        "origin": "Claimed" if one["claimed_at"] else "Issued",
         "since": wall(state, one["issued_at"]),
         "code": one["redeem_code_online"],
     }
@@ -152,8 +153,8 @@ def _redemption(state: RequestState, row: sqlite3.Row) -> Values:
         "id": row["id"],
         "what": words[row["type"]],
         "tone": "good" if row["type"] == "redeem" and row["reversed_by"] is None else "dim",
-        "undone": row["reversed_by"] is not None,
-        "names": ", ".join(named),
+        "is_reversed": row["reversed_by"] is not None,
+        "benefits": ", ".join(named),
         "reference": row["external_id"] or row["transaction_external_id"],
         "transaction": row["transaction_id"],
         "at": wall(state, row["created_at"]),

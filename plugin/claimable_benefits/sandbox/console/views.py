@@ -1,4 +1,4 @@
-"""The console: what Omneo believes, for people, and the handles to change it; plain forms, no script needed."""
+"""The console's pages and forms; they work without a script."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ _MESSAGES = {
     "issued": "Issued.",
     "used": "Used at the till: the shop was not asked.",
     "clock": "The clock was set.",
-    "dial": "The dial was turned.",
-    "well": "All is well again.",
-    "reset": "Everything starts again.",
+    "fault": "The fault is set.",
+    "cleared": "No fault is set.",
+    "reset": "The sandbox was reset.",
 }
 _CONTENT_SECURITY_POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:;"
@@ -52,7 +52,7 @@ def home() -> str:
 
 @bp.get("/console/people/<profile_id>")
 def person(profile_id: str) -> str:
-    """Show what Omneo believes of one person, beside the shop."""
+    """Show one person's benefits, beside the shop."""
     return _page("person", person=view_models.person(request_state(), profile_id))
 
 
@@ -66,12 +66,12 @@ def calls() -> str:
 def latest_calls() -> str:
     """Show the list of calls alone, for the page's script."""
     listed = view_models.calls(request_state(), sandbox().calls.calls())
-    return render_template("sandbox/ledger.html", calls=listed, full="full" in request.args)
+    return render_template("sandbox/call_list.html", calls=listed, full="full" in request.args)
 
 
 @bp.post("/console/people/<profile_id>/issue")
 def issue(profile_id: str) -> BaseResponse:
-    """Issue a benefit to a person, for as long as its definition says."""
+    """Issue a benefit to a person, for the period of its definition."""
     state = request_state()
     with state.writing():
         get_or_404(state, "profiles", profile_id)
@@ -87,7 +87,7 @@ def issue(profile_id: str) -> BaseResponse:
 
 @bp.post("/console/people/<profile_id>/benefits/<benefit_id>/use")
 def use(profile_id: str, benefit_id: str) -> BaseResponse:
-    """Use a benefit once, as a cashier does who knows nothing of the shop."""
+    """Use a benefit once, as a till does, without the shop."""
     state = request_state()
     with state.writing():
         benefit = benefits.get_owned_or_404(state, profile_id, row_id(benefit_id))
@@ -99,50 +99,50 @@ def use(profile_id: str, benefit_id: str) -> BaseResponse:
 @bp.post("/console/clock")
 def set_clock() -> BaseResponse:
     """Move the clock by ``seconds``, or ``freeze``, ``resume`` or ``follow`` it."""
-    machine, wanted = sandbox().clock_control, request.form.get("do", "")
-    steps = {"freeze": machine.freeze, "resume": machine.resume, "follow": machine.follow}
+    clock, wanted = sandbox().clock_control, request.form.get("do", "")
+    steps = {"freeze": clock.freeze, "resume": clock.resume, "follow": clock.follow}
     try:
         if wanted in steps:
             steps[wanted]()
         else:
-            machine.move(seconds=int(timedelta(minutes=int(wanted)).total_seconds()))
+            clock.move(seconds=int(timedelta(minutes=int(wanted)).total_seconds()))
     except (ValueError, OverflowError):
         raise invalid(clock="The clock cannot be set to that.") from None
     return _redirect_back("clock")
 
 
-@bp.post("/console/dial")
+@bp.post("/console/faults")
 def set_fault() -> BaseResponse:
-    """Set what goes wrong to one of the positions, or let all be well."""
-    preset, dial = PRESETS.get(request.form.get("preset", "")), sandbox().faults
-    dial.clear()
+    """Set one of the presets as the only fault, or clear the faults."""
+    preset, injector = PRESETS.get(request.form.get("preset", "")), sandbox().faults
+    injector.clear()
     if preset is None:
-        return _redirect_back("well")
-    dial.add(**preset.fault)
-    return _redirect_back("dial")
+        return _redirect_back("cleared")
+    injector.add(**preset.fault)
+    return _redirect_back("fault")
 
 
 @bp.post("/console/reset")
 def reset() -> BaseResponse:
-    """Begin again with the demo's people or with nobody; the clock and the switches stay."""
+    """Reset to the demo data or to an empty state; the clock and the switches stay."""
     kind = "empty" if request.form.get("seed") == "empty" else "demo"
     fault_middleware_of(current_app).delayed_requests.clear()
     sandbox().faults.clear()
     sandbox().calls.clear()
-    seed.apply_seed(request_state(), kind, anew=True)
+    seed.apply_seed(request_state(), kind, reset=True)
     return redirect("/?done=reset", 303)
 
 
 @bp.errorhandler(Problem)
 def show_problem(problem: Problem) -> tuple[str, int]:
-    """Say no on a page, in the words of the API."""
+    """Show an error of the API on a page."""
     said = [sentence for part in (problem.errors or {}).values() for sentence in part]
-    return _page("problem", said=said or [problem.message], back=_back()), problem.status
+    return _page("error", errors=said or [problem.message], back=_back()), problem.status
 
 
 @bp.after_request
 def add_security_headers(response: Response) -> Response:
-    """Let nothing in from elsewhere but the shop, and let nobody frame the console."""
+    """Allow no content from elsewhere but the shop's frame, and no page to frame the console."""
     parts = urlsplit(current_app.config[SHOP] or "")
     shop = f"{parts.scheme}://{parts.netloc}" if parts.netloc else None
     response.headers["Content-Security-Policy"] = _CONTENT_SECURITY_POLICY.format(shop=shop or "'none'")
@@ -173,16 +173,16 @@ def _page(name: str, **values: Any) -> str:
         frozen=instance.clock_control.is_frozen,
         faults=[describe_fault(fault_to_json(fault)) for fault in set_to],
         presets=PRESETS,
-        done=_MESSAGES.get(request.args.get("done", "")),
+        message=_MESSAGES.get(request.args.get("done", "")),
         shop=current_app.config.get(SHOP),
-        state=request.path if request.method == "GET" else "/",
+        current_path=request.path if request.method == "GET" else "/",
         token=instance.token,
         **values,
     )
 
 
 def _redirect_back(what: str) -> BaseResponse:
-    """Go back to where the form stood, and say what was done; 303, so that reloading repeats nothing."""
+    """Redirect to the page of the form with a message; 303, so that a reload repeats nothing."""
     return redirect(f"{_back()}?done={what}", 303)
 
 

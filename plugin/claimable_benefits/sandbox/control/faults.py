@@ -1,4 +1,4 @@
-"""The levers for what goes wrong, and the record of what went on: ``/_sandbox/faults`` and ``/_sandbox/calls``."""
+"""The control API for faults and calls: ``/_sandbox/faults`` and ``/_sandbox/calls``."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def read_faults() -> Response:
 
 @bp.post("/_sandbox/faults")
 def add_fault() -> Response:
-    """Set a fault; ``seed`` alone or beside it starts chance anew, so that a run repeats."""
+    """Set a fault; ``seed``, alone or beside it, seeds chance so that a run repeats."""
     set_to, fields = sandbox().faults, body()
     form = RequestForm({_SEED: fields.pop(_SEED, None)})
     number = form.integer(_SEED, least=0)
@@ -43,14 +43,14 @@ def add_fault() -> Response:
 
 @bp.delete("/_sandbox/faults")
 def clear_faults() -> Response:
-    """Let everything go right again."""
+    """Remove every fault."""
     sandbox().faults.clear()
     return no_content()
 
 
 @bp.delete("/_sandbox/faults/<int:fault_id>")
 def clear_fault(fault_id: int) -> Response:
-    """Take one fault off."""
+    """Remove one fault."""
     if not sandbox().faults.clear(fault_id):
         raise not_found("fault")
     return no_content()

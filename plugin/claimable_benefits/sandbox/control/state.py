@@ -1,4 +1,4 @@
-"""What only a double has: its state laid open, its clock and its switches (no token; it listens on loopback)."""
+"""The control API for state, clock and switches (no token: it listens on loopback)."""
 
 from __future__ import annotations
 
@@ -48,17 +48,17 @@ def read_state() -> Response:
 
 @bp.post("/_sandbox/reset")
 def reset() -> Response:
-    """Put the state back to a seed; switches and clock stay as they are."""
+    """Reset the state to a seed; switches and clock stay as they are."""
     state, form = request_state(), RequestForm(body())
     kind = form.choice("seed", ("demo", "empty")) or "empty"
     form.check()
-    seed.apply_seed(state, kind, anew=True)
+    seed.apply_seed(state, kind, reset=True)
     return respond({"seed": kind})
 
 
 @bp.post("/_sandbox/webhooks/flush")
 def flush_webhooks() -> Response:
-    """Send every webhook that is due, and answer when each is delivered or given up."""
+    """Send every webhook that is due, and answer when each is delivered or failed."""
     webhook_sender().flush()
     counted = request_state().db.execute("SELECT state, count(*) FROM webhook_deliveries GROUP BY state")
     return respond({"delivered": 0, "failed": 0, "recorded": 0} | dict(counted.fetchall()))
@@ -160,7 +160,7 @@ def _rows(state: RequestState, sql: str) -> list[Body]:
 
 
 def _plain(row: Body) -> Body:
-    """Return a row with its JSON laid open, its free fields beside its columns."""
+    """Return a row with the fields of its JSON beside its columns."""
     doc = json.loads(row.pop("doc", None) or "{}")
     row |= {name: bool(value) for name, value in row.items() if name.startswith(("is_", "force_"))}
     if isinstance(row.get("meta"), str):

@@ -1,4 +1,4 @@
-"""The demo: six invented people of the example shop, and what they hold, relative to now."""
+"""Six invented customers of the example shop and their benefits, relative to now."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ PEOPLE: dict[str, Body] = {
 }
 _TAGS = {"1001": ["member", "newsletter"], "1005": ["member", "new-member"], "1006": ["no-offers"]}
 
-# Who was given what: (customer, definition, days since, uses made of it).
+# Benefits issued: (customer, definition, days ago, uses).
 _ISSUED = (
     ("1001", "first-spend", 2, 0),
     ("1001", "alterations", 20, 0),
@@ -50,7 +50,7 @@ _ISSUED = (
 
 
 def insert_demo(state: RequestState) -> None:
-    """Put the demo into an empty state; to be called while writing."""
+    """Insert the demo data into an empty state; call it inside `writing()`."""
     for fields in DEFINITIONS:
         definitions.insert_definition(state, RequestForm(_with_claim_period(state, fields)))
     for customer, fields in PEOPLE.items():
@@ -109,7 +109,7 @@ def _grant(
 
 
 def _record_past_use(state: RequestState, benefit: sqlite3.Row, days: int, order: str | None = None) -> int:
-    """Note a use of the past, which today's rules might refuse."""
+    """Insert a past use, which today's rules might refuse."""
     used = RequestState(state.db, state.now - timedelta(days=days), state.switches, state.zone)
     facts = {"timezone": state.zone, "redeem_at": used.stamp, "external_id": order}
     number = redemptions.insert_redemption(used, benefit["profile_id"], "redeem", facts)
@@ -119,7 +119,7 @@ def _record_past_use(state: RequestState, benefit: sqlite3.Row, days: int, order
 
 
 def _insert_past_order(state: RequestState) -> None:
-    """Give Mia a welcome gift that an order of last month used up."""
+    """Insert Mia's welcome gift, which an order of last month used up."""
     benefit = _grant(state, "1001", "welcome-gift", 45)
     number = _record_past_use(state, benefit, 40, "CHECKOUT-100007")
     then = stamp(state.now - timedelta(days=40))

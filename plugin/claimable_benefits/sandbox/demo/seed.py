@@ -1,4 +1,4 @@
-"""What a new sandbox holds: nothing, or the demo's people and benefits."""
+"""Seed a new sandbox: nothing, or the demo data."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from claimable_benefits.sandbox.state.request_state import RequestState
 _SEED_KEY = "seed"
 
 
-def apply_seed(state: RequestState, kind: str, *, anew: bool) -> None:
-    """Fill an empty state once; with `anew`, empty it first. A state that was planted before is left alone."""
+def apply_seed(state: RequestState, kind: str, *, reset: bool) -> None:
+    """Seed an empty state once; with `reset`, empty it first. Leave a state that was seeded before alone."""
     with state.writing():
-        planted = state.db.execute("SELECT 1 FROM settings WHERE name = ?", (_SEED_KEY,)).fetchone()
-        if planted and not anew:
+        seeded = state.db.execute("SELECT 1 FROM settings WHERE name = ?", (_SEED_KEY,)).fetchone()
+        if seeded and not reset:
             return
         store.delete_all(state.db)
         if kind == "demo":

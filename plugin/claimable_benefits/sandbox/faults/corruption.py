@@ -1,4 +1,4 @@
-"""Answers that are wrong on purpose."""
+"""Answers that a fault replaces or corrupts."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from claimable_benefits.sandbox.state.fault_injector import Fault
 _JSON = ("Content-Type", "application/json")
 _PIECES = 20
 _PAGE = (
-    b"<!doctype html><html lang=en><title>Maintenance</title><h1>We will be back soon</h1>"
-    b"<p>The service is being looked after.</p></html>\n"
+    b"<!doctype html><html lang=en><title>Maintenance</title><h1>Under maintenance</h1>"
+    b"<p>Please try again later.</p></html>\n"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class FaultyResponse:
-    """What goes back to a client: a status line such as ``200 OK``, headers and a whole body."""
+    """An answer as the client gets it: a status line such as ``200 OK``, headers and a whole body."""
 
     status: str
     headers: list[tuple[str, str]]
@@ -34,7 +34,7 @@ class FaultyResponse:
 
 
 def replacement(fault: Fault) -> FaultyResponse | None:
-    """Return the answer that takes the place of the true one, or None when the fault is not of that kind."""
+    """Return the answer that replaces the true one, or None when the fault replaces none."""
     if fault.kind == "html":
         return _answer(200, _PAGE, ("Content-Type", "text/html; charset=utf-8"))
     if fault.kind == "status":
@@ -54,7 +54,7 @@ def truncated(answer: FaultyResponse) -> FaultyResponse:
 
 
 def wrong_types(answer: FaultyResponse) -> FaultyResponse:
-    """Return an answer in which no value has its type."""
+    """Return an answer in which every value has the wrong type."""
     document = load_json(answer)
     return answer if document is None else with_body(answer, dump_json(_with_wrong_types(document)))
 

@@ -53,7 +53,7 @@ class FaultMiddleware:
         self.delayed_requests = DelayedRequests(now)
 
     def select_faults(self, environ: Environ) -> None:
-        """Choose what goes wrong with a request whose body is still unread; raise ConnectionCut to refuse it."""
+        """Select the faults of a request whose body is still unread; raise ConnectionCut to refuse it."""
         if _is_control_path(environ["PATH_INFO"]):
             return
         faults = self._injector.match(environ["REQUEST_METHOD"], _text(environ["PATH_INFO"]))

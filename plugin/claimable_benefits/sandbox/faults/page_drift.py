@@ -1,4 +1,4 @@
-"""A list that changes while somebody pages through it."""
+"""A list that changes while a client pages through it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading a request's body: every field checked for its type, every fault named (Omneo facts 1.8)."""
+"""Read a request's body: check the type of every field, and name every error (Omneo facts 1.8)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from claimable_benefits.sandbox.protocol.error_responses import bad_request, inv
 from claimable_benefits.sandbox.state.times import is_zone, parse_wall, stamp, to_utc
 
 _KEY = "omneo.body"
-_DEPTH = 64  # deeper bodies could be stored, and then never be written out again
+_DEPTH = 64  # a deeper body could be stored, but not be serialised later
 _LARGEST = 1e12
 _ROW_IDS = range(1, 2**53)
 _INTEGER = re.compile(r"[+-]?\d{1,15}", re.ASCII)
@@ -65,7 +65,7 @@ class RequestForm:
         return name in self.fields
 
     def add_error(self, name: str, said: str) -> None:
-        """Record what is wrong with a field."""
+        """Add an error to a field."""
         self.errors.setdefault(self._prefix + name, []).append(said)
 
     def check(self) -> None:
@@ -166,7 +166,7 @@ class RequestForm:
         return value
 
     def objects(self, name: str) -> list[RequestForm]:
-        """Return a list of objects as forms whose faults are recorded here by ``name.0.field``."""
+        """Return a list of objects as forms that add their errors here, by ``name.0.field``."""
         value = self._sent(name, required=False)
         if value is None:
             return []
@@ -202,14 +202,14 @@ def read_kind(form: RequestForm, name: str, kind: str) -> Any:
     """Return a field read by the name of its kind, as the tables of fields give it."""
     readers: dict[str, Callable[[str], Any]] = {
         "text": form.text,
-        "prose": form.long_text,
+        "long_text": form.long_text,
         "number": form.number,
-        "flag": form.boolean,
+        "boolean": form.boolean,
         "strings": form.strings,
         "json": form.mapping,
         "any": form.raw,
     }
-    return form.integer(name) if kind == "whole" else readers[kind](name)
+    return form.integer(name) if kind == "integer" else readers[kind](name)
 
 
 def _as_number(text: str) -> float | int | str:

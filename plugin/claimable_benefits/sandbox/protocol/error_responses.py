@@ -1,4 +1,4 @@
-"""The ways in which Omneo says no, as exceptions that turn into JSON answers."""
+"""Omneo's error answers, as exceptions that become JSON."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Problem(Exception):
 
 
 class Refusal(Problem):
-    """The no of a business rule: a 422, unless the switch ``refusal_status`` says another one."""
+    """A business rule refuses: 422, or the status of the switch ``refusal_status``."""
 
 
 def unauthenticated() -> Problem:
@@ -53,7 +53,7 @@ def invalid(**errors: str) -> Problem:
 
 
 def refused(**errors: str) -> Refusal:
-    """Return the no of a business rule, which names the fields it is about."""
+    """Return the refusal of a business rule, which names the fields at fault."""
     return Refusal(422, _INVALID, {name: [said] for name, said in errors.items()})
 
 

@@ -69,8 +69,8 @@ _CHECKS: dict[str, Callable[[RequestForm, str, Field], object]] = {
     "number": lambda form, name, spec: form.number(name, required=spec.required),
     "address": lambda form, name, spec: form.text(name, required=spec.required, limit=2000),
     "choice": lambda form, name, spec: form.choice(name, spec.values),
-    "whole": lambda form, name, spec: form.integer(name, required=spec.required, least=spec.least, most=spec.most),
-    "forms": _inner,
+    "integer": lambda form, name, spec: form.integer(name, required=spec.required, least=spec.least, most=spec.most),
+    "objects": _inner,
     "named": _named,
     "ids": _ids,
 }

@@ -85,16 +85,16 @@ def _apply(source: ListSource, where: Filter, key: str, path: list[str], values:
     operator = path.pop() if len(path) > 1 and path[-1] in _OPERATORS else "eq"
     name = ".".join(path)
     if name in source.ignored or name not in source.columns:
-        return  # as Omneo's framework does: a filter that nobody knows narrows nothing
+        return  # as Omneo's framework does: it ignores an unknown filter
     expression, kind = source.columns[name]
     if kind == "among":
         texts = [part for value in values for part in (value.split(",") if operator == "in" else [value])][:100]
         each = " OR ".join([f"? IN ({expression})"] * len(texts))
         where.add(f"NOT ({each})" if operator == "ne" else f"({each})", *texts)
     elif kind == "exists":
-        where.add(expression if _value(key, values[-1], "flag") else f"NOT ({expression})")
+        where.add(expression if _value(key, values[-1], "boolean") else f"NOT ({expression})")
     elif operator == "nullable":
-        where.add(f"{expression} IS {'' if _value(key, values[-1], 'flag') else 'NOT '}NULL")
+        where.add(f"{expression} IS {'' if _value(key, values[-1], 'boolean') else 'NOT '}NULL")
     elif operator == "in":
         wanted = [_value(key, part, kind) for value in values for part in value.split(",")]
         where.add(f"{expression} IN ({', '.join('?' * len(wanted[:500]))})", *wanted[:500])
@@ -108,7 +108,7 @@ def _value(key: str, text: str, kind: str) -> object:
         if kind == "number":
             number = float(text)
             return number if math.isfinite(number) else _reject(text)
-        if kind == "flag":
+        if kind == "boolean":
             return 1 if text.lower() in _TRUE else 0 if text.lower() in _FALSE else _reject(text)
         if kind == "time":
             return parse_wall(text).isoformat(sep=" ")

@@ -27,7 +27,7 @@ def single(element: Any, status: int = 200) -> Response:
 
 
 def created(element: Any) -> Response:
-    """Return something that was just made, with the status that the switch ``create_status`` says."""
+    """Return a new resource, with the status of the switch ``create_status``."""
     return single(element, int(request_state().switches["create_status"]))
 
 

@@ -1,4 +1,4 @@
-"""The business rules that no request can talk its way round (Omneo facts 16), as pure functions of rows and time."""
+"""The business rules (Omneo facts 16) as pure functions of rows and time."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ OFFERED = """d.is_claimable AND d.is_published AND NOT d.is_archived
   AND (d.is_reclaimable OR NOT EXISTS (
        SELECT 1 FROM benefits c WHERE c.definition_id = d.id AND c.profile_id = ? AND c.claimed_at IS NOT NULL))"""
 
-# Asked of tables `b` and `d`, with now; the second with `begun_by` besides.
+# Asked of tables `b` and `d`, with now; the second also with `latest_start`.
 ACTIVE = "(b.expires_at IS NULL OR b.expires_at >= ?) AND (d.max_redemptions IS NULL OR b.used < d.max_redemptions)"
 REDEEMABLE = (
     f"{ACTIVE} AND b.issued_at <= ? AND NOT d.is_archived "
@@ -66,7 +66,7 @@ def refusal_reason(
 ) -> tuple[str, str] | None:
     """Return the field and sentence why a benefit cannot be used `count` times now, or None (16.18 to 16.20, 16.24).
 
-    :param begun: what `begun_by` says, now by default
+    :param begun: what `latest_start` returns, now by default
     """
     left, left_for_all = remaining(definition, benefit["used"]), global_remaining(definition)
     if definition["is_archived"]:

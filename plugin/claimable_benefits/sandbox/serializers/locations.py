@@ -11,12 +11,12 @@ from claimable_benefits.sandbox.state.request_state import RequestState
 
 LOCATION_FIELDS = {
     "type": "text",
-    "description": "prose",
+    "description": "long_text",
     "phone": "text",
     "email": "text",
     "timezone": "text",
-    "is_published": "flag",
-    "is_permanently_closed": "flag",
+    "is_published": "boolean",
+    "is_permanently_closed": "boolean",
     "meta": "json",
 }
 _DEFAULTS = {"is_published": True, "is_permanently_closed": False}

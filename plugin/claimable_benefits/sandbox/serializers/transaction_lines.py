@@ -18,8 +18,8 @@ LINE_FIELDS = {
     "department": "any",
     "discounts": "json",
     "meta": "json",
-    "is_void": "flag",
-    "is_return": "flag",
+    "is_void": "boolean",
+    "is_return": "boolean",
 }
 
 

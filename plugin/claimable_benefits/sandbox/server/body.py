@@ -9,11 +9,11 @@ LARGEST_BODY = 1024 * 1024
 
 
 class UnreadableBody(Exception):
-    """A body that is no HTTP."""
+    """A body that is not valid HTTP."""
 
 
 def read_body(environ: dict[str, Any], source: BufferedIOBase) -> bytes:
-    """Return a body and set its length in the environment; one that is too large is left unread, or cut short.
+    """Return a body and set its length in the environment; leave one that is too large unread, or cut it short.
 
     :raises Unreadable: when neither its length nor its chunks make sense
     """
@@ -29,7 +29,7 @@ def read_body(environ: dict[str, Any], source: BufferedIOBase) -> bytes:
 
 
 def is_too_large(environ: dict[str, Any]) -> bool:
-    """Say whether a body that was read is larger than any that is taken."""
+    """Return whether a body is larger than the sandbox accepts."""
     return int(environ["CONTENT_LENGTH"]) > LARGEST_BODY
 
 

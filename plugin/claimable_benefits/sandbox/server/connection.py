@@ -42,7 +42,7 @@ class ConnectionOwner(Protocol):
 
 
 class Connection(BaseHTTPRequestHandler):
-    """One connection, request after request."""
+    """One connection, which serves one request after another."""
 
     protocol_version = "HTTP/1.1"
     server_version = "omneo-sandbox"
@@ -57,14 +57,14 @@ class Connection(BaseHTTPRequestHandler):
         raise AttributeError(name)
 
     def handle(self) -> None:
-        """Serve until one side hangs up."""
+        """Serve until one side closes the connection."""
         try:
             super().handle()
         except (ConnectionError, TimeoutError):
             self.close_connection = True
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """Refuse what is no HTTP request, in JSON like everything else; `explain` is what people get from browsers."""
+        """Refuse what is not an HTTP request, in JSON; `explain` is the base class's text for browsers."""
         del explain
         self.close_connection, self.request_version = True, self.protocol_version  # else there would be no status line
         text = f'{{"message":"{(message or "Bad request").split("(")[0].strip()}."}}'.encode("ascii", "replace")
@@ -77,7 +77,7 @@ class Connection(BaseHTTPRequestHandler):
         self._drain()
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name of the base class
-        """Say nothing: requests are not worth a line each, and /_sandbox/calls has them."""
+        """Log nothing: /_sandbox/calls has every request."""
 
     def _answer(self) -> None:
         environ, too_large = self._environ(), False
@@ -166,7 +166,7 @@ class Connection(BaseHTTPRequestHandler):
             self.connection.close()
 
     def _drain(self) -> None:
-        """Read on for a while, so that the client can read the refusal instead of meeting a closed door."""
+        """Read what the client still sends for a while, so that it reads the refusal before the connection closes."""
         self.close_connection = True
         left = _DRAINED
         with suppress(OSError):

@@ -26,7 +26,7 @@ class Server(socketserver.ThreadingTCPServer):
     def __init__(self, address: tuple[str, int], app: Application, admit: Callable[[dict[str, Any]], None]) -> None:
         self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         self.app = app
-        self.before_body = admit  # sees a request before its body is read, and may raise Lost
+        self.before_body = admit  # sees a request before its body is read, and may raise ConnectionCut
         self._open: dict[socket.socket, threading.Thread] = {}
         self._lock = threading.Lock()
         super().__init__(address, Connection)
@@ -44,13 +44,13 @@ class Server(socketserver.ThreadingTCPServer):
         }
 
     def server_bind(self) -> None:
-        """Bind, without asking anybody for the name of this machine."""
+        """Bind without looking up the name of this machine."""
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.socket.bind(self.server_address)
         self.server_address = self.socket.getsockname()
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
-        """Serve one connection, and know of it while it is open."""
+        """Serve one connection, and track it while it is open."""
         with self._lock:
             self._open[request] = threading.current_thread()
         super().process_request_thread(request, client_address)
@@ -66,12 +66,12 @@ class Server(socketserver.ThreadingTCPServer):
             self._open.pop(request, None)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of clients that went away; anything else is told by the base class."""
+        """Ignore clients that disconnect; leave other errors to the base class."""
         if not isinstance(sys.exception(), OSError):
             super().handle_error(request, client_address)
 
     def server_close(self) -> None:
-        """Stop listening, let what is being answered end, and hang up on those who only wait."""
+        """Stop listening, finish the requests that are being answered, and close idle connections."""
         super().server_close()
         with self._lock:
             left = dict(self._open)
@@ -85,5 +85,5 @@ class Server(socketserver.ThreadingTCPServer):
 def _stop_reading(connection: socket.socket) -> None:
     try:
         connection.shutdown(socket.SHUT_RD)
-    except OSError:  # it has just gone on its own
+    except OSError:  # the client has just closed it
         return

@@ -1,4 +1,4 @@
-"""The ledger of calls: what was asked, what was answered and what went wrong on purpose; never a token."""
+"""The log of calls: requests, answers and the faults that were applied; never a token."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ class CallLog:
         late_for: int | None = None,
         bearer: str = "",
     ) -> int:
-        """Write a call down, cut short where long and without `bearer` and other secrets; return its number."""
+        """Log a call, truncated and without `bearer` and other secrets; return its number."""
         token, real = bearer.encode("utf-8", "replace"), datetime.now(UTC)
         request, answer = _redact(request[:_REQUEST_KEPT], token), _redact(answer[:_ANSWER_KEPT], token)
         if len(bearer) > 1:

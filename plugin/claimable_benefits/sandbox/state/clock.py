@@ -1,4 +1,4 @@
-"""What time it is in the sandbox: the given clock, shifted or frozen."""
+"""The sandbox's time: the given clock, shifted or frozen."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def running() -> dict[str, str]:
 
 
 def resumed(base: BaseClock, settings: Mapping[str, str]) -> dict[str, str]:
-    """Return the settings with which the clock runs on from the time it shows."""
+    """Return the settings that let the clock run on from the time it shows."""
     return _shifted(base, current_time(base, settings))
 
 

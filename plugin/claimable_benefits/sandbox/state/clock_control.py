@@ -1,4 +1,4 @@
-"""The time machine: the sandbox's clock, stopped, moved and set going again from Python."""
+"""Control of the sandbox's clock: freeze, move and resume it from Python."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _EARLIEST, _LATEST = 1950, 2150
 
 
 class ClockControl:
-    """The clock of a sandbox; every process over one folder goes by it, and so does everything that expires."""
+    """The clock of a sandbox; all processes over one folder share it, and expiry follows it."""
 
     def __init__(self, state: store.Store, base: BaseClock) -> None:
         self._store = state
@@ -25,7 +25,7 @@ class ClockControl:
 
     @property
     def is_frozen(self) -> bool:
-        """Say whether it stands still."""
+        """Return whether the clock is frozen."""
         with self._store.connection() as db:
             return bool(store.load_settings(db).get(clock.FROZEN))
 

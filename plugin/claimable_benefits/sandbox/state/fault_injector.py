@@ -1,7 +1,7 @@
-"""The fault dial: what goes wrong, with which requests, and how often.
+"""Faults to inject: which kind, into which requests, and how often.
 
-A dial belongs to one process; it is turned at ``/_sandbox/faults`` or from Python, and never touches what the sandbox
-has for itself, such as ``/_sandbox``.
+The faults belong to one process. They are set at ``/_sandbox/faults`` or from Python, and never touch the sandbox's
+own paths, such as ``/_sandbox``.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ KINDS = {
     "refuse": "Reset the connection as soon as the route is known: the body is not read and nothing is applied.",
     "drop": "Read the whole request, then close the connection without applying it.",
     "apply_then_drop": "Apply the request, then close the connection without an answer.",
-    "drop_then_apply": "Close the connection now, and apply the request `seconds` later, by the `clock` real or sandbox.",
+    "drop_then_apply": "Close the connection, and apply the request `seconds` later, by the `clock` real or sandbox.",
     "status": "Answer with `code` (500), `when` before or after the request is applied.",
     "429": "Answer 429 with Retry-After: `retry_after` seconds; nothing is applied unless `when` is after.",
     "401": "Answer 401 as for a revoked token.",
@@ -43,7 +43,7 @@ _LONGEST = 600.0
 
 @dataclass
 class Fault:
-    """One setting of the dial: `path` is a pattern (``*`` is any text, slashes included), `method` a method or ``*``.
+    """One fault: `path` is a pattern (``*`` is any text, slashes included), `method` a method or ``*``.
 
     It acts with `probability`, and no more than `times` times (None: for ever); `fired` counts how often it did.
     """
@@ -105,13 +105,13 @@ class FaultInjector:
         return fault
 
     def seed(self, number: int) -> None:
-        """Start chance anew: the same requests in the same order meet the same faults."""
+        """Seed chance: the same requests in the same order get the same faults."""
         with self._lock:
             self.seed_value = number
             self._random.seed(number)
 
     def clear(self, fault_id: int | None = None) -> bool:
-        """Take one fault off, or all; say whether there was any such."""
+        """Remove one fault, or all; return whether there was one."""
         with self._lock:
             left = [] if fault_id is None else [fault for fault in self._faults if fault.id != fault_id]
             found, self._faults = len(left) < len(self._faults), left
@@ -119,11 +119,11 @@ class FaultInjector:
 
     @property
     def faults(self) -> list[Fault]:
-        """Return the faults that are set, also those that have acted as often as they may."""
+        """Return the faults that are set, including those that have acted as often as they may."""
         return list(self._faults)
 
     def match(self, method: str, path: str) -> list[Fault]:
-        """Return what happens to a request: every delay that fits, and the first other fault that does."""
+        """Return the faults of a request: every delay that matches, and the first other fault that does."""
         if not self._faults:
             return []
         chosen: list[Fault] = []
@@ -151,7 +151,7 @@ def fault_to_json(fault: Fault) -> dict[str, Any]:
 
 
 def field_errors(fields: Mapping[str, Any]) -> dict[str, str]:
-    """Return what is wrong with a fault that somebody asks for: a sentence by field."""
+    """Return what is wrong with the fields of a fault: a sentence by field."""
     wrong: dict[str, str] = {}
     if fields.get("kind") not in tuple(KINDS):
         wrong["kind"] = f"kind is one of {', '.join(KINDS)}, not {fields.get('kind')!r}."

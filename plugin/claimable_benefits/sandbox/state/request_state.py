@@ -1,4 +1,4 @@
-"""What a verb needs to know: the state, the time and the switches, fixed for one request."""
+"""The store, the time and the switches as one request sees them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _KEY = "omneo_sandbox"
 
 @dataclass(frozen=True)
 class Sandbox:
-    """What belongs to one app: its state, its clock, its token, the tenant's time zone, the dial and the ledger."""
+    """What belongs to one app: its store, clock, token, the tenant's time zone, the faults and the log of calls."""
 
     store: store.Store
     clock: BaseClock
@@ -41,7 +41,7 @@ class Sandbox:
 
 @dataclass(frozen=True)
 class RequestState:
-    """One look at the sandbox; `now` is aware UTC in whole seconds."""
+    """The sandbox as one request sees it; `now` is aware UTC in whole seconds."""
 
     db: sqlite3.Connection
     now: datetime
@@ -63,13 +63,13 @@ class RequestState:
 
 
 def snapshot_state(instance: Sandbox, db: sqlite3.Connection) -> RequestState:
-    """Return the scene as it is now."""
+    """Return the sandbox as it is now."""
     settings = store.load_settings(db)
     return RequestState(db, current_time(instance.clock, settings), switch_values(settings), instance.zone)
 
 
 def install(app: Flask, instance: Sandbox) -> None:
-    """Give an app its sandbox; each request borrows one connection and gives it back."""
+    """Give an app its sandbox; each request acquires one connection and releases it."""
     app.extensions[_KEY] = instance
     app.teardown_appcontext(_release_connection)
 
@@ -81,7 +81,7 @@ def sandbox(app: Flask | None = None) -> Sandbox:
 
 
 def request_state() -> RequestState:
-    """Return the scene of the current request."""
+    """Return the state of the current request."""
     found: RequestState | None = g.get(_KEY)
     if found is None:
         instance = sandbox()

@@ -112,12 +112,12 @@ CREATE TABLE IF NOT EXISTS webhook_deliveries (
 CREATE INDEX IF NOT EXISTS deliveries_due ON webhook_deliveries (state);
 """
 
-# SQLite makes those who wait for its lock sleep, for longer each time; threads of one process take turns without.
+# SQLite makes those who wait for its lock sleep, for longer each time; this lock spares threads of one process that.
 _write_lock = threading.RLock()
 
 
 class Store:
-    """Connections to the state, lent one per request and given back.
+    """A pool of connections to the state, one per request.
 
     Without a folder the state lives in a temporary one that disappears with the store.
     """
@@ -134,14 +134,14 @@ class Store:
             db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")  # one commit, not thirty
 
     def acquire(self) -> sqlite3.Connection:
-        """Return a connection of one's own until `give_back`."""
+        """Return a connection that nothing else uses until `release`."""
         try:
             return self._idle.pop()
         except IndexError:
             return self._open()
 
     def release(self, db: sqlite3.Connection) -> None:
-        """Take a connection back for the next borrower."""
+        """Return a connection to the pool."""
         if db.in_transaction:
             db.rollback()
         if self._finalizer.alive:
@@ -151,7 +151,7 @@ class Store:
 
     @contextmanager
     def connection(self) -> Iterator[sqlite3.Connection]:
-        """Lend a connection for the length of a block."""
+        """Acquire a connection for the length of a block."""
         db = self.acquire()
         try:
             yield db
@@ -165,14 +165,14 @@ class Store:
     def _open(self) -> sqlite3.Connection:
         db = sqlite3.connect(self.path, timeout=15, isolation_level=None, check_same_thread=False)
         db.row_factory = sqlite3.Row
-        # A double has nothing to survive but its own process: a lost power supply may cost the last writes.
+        # The state has to survive the process, not the machine: a power failure may cost the last writes.
         db.execute(f"PRAGMA synchronous = {'OFF' if self._temporary else 'NORMAL'}")
         return db
 
 
 @contextmanager
 def writing(db: sqlite3.Connection) -> Iterator[None]:
-    """Make the block atomic: it holds the one write lock from its first line, and leaves nothing when it raises."""
+    """Make the block atomic: it holds the one write lock from its first line, and rolls back when it raises."""
     with _write_lock:
         db.execute("BEGIN IMMEDIATE")
         try:
@@ -215,7 +215,7 @@ def save_settings(db: sqlite3.Connection, settings: Mapping[str, str]) -> None:
 
 
 def delete_all(db: sqlite3.Connection, tables: Iterable[str] = TABLES) -> None:
-    """Empty the tables and start their numbers anew; settings stay. To be called while writing."""
+    """Empty the tables and restart their numbers; settings stay. Call it inside `writing()`."""
     for table in tables:
         db.execute(f"DELETE FROM {table}")  # noqa: S608 - names are ours
     db.execute("DELETE FROM sqlite_sequence")

@@ -1,4 +1,4 @@
-"""What is not known about the real Omneo, as switches: every value is a tenant that may exist."""
+"""What is not known about the real Omneo, as switches: each value describes a tenant that may exist."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A stage for tests: shoppers with what they hold, and what became of it, without a request."""
+"""Builders for tests: shoppers and their benefits, without a request, and the state to assert on."""
 
 from __future__ import annotations
 
@@ -56,14 +56,14 @@ class OmneoSandbox:
         }
 
     def clean(self) -> None:
-        """Forget everything: people, definitions, switches, the clock, faults and calls."""
+        """Reset everything: people, definitions, switches, the clock, faults and calls."""
         self.running.faults.clear()
         self.running.faults.seed(0)
         fault_middleware_of(self.app).delayed_requests.clear()
         self.running.calls.clear()
         with self.request_state() as state:
             state.db.execute("DELETE FROM settings")
-            apply_seed(state, "empty", anew=True)
+            apply_seed(state, "empty", reset=True)
 
     def close(self) -> None:
         """Stop listening, and remove a state that was not to be kept."""
@@ -82,7 +82,7 @@ class OmneoSandbox:
         identity_handle: str = HANDLE,
         **fields: Any,
     ) -> ShopperBuilder:
-        """Make a profile under the shop's own customer id; further fields are the profile's.
+        """Create a profile under the shop's own customer id; further fields are the profile's.
 
         :raises ValueError: when the customer id or the email is taken, or a field is none of a profile's
         """
@@ -95,7 +95,7 @@ class OmneoSandbox:
         return ShopperBuilder(self, customer_id, row["id"])
 
     def definition(self, handle: str, *, uses: int | None = 1, **fields: Any) -> Body:
-        """Make a kind of benefit, valid for 30 days; further fields are the definition's. ``uses=None``: unlimited.
+        """Create a definition, valid for 30 days; further fields are the definition's. ``uses=None``: unlimited.
 
         :raises ValueError: when the handle is taken or a field is wrong
         """
@@ -123,7 +123,7 @@ class OmneoSandbox:
         return self._held("transactions")
 
     def events(self) -> list[Body]:
-        """Return what happened, oldest first: ``trigger``, ``subject`` and ``subject_id``."""
+        """Return the events, oldest first: ``trigger``, ``subject`` and ``subject_id``."""
         return self._held("events")
 
     def calls(self, path: str | None = None, method: str | None = None) -> list[LoggedCall]:
@@ -132,14 +132,14 @@ class OmneoSandbox:
 
     @contextmanager
     def request_state(self) -> Iterator[RequestState]:
-        """Lend a look at the state."""
+        """Yield the state to read."""
         instance = sandbox(self.app)
         with self.app.app_context(), instance.store.connection() as db:
             yield snapshot_state(instance, db)
 
     @contextmanager
     def writing(self) -> Iterator[RequestState]:
-        """Lend a look at the state that may change it; what the sandbox refuses becomes a ValueError."""
+        """Yield the state to write; what the sandbox refuses becomes a ValueError."""
         with self.request_state() as state:
             try:
                 with state.writing():
@@ -156,12 +156,12 @@ class OmneoSandbox:
 
 
 class ShopperBuilder:
-    """A shopper on the stage; each verb changes what Omneo holds and returns the shopper for the next one."""
+    """A shopper; each method changes what Omneo holds and returns the shopper for the next call."""
 
-    def __init__(self, stage: OmneoSandbox, customer_id: str, profile_id: str) -> None:
+    def __init__(self, omneo: OmneoSandbox, customer_id: str, profile_id: str) -> None:
         self.customer_id = customer_id
         self.profile_id = profile_id
-        self._sandbox = stage
+        self._sandbox = omneo
 
     def holds(
         self,
@@ -181,10 +181,10 @@ class ShopperBuilder:
         with self._sandbox.writing() as state:
             definition = definitions.find_by_handle(state, handle)
             assert definition is not None  # noqa: S101 - it was just made
-            start = state.now if issued is None else as_moment(issued, state.zone)
+            start = state.now if issued is None else to_moment(issued, state.zone)
             given: Body = {"issued_at": stamp(start), "timezone": state.zone}
             given["expires_at"] = (
-                expiry(definition, start, state.zone) if ends is None else stamp(as_moment(ends, state.zone))
+                expiry(definition, start, state.zone) if ends is None else stamp(to_moment(ends, state.zone))
             )
             codes = dict.fromkeys(("redeem_code_online", "redeem_code_pos"), code) if code is not None else {}
             grant.grant_benefit(state, definition, self.profile_id, given | codes)
@@ -237,7 +237,7 @@ def _read_profile(doc: Body) -> Body:
     return read
 
 
-def as_moment(given: Moment, zone: str) -> datetime:
+def to_moment(given: Moment, zone: str) -> datetime:
     """Return a time as an aware datetime; a text is read on the wall clock of `zone`."""
     if isinstance(given, str):
         return to_utc(parse_wall(given), zone)

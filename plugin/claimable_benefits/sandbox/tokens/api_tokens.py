@@ -1,4 +1,4 @@
-"""API tokens: the root one, and those made here, with scopes, an end and a way to revoke them (Omneo facts 1.6)."""
+"""API tokens: the root token, and those created here, with scopes, expiry and revocation (Omneo facts 1.6)."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ ALL_SCOPES = _AllScopes()
 
 @bp.get("/auth/verify")
 def verify() -> Response:
-    """Answer that the token holds."""
+    """Answer that the token is valid."""
     return respond({"status": 200, "message": "Authenticated."})
 
 
@@ -50,7 +50,7 @@ def browse_scopes() -> Response:
 
 @bp.post("/auth/api-tokens")
 def create_token() -> Response:
-    """Make a token; its text is in this answer alone."""
+    """Create a token; only this answer has its text."""
     state, form = request_state(), RequestForm(body())
     name, scopes = form.text("name", required=True), form.strings("scopes") or []
     if not all(_SCOPE.fullmatch(part) for part in scopes):

@@ -1,4 +1,4 @@
-"""Whether a request is a member's own, come in with an Omneo ID token (Omneo facts 12.1)."""
+"""Whether a request has a member's own Omneo ID token (Omneo facts 12.1)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from flask import g
 
 
 def mark_member() -> None:
-    """Note that the current request is a member's own."""
+    """Mark the current request as a member's own."""
     g.member = True
 
 

@@ -1,4 +1,4 @@
-"""What happened, in order: the source that webhooks are sent from."""
+"""The log of events that webhooks are sent from."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from claimable_benefits.sandbox.webhooks import outbox
 
 
 def record_event(state: RequestState, trigger: str, subject: str, subject_id: object, profile_id: str | None) -> None:
-    """Note an event, and whom to tell of it, in the same transaction as the change it tells of."""
+    """Insert an event and its deliveries in the transaction of the change itself."""
     event = {
         "trigger": trigger,
         "subject": subject,

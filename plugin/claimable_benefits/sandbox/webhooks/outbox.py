@@ -1,4 +1,4 @@
-"""Deliveries: what must be sent to whom, written in the same transaction as the event (Omneo facts 12.2)."""
+"""The outbox of webhooks, written in the transaction of the event (Omneo facts 12.2)."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def event_names(trigger: str, position: str) -> Set[str]:
 
 
 def enqueue(state: RequestState, event_id: int, event: Body) -> None:
-    """Insert a delivery for every active webhook that wants an event; to be called while writing."""
+    """Insert a delivery for every active webhook that wants an event; call it inside `writing()`."""
     wanted = [*event_names(event["trigger"], state.switches["event_names"]), "", ""][:2]
     hooks = state.db.execute(
         "SELECT * FROM webhooks WHERE is_active AND trigger IN (?, ?) ORDER BY id", wanted
@@ -55,7 +55,7 @@ def enqueue(state: RequestState, event_id: int, event: Body) -> None:
 
 
 def is_loopback(url: str) -> bool:
-    """Say whether a URL leads to this machine for certain, without asking anybody for an address."""
+    """Return whether a URL certainly leads to this machine, without a DNS lookup."""
     host = urlsplit(url).hostname or ""
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback

@@ -1,4 +1,4 @@
-"""The courier: sends what is due, signed, at least once, in a thread that is there while there is work."""
+"""Send webhooks that are due, signed and at least once, in a thread that runs while there is work."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from claimable_benefits.sandbox.state.request_state import Sandbox
 from claimable_benefits.sandbox.state.switches import switch_values
 from claimable_benefits.sandbox.state.times import stamp
 
-DEFAULT_SECRET = "sandbox-secret"  # noqa: S105 - it signs the messages of a double
+DEFAULT_SECRET = "sandbox-secret"  # noqa: S105 - it signs a test double's messages
 _ATTEMPTS = 5
 _PAUSE = 0.1  # seconds before the second attempt; doubled before each further one
 _TIMEOUT = 5.0  # seconds that a receiver has to answer
-_KEY = "omneo_sandbox_courier"
+_KEY = "omneo_sandbox.webhook_sender"
 
 
 class WebhookSender:
@@ -44,7 +44,7 @@ class WebhookSender:
         with self._waking:
             self._asked = True
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="sandbox-courier", daemon=True)
+                self._thread = threading.Thread(target=self._run, name="omneo-sandbox-webhooks", daemon=True)
                 self._thread.start()
 
     def flush(self) -> None:
@@ -86,7 +86,7 @@ class WebhookSender:
         return left > 0
 
     def _attempt(self, row: sqlite3.Row) -> dict[str, object]:
-        """Send a delivery once and return what to note of it."""
+        """Send a delivery once and return its new columns."""
         attempts, status, error = row["attempts"] + 1, None, None
         body = row["body"].encode()
         headers = {
@@ -104,7 +104,7 @@ class WebhookSender:
 
 
 def install(app: Flask, instance: Sandbox, secret: str) -> None:
-    """Give an app its courier, which is woken after each request that made something due, and now for what was left."""
+    """Give an app its sender; a request that makes a delivery due wakes it, and so do deliveries left from before."""
     app.extensions[_KEY] = WebhookSender(instance, secret)
     app.after_request(_wake)
     with instance.store.connection() as db:
@@ -114,7 +114,7 @@ def install(app: Flask, instance: Sandbox, secret: str) -> None:
 
 
 def webhook_sender(app: Flask | None = None) -> WebhookSender:
-    """Return the courier of an app, the current one by default."""
+    """Return the sender of an app, the current app by default."""
     found: WebhookSender = (app or current_app).extensions[_KEY]
     return found
 

@@ -1,4 +1,4 @@
-"""Webhooks: who wants to hear of which event (Omneo facts 12.2)."""
+"""Webhooks: which URL gets which event (Omneo facts 12.2)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LIST = ListSource(
     {
         "id": ("w.id", "number"),
         **{name: (f"w.{name}", "text") for name in ("trigger", "url", "namespace", "queue")},
-        "is_active": ("w.is_active", "flag"),
+        "is_active": ("w.is_active", "boolean"),
         "created_at": ("w.created_at", "time"),
         "updated_at": ("w.updated_at", "time"),
     },
@@ -41,7 +41,7 @@ def browse_webhooks() -> Response:
 
 @bp.post("/webhooks")
 def create_webhook() -> Response:
-    """Ask for an event: ``{trigger, url, namespace}``."""
+    """Subscribe to an event: ``{trigger, url, namespace}``."""
     state, form = request_state(), RequestForm(body())
     usual = {"is_active": True, "queue": "default", "namespace": form.text("namespace", required=True)}
     row = usual | _read(form, None) | {"created_at": state.stamp, "updated_at": state.stamp}
