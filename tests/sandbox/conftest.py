@@ -5,11 +5,11 @@ from collections.abc import Iterator
 import pytest
 
 from claimable_benefits.sandbox.state.request_state import sandbox
-from tests.sandbox.world import SandboxClient
+from tests.sandbox.client import SandboxClient
 
 
 @pytest.fixture(scope="session")
-def shared_world() -> Iterator[SandboxClient]:
+def shared_api() -> Iterator[SandboxClient]:
     """One app for all tests, since compiling its paths takes longer than most tests do."""
     made = SandboxClient()
     yield made
@@ -17,14 +17,14 @@ def shared_world() -> Iterator[SandboxClient]:
 
 
 @pytest.fixture
-def world(shared_world: SandboxClient) -> SandboxClient:
+def api(shared_api: SandboxClient) -> SandboxClient:
     """An empty sandbox with every switch and the clock at their start."""
-    shared_world.renew("empty")
-    return shared_world
+    shared_api.renew("empty")
+    return shared_api
 
 
 @pytest.fixture
-def demo(shared_world: SandboxClient) -> SandboxClient:
+def demo(shared_api: SandboxClient) -> SandboxClient:
     """A sandbox with the demo's people, every switch and the clock at their start."""
-    shared_world.renew("demo")
-    return shared_world
+    shared_api.renew("demo")
+    return shared_api

@@ -138,7 +138,7 @@ def _roll_back(state: RequestState, row: sqlite3.Row, kind: str, shares: list[tu
         name: row[name] for name in ("timezone", "transaction_external_id", "transaction_receipt_ref", "location_id")
     }
     number = redemptions.insert_redemption(
-        state, row["profile_id"], kind, facts | {"undoes": row["id"], "redeem_at": state.stamp}
+        state, row["profile_id"], kind, facts | {"rolls_back": row["id"], "redeem_at": state.stamp}
     )
     for item, count in shares:
         if count:

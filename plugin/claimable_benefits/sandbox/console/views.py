@@ -31,7 +31,7 @@ _BACK = re.compile(r"/(?:console/[\w/-]*)?", re.ASCII)
 _HOST = re.compile(r"[\w.-]+(?::\d{1,5})?|\[[0-9a-fA-F:]+\](?::\d{1,5})?", re.ASCII)
 _MESSAGES = {
     "issued": "Issued.",
-    "used": "Used at the till: the shop was not asked.",
+    "used": "Used at the till, without the shop.",
     "clock": "The clock was set.",
     "fault": "The fault is set.",
     "cleared": "No fault is set.",

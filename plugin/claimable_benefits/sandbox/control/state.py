@@ -171,6 +171,6 @@ def _plain(row: Body) -> Body:
 def _redemption(state: RequestState, row: Body) -> Body:
     items = _rows(state, f"SELECT * FROM redemption_items WHERE redemption_id = {int(row['id'])} ORDER BY id")  # noqa: S608 - a number
     count, returned = sum(item["count"] for item in items), sum(item["returned"] for item in items)
-    undone = row["reversed_by"] is not None
+    is_reversed = row["reversed_by"] is not None
     live = count - returned if row["type"] == "redeem" else 0
-    return {**row, "items": items, "reversed": undone, "returned": 0 if undone else returned, "live": live}
+    return {**row, "items": items, "reversed": is_reversed, "returned": 0 if is_reversed else returned, "live": live}

@@ -25,7 +25,7 @@ def serialize_transaction(state: RequestState, row: sqlite3.Row) -> Body:
     """Return a transaction as answers show it."""
     doc, profile = json.loads(row["doc"]), store.find(state.db, "profiles", row["profile_id"])
     redemption = store.find(state.db, "redemptions", row["redemption_id"]) if row["redemption_id"] else None
-    undone = [redemption] if redemption is not None and redemption["reversed_by"] else []
+    reversed_ones = [redemption] if redemption is not None and redemption["reversed_by"] else []
     items, payments = doc.pop("items", None), doc.pop("payments", None)
     return {
         "id": row["id"],
@@ -45,7 +45,7 @@ def serialize_transaction(state: RequestState, row: sqlite3.Row) -> Body:
         "timezone": row["timezone"],
         "is_void": bool(row["is_void"]),
         "redemption": summarize_redemptions(state, [redemption])[0] if redemption is not None else None,
-        "reversed_redemptions": summarize_redemptions(state, undone),
+        "reversed_redemptions": summarize_redemptions(state, reversed_ones),
         "location": serialize_location_of(state, row["location_id"]),
         "items": [serialize_line(item, row) for item in items or []],
         "created_at": row["created_at"],

@@ -1,7 +1,6 @@
-"""HTTP/1.1 for the sandbox: connections that stay open, and that can be broken on purpose.
+"""One HTTP/1.1 connection, which stays open between requests and which a fault can cut.
 
-Werkzeug's own server closes the connection after every answer, which would halve the speed; here the standard
-library reads the requests, and what it does not do (WSGI, chunked bodies, hanging up) is in this module.
+The standard library parses the requests. This module adds what it does not do: WSGI, chunked bodies, resets.
 """
 
 from __future__ import annotations

@@ -1,4 +1,9 @@
-"""A listening socket, and a thread for each of its connections."""
+"""The sandbox's HTTP server: a listening socket, and a thread for each connection.
+
+It is our own for two reasons. Clients pool connections, and tests claim what happens on one that stays open, while
+werkzeug's server closes the connection after every answer. And the fault ``refuse`` resets a connection before the body
+is read, for which WSGI servers have no hook.
+"""
 
 from __future__ import annotations
 

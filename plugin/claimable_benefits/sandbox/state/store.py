@@ -70,7 +70,7 @@ CREATE INDEX IF NOT EXISTS benefits_definition ON benefits (definition_id);
 CREATE TABLE IF NOT EXISTS redemptions (
   id INTEGER PRIMARY KEY AUTOINCREMENT, profile_id TEXT NOT NULL, type TEXT NOT NULL, external_id TEXT,
   redeem_at TEXT, timezone TEXT,
-  undoes INTEGER, reversed_by INTEGER, transaction_id INTEGER, transaction_external_id TEXT,
+  rolls_back INTEGER, reversed_by INTEGER, transaction_id INTEGER, transaction_external_id TEXT,
   transaction_receipt_ref TEXT,
   location_id INTEGER, meta TEXT, created_at TEXT NOT NULL, updated_at TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS redemptions_profile ON redemptions (profile_id);

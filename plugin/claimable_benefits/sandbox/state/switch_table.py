@@ -118,7 +118,7 @@ SWITCH_ROWS: tuple[tuple[str, tuple[str, ...], str, str, str], ...] = (
     (
         "malformed_condition",
         ("false", "true"),
-        "What a condition is that is no JSON Logic: false, so that nobody may claim, or true.",
+        "The value of a condition that is not JSON Logic: false, so that no profile may claim, or true.",
         "Omneo facts 16.13",
         "Assumed.",
     ),

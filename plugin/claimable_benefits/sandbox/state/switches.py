@@ -26,7 +26,7 @@ class Switch:
         return self.values[0]
 
 
-SWITCHES = {guess[0]: Switch(*guess) for guess in SWITCH_ROWS}
+SWITCHES = {row[0]: Switch(*row) for row in SWITCH_ROWS}
 
 
 def switch_errors(wanted: Mapping[str, object]) -> dict[str, str]:

@@ -13,19 +13,19 @@ import pytest
 from claimable_benefits.sandbox import RunningSandbox, create_sandbox, serve_sandbox
 from claimable_benefits.sandbox.server.disconnect import ConnectionCut
 from claimable_benefits.sandbox.state.request_state import sandbox
-from tests.sandbox.world import TOKEN, SandboxClient
+from tests.sandbox.client import TOKEN, SandboxClient
 
 REDEMPTIONS = "/api/v3/profiles/*/benefits/*/redemptions"
 
 
 @pytest.fixture(scope="module")
-def served(shared_world: SandboxClient) -> Iterator[RunningSandbox]:
-    with serve_sandbox(shared_world.app) as running:
+def served(shared_api: SandboxClient) -> Iterator[RunningSandbox]:
+    with serve_sandbox(shared_api.app) as running:
         yield running
 
 
 @pytest.fixture
-def running(served: RunningSandbox, world: SandboxClient) -> Iterator[RunningSandbox]:
+def running(served: RunningSandbox, api: SandboxClient) -> Iterator[RunningSandbox]:
     served.faults.seed(0)
     served.calls.clear()
     yield served
@@ -40,14 +40,14 @@ def client(running: RunningSandbox) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture
-def redemptions(world: SandboxClient) -> str:
+def redemptions(api: SandboxClient) -> str:
     """Return the path at which a benefit with three uses is used."""
-    benefit = world.issue(world.define(max_redemptions=3), world.profile())
+    benefit = api.issue(api.define(max_redemptions=3), api.profile())
     return f"/profiles/{benefit['profile_id']}/benefits/{benefit['id']}/redemptions"
 
 
-def used(world: SandboxClient) -> int:
-    return len(world.state()["redemptions"])
+def used(api: SandboxClient) -> int:
+    return len(api.state()["redemptions"])
 
 
 def test_latency_delays_the_answer(running: RunningSandbox, client: httpx.Client) -> None:
@@ -74,7 +74,7 @@ def test_a_drip_sends_the_whole_body_bit_by_bit(running: RunningSandbox, client:
 
 
 def test_a_refused_connection_is_reset_and_nothing_is_applied(
-    running: RunningSandbox, world: SandboxClient, redemptions: str
+    running: RunningSandbox, api: SandboxClient, redemptions: str
 ) -> None:
     running.faults.add("refuse", path=REDEMPTIONS, times=1)
     head = f"POST /api/v3{redemptions} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n"
@@ -85,23 +85,23 @@ def test_a_refused_connection_is_reset_and_nothing_is_applied(
             connection.recv(1)
 
     [call] = running.calls.calls(path=REDEMPTIONS)
-    assert (used(world), call.status, call.faults) == (0, None, ["refuse"])
+    assert (used(api), call.status, call.faults) == (0, None, ["refuse"])
 
 
 def test_a_dropped_request_is_read_and_not_applied(
-    running: RunningSandbox, client: httpx.Client, world: SandboxClient, redemptions: str
+    running: RunningSandbox, client: httpx.Client, api: SandboxClient, redemptions: str
 ) -> None:
     running.faults.add("drop", path=REDEMPTIONS, times=1)
 
     with pytest.raises(httpx.RemoteProtocolError, match="disconnected"):
         client.post(redemptions, json={"external_id": "A-1"})
 
-    assert used(world) == 0
+    assert used(api) == 0
     assert client.post(redemptions, json={}).status_code == 201
 
 
 def test_apply_then_drop_applies_and_says_nothing(
-    running: RunningSandbox, client: httpx.Client, world: SandboxClient, redemptions: str
+    running: RunningSandbox, client: httpx.Client, api: SandboxClient, redemptions: str
 ) -> None:
     running.faults.add("apply_then_drop", path=REDEMPTIONS, method="post", times=1)
 
@@ -109,29 +109,29 @@ def test_apply_then_drop_applies_and_says_nothing(
         client.post(redemptions, json={"external_id": "A-1"})
 
     [call] = running.calls.calls(path=REDEMPTIONS)
-    assert [row["external_id"] for row in world.state()["redemptions"]] == ["A-1"]
+    assert [row["external_id"] for row in api.state()["redemptions"]] == ["A-1"]
     assert (call.status, call.faults, b'"type":"redeem"' in call.answer) == (None, ["apply_then_drop"], True)
 
 
 def test_a_zombie_is_applied_after_its_caller_gave_up(
-    running: RunningSandbox, client: httpx.Client, world: SandboxClient, redemptions: str
+    running: RunningSandbox, client: httpx.Client, api: SandboxClient, redemptions: str
 ) -> None:
     running.faults.add("drop_then_apply", path=REDEMPTIONS, seconds=0.3, times=1)
 
     with pytest.raises(httpx.RemoteProtocolError, match="disconnected"):
         client.post(redemptions, json={"external_id": "A-1"})
-    at_once, until = used(world), time.monotonic() + 10
+    at_once, until = used(api), time.monotonic() + 10
     while len(running.calls.calls(path=REDEMPTIONS)) < 2 and time.monotonic() < until:
         time.sleep(0.02)
 
     lost, late = running.calls.calls(path=REDEMPTIONS)
-    assert (at_once, used(world)) == (0, 1)
+    assert (at_once, used(api)) == (0, 1)
     assert (lost.status, lost.faults, lost.reference) == (None, ["drop_then_apply"], "A-1")
     assert (late.status, late.late_for, late.reference) == (201, lost.id, "A-1")
 
 
 def test_a_zombie_can_wait_for_the_sandboxs_clock(
-    running: RunningSandbox, client: httpx.Client, world: SandboxClient, redemptions: str
+    running: RunningSandbox, client: httpx.Client, api: SandboxClient, redemptions: str
 ) -> None:
     running.faults.add("drop_then_apply", path=REDEMPTIONS, seconds=600, clock="sandbox", times=1)
     with pytest.raises(httpx.RemoteProtocolError):
@@ -139,11 +139,11 @@ def test_a_zombie_can_wait_for_the_sandboxs_clock(
 
     running.clock.move(seconds=599)
     client.get("/profiles")
-    before = used(world)
+    before = used(api)
     running.clock.move(seconds=1)
     client.get("/profiles")
 
-    assert (before, used(world)) == (0, 1)
+    assert (before, used(api)) == (0, 1)
 
 
 @pytest.mark.parametrize("code", [500, 502, 503])
@@ -151,7 +151,7 @@ def test_a_zombie_can_wait_for_the_sandboxs_clock(
 def test_a_status_comes_before_or_after_applying(
     running: RunningSandbox,
     client: httpx.Client,
-    world: SandboxClient,
+    api: SandboxClient,
     redemptions: str,
     code: int,
     when: str,
@@ -161,7 +161,7 @@ def test_a_status_comes_before_or_after_applying(
 
     answer = client.post(redemptions, json={})
 
-    assert (answer.status_code, list(answer.json()), used(world)) == (code, ["message"], applied)
+    assert (answer.status_code, list(answer.json()), used(api)) == (code, ["message"], applied)
 
 
 def test_429_names_the_seconds_to_wait(running: RunningSandbox, client: httpx.Client) -> None:
@@ -183,14 +183,14 @@ def test_a_token_can_stop_being_enough(running: RunningSandbox, client: httpx.Cl
 
 @pytest.mark.parametrize(("when", "applied"), [("before", 0), ("after", 1)])
 def test_html_stands_where_json_should(
-    running: RunningSandbox, client: httpx.Client, world: SandboxClient, redemptions: str, when: str, applied: int
+    running: RunningSandbox, client: httpx.Client, api: SandboxClient, redemptions: str, when: str, applied: int
 ) -> None:
     running.faults.add("html", path=REDEMPTIONS, when=when, times=1)
 
     answer = client.post(redemptions, json={})
 
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
-    assert (answer.text.startswith("<!doctype html>"), used(world)) == (True, applied)
+    assert (answer.text.startswith("<!doctype html>"), used(api)) == (True, applied)
 
 
 def test_truncated_json_is_the_first_half(running: RunningSandbox, client: httpx.Client) -> None:
@@ -213,11 +213,11 @@ def test_wrong_types_keep_no_value_as_it_was(running: RunningSandbox, client: ht
 
 @pytest.mark.parametrize(("change", "seen", "total"), [("grown", [1, 2, 2, 3, 4, 5], 6), ("shrunk", [1, 2, 4, 5], 4)])
 def test_a_list_changes_while_one_pages(
-    running: RunningSandbox, client: httpx.Client, world: SandboxClient, change: str, seen: list[int], total: int
+    running: RunningSandbox, client: httpx.Client, api: SandboxClient, change: str, seen: list[int], total: int
 ) -> None:
-    definition, profile = world.define(), world.profile()
+    definition, profile = api.define(), api.profile()
     for _ in range(5):
-        world.issue(definition, profile)
+        api.issue(definition, profile)
     running.faults.add("paging", path="*/benefits", method="GET", change=change)
 
     path = f"/profiles/{profile}/benefits?page[size]=2&page[number]="
@@ -271,11 +271,11 @@ def test_the_dial_itself_is_out_of_reach_of_any_fault(running: RunningSandbox, c
     assert client.get("/profiles").status_code == 200
 
 
-def test_the_dial_is_turned_over_http(world: SandboxClient) -> None:
-    made = world.post("/_sandbox/faults", {"kind": "status", "code": 502, "method": "get", "times": 2, "seed": 5})
-    answers = [world.get("/profiles").status for _ in range(3)]
-    shown = world.get("/_sandbox/faults").json
-    removed = [world.delete(f"/_sandbox/faults/{made.json['id']}").status for _ in range(2)]
+def test_the_dial_is_turned_over_http(api: SandboxClient) -> None:
+    made = api.post("/_sandbox/faults", {"kind": "status", "code": 502, "method": "get", "times": 2, "seed": 5})
+    answers = [api.get("/profiles").status for _ in range(3)]
+    shown = api.get("/_sandbox/faults").json
+    removed = [api.delete(f"/_sandbox/faults/{made.json['id']}").status for _ in range(2)]
 
     assert (made.status, made.json["method"], made.json["when"]) == (201, "GET", "before")
     assert answers == [502, 502, 200]
@@ -303,20 +303,20 @@ def test_the_dial_is_turned_over_http(world: SandboxClient) -> None:
         ({"kind": "drop", "id": 7}, "id"),
     ],
 )
-def test_a_wrong_fault_is_refused_with_its_field(world: SandboxClient, fields: dict[str, Any], field: str) -> None:
-    refused = world.post("/_sandbox/faults", fields)
+def test_a_wrong_fault_is_refused_with_its_field(api: SandboxClient, fields: dict[str, Any], field: str) -> None:
+    refused = api.post("/_sandbox/faults", fields)
 
-    assert (refused.status, refused.fields, world.get("/_sandbox/faults").json["faults"]) == (422, [field], [])
+    assert (refused.status, refused.fields, api.get("/_sandbox/faults").json["faults"]) == (422, [field], [])
 
 
-def test_in_this_process_a_lost_answer_is_an_exception(world: SandboxClient, redemptions: str) -> None:
-    sandbox(world.app).faults.add("apply_then_drop", times=1)
+def test_in_this_process_a_lost_answer_is_an_exception(api: SandboxClient, redemptions: str) -> None:
+    sandbox(api.app).faults.add("apply_then_drop", times=1)
 
     with pytest.raises(ConnectionCut):
-        world.post(redemptions, {})
+        api.post(redemptions, {})
 
-    assert (issubclass(ConnectionCut, ConnectionError), used(world)) == (True, 1)
-    sandbox(world.app).faults.clear()
+    assert (issubclass(ConnectionCut, ConnectionError), used(api)) == (True, 1)
+    sandbox(api.app).faults.clear()
 
 
 def test_two_sandboxes_have_a_dial_each() -> None:

@@ -13,7 +13,7 @@ from claimable_benefits.sandbox.demo import people
 from claimable_benefits.sandbox.faults.presets import PRESETS
 from claimable_benefits.sandbox.state.fault_injector import FaultInjector
 from claimable_benefits.sandbox.state.request_state import sandbox
-from tests.sandbox.world import SandboxClient
+from tests.sandbox.client import SandboxClient
 
 MIA = people.profile_id("1001")
 PERSON = f"/console/people/{MIA}"
@@ -51,12 +51,12 @@ def calm(demo: SandboxClient) -> SandboxClient:
     return demo
 
 
-def open_page(world: SandboxClient, path: str) -> Page:
-    return Page(world.client, path)
+def open_page(api: SandboxClient, path: str) -> Page:
+    return Page(api.client, path)
 
 
-def submit(world: SandboxClient, path: str, form: dict[str, str], **headers: str) -> Page:
-    return Page(world.client, path, form, **headers)
+def submit(api: SandboxClient, path: str, form: dict[str, str], **headers: str) -> Page:
+    return Page(api.client, path, form, **headers)
 
 
 def test_the_people_are_there_with_what_they_can_use(calm: SandboxClient) -> None:
@@ -172,11 +172,11 @@ def test_a_form_leads_back_to_the_console_only(calm: SandboxClient, back: str) -
     assert page.headers["Location"] == "/?done=clock"
 
 
-def test_what_people_are_called_is_text_and_no_markup(world: SandboxClient) -> None:
-    profile = world.profile(first_name="<script>alert(1)</script>", email='"><img src=x>@example.com')
+def test_what_people_are_called_is_text_and_no_markup(api: SandboxClient) -> None:
+    profile = api.profile(first_name="<script>alert(1)</script>", email='"><img src=x>@example.com')
 
     for path in ("/", f"/console/people/{profile}", "/console/calls"):
-        page = open_page(world, path)
+        page = open_page(api, path)
         assert ("<script>alert" in page.html, "<img" in page.html) == (False, False)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from tests.sandbox.world import TOKEN, ZONE
+from tests.sandbox.client import TOKEN, ZONE
 
 SIZE = 64
 ONE_WINS = [201] + [422] * (SIZE - 1)

@@ -9,7 +9,7 @@ import pytest
 
 from claimable_benefits.sandbox import SWITCHES, create_sandbox
 from claimable_benefits.sandbox.state.request_state import sandbox
-from tests.sandbox.world import ORDER, ZONE, SandboxClient
+from tests.sandbox.client import ORDER, ZONE, SandboxClient
 
 GUIDE = [
     ("GET", "/benefit-definitions"),
@@ -31,8 +31,8 @@ REFERENCE = [
 ]
 
 
-def mia(world: SandboxClient) -> str:
-    return str(world.get("/profiles", **{"filter[email]": "mia@example.com"}).data[0]["id"])
+def mia(api: SandboxClient) -> str:
+    return str(api.get("/profiles", **{"filter[email]": "mia@example.com"}).data[0]["id"])
 
 
 @pytest.mark.parametrize(("dialect", "hidden"), [("both", []), ("guide", REFERENCE), ("reference", GUIDE)])
@@ -65,17 +65,17 @@ def test_both_dialects_claim_and_redeem_the_same_things(demo: SandboxClient) -> 
     assert at_once.data["items"][0]["type_attributes"]["redemptions_remaining"] == 0
 
 
-def test_strategy_redeem_is_all_or_none_and_ties_itself_to_the_order_to_come(world: SandboxClient) -> None:
-    profile = world.profile()
-    first = world.issue(world.define("a"), profile)
-    world.issue(world.define("b"), profile)
+def test_strategy_redeem_is_all_or_none_and_ties_itself_to_the_order_to_come(api: SandboxClient) -> None:
+    profile = api.profile()
+    first = api.issue(api.define("a"), profile)
+    api.issue(api.define("b"), profile)
     path = f"/profiles/{profile}/redeem"
     wanted = {"strategies": ["benefits"], "transaction_external_id": "100045"}
 
-    too_many = world.post(path, wanted | {"benefits": [{"id": first["id"]}, {"handle": "b", "quantity": 2}]})
-    nothing = world.state()["redemptions"]
-    made = world.post(path, wanted | {"benefits": [{"id": first["id"]}, {"handle": "b"}]})
-    order = world.order(external_id="100045").data
+    too_many = api.post(path, wanted | {"benefits": [{"id": first["id"]}, {"handle": "b", "quantity": 2}]})
+    nothing = api.state()["redemptions"]
+    made = api.post(path, wanted | {"benefits": [{"id": first["id"]}, {"handle": "b"}]})
+    order = api.order(external_id="100045").data
 
     assert (too_many.status, nothing) == (422, [])
     assert (made.status, made.data["transaction_external_id"], made.data["balances"]["benefit_balance"]) == (
@@ -84,50 +84,50 @@ def test_strategy_redeem_is_all_or_none_and_ties_itself_to_the_order_to_come(wor
         0,
     )
     assert order["redemption"]["id"] == made.data["id"]
-    found = world.get("/redemptions", **{"filter[transaction_external_id]": "100045"})
+    found = api.get("/redemptions", **{"filter[transaction_external_id]": "100045"})
     assert [row["id"] for row in found.data] == [made.data["id"]]
 
 
 @pytest.mark.parametrize(("position", "found"), [("active", 1), ("all", 3)])
-def test_profile_benefits_lists_the_active_or_all(world: SandboxClient, position: str, found: int) -> None:
-    world.switch(profile_benefits=position)
-    definition, profile = world.define(), world.profile()
-    world.issue(definition, profile)
-    world.issue(definition, profile, expires_at="2026-01-01")
-    world.redeem(world.issue(definition, profile))
+def test_profile_benefits_lists_the_active_or_all(api: SandboxClient, position: str, found: int) -> None:
+    api.switch(profile_benefits=position)
+    definition, profile = api.define(), api.profile()
+    api.issue(definition, profile)
+    api.issue(definition, profile, expires_at="2026-01-01")
+    api.redeem(api.issue(definition, profile))
 
-    assert found == len(world.get(f"/profiles/{profile}/benefits").data)
-    assert len(world.get(f"/profiles/{profile}/redeemable_benefits").data) == 1
+    assert found == len(api.get(f"/profiles/{profile}/benefits").data)
+    assert len(api.get(f"/profiles/{profile}/redeemable_benefits").data) == 1
 
 
-def test_dates_are_utc_or_echoed(world: SandboxClient) -> None:
-    benefit = world.issue(world.define(), world.profile(), expires_at="2026-07-01 10:00:00")
+def test_dates_are_utc_or_echoed(api: SandboxClient) -> None:
+    benefit = api.issue(api.define(), api.profile(), expires_at="2026-07-01 10:00:00")
     utc = (benefit["issued_at"], benefit["expires_at"])
-    world.switch(dates="echo")
+    api.switch(dates="echo")
 
-    echoed = world.get(f"/benefits/{benefit['id']}").data
+    echoed = api.get(f"/benefits/{benefit['id']}").data
 
     assert utc == ("2026-06-14 23:00:00", "2026-07-01 00:00:00")
     assert (echoed["issued_at"], echoed["expires_at"]) == ("2026-06-15 09:00:00", "2026-07-01 10:00:00")
 
 
 @pytest.mark.parametrize("scope", ["/redemptions", "/profiles/{p}/redemptions"])
-def test_the_external_id_filter_is_honoured_or_silently_ignored(world: SandboxClient, scope: str) -> None:
-    benefit = world.issue(world.define(max_redemptions=9), world.profile())
+def test_the_external_id_filter_is_honoured_or_silently_ignored(api: SandboxClient, scope: str) -> None:
+    benefit = api.issue(api.define(max_redemptions=9), api.profile())
     for reference in ("A", "B"):
-        world.redeem(benefit, external_id=reference)
+        api.redeem(benefit, external_id=reference)
     path, query = scope.format(p=benefit["profile_id"]), {"filter[external_id]": "B"}
 
-    honoured = world.get(path, **query).data
-    world.switch(external_id_filter="ignored")
+    honoured = api.get(path, **query).data
+    api.switch(external_id_filter="ignored")
 
-    assert ([row["id"] for row in honoured], len(world.get(path, **query).data)) == ([2], 2)
+    assert ([row["id"] for row in honoured], len(api.get(path, **query).data)) == ([2], 2)
 
 
-def test_create_status_and_numbers_follow_their_switches(world: SandboxClient) -> None:
-    world.switch(create_status="200", numbers="strings")
+def test_create_status_and_numbers_follow_their_switches(api: SandboxClient) -> None:
+    api.switch(create_status="200", numbers="strings")
 
-    reply = world.post("/benefit-definitions", {"name": "A", "handle": "a", "period": 7, "meta": {"percent": 10}})
+    reply = api.post("/benefit-definitions", {"name": "A", "handle": "a", "period": 7, "meta": {"percent": 10}})
 
     assert (reply.status, reply.data["period"], reply.data["meta"]) == (200, "7", {"percent": 10})
     assert reply.data["is_claimable"] is False
@@ -151,16 +151,16 @@ def test_the_identity_search_answers_in_four_shapes(demo: SandboxClient, shape: 
     assert answer(mia(demo)) == reply.data
 
 
-def test_update_create_can_be_absent(world: SandboxClient) -> None:
-    world.switch(update_create="off")
+def test_update_create_can_be_absent(api: SandboxClient) -> None:
+    api.switch(update_create="off")
 
-    assert world.post("/transactions/update-create", ORDER).status == 404
+    assert api.post("/transactions/update-create", ORDER).status == 404
 
 
-def test_switches_explain_themselves_and_refuse_what_they_do_not_know(world: SandboxClient) -> None:
-    listed = world.get("/_sandbox/switches").json["switches"]
+def test_switches_explain_themselves_and_refuse_what_they_do_not_know(api: SandboxClient) -> None:
+    listed = api.get("/_sandbox/switches").json["switches"]
 
-    unknown = world.put("/_sandbox/switches", {"speed": "fast", "dates": "local"})
+    unknown = api.put("/_sandbox/switches", {"speed": "fast", "dates": "local"})
 
     assert [row["name"] for row in listed] == list(SWITCHES)
     assert all(row["value"] == row["default"] in row["values"] for row in listed)
@@ -184,43 +184,43 @@ def test_a_wrong_option_says_what_is_wrong(wrong: dict[str, str]) -> None:
         create_sandbox(**wrong)  # type: ignore[arg-type]
 
 
-def test_the_clock_freezes_advances_and_runs_again(world: SandboxClient) -> None:
-    frozen = world.put("/_sandbox/clock", {"now": "2026-12-24T18:00:00+11:00"}).json
-    advanced = world.put("/_sandbox/clock", {"advance_seconds": 3600}).json
-    running = world.put("/_sandbox/clock", {"run": True}).json
-    shifted = world.put("/_sandbox/clock", {"advance_seconds": -60}).json
-    world.clock.move(seconds=10)
+def test_the_clock_freezes_advances_and_runs_again(api: SandboxClient) -> None:
+    frozen = api.put("/_sandbox/clock", {"now": "2026-12-24T18:00:00+11:00"}).json
+    advanced = api.put("/_sandbox/clock", {"advance_seconds": 3600}).json
+    running = api.put("/_sandbox/clock", {"run": True}).json
+    shifted = api.put("/_sandbox/clock", {"advance_seconds": -60}).json
+    api.clock.move(seconds=10)
 
     assert frozen == {"now": "2026-12-24T07:00:00+00:00", "mode": "frozen"}
     assert advanced == {"now": "2026-12-24T08:00:00+00:00", "mode": "frozen"}
     assert running == {"now": "2026-06-15T02:00:00+00:00", "mode": "running"}
     assert shifted == {"now": "2026-06-15T01:59:00+00:00", "mode": "running"}
-    assert world.get("/_sandbox/clock").json["now"] == "2026-06-15T01:59:10+00:00"
+    assert api.get("/_sandbox/clock").json["now"] == "2026-06-15T01:59:10+00:00"
 
 
 @pytest.mark.parametrize(
     "body", [{}, {"now": "soon"}, {"now": 7}, {"advance_seconds": "x"}, {"run": 1}, {"now": "0001-01-01"}]
 )
-def test_the_clock_refuses_what_is_no_time(world: SandboxClient, body: dict[str, object]) -> None:
-    assert world.put("/_sandbox/clock", body).status == 422
+def test_the_clock_refuses_what_is_no_time(api: SandboxClient, body: dict[str, object]) -> None:
+    assert api.put("/_sandbox/clock", body).status == 422
 
 
-def test_the_reversal_window_follows_the_clock(world: SandboxClient) -> None:
-    redemption = world.redeem(world.issue(world.define(), world.profile())).data
+def test_the_reversal_window_follows_the_clock(api: SandboxClient) -> None:
+    redemption = api.redeem(api.issue(api.define(), api.profile())).data
 
-    world.put("/_sandbox/clock", {"advance_seconds": 601})
+    api.put("/_sandbox/clock", {"advance_seconds": 601})
 
-    assert world.post(f"/redemptions/{redemption['id']}/reversal").status == 422
+    assert api.post(f"/redemptions/{redemption['id']}/reversal").status == 422
 
 
-def test_the_state_lays_everything_open(world: SandboxClient) -> None:
-    benefit = world.issue(world.define(max_redemptions=3), world.profile())
-    kept = world.redeem(benefit, external_id="A").data
-    undone = world.redeem(benefit, external_id="B").data
-    order = world.order(redemption_id=kept["id"], meta={"shop": 1}).data
-    world.post(f"/redemptions/{undone['id']}/reversal")
+def test_the_state_lays_everything_open(api: SandboxClient) -> None:
+    benefit = api.issue(api.define(max_redemptions=3), api.profile())
+    kept = api.redeem(benefit, external_id="A").data
+    undone = api.redeem(benefit, external_id="B").data
+    order = api.order(redemption_id=kept["id"], meta={"shop": 1}).data
+    api.post(f"/redemptions/{undone['id']}/reversal")
 
-    state = world.state()
+    state = api.state()
 
     facts = ("external_id", "transaction_id", "type", "reversed", "returned", "live")
     assert [tuple(row[name] for name in facts) for row in state["redemptions"]] == [
@@ -234,15 +234,15 @@ def test_the_state_lays_everything_open(world: SandboxClient) -> None:
     assert state["benefits"][0]["used"] == 1
 
 
-def test_reset_puts_a_seed_in_place_of_everything(world: SandboxClient) -> None:
-    world.issue(world.define(), world.profile())
+def test_reset_puts_a_seed_in_place_of_everything(api: SandboxClient) -> None:
+    api.issue(api.define(), api.profile())
 
-    world.post("/_sandbox/reset", {"seed": "demo"})
-    people = [row["first_name"] for row in world.state()["profiles"]]
-    world.post("/_sandbox/reset", {"seed": "empty"})
+    api.post("/_sandbox/reset", {"seed": "demo"})
+    people = [row["first_name"] for row in api.state()["profiles"]]
+    api.post("/_sandbox/reset", {"seed": "empty"})
 
     assert people == ["Mia", "Leo", "Ava", "Noah", "Zoe", "Sam"]
-    assert world.state()["profiles"] == world.state()["redemptions"] == []
+    assert api.state()["profiles"] == api.state()["redemptions"] == []
 
 
 def test_a_folder_keeps_its_state_until_it_is_reset(tmp_path: Path) -> None:
@@ -255,7 +255,7 @@ def test_a_folder_keeps_its_state_until_it_is_reset(tmp_path: Path) -> None:
     assert [people("demo"), people("empty"), people("demo"), people("empty", True), people("demo")] == [6, 6, 6, 0, 0]
 
 
-def test_the_front_page_and_the_health_check_need_no_token(world: SandboxClient) -> None:
-    with world.client.get("/") as page, world.client.get("/_sandbox/health") as health:
+def test_the_front_page_and_the_health_check_need_no_token(api: SandboxClient) -> None:
+    with api.client.get("/") as page, api.client.get("/_sandbox/health") as health:
         assert (page.status_code, health.status_code) == (200, 200)
         assert "not Omneo" in page.get_data(as_text=True)

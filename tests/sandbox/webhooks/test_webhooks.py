@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from claimable_benefits.sandbox.state.request_state import sandbox
-from tests.sandbox.receivers import WebhookReceiver, receiver
-from tests.sandbox.world import SandboxClient
+from tests.sandbox.client import SandboxClient
+from tests.sandbox.webhooks.receiver import WebhookReceiver, receiver
 
 HOOK = {"trigger": "benefit.created", "url": "http://127.0.0.1:9/hook", "namespace": "shop"}
 
@@ -25,23 +25,23 @@ def shop() -> Iterator[WebhookReceiver]:
         yield listening
 
 
-def hook(world: SandboxClient, url: str, trigger: str = "benefit.created", **fields: Any) -> Any:
-    reply = world.post("/webhooks", HOOK | {"url": url, "trigger": trigger} | fields)
+def hook(api: SandboxClient, url: str, trigger: str = "benefit.created", **fields: Any) -> Any:
+    reply = api.post("/webhooks", HOOK | {"url": url, "trigger": trigger} | fields)
     assert reply.status == 201, reply.json
     return reply.data
 
 
-def flushed(world: SandboxClient) -> Any:
-    return world.post("/_sandbox/webhooks/flush").json
+def flushed(api: SandboxClient) -> Any:
+    return api.post("/_sandbox/webhooks/flush").json
 
 
-def test_webhooks_are_made_read_changed_listed_and_removed(world: SandboxClient) -> None:
-    made = world.post("/webhooks", HOOK | {"condition": {"===": [1, 1]}, "retry_hourly": True}).data
+def test_webhooks_are_made_read_changed_listed_and_removed(api: SandboxClient) -> None:
+    made = api.post("/webhooks", HOOK | {"condition": {"===": [1, 1]}, "retry_hourly": True}).data
     path = f"/webhooks/{made['id']}"
 
-    changed = world.put(path, {"is_active": False, "namespace": "other", "queue": "high"}).data
-    listed = world.get("/webhooks", **{"filter[is_active]": "0", "filter[namespace]": "shop"}).data
-    removed = world.delete(path)
+    changed = api.put(path, {"is_active": False, "namespace": "other", "queue": "high"}).data
+    listed = api.get("/webhooks", **{"filter[is_active]": "0", "filter[namespace]": "shop"}).data
+    removed = api.delete(path)
 
     assert {name: made[name] for name in HOOK} == HOOK
     assert (made["is_active"], made["queue"], made["retry_hourly"], made["retry_daily"]) == (
@@ -52,7 +52,7 @@ def test_webhooks_are_made_read_changed_listed_and_removed(world: SandboxClient)
     )
     assert (changed["is_active"], changed["namespace"], changed["queue"]) == (False, "shop", "high")
     assert listed == [changed]
-    assert (removed.status, removed.json, world.get(path).status) == (204, None, 404)
+    assert (removed.status, removed.json, api.get(path).status) == (204, None, 404)
 
 
 @pytest.mark.parametrize(
@@ -68,17 +68,17 @@ def test_webhooks_are_made_read_changed_listed_and_removed(world: SandboxClient)
         ("is_active", "yes"),
     ],
 )
-def test_a_webhook_that_cannot_be_is_refused(world: SandboxClient, field: str, value: object) -> None:
-    reply = world.post("/webhooks", HOOK | {field: value})
+def test_a_webhook_that_cannot_be_is_refused(api: SandboxClient, field: str, value: object) -> None:
+    reply = api.post("/webhooks", HOOK | {field: value})
 
     assert (reply.status, reply.fields) == (422, [field])
 
 
-def test_an_event_arrives_signed_over_its_raw_body(world: SandboxClient, shop: WebhookReceiver) -> None:
-    hook(world, shop.url)
-    benefit = world.issue(world.define(), world.profile(first_name="Mia", tags=["vip"]))
+def test_an_event_arrives_signed_over_its_raw_body(api: SandboxClient, shop: WebhookReceiver) -> None:
+    hook(api, shop.url)
+    benefit = api.issue(api.define(), api.profile(first_name="Mia", tags=["vip"]))
 
-    counted = flushed(world)
+    counted = flushed(api)
 
     [heard] = shop.messages
     assert (heard.path, heard.event) == ("/hook?shop=1", "benefit.created")
@@ -88,46 +88,46 @@ def test_an_event_arrives_signed_over_its_raw_body(world: SandboxClient, shop: W
     assert counted == {"delivered": 1, "failed": 0, "recorded": 0}
 
 
-def test_an_event_arrives_by_itself(world: SandboxClient, shop: WebhookReceiver) -> None:
-    hook(world, shop.url)
-    world.issue(world.define(), world.profile())
+def test_an_event_arrives_by_itself(api: SandboxClient, shop: WebhookReceiver) -> None:
+    hook(api, shop.url)
+    api.issue(api.define(), api.profile())
 
     assert shop.arrived.wait(timeout=10)
-    flushed(world)  # so that nothing is on its way when the next test begins
+    flushed(api)  # so that nothing is on its way when the next test begins
     assert len(shop.messages) == 1
 
 
-def test_a_delivery_is_repeated_until_it_is_taken(world: SandboxClient, shop: WebhookReceiver) -> None:
+def test_a_delivery_is_repeated_until_it_is_taken(api: SandboxClient, shop: WebhookReceiver) -> None:
     shop.statuses = [500, 302, 404]
-    hook(world, shop.url)
-    world.issue(world.define(), world.profile())
+    hook(api, shop.url)
+    api.issue(api.define(), api.profile())
 
-    flushed(world)
+    flushed(api)
 
-    [delivery] = world.state()["webhook_deliveries"]
+    [delivery] = api.state()["webhook_deliveries"]
     assert (delivery["state"], delivery["attempts"], delivery["status"], len(shop.messages)) == ("delivered", 4, 200, 4)
 
 
-def test_a_delivery_is_given_up_after_five_attempts(world: SandboxClient) -> None:
+def test_a_delivery_is_given_up_after_five_attempts(api: SandboxClient) -> None:
     with receiver() as gone:
         url = gone.url
-    hook(world, url)
-    world.issue(world.define(), world.profile())
+    hook(api, url)
+    api.issue(api.define(), api.profile())
 
-    counted = flushed(world)
+    counted = flushed(api)
 
-    [delivery] = world.state()["webhook_deliveries"]
+    [delivery] = api.state()["webhook_deliveries"]
     assert (counted["failed"], delivery["state"], delivery["attempts"], delivery["status"]) == (1, "failed", 5, None)
     assert "ConnectionRefusedError" in delivery["error"]
 
 
 @pytest.mark.parametrize("url", ["http://example.com/hook", "https://10.0.0.7/", "http://localhost.example.com/"])
-def test_what_leads_beyond_this_machine_is_recorded_and_not_sent(world: SandboxClient, url: str) -> None:
-    hook(world, url)
-    world.issue(world.define(), world.profile())
+def test_what_leads_beyond_this_machine_is_recorded_and_not_sent(api: SandboxClient, url: str) -> None:
+    hook(api, url)
+    api.issue(api.define(), api.profile())
 
-    assert flushed(world) == {"delivered": 0, "failed": 0, "recorded": 1}
-    assert [row["attempts"] for row in world.state()["webhook_deliveries"]] == [0]
+    assert flushed(api) == {"delivered": 0, "failed": 0, "recorded": 1}
+    assert [row["attempts"] for row in api.state()["webhook_deliveries"]] == [0]
 
 
 @pytest.mark.parametrize(
@@ -139,23 +139,23 @@ def test_what_leads_beyond_this_machine_is_recorded_and_not_sent(world: SandboxC
     ],
 )
 def test_a_webhook_that_does_not_want_an_event_does_not_get_it(
-    world: SandboxClient, shop: WebhookReceiver, fields: Any
+    api: SandboxClient, shop: WebhookReceiver, fields: Any
 ) -> None:
-    hook(world, shop.url, **fields)
-    hook(world, shop.url, condition={"==": [{"var": "profile.first_name"}, "Mia"]})
+    hook(api, shop.url, **fields)
+    hook(api, shop.url, condition={"==": [{"var": "profile.first_name"}, "Mia"]})
 
-    world.issue(world.define(), world.profile(first_name="Mia"))
+    api.issue(api.define(), api.profile(first_name="Mia"))
 
-    assert (flushed(world)["delivered"], len(shop.messages)) == (1, 1)
+    assert (flushed(api)["delivered"], len(shop.messages)) == (1, 1)
 
 
-def test_a_refused_change_sends_nothing(world: SandboxClient, shop: WebhookReceiver) -> None:
-    benefit = world.issue(world.define(), world.profile())
-    hook(world, shop.url, "benefit.updated")
+def test_a_refused_change_sends_nothing(api: SandboxClient, shop: WebhookReceiver) -> None:
+    benefit = api.issue(api.define(), api.profile())
+    hook(api, shop.url, "benefit.updated")
 
-    statuses = [world.redeem(benefit).status for _ in range(2)]
+    statuses = [api.redeem(benefit).status for _ in range(2)]
 
-    assert (statuses, flushed(world)["delivered"]) == ([201, 422], 1)
+    assert (statuses, flushed(api)["delivered"]) == ([201, 422], 1)
 
 
 @pytest.mark.parametrize(
@@ -167,57 +167,57 @@ def test_a_refused_change_sends_nothing(world: SandboxClient, shop: WebhookRecei
     ],
 )
 def test_events_bear_the_names_of_both_sources_or_of_one(
-    world: SandboxClient, shop: WebhookReceiver, position: str, heard: list[str]
+    api: SandboxClient, shop: WebhookReceiver, position: str, heard: list[str]
 ) -> None:
-    world.switch(event_names=position)
+    api.switch(event_names=position)
     for trigger in ("benefit.created", "benefit.issued", "benefit.redeemed", "benefit.updated"):
-        hook(world, shop.url, trigger)
+        hook(api, shop.url, trigger)
 
-    world.redeem(world.issue(world.define(), world.profile()))
-    flushed(world)
+    api.redeem(api.issue(api.define(), api.profile()))
+    flushed(api)
 
     assert heard == sorted(message.event for message in shop.messages)
 
 
-def test_deliveries_can_come_twice(world: SandboxClient, shop: WebhookReceiver) -> None:
-    world.switch(webhook_delivery="twice")
-    hook(world, shop.url)
-    world.issue(world.define(), world.profile())
+def test_deliveries_can_come_twice(api: SandboxClient, shop: WebhookReceiver) -> None:
+    api.switch(webhook_delivery="twice")
+    hook(api, shop.url)
+    api.issue(api.define(), api.profile())
 
-    flushed(world)
+    flushed(api)
 
     first, second = shop.messages
     assert first.raw == second.raw
 
 
-def test_deliveries_can_come_newest_first(world: SandboxClient, shop: WebhookReceiver) -> None:
-    world.switch(webhook_delivery="reversed")
-    hook(world, shop.url)
-    benefits = {"benefit_definition_id": world.define()["id"], "profile_id": world.profile(), "timezone": "UTC"}
-    world.post("/benefits/batch.json", {"benefits": [benefits, benefits, benefits]})
+def test_deliveries_can_come_newest_first(api: SandboxClient, shop: WebhookReceiver) -> None:
+    api.switch(webhook_delivery="reversed")
+    hook(api, shop.url)
+    benefits = {"benefit_definition_id": api.define()["id"], "profile_id": api.profile(), "timezone": "UTC"}
+    api.post("/benefits/batch.json", {"benefits": [benefits, benefits, benefits]})
 
-    flushed(world)
+    flushed(api)
 
     assert [message.body["id"] for message in shop.messages] == [3, 2, 1]
 
 
 @pytest.mark.parametrize("change", ["definition", "profile", "identity", "transaction", "deleted"])
-def test_every_kind_of_event_can_be_told(world: SandboxClient, shop: WebhookReceiver, change: str) -> None:
-    profile = world.profile()
-    benefit = world.issue(world.define(), profile)
+def test_every_kind_of_event_can_be_told(api: SandboxClient, shop: WebhookReceiver, change: str) -> None:
+    profile = api.profile()
+    benefit = api.issue(api.define(), profile)
     triggers = {"definition": "benefit-definition.created", "deleted": "benefit.deleted"}
-    hook(world, shop.url, triggers.get(change, f"{change}.created"))
+    hook(api, shop.url, triggers.get(change, f"{change}.created"))
 
     if change == "definition":
-        world.define("second")
+        api.define("second")
     elif change == "deleted":
-        world.delete(f"/benefits/{benefit['id']}")
+        api.delete(f"/benefits/{benefit['id']}")
     elif change == "transaction":
-        world.order(profile_id=profile)
+        api.order(profile_id=profile)
     else:
-        world.profile(identities=[{"handle": "shop", "identifier": "1"}])
+        api.profile(identities=[{"handle": "shop", "identifier": "1"}])
 
-    assert flushed(world)["delivered"] == 1
+    assert flushed(api)["delivered"] == 1
     assert shop.messages[0].body["event"] == triggers.get(change, f"{change}.created")
 
 

@@ -28,7 +28,7 @@ from claimable_benefits.sandbox.demo import people as demo_data
 from claimable_benefits.sandbox.openapi import document
 from claimable_benefits.sandbox.protocol.field_specs import Field, Fields
 from claimable_benefits.sandbox.state.request_state import sandbox
-from tests.sandbox.world import TOKEN, Reply, SandboxClient
+from tests.sandbox.client import TOKEN, Reply, SandboxClient
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 WRONG: dict[str, Any] = {  # for each kind of field, something that is none
@@ -81,43 +81,43 @@ READERS = (
 @cache
 def rules() -> dict[str, tuple[str, str]]:
     """Return a method and a path for every view; the API's own where a member has one too."""
-    world, found = SandboxClient(), dict[str, tuple[str, str]]()
-    for rule in document.api_rules(world.app):
+    api, found = SandboxClient(), dict[str, tuple[str, str]]()
+    for rule in document.api_rules(api.app):
         [method, *_] = sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})
         found.setdefault(view_of(rule.endpoint), (method, document._VARIABLE.sub("1", rule.rule)))
-    sandbox(world.app).store.close()
+    sandbox(api.app).store.close()
     return found
 
 
-def send(world: SandboxClient, method: str, path: str, body: Any = None, token: str = TOKEN, **query: str) -> Reply:
+def send(api: SandboxClient, method: str, path: str, body: Any = None, token: str = TOKEN, **query: str) -> Reply:
     """Send a request to a path that stands in the description."""
     sent = {} if body is None else {"json": body}
     head = {"Authorization": f"Bearer {token}"}
-    with world.client.open(path, method=method, headers=head, query_string=query, **sent) as answer:
+    with api.client.open(path, method=method, headers=head, query_string=query, **sent) as answer:
         return Reply(answer.status_code, answer.get_json(silent=True))
 
 
-def read(world: SandboxClient) -> Any:
-    with world.client.get("/openapi.json") as answer:
+def read(api: SandboxClient) -> Any:
+    with api.client.get("/openapi.json") as answer:
         return json.loads(answer.data)
 
 
-def test_every_route_of_the_api_is_described_and_no_other(world: SandboxClient) -> None:
+def test_every_route_of_the_api_is_described_and_no_other(api: SandboxClient) -> None:
     routes = {
         (document.path_of(rule), method.lower())
-        for rule in document.api_rules(world.app)
+        for rule in document.api_rules(api.app)
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
     }
     described = {
-        (path, method) for path, item in read(world)["paths"].items() for method in item if method != "parameters"
+        (path, method) for path, item in read(api)["paths"].items() for method in item if method != "parameters"
     }
 
     assert described == routes
 
 
-def test_every_field_that_a_body_check_knows_is_described_and_no_other(world: SandboxClient) -> None:
-    described, checked = read(world), dict[tuple[str, str], Fields]()
-    for rule in document.api_rules(world.app):
+def test_every_field_that_a_body_check_knows_is_described_and_no_other(api: SandboxClient) -> None:
+    described, checked = read(api), dict[tuple[str, str], Fields]()
+    for rule in document.api_rules(api.app):
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}:
             if view_of(rule.endpoint) in BODIES:
                 checked[document.path_of(rule), method.lower()] = BODIES[view_of(rule.endpoint)]
@@ -178,8 +178,8 @@ def expected(field: Field) -> dict[str, Any]:
     return said | LIMITS.get(field.kind, {})
 
 
-def test_the_description_is_itself_in_order(world: SandboxClient) -> None:
-    described = read(world)
+def test_the_description_is_itself_in_order(api: SandboxClient) -> None:
+    described = read(api)
     operations = [one for item in described["paths"].values() for method, one in item.items() if method != "parameters"]
     ids = [one["operationId"] for one in operations]
 
@@ -191,28 +191,28 @@ def test_the_description_is_itself_in_order(world: SandboxClient) -> None:
 
 
 @pytest.mark.parametrize("endpoint", BODIES)
-def test_fields_of_a_wrong_type_are_a_422_that_names_each(world: SandboxClient, endpoint: str) -> None:
+def test_fields_of_a_wrong_type_are_a_422_that_names_each(api: SandboxClient, endpoint: str) -> None:
     method, path = rules()[endpoint]
     wrong = {name: WRONG[field.kind] for name, field in BODIES[endpoint].items() if field.kind != "any"}
 
-    reply = send(world, method, path, wrong)
+    reply = send(api, method, path, wrong)
 
     assert (reply.status, {said.split(".")[0] for said in reply.fields}) == (422, set(wrong))
 
 
 @pytest.mark.parametrize("endpoint", BODIES)
-def test_what_is_required_is_named_when_it_is_missing(world: SandboxClient, endpoint: str) -> None:
+def test_what_is_required_is_named_when_it_is_missing(api: SandboxClient, endpoint: str) -> None:
     method, path = rules()[endpoint]
     required = {name for name, field in BODIES[endpoint].items() if field.required and field.kind != "objects"}
     required -= {name for name, field in BODIES[endpoint].items() if field.kind == "strings"}
 
-    reply = send(world, method, path, {})
+    reply = send(api, method, path, {})
 
     assert required <= set(reply.fields)
 
 
-def test_an_unknown_field_is_ignored(world: SandboxClient) -> None:
-    assert world.post("/profiles", {"first_name": "Mia", "shoe_size": 43}).status == 201
+def test_an_unknown_field_is_ignored(api: SandboxClient) -> None:
+    assert api.post("/profiles", {"first_name": "Mia", "shoe_size": 43}).status == 201
 
 
 def test_every_field_that_a_room_reads_is_described() -> None:
@@ -248,11 +248,11 @@ def names(tables: Any) -> Iterator[str]:
     ],
 )
 def test_it_describes_the_paths_that_the_switches_leave(
-    world: SandboxClient, switch: str, value: str, there: str, gone: str
+    api: SandboxClient, switch: str, value: str, there: str, gone: str
 ) -> None:
-    world.switch(**{switch: value})
+    api.switch(**{switch: value})
 
-    paths = read(world)["paths"]
+    paths = read(api)["paths"]
 
     assert (there in paths, gone in paths) == (True, False)
 
@@ -271,9 +271,9 @@ def test_what_is_answered_is_what_is_described(demo: SandboxClient, switches: di
     assert len(asked) > 50
 
 
-def answered(world: SandboxClient, described: Any) -> Iterator[tuple[str, int, list[str]]]:
+def answered(api: SandboxClient, described: Any) -> Iterator[tuple[str, int, list[str]]]:
     """Ask for every path of the description with the examples of its parameters, and yield what is wrong."""
-    member = send(world, "POST", "/id/api/v1/auth/token", {"id": demo_data.profile_id("1001")}).data["token"]
+    member = send(api, "POST", "/id/api/v1/auth/token", {"id": demo_data.profile_id("1001")}).data["token"]
     for path, operations in described["paths"].items():
         if "get" not in operations:
             continue
@@ -283,7 +283,7 @@ def answered(world: SandboxClient, described: Any) -> Iterator[tuple[str, int, l
             example = EXAMPLES.get((path, one["name"]), one["schema"].get("examples", [""])[0])
             filled = filled.replace(f"{{{one['name']}}}", example)
             query |= {one["name"]: example} if one["in"] == "query" and example else {}
-        reply = send(world, "GET", filled, token=member if path.startswith("/id/") else TOKEN, **query)
+        reply = send(api, "GET", filled, token=member if path.startswith("/id/") else TOKEN, **query)
         answer = operations["get"]["responses"]["200"]["$ref"].rsplit("/", 1)[1]
         schema = described["components"]["responses"][answer]["content"]["application/json"]["schema"]
         validator = jsonschema_rs.Draft202012Validator({**schema, "components": described["components"]})

@@ -10,20 +10,20 @@ from http.client import HTTPConnection
 import pytest
 
 from claimable_benefits.sandbox import RunningSandbox, serve_sandbox
-from tests.sandbox.world import TOKEN, SandboxClient
+from tests.sandbox.client import TOKEN, SandboxClient
 
 HEADERS = {"Authorization": f"Bearer {TOKEN}"}
 HEAD = f"Host: x\r\nAuthorization: Bearer {TOKEN}\r\n"
 
 
 @pytest.fixture(scope="module")
-def running(shared_world: SandboxClient) -> Iterator[RunningSandbox]:
-    with serve_sandbox(shared_world.app) as served:
+def running(shared_api: SandboxClient) -> Iterator[RunningSandbox]:
+    with serve_sandbox(shared_api.app) as served:
         yield served
 
 
 @pytest.fixture
-def connection(running: RunningSandbox, world: SandboxClient) -> Iterator[HTTPConnection]:
+def connection(running: RunningSandbox, api: SandboxClient) -> Iterator[HTTPConnection]:
     made = HTTPConnection("127.0.0.1", port_of(running), timeout=10)
     yield made
     made.close()
@@ -122,8 +122,8 @@ def test_an_older_client_is_told_when_the_connection_stays(running: RunningSandb
     assert (status, list(json.loads(body))) == (200, ["data", "links", "meta"])
 
 
-def test_closing_ends_connections_that_only_wait(world: SandboxClient) -> None:
-    with serve_sandbox(world.app) as running:
+def test_closing_ends_connections_that_only_wait(api: SandboxClient) -> None:
+    with serve_sandbox(api.app) as running:
         waiting = HTTPConnection("127.0.0.1", port_of(running), timeout=10)
         waiting.request("GET", "/_sandbox/health")
         with waiting.getresponse() as answer:

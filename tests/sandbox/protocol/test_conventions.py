@@ -9,12 +9,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from claimable_benefits.sandbox.state.request_state import sandbox
-from tests.sandbox.world import NOON, SandboxClient
+from tests.sandbox.client import NOON, SandboxClient
 
 
 @pytest.mark.parametrize("header", ["", "Bearer wrong", "Basic c2FuZGJveA==", "Bearer", "Bearer ümlaut"])
-def test_the_api_asks_for_its_token(world: SandboxClient, header: str) -> None:
-    reply = world.call("GET", "/profiles", headers={"Authorization": header})
+def test_the_api_asks_for_its_token(api: SandboxClient, header: str) -> None:
+    reply = api.call("GET", "/profiles", headers={"Authorization": header})
 
     assert (reply.status, reply.json) == (401, {"message": "Unauthenticated."})
 
@@ -22,14 +22,14 @@ def test_the_api_asks_for_its_token(world: SandboxClient, header: str) -> None:
 @pytest.mark.parametrize(
     "path", ["/nothing", "/profiles/nobody", "/benefits/999", "/benefits/9" + "9" * 30, "/transactions/x"]
 )
-def test_what_is_not_there_is_a_404_in_json(world: SandboxClient, path: str) -> None:
-    reply = world.get(path)
+def test_what_is_not_there_is_a_404_in_json(api: SandboxClient, path: str) -> None:
+    reply = api.get(path)
 
     assert (reply.status, list(reply.json)) == (404, ["message"])
 
 
-def test_a_wrong_method_is_a_405_in_json(world: SandboxClient) -> None:
-    reply = world.delete("/transactions")
+def test_a_wrong_method_is_a_405_in_json(api: SandboxClient) -> None:
+    reply = api.delete("/transactions")
 
     assert (reply.status, list(reply.json)) == (405, ["message"])
 
@@ -49,35 +49,35 @@ def test_a_wrong_method_is_a_405_in_json(world: SandboxClient) -> None:
         '{"a":' * 70 + "1" + "}" * 70,
     ],
 )
-def test_a_body_that_cannot_be_read_is_a_400(world: SandboxClient, text: str) -> None:
-    reply = world.call("POST", "/profiles", data=text.encode(), content_type="application/json")
+def test_a_body_that_cannot_be_read_is_a_400(api: SandboxClient, text: str) -> None:
+    reply = api.call("POST", "/profiles", data=text.encode(), content_type="application/json")
 
     assert (reply.status, list(reply.json)) == (400, ["message"])
 
 
-def test_a_body_over_a_mebibyte_is_a_413(world: SandboxClient) -> None:
-    reply = world.post("/profiles", {"first_name": "x" * 1024 * 1024})
+def test_a_body_over_a_mebibyte_is_a_413(api: SandboxClient) -> None:
+    reply = api.post("/profiles", {"first_name": "x" * 1024 * 1024})
 
     assert (reply.status, list(reply.json)) == (413, ["message"])
 
 
-def test_a_deletion_is_an_empty_204(world: SandboxClient) -> None:
-    benefit = world.issue(world.define(), world.profile())
+def test_a_deletion_is_an_empty_204(api: SandboxClient) -> None:
+    benefit = api.issue(api.define(), api.profile())
 
-    reply = world.delete(f"/benefits/{benefit['id']}")
+    reply = api.delete(f"/benefits/{benefit['id']}")
 
     assert (reply.status, reply.json) == (204, None)
-    assert world.get(f"/benefits/{benefit['id']}").status == 404
+    assert api.get(f"/benefits/{benefit['id']}").status == 404
 
 
-def test_a_page_has_fifteen_elements_and_links_to_its_neighbours(world: SandboxClient) -> None:
-    definition, profile = world.define(), world.profile()
+def test_a_page_has_fifteen_elements_and_links_to_its_neighbours(api: SandboxClient) -> None:
+    definition, profile = api.define(), api.profile()
     for _ in range(40):
-        world.issue(definition, profile)
+        api.issue(definition, profile)
 
-    middle = world.get("/benefits", **{"page[number]": 2}).json
-    last = world.get(f"/profiles/{profile}/benefits", **{"page[size]": 30, "page[number]": 2}).json
-    beyond = world.get("/benefits", page=9).json
+    middle = api.get("/benefits", **{"page[number]": 2}).json
+    last = api.get(f"/profiles/{profile}/benefits", **{"page[size]": 30, "page[number]": 2}).json
+    beyond = api.get("/benefits", page=9).json
 
     assert [row["id"] for row in middle["data"]] == list(range(16, 31))
     meta = {name: middle["meta"][name] for name in ("current_page", "from", "to", "last_page", "per_page", "total")}
@@ -97,11 +97,11 @@ def test_a_page_has_fifteen_elements_and_links_to_its_neighbours(world: SandboxC
         {"page[size]": 2, "page[number]": 2},
     ],
 )
-def test_every_way_of_paging_leads_to_the_same_page(world: SandboxClient, query: dict[str, int]) -> None:
+def test_every_way_of_paging_leads_to_the_same_page(api: SandboxClient, query: dict[str, int]) -> None:
     for _ in range(5):
-        world.order()
+        api.order()
 
-    reply = world.get("/transactions", **query)
+    reply = api.get("/transactions", **query)
 
     assert ([row["id"] for row in reply.data], reply.json["meta"]["current_page"]) == ([3, 4], 2)
 
@@ -126,13 +126,13 @@ def test_every_way_of_paging_leads_to_the_same_page(world: SandboxClient, query:
         ({"sort": "-is_void,total"}, [3, 1, 2]),
     ],
 )
-def test_filters_with_operators_and_sorting(world: SandboxClient, query: dict[str, str], found: list[int]) -> None:
-    mia = world.profile(identities=[{"handle": "shop", "identifier": "1001"}])
-    world.order(external_id="A", total=10, order_number="1", transacted_at="2026-06-15 12:04:59")
-    world.order(external_id="B", total=20, profile_id=mia)
-    world.order(external_id="C", total=30, is_void=True)
+def test_filters_with_operators_and_sorting(api: SandboxClient, query: dict[str, str], found: list[int]) -> None:
+    mia = api.profile(identities=[{"handle": "shop", "identifier": "1001"}])
+    api.order(external_id="A", total=10, order_number="1", transacted_at="2026-06-15 12:04:59")
+    api.order(external_id="B", total=20, profile_id=mia)
+    api.order(external_id="C", total=30, is_void=True)
 
-    assert found == [row["id"] for row in world.get("/transactions", **query).data]
+    assert found == [row["id"] for row in api.get("/transactions", **query).data]
 
 
 @pytest.mark.parametrize(
@@ -148,24 +148,24 @@ def test_filters_with_operators_and_sorting(world: SandboxClient, query: dict[st
         ({"offset": "x"}, 422),
     ],
 )
-def test_a_query_that_makes_no_sense_is_refused(world: SandboxClient, query: dict[str, str], status: int) -> None:
-    assert status == world.get("/transactions", **query).status
+def test_a_query_that_makes_no_sense_is_refused(api: SandboxClient, query: dict[str, str], status: int) -> None:
+    assert status == api.get("/transactions", **query).status
 
 
 @pytest.mark.parametrize(
     "query",
     [{"filter[unknown]": "1"}, {"filter[]": "1"}, {"filter[a][b][gte]": "1"}, {"sort": "unknown,-"}, {"colour": "red"}],
 )
-def test_a_filter_or_sorting_that_nobody_knows_is_ignored(world: SandboxClient, query: dict[str, str]) -> None:
-    numbers = [world.order().data["id"] for _ in range(2)]
+def test_a_filter_or_sorting_that_nobody_knows_is_ignored(api: SandboxClient, query: dict[str, str]) -> None:
+    numbers = [api.order().data["id"] for _ in range(2)]
 
-    reply = world.get("/transactions", **query)
+    reply = api.get("/transactions", **query)
 
     assert (reply.status, [row["id"] for row in reply.data]) == (200, numbers)
 
 
-def test_a_date_only_filter_and_a_huge_page_size_are_taken(world: SandboxClient) -> None:
-    reply = world.get("/benefits", **{"filter[expires_at][gt]": "2026-01-01", "page[size]": 5000})
+def test_a_date_only_filter_and_a_huge_page_size_are_taken(api: SandboxClient) -> None:
+    reply = api.get("/benefits", **{"filter[expires_at][gt]": "2026-01-01", "page[size]": 5000})
 
     assert (reply.status, reply.json["meta"]["per_page"]) == (200, 100)
 
@@ -280,15 +280,15 @@ def fuzzed() -> Iterator[tuple[SandboxClient, str]]:
 def test_nothing_a_client_sends_makes_it_answer_500(
     fuzzed: tuple[SandboxClient, str], place: tuple[str, str], fields: dict[str, object], helped: bool, read: str
 ) -> None:
-    world, profile = fuzzed
+    api, profile = fuzzed
     body = (SENSIBLE | {"profile_id": profile} if helped else {}) | fields
 
-    written = world.call(place[0], place[1].format(p=profile), body)
-    after = world.get(read.format(p=profile), **{"filter[meta]": str(fields)[:50]} if read == "/benefits" else {})
+    written = api.call(place[0], place[1].format(p=profile), body)
+    after = api.get(read.format(p=profile), **{"filter[meta]": str(fields)[:50]} if read == "/benefits" else {})
 
     assert written.status < 500, (place, body)
     assert after.status in (200, 404), (place, body, after.json)
 
 
-def test_the_clock_of_these_tests_is_the_sandboxes(world: SandboxClient) -> None:
-    assert world.get("/_sandbox/clock").json == {"now": NOON.isoformat(), "mode": "running"}
+def test_the_clock_of_these_tests_is_the_sandboxes(api: SandboxClient) -> None:
+    assert api.get("/_sandbox/clock").json == {"now": NOON.isoformat(), "mode": "running"}

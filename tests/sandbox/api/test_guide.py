@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tests.sandbox.world import SandboxClient
+from tests.sandbox.client import SandboxClient
 
 DEFINITION = """{
 "name": "First Spend Discount",
@@ -26,19 +26,19 @@ DEFINITION = """{
 }"""
 
 
-def send(world: SandboxClient, path: str, text: str, **changes: Any) -> Any:
-    reply = world.post(path, json.loads(text) | changes)
+def send(api: SandboxClient, path: str, text: str, **changes: Any) -> Any:
+    reply = api.post(path, json.loads(text) | changes)
 
     assert reply.status == 201, reply.json
     return reply.data
 
 
-def test_the_guides_four_calls_lead_from_a_definition_to_a_linked_transaction(world: SandboxClient) -> None:
-    profile = world.profile(first_name="Mia")
+def test_the_guides_four_calls_lead_from_a_definition_to_a_linked_transaction(api: SandboxClient) -> None:
+    profile = api.profile(first_name="Mia")
 
-    definition = send(world, "/benefit-definitions", DEFINITION)
+    definition = send(api, "/benefit-definitions", DEFINITION)
     benefit = send(
-        world,
+        api,
         "/benefits",
         """{"benefit_definition_id": 94, "profile_id": "92a7996b-abb6-4c9c-a845-9aaf8202fab6",
             "issued_at": "2025-06-15 09:00:00", "timezone": "Australia/Melbourne"}""",
@@ -47,12 +47,12 @@ def test_the_guides_four_calls_lead_from_a_definition_to_a_linked_transaction(wo
         issued_at="2026-06-15 09:00:00",
     )
     redemption = send(
-        world,
+        api,
         f"/profiles/{profile}/benefits/{benefit['id']}/redemptions",
         '{"issued_at": "2025-06-15 14:30:00", "timezone": "Australia/Melbourne", "external_id": "POS-REDEMPTION-001"}',
     )
     transaction = send(
-        world,
+        api,
         "/transactions",
         """{"profile_id": "92a7996b-abb6-4c9c-a845-9aaf8202fab6", "total": 89.99, "total_original": 99.99,
             "transacted_at": "2025-06-15 14:32:00", "timezone": "Australia/Melbourne", "redemption_id": 159,
@@ -66,14 +66,14 @@ def test_the_guides_four_calls_lead_from_a_definition_to_a_linked_transaction(wo
     assert redemption["redeem_at"] == "2025-06-15 04:30:00"
     assert transaction["redemption"]["id"] == redemption["id"]
     assert (transaction["total"], transaction["transacted_at"]) == (89.99, "2025-06-15 04:32:00")
-    assert world.state()["redemptions"][0]["transaction_id"] == transaction["id"]
+    assert api.state()["redemptions"][0]["transaction_id"] == transaction["id"]
 
 
-def test_the_guides_reads_show_a_profiles_active_benefits(world: SandboxClient) -> None:
-    profile = world.profile()
-    benefit = world.issue(world.define(), profile)
+def test_the_guides_reads_show_a_profiles_active_benefits(api: SandboxClient) -> None:
+    profile = api.profile()
+    benefit = api.issue(api.define(), profile)
 
-    listed = world.get(f"/profiles/{profile}/benefits").data
-    single = world.get(f"/profiles/{profile}/benefits/{benefit['id']}").data
+    listed = api.get(f"/profiles/{profile}/benefits").data
+    single = api.get(f"/profiles/{profile}/benefits/{benefit['id']}").data
 
     assert listed == [single] == [benefit]

@@ -15,15 +15,15 @@ import pytest
 
 from claimable_benefits.sandbox import RunningSandbox, serve_sandbox
 from claimable_benefits.sandbox.state.request_state import sandbox
-from tests.sandbox.world import SandboxClient
+from tests.sandbox.client import SandboxClient
 
 GUIDE = Path(__file__).parent / "guide"
 ITEMS = '[{"name": "Linen Shirt", "quantity": 1, "price_current": 99.99, "price_sell": 89.99}]'
 
 
 @pytest.fixture(scope="module")
-def running(shared_world: SandboxClient) -> Iterator[RunningSandbox]:
-    with serve_sandbox(shared_world.app) as served:
+def running(shared_api: SandboxClient) -> Iterator[RunningSandbox]:
+    with serve_sandbox(shared_api.app) as served:
         yield served
 
 
@@ -43,9 +43,9 @@ def run(running: RunningSandbox, step: str, **in_place_of: str) -> Any:
     return json.loads(done.stdout)["data"]
 
 
-def test_the_guides_four_curl_calls_work_as_they_are_written(running: RunningSandbox, world: SandboxClient) -> None:
-    sandbox(world.app).clock_control.freeze(datetime(2025, 6, 15, 4, 30, tzinfo=UTC))  # the guide's own half past two
-    profile = world.profile()
+def test_the_guides_four_curl_calls_work_as_they_are_written(running: RunningSandbox, api: SandboxClient) -> None:
+    sandbox(api.app).clock_control.freeze(datetime(2025, 6, 15, 4, 30, tzinfo=UTC))  # the guide's own half past two
+    profile = api.profile()
     written_profile = "92a7996b-abb6-4c9c-a845-9aaf8202fab6"
 
     definition = run(running, "1-definition")
@@ -57,5 +57,5 @@ def test_the_guides_four_curl_calls_work_as_they_are_written(running: RunningSan
 
     assert (definition["handle"], definition["tags"]) == ("first-spend", ["first-spend", "new-member"])
     assert (benefit["definition"]["id"], benefit["issued_at"]) == (definition["id"], "2025-06-14 23:00:00")
-    assert (redemption["type"], world.state()["redemptions"][0]["external_id"]) == ("redeem", "POS-REDEMPTION-001")
+    assert (redemption["type"], api.state()["redemptions"][0]["external_id"]) == ("redeem", "POS-REDEMPTION-001")
     assert (transaction["total"], transaction["redemption"]["id"]) == (89.99, redemption["id"])

@@ -12,8 +12,8 @@ import pytest
 
 from claimable_benefits.sandbox import RunningSandbox, create_sandbox, serve_sandbox
 from claimable_benefits.sandbox.state.request_state import sandbox
-from tests.sandbox.receivers import receiver
-from tests.sandbox.world import NOON, ZONE
+from tests.sandbox.client import NOON, ZONE
+from tests.sandbox.webhooks.receiver import receiver
 
 PLUGIN_SCOPES = [
     *("read-identities", "read-profiles", "read-benefits", "read-benefit-definitions", "create-benefits"),

@@ -10,13 +10,13 @@ import pytest
 
 from claimable_benefits.sandbox.state.call_log import CallLog
 from claimable_benefits.sandbox.state.request_state import sandbox
-from tests.sandbox.world import NOON, TOKEN, SandboxClient
+from tests.sandbox.client import NOON, TOKEN, SandboxClient
 
 
 @pytest.fixture(autouse=True)
-def empty(world: SandboxClient) -> None:
+def empty(api: SandboxClient) -> None:
     """Begin without calls."""
-    sandbox(world.app).calls.clear()
+    sandbox(api.app).calls.clear()
 
 
 def record(ledger: CallLog, **given: Any) -> int:
@@ -24,10 +24,10 @@ def record(ledger: CallLog, **given: Any) -> int:
     return ledger.record(**{**usual, "at": NOON, "answer": b"", "seconds": 0.001, **given})
 
 
-def test_a_call_is_written_down_with_both_its_sides(world: SandboxClient) -> None:
-    profile = world.profile(first_name="Mia")
+def test_a_call_is_written_down_with_both_its_sides(api: SandboxClient) -> None:
+    profile = api.profile(first_name="Mia")
 
-    [call] = world.get("/_sandbox/calls").json["calls"]
+    [call] = api.get("/_sandbox/calls").json["calls"]
 
     assert (call["method"], call["path"], call["status"]) == ("POST", "/api/v3/profiles", 201)
     assert json.loads(call["request"]) == {"first_name": "Mia"}
@@ -37,62 +37,62 @@ def test_a_call_is_written_down_with_both_its_sides(world: SandboxClient) -> Non
     assert 0 < call["milliseconds"] < 10_000
 
 
-def test_a_refused_call_is_written_down_too(world: SandboxClient) -> None:
-    world.get("/profiles/nobody", include="identities")
-    world.call("GET", "/profiles", headers={"Authorization": "Bearer wrong"})
+def test_a_refused_call_is_written_down_too(api: SandboxClient) -> None:
+    api.get("/profiles/nobody", include="identities")
+    api.call("GET", "/profiles", headers={"Authorization": "Bearer wrong"})
 
-    calls = world.get("/_sandbox/calls").json["calls"]
+    calls = api.get("/_sandbox/calls").json["calls"]
 
     assert [(call["status"], call["query"]) for call in calls] == [(404, "include=identities"), (401, "")]
 
 
-def test_the_reference_of_a_call_is_found_in_body_and_query(world: SandboxClient) -> None:
-    benefit = world.issue(world.define(), world.profile())
-    world.redeem(benefit, external_id="POS-1")
-    world.get("/redemptions", **{"filter[external_id]": "POS-1"})
-    world.order(external_id="Bestellung-\u00fc")
+def test_the_reference_of_a_call_is_found_in_body_and_query(api: SandboxClient) -> None:
+    benefit = api.issue(api.define(), api.profile())
+    api.redeem(benefit, external_id="POS-1")
+    api.get("/redemptions", **{"filter[external_id]": "POS-1"})
+    api.order(external_id="Bestellung-\u00fc")
 
-    last = world.get("/_sandbox/calls").json["calls"][-3:]
+    last = api.get("/_sandbox/calls").json["calls"][-3:]
 
     assert [call["reference"] for call in last] == ["POS-1", "POS-1", "Bestellung-\u00fc"]
 
 
-def test_calls_are_read_on_from_where_one_stopped(world: SandboxClient) -> None:
-    world.profile()
-    first = world.get("/_sandbox/calls").json
-    world.define()
-    world.profile()
+def test_calls_are_read_on_from_where_one_stopped(api: SandboxClient) -> None:
+    api.profile()
+    first = api.get("/_sandbox/calls").json
+    api.define()
+    api.profile()
 
-    later = world.get("/_sandbox/calls", since=first["last"]).json
-    profiles = world.call("GET", "/_sandbox/calls?path=*/profiles").json
+    later = api.get("/_sandbox/calls", since=first["last"]).json
+    profiles = api.call("GET", "/_sandbox/calls?path=*/profiles").json
 
     assert [call["path"] for call in later["calls"]] == ["/api/v3/benefit-definitions", "/api/v3/profiles"]
     assert len(profiles["calls"]) == 2
-    assert world.get("/_sandbox/calls", since=later["last"]).json == {"calls": [], "last": later["last"]}
+    assert api.get("/_sandbox/calls", since=later["last"]).json == {"calls": [], "last": later["last"]}
 
 
-def test_calls_can_be_forgotten_and_their_numbers_go_on(world: SandboxClient) -> None:
-    world.profile()
-    before = world.get("/_sandbox/calls").json["last"]
+def test_calls_can_be_forgotten_and_their_numbers_go_on(api: SandboxClient) -> None:
+    api.profile()
+    before = api.get("/_sandbox/calls").json["last"]
 
-    gone = world.delete("/_sandbox/calls").status
-    world.profile()
+    gone = api.delete("/_sandbox/calls").status
+    api.profile()
 
-    assert (gone, [call["id"] for call in world.get("/_sandbox/calls").json["calls"]]) == (204, [before + 1])
+    assert (gone, [call["id"] for call in api.get("/_sandbox/calls").json["calls"]]) == (204, [before + 1])
 
 
 @pytest.mark.parametrize("since", ["-1", "x", "\u0661", "9" * 30])
-def test_since_is_the_number_of_a_call(world: SandboxClient, since: str) -> None:
-    assert world.get("/_sandbox/calls", since=since).fields == ["since"]
+def test_since_is_the_number_of_a_call(api: SandboxClient, since: str) -> None:
+    assert api.get("/_sandbox/calls", since=since).fields == ["since"]
 
 
-def test_no_token_is_ever_written_down(world: SandboxClient) -> None:
+def test_no_token_is_ever_written_down(api: SandboxClient) -> None:
     secret = {"accessToken": "s3cret-1", "client_secret": "s3cret-2", "nested": {"password": "s3cret-3"}, "note": TOKEN}
-    world.post("/profiles", secret)
-    world.get("/profiles", id_token="s3cret-4", page="1")
-    world.get(f"/profiles/{TOKEN}")
+    api.post("/profiles", secret)
+    api.get("/profiles", id_token="s3cret-4", page="1")
+    api.get(f"/profiles/{TOKEN}")
 
-    text = json.dumps(world.get("/_sandbox/calls").json) + repr(sandbox(world.app).calls.calls())
+    text = json.dumps(api.get("/_sandbox/calls").json) + repr(sandbox(api.app).calls.calls())
 
     assert [part for part in ("s3cret", TOKEN) if part in text] == []
     assert "page=1" in text
@@ -117,8 +117,8 @@ def test_a_secret_that_is_cut_in_two_is_hidden_all_the_same() -> None:
     assert b"(hidden)" in ledger.calls()[0].answer
 
 
-def test_what_the_sandbox_has_for_itself_is_not_in_the_ledger(world: SandboxClient) -> None:
+def test_what_the_sandbox_has_for_itself_is_not_in_the_ledger(api: SandboxClient) -> None:
     for path in ("/_sandbox/health", "/_sandbox/state", "/_sandbox/clock"):
-        world.get(path)
+        api.get(path)
 
-    assert world.get("/_sandbox/calls").json["calls"] == []
+    assert api.get("/_sandbox/calls").json["calls"] == []

@@ -7,24 +7,24 @@ from typing import Any
 
 import pytest
 
-from tests.sandbox.world import SandboxClient
+from tests.sandbox.client import SandboxClient
 
 ROUTES = {"claimable": "benefits/claimable", "viewable": "benefits/viewable", "redeemable": "redeemable_benefits"}
 
 
-def profile(world: SandboxClient, customer: str) -> str:
-    found = world.get("/identities/search", handle="ecommerce", identifier=customer)
+def profile(api: SandboxClient, customer: str) -> str:
+    found = api.get("/identities/search", handle="ecommerce", identifier=customer)
     return str(found.data["profile_id"])
 
 
-def shown(world: SandboxClient, customer: str, which: str) -> list[str]:
-    rows = world.get(f"/profiles/{profile(world, customer)}/{ROUTES[which]}").data
+def shown(api: SandboxClient, customer: str, which: str) -> list[str]:
+    rows = api.get(f"/profiles/{profile(api, customer)}/{ROUTES[which]}").data
     return sorted(row.get("definition", row)["handle"] for row in rows)
 
 
-def held(world: SandboxClient, customer: str) -> dict[str, Any]:
-    world.switch(profile_benefits="all")
-    rows = world.get(f"/profiles/{profile(world, customer)}/benefits").data
+def held(api: SandboxClient, customer: str) -> dict[str, Any]:
+    api.switch(profile_benefits="all")
+    rows = api.get(f"/profiles/{profile(api, customer)}/benefits").data
     return {row["definition"]["handle"]: row for row in rows}
 
 

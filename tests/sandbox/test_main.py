@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from claimable_benefits.sandbox.__main__ import main
-from tests.sandbox.crowd import first_line, port_in, process
+from tests.sandbox.concurrent_clients import first_line, port_in, process
 
 
 def test_a_taken_port_is_one_line_with_the_remedy(capsys: pytest.CaptureFixture[str]) -> None:
