@@ -80,7 +80,7 @@ def _answer(connection: HTTPConnection) -> tuple[int, Any]:
 def process(
     folder: Path | None = None, *options: str, environment: Mapping[str, str] | None = None
 ) -> Iterator[subprocess.Popen[str]]:
-    """Run a sandbox of its own process, ready to be asked, and end it."""
+    """Run a sandbox of its own process, and end it."""
     command = [sys.executable, "-m", "claimable_benefits.sandbox", "--port", "0", "--seed", "empty", *options]
     command += ["--data", str(folder)] if folder else []
     environ = {**os.environ, **(environment or {})}

@@ -70,14 +70,14 @@ def _signals() -> Iterator[socket.socket]:
     reader, writer = socket.socketpair()
     with reader, writer:
         writer.setblocking(False)
-        woken = signal.set_wakeup_fd(writer.fileno())
+        previous = signal.set_wakeup_fd(writer.fileno())
         before = {number: signal.signal(number, lambda *_: None) for number in numbers}
         try:
             yield reader
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
-            signal.set_wakeup_fd(woken)
+            signal.set_wakeup_fd(previous)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -183,8 +183,8 @@ def test_a_member_and_a_listening_shop_hear_of_the_same_claim(running: RunningSa
     speak(running, "both")
     profile = walk("POST", "/profiles", PERSON)["id"]
     walk("POST", "/benefits/definitions", DEFINITION)
-    door = Walker(f"{running.url}/id/api/v1", running.token)
-    member = Walker(door.base_url, door("POST", "/auth/token", {"id": profile})["token"])
+    omneo_id = Walker(f"{running.url}/id/api/v1", running.token)
+    member = Walker(omneo_id.base_url, omneo_id("POST", "/auth/token", {"id": profile})["token"])
 
     with receiver() as shop:
         walk("POST", "/webhooks", {"trigger": "benefit.created", "url": shop.url, "namespace": "shop"})

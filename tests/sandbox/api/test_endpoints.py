@@ -1,4 +1,4 @@
-"""The smaller rooms of the API, each by what it answers."""
+"""The smaller resources of the API, each by its answers."""
 
 from __future__ import annotations
 

@@ -43,8 +43,8 @@ class Page(HTMLParser):
 
 
 @pytest.fixture
-def calm(demo: SandboxClient) -> SandboxClient:
-    """The demo with its dial at rest and no calls."""
+def console(demo: SandboxClient) -> SandboxClient:
+    """The demo without faults and calls."""
     box = sandbox(demo.app)
     box.faults.clear()
     box.calls.clear()
@@ -59,16 +59,16 @@ def submit(api: SandboxClient, path: str, form: dict[str, str], **headers: str) 
     return Page(api.client, path, form, **headers)
 
 
-def test_the_people_are_there_with_what_they_can_use(calm: SandboxClient) -> None:
-    page = open_page(calm, "/")
+def test_the_people_are_there_with_what_they_can_use(console: SandboxClient) -> None:
+    page = open_page(console, "/")
 
     assert page.status == 200
     assert "Mia Ngo Customer 1001 · gold 4 usable" in page.text
     assert "No calls yet" in page.text
 
 
-def test_a_person_is_shown_as_omneo_believes(calm: SandboxClient) -> None:
-    page = open_page(calm, PERSON)
+def test_a_person_is_shown_as_omneo_holds_them(console: SandboxClient) -> None:
+    page = open_page(console, PERSON)
 
     assert "First Spend Discount Usable 1 use left" in page.text
     assert "Summer Scarf Expired" in page.text
@@ -77,67 +77,67 @@ def test_a_person_is_shown_as_omneo_believes(calm: SandboxClient) -> None:
     assert "Claimable now Free Shipping" in page.text
 
 
-def test_a_person_who_is_not_there_is_a_page_that_says_so(calm: SandboxClient) -> None:
-    page = open_page(calm, "/console/people/nobody")
+def test_a_person_who_is_not_there_is_a_page_that_says_so(console: SandboxClient) -> None:
+    page = open_page(console, "/console/people/nobody")
 
     assert (page.status, "No such profile." in page.text) == (404, True)
 
 
-def test_calls_appear_with_their_references_and_what_went_wrong(calm: SandboxClient) -> None:
-    sandbox(calm.app).faults.add("status", code=503, method="POST")
-    calm.order(external_id="100042")
-    calm.get("/profiles")
+def test_calls_appear_with_their_references_and_faults(console: SandboxClient) -> None:
+    sandbox(console.app).faults.add("status", code=503, method="POST")
+    console.order(external_id="100042")
+    console.get("/profiles")
 
-    page, closer = open_page(calm, "/console/calls/latest"), open_page(calm, "/console/calls")
+    page, details = open_page(console, "/console/calls/latest"), open_page(console, "/console/calls")
 
     assert page.text.startswith("200 GET /profiles")
     assert "503 POST /transactions" in page.text
     assert "for 100042 error status" in page.text
-    assert ('"external_id": "100042"' in closer.text, '"external_id"' in page.text) == (True, False)
+    assert ('"external_id": "100042"' in details.text, '"external_id"' in page.text) == (True, False)
 
 
-def test_a_benefit_is_issued_and_used_at_the_till(calm: SandboxClient) -> None:
-    issued = submit(calm, f"{PERSON}/issue", {"definition": "barista-coffee", "back": PERSON})
-    newest = calm.get("/benefits", sort="-id").data[0]
-    used = submit(calm, f"{PERSON}/benefits/{newest['id']}/use", {"back": PERSON})
-    again = submit(calm, f"{PERSON}/benefits/{newest['id']}/use", {"back": PERSON})
+def test_a_benefit_is_issued_and_used_at_the_till(console: SandboxClient) -> None:
+    issued = submit(console, f"{PERSON}/issue", {"definition": "barista-coffee", "back": PERSON})
+    newest = console.get("/benefits", sort="-id").data[0]
+    used = submit(console, f"{PERSON}/benefits/{newest['id']}/use", {"back": PERSON})
+    again = submit(console, f"{PERSON}/benefits/{newest['id']}/use", {"back": PERSON})
 
     assert (issued.status, issued.headers["Location"]) == (303, f"{PERSON}?done=issued")
     assert (newest["profile_id"], newest["definition"]["handle"]) == (MIA, "barista-coffee")
     assert (used.status, used.headers["Location"]) == (303, f"{PERSON}?done=used")
-    assert calm.get(f"/benefits/{newest['id']}").data["redemptions_remaining"] == 0
+    assert console.get(f"/benefits/{newest['id']}").data["redemptions_remaining"] == 0
     assert (again.status, "This benefit has 0 uses left." in again.text) == (422, True)
 
 
-def test_the_clock_is_moved_stopped_and_set_going(calm: SandboxClient) -> None:
-    machine = sandbox(calm.app).clock_control
-    start = machine.now
+def test_the_clock_is_moved_stopped_and_set_going(console: SandboxClient) -> None:
+    clock = sandbox(console.app).clock_control
+    start = clock.now
 
-    submit(calm, "/console/clock", {"do": "freeze"})
-    frozen = machine.is_frozen
-    submit(calm, "/console/clock", {"do": "11"})
-    moved = machine.now
-    submit(calm, "/console/clock", {"do": "resume"})
+    submit(console, "/console/clock", {"do": "freeze"})
+    frozen = clock.is_frozen
+    submit(console, "/console/clock", {"do": "11"})
+    moved = clock.now
+    submit(console, "/console/clock", {"do": "resume"})
 
-    assert (frozen, machine.is_frozen) == (True, False)
+    assert (frozen, clock.is_frozen) == (True, False)
     assert (moved - start).total_seconds() == 660
-    assert submit(calm, "/console/clock", {"do": "tomorrow"}).status == 422
-    assert submit(calm, "/console/clock", {"do": "9" * 30}).status == 422
+    assert submit(console, "/console/clock", {"do": "tomorrow"}).status == 422
+    assert submit(console, "/console/clock", {"do": "9" * 30}).status == 422
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-def test_every_position_of_the_dial_can_be_set_is_said_and_is_taken_back(calm: SandboxClient, preset: str) -> None:
-    submit(calm, "/console/faults", {"preset": preset})
-    turned = open_page(calm, "/")
-    submit(calm, "/console/faults", {})
+def test_every_preset_can_be_set_is_shown_and_is_cleared(console: SandboxClient, preset: str) -> None:
+    submit(console, "/console/faults", {"preset": preset})
+    page = open_page(console, "/")
+    submit(console, "/console/faults", {})
 
-    assert f"Faults {PRESETS[preset].label} Fault to set" in turned.text
-    assert "Faults None Off" in open_page(calm, "/").text
+    assert f"Faults {PRESETS[preset].label} Fault to set" in page.text
+    assert "Faults None Off" in open_page(console, "/").text
 
 
 def test_the_next_redemption_is_a_redemption_and_no_reversal() -> None:
-    dial = FaultInjector()
-    fault = dial.add(**PRESETS["lost-answer"].fault)
+    injector = FaultInjector()
+    fault = injector.add(**PRESETS["lost-answer"].fault)
 
     met = [path for path in PATHS if fault.matches("POST", f"/api/v3{path}")]
 
@@ -154,20 +154,20 @@ PATHS = [
 ]
 
 
-def test_starting_again_brings_the_people_back_and_all_is_well(calm: SandboxClient) -> None:
-    submit(calm, "/console/faults", {"preset": "refused"})
-    submit(calm, "/console/reset", {"seed": "empty"})
-    emptied = open_page(calm, "/")
-    submit(calm, "/console/reset", {"seed": "demo"})
+def test_a_reset_brings_the_people_back_and_clears_faults(console: SandboxClient) -> None:
+    submit(console, "/console/faults", {"preset": "refused"})
+    submit(console, "/console/reset", {"seed": "empty"})
+    emptied = open_page(console, "/")
+    submit(console, "/console/reset", {"seed": "demo"})
 
     assert "There are no people yet." in emptied.text
     assert "Faults None Off" in emptied.text
-    assert "Mia Ngo" in open_page(calm, "/").text
+    assert "Mia Ngo" in open_page(console, "/").text
 
 
 @pytest.mark.parametrize("back", ["//evil.example", "https://evil.example", "/console/../x", "/\\evil", "/api/v3"])
-def test_a_form_leads_back_to_the_console_only(calm: SandboxClient, back: str) -> None:
-    page = submit(calm, "/console/clock", {"do": "1", "back": back})
+def test_a_form_leads_back_to_the_console_only(console: SandboxClient, back: str) -> None:
+    page = submit(console, "/console/clock", {"do": "1", "back": back})
 
     assert page.headers["Location"] == "/?done=clock"
 
@@ -181,8 +181,8 @@ def test_what_people_are_called_is_text_and_no_markup(api: SandboxClient) -> Non
 
 
 @pytest.mark.parametrize("path", ["/", PERSON, "/console/calls"])
-def test_nothing_comes_from_elsewhere_and_nobody_may_frame_it(calm: SandboxClient, path: str) -> None:
-    page = open_page(calm, path)
+def test_nothing_comes_from_elsewhere_and_nobody_may_frame_it(console: SandboxClient, path: str) -> None:
+    page = open_page(console, path)
     policy = page.headers["Content-Security-Policy"]
 
     assert [one for one in page.addresses if not one.startswith(("/", "#", "data:,"))] == []
@@ -205,25 +205,25 @@ def test_nothing_comes_from_elsewhere_and_nobody_may_frame_it(calm: SandboxClien
     ],
 )
 @pytest.mark.parametrize("path", ["/console/reset", "/_sandbox/reset"])
-def test_another_website_can_change_nothing(calm: SandboxClient, path: str, headers: dict[str, str]) -> None:
-    page = submit(calm, path, {"seed": "empty"}, **headers)
+def test_another_website_can_change_nothing(console: SandboxClient, path: str, headers: dict[str, str]) -> None:
+    page = submit(console, path, {"seed": "empty"}, **headers)
 
     assert page.status == 403
-    assert len(calm.state()["profiles"]) == 6
+    assert len(console.state()["profiles"]) == 6
 
 
 @pytest.mark.parametrize("path", ["/", PERSON, "/_sandbox/state", "/openapi.json"])
-def test_a_borrowed_name_reads_nothing(calm: SandboxClient, path: str) -> None:
-    page = Page(calm.client, path, Host="evil.example")
+def test_a_borrowed_name_reads_nothing(console: SandboxClient, path: str) -> None:
+    page = Page(console.client, path, Host="evil.example")
 
     assert (page.status, "Mia" in page.html) == (403, False)
 
 
-def test_a_page_of_the_console_and_a_program_may_change_it(calm: SandboxClient) -> None:
+def test_a_page_of_the_console_and_a_program_may_change_it(console: SandboxClient) -> None:
     own = {"Origin": HERE, "Sec-Fetch-Site": "same-origin"}
 
-    assert submit(calm, "/console/clock", {"do": "1"}, **own).status == 303
-    assert calm.call("POST", "/_sandbox/reset", {"seed": "demo"}).status == 200
+    assert submit(console, "/console/clock", {"do": "1"}, **own).status == 303
+    assert console.call("POST", "/_sandbox/reset", {"seed": "demo"}).status == 200
 
 
 def test_beyond_loopback_other_names_are_answered() -> None:

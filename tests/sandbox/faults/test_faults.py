@@ -1,4 +1,4 @@
-"""The fault dial, over real sockets: what a client sees, and what was applied."""
+"""Faults over real sockets: what a client sees, and what was applied."""
 
 from __future__ import annotations
 

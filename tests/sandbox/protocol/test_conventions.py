@@ -1,4 +1,4 @@
-"""What every answer has in common: the door, envelopes, pages, filters, refusals."""
+"""What every answer has in common: authentication, envelopes, pages, filters, refusals."""
 
 from __future__ import annotations
 

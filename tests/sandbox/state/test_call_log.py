@@ -1,4 +1,4 @@
-"""The ledger of calls: everything asked and answered, never a token."""
+"""The log of calls: every request and answer, never a token."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ def empty(api: SandboxClient) -> None:
     sandbox(api.app).calls.clear()
 
 
-def record(ledger: CallLog, **given: Any) -> int:
+def record(log: CallLog, **given: Any) -> int:
     usual: dict[str, Any] = {"method": "POST", "path": "/api/v3/x", "query": "", "request": b"", "status": 200}
-    return ledger.record(**{**usual, "at": NOON, "answer": b"", "seconds": 0.001, **given})
+    return log.record(**{**usual, "at": NOON, "answer": b"", "seconds": 0.001, **given})
 
 
 def test_a_call_is_written_down_with_both_its_sides(api: SandboxClient) -> None:
@@ -99,22 +99,22 @@ def test_no_token_is_ever_written_down(api: SandboxClient) -> None:
 
 
 def test_the_ledger_is_a_ring_and_bodies_are_cut_short() -> None:
-    ledger = CallLog(kept=3)
+    log = CallLog(limit=3)
     for _ in range(5):
-        record(ledger, request=b"x" * 100_000, answer=b"y" * 100_000)
+        record(log, request=b"x" * 100_000, answer=b"y" * 100_000)
 
-    kept = ledger.calls()
+    kept = log.calls()
 
     assert [call.id for call in kept] == [3, 4, 5]
     assert {(len(call.request), len(call.answer)) for call in kept} == {(16_384, 4_096)}
 
 
 def test_a_secret_that_is_cut_in_two_is_hidden_all_the_same() -> None:
-    ledger = CallLog()
-    record(ledger, answer=b'{"pad":"' + b"x" * 4_060 + b'","token":"s3cret-that-is-long"}')
+    log = CallLog()
+    record(log, answer=b'{"pad":"' + b"x" * 4_060 + b'","token":"s3cret-that-is-long"}')
 
-    assert b"s3cret" not in ledger.calls()[0].answer
-    assert b"(hidden)" in ledger.calls()[0].answer
+    assert b"s3cret" not in log.calls()[0].answer
+    assert b"(hidden)" in log.calls()[0].answer
 
 
 def test_what_the_sandbox_has_for_itself_is_not_in_the_ledger(api: SandboxClient) -> None:

@@ -1,4 +1,4 @@
-"""The time machine: the clock stops, moves and runs on, and everything goes by it."""
+"""The clock stops, moves and runs on, and everything follows it."""
 
 from __future__ import annotations
 
@@ -43,30 +43,30 @@ def test_one_request_can_move_by_seconds_and_let_run(api: SandboxClient) -> None
 
 
 def test_python_turns_the_same_clock(api: SandboxClient) -> None:
-    machine = sandbox(api.app).clock_control
+    clock = sandbox(api.app).clock_control
     steps = [
-        machine.freeze(),
-        machine.move(seconds=90),
-        machine.move(to=datetime(2026, 12, 24, 18, 0, tzinfo=UTC)),
-        machine.resume(),
+        clock.freeze(),
+        clock.move(seconds=90),
+        clock.move(to=datetime(2026, 12, 24, 18, 0, tzinfo=UTC)),
+        clock.resume(),
     ]
     api.clock.move(seconds=5)
 
     assert steps[:2] == [NOON, NOON + timedelta(seconds=90)]
     assert [moment.isoformat() for moment in steps[2:]] == [CHRISTMAS] * 2
-    assert (machine.now.isoformat(), machine.is_frozen) == ("2026-12-24T18:00:05+00:00", False)
-    assert (machine.move(to=NOON, seconds=3), machine.is_frozen) == (NOON + timedelta(seconds=3), False)
-    assert machine.follow() == NOON + timedelta(seconds=5)
+    assert (clock.now.isoformat(), clock.is_frozen) == ("2026-12-24T18:00:05+00:00", False)
+    assert (clock.move(to=NOON, seconds=3), clock.is_frozen) == (NOON + timedelta(seconds=3), False)
+    assert clock.follow() == NOON + timedelta(seconds=5)
 
 
 def test_the_machine_refuses_times_that_no_clock_shows(api: SandboxClient) -> None:
-    machine = sandbox(api.app).clock_control
+    clock = sandbox(api.app).clock_control
     with pytest.raises(ValueError, match="time zone"):
-        machine.freeze(datetime(2026, 1, 1))  # noqa: DTZ001 - that is the fault
+        clock.freeze(datetime(2026, 1, 1))  # noqa: DTZ001 - that is the fault
     with pytest.raises(ValueError, match="1950 to 2150"):
-        machine.move(seconds=10**10)
+        clock.move(seconds=10**10)
 
-    assert machine.now == NOON
+    assert clock.now == NOON
 
 
 def test_expiry_follows_the_clock(api: SandboxClient) -> None:

@@ -131,27 +131,27 @@ OUTCOMES: list[tuple[Callable[[SandboxClient], Any], dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(
-    ("story", "position", "outcome"),
-    [(story, position, outcome) for story, outcomes in OUTCOMES for position, outcome in outcomes.items()],
+    ("scenario", "value", "outcome"),
+    [(scenario, value, outcome) for scenario, outcomes in OUTCOMES for value, outcome in outcomes.items()],
     ids=lambda value: value.__name__ if callable(value) else str(value) if isinstance(value, str) else "",
 )
 def test_each_value_of_a_switch_has_its_effect(
-    api: SandboxClient, story: Callable[[SandboxClient], Any], position: str, outcome: Any
+    api: SandboxClient, scenario: Callable[[SandboxClient], Any], value: str, outcome: Any
 ) -> None:
-    api.switch(**{story.__name__: position})
+    api.switch(**{scenario.__name__: value})
 
-    assert outcome == story(api)
+    assert outcome == scenario(api)
 
 
 def test_the_table_above_has_every_value() -> None:
-    for story, outcomes in OUTCOMES:
-        assert set(SWITCHES[story.__name__].values) == set(outcomes)
+    for scenario, outcomes in OUTCOMES:
+        assert set(SWITCHES[scenario.__name__].values) == set(outcomes)
 
 
 def test_every_switch_is_set_by_some_test() -> None:
-    told = {word for path in TESTS.rglob("test_*.py") for word in re.findall(r"\w+", path.read_text())}
+    words = {word for path in TESTS.rglob("test_*.py") for word in re.findall(r"\w+", path.read_text())}
 
-    assert set(SWITCHES) <= told
+    assert set(SWITCHES) <= words
 
 
 def test_every_business_rule_has_a_test_that_names_it() -> None:

@@ -216,9 +216,9 @@ def test_the_reversal_window_follows_the_clock(api: SandboxClient) -> None:
 def test_the_state_lays_everything_open(api: SandboxClient) -> None:
     benefit = api.issue(api.define(max_redemptions=3), api.profile())
     kept = api.redeem(benefit, external_id="A").data
-    undone = api.redeem(benefit, external_id="B").data
+    reversed_one = api.redeem(benefit, external_id="B").data
     order = api.order(redemption_id=kept["id"], meta={"shop": 1}).data
-    api.post(f"/redemptions/{undone['id']}/reversal")
+    api.post(f"/redemptions/{reversed_one['id']}/reversal")
 
     state = api.state()
 

@@ -1,4 +1,4 @@
-"""A receiver of webhooks on a free port, which answers what it is told to and remembers what it heard."""
+"""A receiver of webhooks on a free port, which answers with the given statuses and keeps the messages."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Message:
 
 @dataclass
 class WebhookReceiver:
-    """Where it listens, what it heard, and the statuses to answer with next (200 when there are none)."""
+    """Its URL, the messages it got, and the statuses to answer with next (200 when there are none)."""
 
     url: str = ""
     messages: list[Message] = field(default_factory=list)

@@ -80,11 +80,11 @@ def test_an_event_arrives_signed_over_its_raw_body(api: SandboxClient, shop: Web
 
     counted = flushed(api)
 
-    [heard] = shop.messages
-    assert (heard.path, heard.event) == ("/hook?shop=1", "benefit.created")
-    assert heard.seal == hmac.new(b"sandbox-secret", heard.raw, hashlib.sha256).hexdigest()
-    assert (heard.body["id"], heard.body["benefit"]["redemptions_remaining"]) == (benefit["id"], 1)
-    assert heard.body["profile"]["flattened_tags"] == ["vip"]
+    [message] = shop.messages
+    assert (message.path, message.event) == ("/hook?shop=1", "benefit.created")
+    assert message.seal == hmac.new(b"sandbox-secret", message.raw, hashlib.sha256).hexdigest()
+    assert (message.body["id"], message.body["benefit"]["redemptions_remaining"]) == (benefit["id"], 1)
+    assert message.body["profile"]["flattened_tags"] == ["vip"]
     assert counted == {"delivered": 1, "failed": 0, "recorded": 0}
 
 
@@ -159,7 +159,7 @@ def test_a_refused_change_sends_nothing(api: SandboxClient, shop: WebhookReceive
 
 
 @pytest.mark.parametrize(
-    ("position", "heard"),
+    ("value", "expected"),
     [
         ("both", ["benefit.created", "benefit.issued", "benefit.redeemed", "benefit.updated"]),
         ("reference", ["benefit.created", "benefit.updated"]),
@@ -167,16 +167,16 @@ def test_a_refused_change_sends_nothing(api: SandboxClient, shop: WebhookReceive
     ],
 )
 def test_events_bear_the_names_of_both_sources_or_of_one(
-    api: SandboxClient, shop: WebhookReceiver, position: str, heard: list[str]
+    api: SandboxClient, shop: WebhookReceiver, value: str, expected: list[str]
 ) -> None:
-    api.switch(event_names=position)
+    api.switch(event_names=value)
     for trigger in ("benefit.created", "benefit.issued", "benefit.redeemed", "benefit.updated"):
         hook(api, shop.url, trigger)
 
     api.redeem(api.issue(api.define(), api.profile()))
     flushed(api)
 
-    assert heard == sorted(message.event for message in shop.messages)
+    assert expected == sorted(message.event for message in shop.messages)
 
 
 def test_deliveries_can_come_twice(api: SandboxClient, shop: WebhookReceiver) -> None:
@@ -229,7 +229,7 @@ def test_what_was_due_when_it_stopped_is_sent_when_it_starts_again(tmp_path: Pat
     sandbox(before.app).store.close()
     shop.arrived.clear()
     with closing(sqlite3.connect(tmp_path / "sandbox.sqlite3", isolation_level=None)) as db:
-        db.execute("UPDATE webhook_deliveries SET state = 'due'")  # as if it had stopped before it heard the answer
+        db.execute("UPDATE webhook_deliveries SET state = 'due'")  # as if it had stopped before it got the answer
 
     after = SandboxClient(data=tmp_path)
     arrived = shop.arrived.wait(timeout=10)

@@ -198,8 +198,8 @@ def _by_type(state: RequestState) -> sqlite3.Row:
 
 def _named(state: RequestState, profile_id: str, key: str) -> tuple[str, object]:
     """Return the condition and value that a path's last part means: a handle before a number."""
-    held = state.db.execute("SELECT 1 FROM identities WHERE profile_id = ? AND handle = ?", (profile_id, key))
-    return ("handle = ?", key) if held.fetchone() or not row_id(key) else ("id = ?", row_id(key))
+    found = state.db.execute("SELECT 1 FROM identities WHERE profile_id = ? AND handle = ?", (profile_id, key))
+    return ("handle = ?", key) if found.fetchone() or not row_id(key) else ("id = ?", row_id(key))
 
 
 def _of(state: RequestState, profile_id: str, condition: str, key: object) -> sqlite3.Row:
@@ -235,9 +235,9 @@ def _delete(profile_id: str, condition: str, key: object) -> Response:
     return no_content()
 
 
-def _check_free(state: RequestState, handle: str | None, identifier: str | None, but: int) -> None:
+def _check_free(state: RequestState, handle: str | None, identifier: str | None, except_id: int) -> None:
     taken = "SELECT 1 FROM identities WHERE handle = ? AND identifier = ? AND id <> ?"
-    if state.db.execute(taken, (handle, identifier, but)).fetchone():
+    if state.db.execute(taken, (handle, identifier, except_id)).fetchone():
         raise refused(identifier="This handle and identifier belong to a profile already.")
 
 

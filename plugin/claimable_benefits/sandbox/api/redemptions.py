@@ -59,7 +59,7 @@ def redeem_with_reference(profile_id: str, benefit_id: str) -> Response:
         zone = form.zone() or benefit["timezone"]
         used_at, reference = form.moment("issued_at", zone), form.text("external_id")
         form.check()
-        first = _earlier(state, reference)
+        first = _find_duplicate(state, reference)
         if first is None:
             facts = {"timezone": zone, "redeem_at": used_at or state.stamp, "external_id": reference}
             made = redeem(state, profile_id, [(benefit, 1)], facts)
@@ -209,7 +209,7 @@ def _page(where: Filter) -> Response:
     return paginate(state, source, where, lambda rows: [serialize_redemption(state, row) for row in rows])
 
 
-def _earlier(state: RequestState, reference: str | None) -> sqlite3.Row | None:
+def _find_duplicate(state: RequestState, reference: str | None) -> sqlite3.Row | None:
     """Return the redemption to answer instead of making one, as the switch ``duplicate_external_id`` says (16.23)."""
     kind = state.switches["duplicate_external_id"]
     if reference is None or kind == "allow":

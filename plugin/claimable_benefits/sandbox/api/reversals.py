@@ -34,10 +34,10 @@ def reverse(redemption_id: str) -> Response:
         _check_can_be_rolled_back(row)
         if not may_reverse(row["created_at"], state.now):
             raise refused(redemption="A redemption can be reversed within ten minutes of its making only.")
-        standing = [(item, item["count"] - item["returned"]) for item in items_of(state, row["id"])]
-        if not any(count for _item, count in standing):
+        unreturned = [(item, item["count"] - item["returned"]) for item in items_of(state, row["id"])]
+        if not any(count for _item, count in unreturned):
             raise refused(redemption="Everything of this redemption was returned already.")
-        made = _roll_back(state, row, "reversal", standing)
+        made = _roll_back(state, row, "reversal", unreturned)
         store.update(state.db, "redemptions", row["id"], {"reversed_by": made["id"], "updated_at": state.stamp})
     return created(serialize_successful_redemption(state, made))
 
@@ -78,9 +78,9 @@ def return_by_strategy(redemption_id: str) -> Response:
 def return_all(state: RequestState, redemption_id: int) -> None:
     """Return what stands of a redemption, as the switch ``void`` may ask for; call it inside `writing()` (16.31)."""
     row = get_or_404(state, "redemptions", redemption_id)
-    standing = [(item, item["count"] - item["returned"]) for item in items_of(state, row["id"])]
-    if row["type"] == "redeem" and row["reversed_by"] is None and any(count for _item, count in standing):
-        _roll_back(state, row, "return", standing)
+    unreturned = [(item, item["count"] - item["returned"]) for item in items_of(state, row["id"])]
+    if row["type"] == "redeem" and row["reversed_by"] is None and any(count for _item, count in unreturned):
+        _roll_back(state, row, "return", unreturned)
 
 
 def _check_can_be_rolled_back(row: sqlite3.Row) -> None:

@@ -8,15 +8,15 @@ from claimable_benefits.sandbox.serializers.transaction_lines import LINE_FIELDS
 from claimable_benefits.sandbox.state.request_state import RequestState
 
 
-def merge_lines(state: RequestState, form: RequestForm, held: list[Body]) -> list[Body]:
+def merge_lines(state: RequestState, form: RequestForm, old_lines: list[Body]) -> list[Body]:
     """Return the lines after a body's: merged by id or external_id, or replaced when it says delete_existing_items."""
     replace = form.boolean("delete_existing_items")
-    lines: list[Body] = [] if replace else [dict(line) for line in held]
+    lines: list[Body] = [] if replace else [dict(line) for line in old_lines]
     for wanted in form.objects("items"):
         line = _line(wanted)
         same = _same_line(lines, wanted.integer("id"), line.get("external_id"))
         if same is None:
-            number = 1 + max((other["id"] for other in (*held, *lines)), default=0)
+            number = 1 + max((other["id"] for other in (*old_lines, *lines)), default=0)
             lines.append(
                 {"id": number, "is_void": False, "created_at": state.stamp} | line | {"updated_at": state.stamp}
             )

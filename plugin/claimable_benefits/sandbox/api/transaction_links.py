@@ -31,9 +31,9 @@ def find_profile_id(state: RequestState, form: RequestForm) -> str | None:
 
 def find_redemption_id(state: RequestState, form: RequestForm, columns: Body, row: sqlite3.Row | None) -> int | None:
     """Return the redemption to link: the one named, or one that named this order beforehand (16.28, 16.32)."""
-    kept = None if row is None else row["redemption_id"]
+    linked_already = None if row is None else row["redemption_id"]
     if not form.has("redemption_id"):
-        return kept or _announced(state, columns.get("external_id"))
+        return linked_already or _find_announced_redemption(state, columns.get("external_id"))
     number = form.integer("redemption_id")
     if number is None:
         return None
@@ -49,7 +49,7 @@ def find_redemption_id(state: RequestState, form: RequestForm, columns: Body, ro
     return number
 
 
-def _announced(state: RequestState, external_id: str | None) -> int | None:
+def _find_announced_redemption(state: RequestState, external_id: str | None) -> int | None:
     found = state.db.execute(
         "SELECT id FROM redemptions WHERE transaction_external_id = ? AND type = 'redeem' AND transaction_id IS NULL"
         " ORDER BY id",

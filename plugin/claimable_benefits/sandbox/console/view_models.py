@@ -58,9 +58,9 @@ def people(state: RequestState) -> list[Values]:
 def person(state: RequestState, profile_id: str) -> Values:
     """Return one profile with its benefits, usable and newest first, or raise 404."""
     row = get_or_404(state, "profiles", profile_id)
-    held = state.db.execute("SELECT * FROM benefits WHERE profile_id = ? ORDER BY id DESC", (profile_id,)).fetchall()
+    rows = state.db.execute("SELECT * FROM benefits WHERE profile_id = ? ORDER BY id DESC", (profile_id,)).fetchall()
     kinds = state.db.execute("SELECT * FROM definitions WHERE NOT is_archived ORDER BY name").fetchall()
-    shown = [_benefit(state, one) for one in serialize_benefits(state, held)]
+    shown = [_benefit(state, one) for one in serialize_benefits(state, rows)]
     return _person(state, row) | {
         "benefits": sorted(shown, key=lambda one: not one["usable"])[:_LINES],
         "claimable": [kind["name"] for kind in kinds if claims.is_claimable(state, kind, profile_id)],
@@ -105,14 +105,14 @@ def wall(state: RequestState, moment: str | datetime | None) -> str:
 
 def _person(state: RequestState, row: sqlite3.Row) -> Values:
     full = serialize_profile(row)
-    held = state.db.execute(
+    identity = state.db.execute(
         "SELECT identifier FROM identities WHERE profile_id = ? ORDER BY handle <> ?, id", (row["id"], HANDLE)
     ).fetchone()
     return {
         "id": row["id"],
         "name": full["full_name"] or full["email"] or row["id"][:8],
         "tier": full["tier_handle"],
-        "customer": held["identifier"] if held is not None else None,
+        "customer": identity["identifier"] if identity is not None else None,
         "email": full["email"],
     }
 
@@ -144,9 +144,9 @@ def _benefit(state: RequestState, one: Values) -> Values:
 def _redemption(state: RequestState, row: sqlite3.Row) -> Values:
     named = []
     for item in items_of(state, row["id"]):
-        held = state.db.execute("SELECT definition_id FROM benefits WHERE id = ?", (item["benefit_id"],)).fetchone()
+        benefit = state.db.execute("SELECT definition_id FROM benefits WHERE id = ?", (item["benefit_id"],)).fetchone()
         named.append(
-            get_or_404(state, "definitions", held["definition_id"])["name"] if held is not None else "a benefit"
+            get_or_404(state, "definitions", benefit["definition_id"])["name"] if benefit is not None else "a benefit"
         )
     words = {"redeem": "Used", "reversal": "Reversed", "return": "Returned"}
     return {

@@ -136,8 +136,8 @@ def reset() -> BaseResponse:
 @bp.errorhandler(Problem)
 def show_problem(problem: Problem) -> tuple[str, int]:
     """Show an error of the API on a page."""
-    said = [sentence for part in (problem.errors or {}).values() for sentence in part]
-    return _page("error", errors=said or [problem.message], back=_back()), problem.status
+    messages = [sentence for part in (problem.errors or {}).values() for sentence in part]
+    return _page("error", errors=messages or [problem.message], back=_back()), problem.status
 
 
 @bp.after_request
@@ -164,14 +164,14 @@ def shop_address(url: str | None) -> str | None:
 
 def _page(name: str, **values: Any) -> str:
     state, instance = request_state(), sandbox()
-    set_to = [fault for fault in instance.faults.faults if fault.times is None or fault.fired < fault.times]
+    active = [fault for fault in instance.faults.faults if fault.times is None or fault.fired < fault.times]
     return render_template(
         f"sandbox/{name}.html",
         now=view_models.wall(state, state.now),
         seconds=f"{state.now:%S}",
         zone=state.zone,
         frozen=instance.clock_control.is_frozen,
-        faults=[describe_fault(fault_to_json(fault)) for fault in set_to],
+        faults=[describe_fault(fault_to_json(fault)) for fault in active],
         presets=PRESETS,
         message=_MESSAGES.get(request.args.get("done", "")),
         shop=current_app.config.get(SHOP),

@@ -19,26 +19,26 @@ _UNTIL_NUMBER = 10**15
 @bp.get("/_sandbox/faults")
 def read_faults() -> Response:
     """List the faults that are set, the seed of chance, and every kind there is."""
-    set_to = sandbox().faults
-    faults = [fault_injector.fault_to_json(fault) for fault in set_to.faults]
-    return respond({"faults": faults, "seed": set_to.seed_value, "kinds": fault_injector.KINDS})
+    injector = sandbox().faults
+    faults = [fault_injector.fault_to_json(fault) for fault in injector.faults]
+    return respond({"faults": faults, "seed": injector.seed_value, "kinds": fault_injector.KINDS})
 
 
 @bp.post("/_sandbox/faults")
 def add_fault() -> Response:
     """Set a fault; ``seed``, alone or beside it, seeds chance so that a run repeats."""
-    set_to, fields = sandbox().faults, body()
+    injector, fields = sandbox().faults, body()
     form = RequestForm({_SEED: fields.pop(_SEED, None)})
     number = form.integer(_SEED, least=0)
     form.check()
     wrong = fault_injector.field_errors(fields) if fields or number is None else {}
     if wrong:
-        raise invalid_fields({name: [said] for name, said in wrong.items()})
+        raise invalid_fields({name: [message] for name, message in wrong.items()})
     if number is not None:
-        set_to.seed(number)
+        injector.seed(number)
     if not fields:
         return respond({"seed": number})
-    return respond(fault_injector.fault_to_json(set_to.add_validated(fields)), 201)
+    return respond(fault_injector.fault_to_json(injector.add_validated(fields)), 201)
 
 
 @bp.delete("/_sandbox/faults")

@@ -40,10 +40,10 @@ def read_state() -> Response:
     state = request_state()
     people = ("profiles", "identities", "definitions", "allocations", "benefits", "events")
     tables = (*people, "locations", "tokens", "webhooks", "webhook_deliveries")
-    held: Body = {table: _rows(state, f"SELECT * FROM {table} ORDER BY rowid") for table in tables}  # noqa: S608 - ours
-    held["redemptions"] = [_redemption(state, row) for row in _rows(state, "SELECT * FROM redemptions ORDER BY id")]
-    held["transactions"] = _rows(state, "SELECT * FROM transactions ORDER BY id")
-    return respond(held | {"now": state.stamp, "timezone": state.zone, "switches": state.switches})
+    answer: Body = {table: _rows(state, f"SELECT * FROM {table} ORDER BY rowid") for table in tables}  # noqa: S608 - ours
+    answer["redemptions"] = [_redemption(state, row) for row in _rows(state, "SELECT * FROM redemptions ORDER BY id")]
+    answer["transactions"] = _rows(state, "SELECT * FROM transactions ORDER BY id")
+    return respond(answer | {"now": state.stamp, "timezone": state.zone, "switches": state.switches})
 
 
 @bp.post("/_sandbox/reset")
@@ -99,7 +99,7 @@ def set_switches() -> Response:
     state, wanted = request_state(), body()
     wrong = switch_errors(wanted)
     if wrong:
-        raise invalid_fields({name: [said] for name, said in wrong.items()})
+        raise invalid_fields({name: [message] for name, message in wrong.items()})
     store.save_settings(state.db, {PREFIX + name: value for name, value in wanted.items()})
     return _switches()
 
@@ -136,13 +136,13 @@ def _clock() -> Response:
 
 
 def _switches() -> Response:
-    set_to = snapshot_state(sandbox(), request_state().db).switches
+    values = snapshot_state(sandbox(), request_state().db).switches
     return respond(
         {
             "switches": [
                 {
                     "name": switch.name,
-                    "value": set_to[switch.name],
+                    "value": values[switch.name],
                     "values": switch.values,
                     "default": switch.default,
                     "about": switch.about,

@@ -61,8 +61,8 @@ def wrong_types(answer: FaultyResponse) -> FaultyResponse:
 
 def with_body(answer: FaultyResponse, body: bytes) -> FaultyResponse:
     """Return an answer with another body, and its length."""
-    kept = [pair for pair in answer.headers if pair[0].lower() != "content-length"]
-    return replace(answer, headers=[*kept, ("Content-Length", str(len(body)))], body=body)
+    headers = [pair for pair in answer.headers if pair[0].lower() != "content-length"]
+    return replace(answer, headers=[*headers, ("Content-Length", str(len(body)))], body=body)
 
 
 def load_json(answer: FaultyResponse) -> dict[str, Any] | None:

@@ -32,9 +32,9 @@ def drift(answer: FaultyResponse, query: str, fetch: Fetch, *, grown: bool) -> F
 
 
 def _fetch_page(query: str, number: int, fetch: Fetch) -> list[Any]:
-    kept = [
+    parameters = [
         pair for pair in parse_qsl(query, keep_blank_values=True) if pair[0] not in ("page", "page[number]", "offset")
     ]
-    document = load_json(fetch(urlencode([*kept, ("page[number]", str(number))])))
+    document = load_json(fetch(urlencode([*parameters, ("page[number]", str(number))])))
     rows = document.get("data") if document else None
     return rows if isinstance(rows, list) else []

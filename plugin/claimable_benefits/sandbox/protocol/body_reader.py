@@ -64,9 +64,9 @@ class RequestForm:
         """Say whether the field was sent at all, be it as null."""
         return name in self.fields
 
-    def add_error(self, name: str, said: str) -> None:
+    def add_error(self, name: str, message: str) -> None:
         """Add an error to a field."""
-        self.errors.setdefault(self._prefix + name, []).append(said)
+        self.errors.setdefault(self._prefix + name, []).append(message)
 
     def check(self) -> None:
         """Raise 422 if anything was wrong."""

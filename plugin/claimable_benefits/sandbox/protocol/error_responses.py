@@ -20,7 +20,7 @@ class Problem(Exception):
         """Return the JSON body in the shape of Omneo facts 1.8."""
         if self.errors is None:
             return {"message": self.message}
-        return {"message": self.message, "errors": {name: list(said) for name, said in self.errors.items()}}
+        return {"message": self.message, "errors": {name: list(messages) for name, messages in self.errors.items()}}
 
 
 class Refusal(Problem):
@@ -49,12 +49,12 @@ def bad_request(why: str) -> Problem:
 
 def invalid(**errors: str) -> Problem:
     """Return the 422 that names the fields at fault."""
-    return invalid_fields({name: [said] for name, said in errors.items()})
+    return invalid_fields({name: [messages] for name, messages in errors.items()})
 
 
 def refused(**errors: str) -> Refusal:
     """Return the refusal of a business rule, which names the fields at fault."""
-    return Refusal(422, _INVALID, {name: [said] for name, said in errors.items()})
+    return Refusal(422, _INVALID, {name: [messages] for name, messages in errors.items()})
 
 
 def invalid_fields(errors: Mapping[str, Sequence[str]]) -> Problem:

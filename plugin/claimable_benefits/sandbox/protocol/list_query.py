@@ -176,9 +176,9 @@ def _page_links(total: int, size: int, start: int, number: int, shown: int) -> B
 
 
 def _url(number: int) -> str:
-    kept = [
+    parameters = [
         (name, value)
         for name, value in request.args.items(multi=True)
         if name not in ("page[number]", "page", "offset")
     ]
-    return f"{request.base_url}?{urlencode([*kept, ('page[number]', str(number))])}"
+    return f"{request.base_url}?{urlencode([*parameters, ('page[number]', str(number))])}"

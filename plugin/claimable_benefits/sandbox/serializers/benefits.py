@@ -26,12 +26,12 @@ def serialize_benefit(state: RequestState, row: sqlite3.Row) -> Body:
 
 def serialize_benefits(state: RequestState, rows: Iterable[sqlite3.Row]) -> list[Body]:
     """Return benefits as answers show them; each definition is read once."""
-    held: dict[int, sqlite3.Row] = {}
+    definitions_by_id: dict[int, sqlite3.Row] = {}
     elements = []
     for row in rows:
         number = row["definition_id"]
-        held[number] = held.get(number) or get_or_404(state, "definitions", number)
-        elements.append(_serialize(state, row, held[number]))
+        definitions_by_id[number] = definitions_by_id.get(number) or get_or_404(state, "definitions", number)
+        elements.append(_serialize(state, row, definitions_by_id[number]))
     return elements
 
 

@@ -69,12 +69,12 @@ def serialize_balances(state: RequestState, profile_id: str) -> Body:
     """Return the balances of a profile: none of money, and the number of benefits held."""
     from claimable_benefits.sandbox.rules.redemption_rules import ACTIVE
 
-    held = state.db.execute(
+    count = state.db.execute(
         "SELECT count(*) FROM benefits b JOIN definitions d ON d.id = b.definition_id"  # noqa: S608 - the rule is ours
         f" WHERE b.profile_id = ? AND {ACTIVE}",
         (profile_id, state.stamp),
     ).fetchone()[0]
     nothing: Body = {"reward_balance": 0, "point_balance": 0, "point_balance_dollars": 0, "credit_balance": 0}
-    shown_as = held if state.switches["benefit_balance"] == "count" else 0
-    money = nothing | {"benefit_balance": shown_as, "combined_balance_dollars": 0}
+    benefit_count = count if state.switches["benefit_balance"] == "count" else 0
+    money = nothing | {"benefit_balance": benefit_count, "combined_balance_dollars": 0}
     return money | {"localised": money, "currency": "AUD"}

@@ -27,5 +27,5 @@ def serialize_line(line: Body, row: sqlite3.Row) -> Body:
     """Return a line as answers show it, in the transaction of this row."""
     order = {"receipt_ref": row["receipt_ref"], "external_id": row["external_id"]}
     usual = dict.fromkeys(("product_id", "product", "price_tax", "order_id", "pivot")) | {"is_return": False}
-    held = {"product_images": [], "transaction_id": row["id"], "transaction": order}
-    return dict.fromkeys(LINE_FIELDS) | usual | held | line
+    own = {"product_images": [], "transaction_id": row["id"], "transaction": order}
+    return dict.fromkeys(LINE_FIELDS) | usual | own | line

@@ -14,7 +14,7 @@ from claimable_benefits.sandbox.state import store
 from claimable_benefits.sandbox.state.request_state import RequestState
 
 # What answers carry of tills, tiers and currencies, which the sandbox does not keep.
-_ANSWERED: Body = {
+_CONSTANTS: Body = {
     **dict.fromkeys(("claimed_at", "staff", "organisation")),
     **dict.fromkeys(("currency_id", "currency_rate"), 1),
     **{name: [] for name in ("currency_values", "tier_points")},
@@ -37,9 +37,9 @@ def serialize_transaction(state: RequestState, row: sqlite3.Row) -> Body:
         "systems": [],
         "tags": [],
         "currency": "AUD",
-        **_ANSWERED,
+        **_CONSTANTS,
         **doc,
-        "payments": _paid(payments),
+        "payments": _serialize_payments(payments),
         "total_converted": _plain(row["total"]),
         "transacted_at": state.serialize_time(row["transacted_at"], row["timezone"]),
         "timezone": row["timezone"],
@@ -57,7 +57,7 @@ def _plain(total: float) -> float | int:
     return int(total) if float(total).is_integer() else total
 
 
-def _paid(payments: object) -> object:
+def _serialize_payments(payments: object) -> object:
     """Return payments as answers show them: a name that was sent alone becomes an object (13.5)."""
     if not isinstance(payments, list):
         return payments

@@ -19,7 +19,7 @@ from urllib.parse import unquote_to_bytes
 from claimable_benefits.sandbox.server.body import LARGEST_BODY, UnreadableBody, is_too_large, read_body
 from claimable_benefits.sandbox.server.disconnect import ConnectionCut
 
-_DRAINED = 16 * LARGEST_BODY
+_DRAIN_BYTES = 16 * LARGEST_BODY
 _IDLE_SECONDS = 60.0
 _DRAIN_SECONDS = 2.0
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
@@ -88,8 +88,8 @@ class Connection(BaseHTTPRequestHandler):
             self._send(environ, self.server.app)
         except UnreadableBody:
             self.send_error(400, "The body cannot be read")
-        except ConnectionCut as lost:
-            self._cut(lost)
+        except ConnectionCut as cut:
+            self._cut(cut)
         if too_large:
             self._drain()
 
@@ -157,9 +157,9 @@ class Connection(BaseHTTPRequestHandler):
             lines.append("Connection: keep-alive")
         return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
-    def _cut(self, lost: ConnectionCut) -> None:
+    def _cut(self, cut: ConnectionCut) -> None:
         self.close_connection = True
-        if lost.abrupt:
+        if cut.abrupt:
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
             self.server.untrack(self.connection)
             self.connection.close()
@@ -167,7 +167,7 @@ class Connection(BaseHTTPRequestHandler):
     def _drain(self) -> None:
         """Read what the client still sends for a while, so that it reads the refusal before the connection closes."""
         self.close_connection = True
-        left = _DRAINED
+        left = _DRAIN_BYTES
         with suppress(OSError):
             self.connection.settimeout(_DRAIN_SECONDS)
             self.connection.shutdown(socket.SHUT_WR)

@@ -28,10 +28,12 @@ class Server(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
     request_queue_size = _BACKLOG
 
-    def __init__(self, address: tuple[str, int], app: Application, admit: Callable[[dict[str, Any]], None]) -> None:
+    def __init__(
+        self, address: tuple[str, int], app: Application, before_body: Callable[[dict[str, Any]], None]
+    ) -> None:
         self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         self.app = app
-        self.before_body = admit  # sees a request before its body is read, and may raise ConnectionCut
+        self.before_body = before_body  # sees a request before its body is read, and may raise ConnectionCut
         self._open: dict[socket.socket, threading.Thread] = {}
         self._lock = threading.Lock()
         super().__init__(address, Connection)

@@ -15,9 +15,9 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 MAX_CALLS = 10_000
-_REQUEST_KEPT, _ANSWER_KEPT = 16_384, 4_096
+_REQUEST_BYTES, _ANSWER_BYTES = 16_384, 4_096
 _REFERENCE = re.compile(rb'"(?:transaction_)?external_id"\s*:\s*("(?:[^"\\]|\\.){1,255}")')
-_ASKED_FOR = ("filter[external_id]", "filter[transaction_external_id]")
+_REFERENCE_FILTERS = ("filter[external_id]", "filter[transaction_external_id]")
 _SECRET_WORDS = (b"token", b"secret", b"password", b"authorization")
 _SECRET_NAME = re.compile(rb"token|secret|password|authorization", re.IGNORECASE)
 _SECRET = re.compile(
@@ -58,8 +58,8 @@ class LoggedCall:
                 return str(json.loads(found[1]))
             except ValueError:
                 return None
-        asked = dict(parse_qsl(self.query)) if self.query else {}
-        return next((asked[name] for name in _ASKED_FOR if name in asked), None)
+        parameters = dict(parse_qsl(self.query)) if self.query else {}
+        return next((parameters[name] for name in _REFERENCE_FILTERS if name in parameters), None)
 
     def to_json(self) -> dict[str, Any]:
         """Return the call as JSON shows it."""
@@ -83,8 +83,8 @@ class LoggedCall:
 class CallLog:
     """The last calls of this process, numbered from 1 in the order in which they ended."""
 
-    def __init__(self, kept: int = MAX_CALLS) -> None:
-        self._calls: deque[LoggedCall] = deque(maxlen=kept)
+    def __init__(self, limit: int = MAX_CALLS) -> None:
+        self._calls: deque[LoggedCall] = deque(maxlen=limit)
         self._ids = itertools.count(1)
         self._lock = threading.Lock()
 
@@ -105,7 +105,7 @@ class CallLog:
     ) -> int:
         """Log a call, truncated and without `bearer` and other secrets; return its number."""
         token, real = bearer.encode("utf-8", "replace"), datetime.now(UTC)
-        request, answer = _redact(request[:_REQUEST_KEPT], token), _redact(answer[:_ANSWER_KEPT], token)
+        request, answer = _redact(request[:_REQUEST_BYTES], token), _redact(answer[:_ANSWER_BYTES], token)
         if len(bearer) > 1:
             path, query = path.replace(bearer, "(hidden)"), query.replace(bearer, "(hidden)")
         query = _redact_query(query) if query else ""
@@ -119,8 +119,8 @@ class CallLog:
     def calls(self, since: int = 0, path: str | None = None) -> list[LoggedCall]:
         """Return the calls with a number above `since`; `path` is a pattern."""
         with self._lock:
-            kept = list(self._calls)
-        return [call for call in kept if call.id > since and (path is None or fnmatchcase(call.path, path))]
+            calls = list(self._calls)
+        return [call for call in calls if call.id > since and (path is None or fnmatchcase(call.path, path))]
 
     def clear(self) -> None:
         """Forget them; the numbers go on."""
@@ -134,7 +134,7 @@ def _redact(raw: bytes, token: bytes) -> bytes:
     if len(token) > 1 and token in raw:
         raw = raw.replace(token, _HIDDEN)
     lowered = raw.lower()
-    if any(telltale in lowered for telltale in _SECRET_WORDS):
+    if any(word in lowered for word in _SECRET_WORDS):
         return _SECRET_IN_LINK.sub(rb"\1" + _HIDDEN, _SECRET.sub(rb'\1"' + _HIDDEN + b'"', raw))
     return raw
 

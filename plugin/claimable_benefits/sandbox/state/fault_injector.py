@@ -156,9 +156,9 @@ def field_errors(fields: Mapping[str, Any]) -> dict[str, str]:
     if fields.get("kind") not in tuple(KINDS):
         wrong["kind"] = f"kind is one of {', '.join(KINDS)}, not {fields.get('kind')!r}."
     for name, value in fields.items():
-        said = "" if name == "kind" or value is None else _field_error(name, value)
-        if said:
-            wrong[name] = said
+        message = "" if name == "kind" or value is None else _field_error(name, value)
+        if message:
+            wrong[name] = message
     return wrong
 
 

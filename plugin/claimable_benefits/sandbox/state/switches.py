@@ -31,14 +31,14 @@ SWITCHES = {row[0]: Switch(*row) for row in SWITCH_ROWS}
 
 def switch_errors(wanted: Mapping[str, object]) -> dict[str, str]:
     """Return what is wrong with the given names and values: one sentence for each."""
-    said = {}
+    errors = {}
     for name, value in wanted.items():
         switch = SWITCHES.get(name)
         if switch is None:
-            said[name] = f"There is no switch {name!r}; there are {', '.join(SWITCHES)}."
+            errors[name] = f"There is no switch {name!r}; there are {', '.join(SWITCHES)}."
         elif value not in switch.values:
-            said[name] = f"{name} is one of {', '.join(switch.values)}, not {value!r}."
-    return said
+            errors[name] = f"{name} is one of {', '.join(switch.values)}, not {value!r}."
+    return errors
 
 
 def switch_values(settings: Mapping[str, str]) -> dict[str, str]:

@@ -145,8 +145,8 @@ class OmneoSandbox:
                 with state.writing():
                     yield state
             except Problem as problem:
-                said = [sentence for part in (problem.errors or {}).values() for sentence in part]
-                raise ValueError(" ".join(said or [problem.message])) from None
+                messages = [sentence for part in (problem.errors or {}).values() for sentence in part]
+                raise ValueError(" ".join(messages or [problem.message])) from None
         webhook_sender(self.app).wake()
 
     def _held(self, what: str) -> list[Body]:
@@ -220,8 +220,8 @@ class ShopperBuilder:
 
     def _ensure_definition(self, handle: str, uses: int | None, fields: Body) -> None:
         with self._sandbox.request_state() as state:
-            there = definitions.find_by_handle(state, handle) is not None
-        if not there:
+            exists = definitions.find_by_handle(state, handle) is not None
+        if not exists:
             self._sandbox.definition(handle, uses=1 if uses is None else uses, **fields)
         elif uses is not None or fields:
             raise ValueError(f"The definition {handle!r} is there already: leave out {', '.join(['uses', *fields])}.")

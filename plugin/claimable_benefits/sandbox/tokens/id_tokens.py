@@ -21,10 +21,10 @@ def sign(profile_id: str, expires: int, key: bytes) -> str:
 
 def profile_of(token: str, now: float, key: bytes) -> str | None:
     """Return the profile that a token names; None when it was not signed here or is over at the Unix time `now`."""
-    text, _, seal = token.rpartition(".")
+    text, _, signature = token.rpartition(".")
     header, _, claims = text.partition(".")
     try:
-        if not hmac.compare_digest(_signature(text, key), _decode(seal)) or _unpack(header).get("alg") != "HS256":
+        if not hmac.compare_digest(_signature(text, key), _decode(signature)) or _unpack(header).get("alg") != "HS256":
             return None
         read = _unpack(claims)
     except (AttributeError, ValueError):

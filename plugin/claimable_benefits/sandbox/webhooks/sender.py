@@ -28,11 +28,11 @@ _KEY = "omneo_sandbox.webhook_sender"
 class WebhookSender:
     """Sends the deliveries of one sandbox; `secret` signs their bodies.
 
-    A receiver that does not answer 2xx is asked five times over about a second and a half.
+    A receiver that does not answer 2xx is tried five times over about a second and a half.
     """
 
     def __init__(self, instance: Sandbox, secret: str) -> None:
-        self._box = instance
+        self._instance = instance
         self._secret = secret.encode()
         self._sending = threading.Lock()
         self._waking = threading.Lock()
@@ -72,14 +72,14 @@ class WebhookSender:
 
     def _attempt_all(self) -> bool:
         """Make one attempt at each delivery that is due; say whether any is due still."""
-        with self._sending, self._box.store.connection() as db:
+        with self._sending, self._instance.store.connection() as db:
             settings = store.load_settings(db)
-            manner, now = switch_values(settings)["webhook_delivery"], stamp(current_time(self._box.clock, settings))
-            order = "DESC" if manner == "reversed" else "ASC"
+            mode, now = switch_values(settings)["webhook_delivery"], stamp(current_time(self._instance.clock, settings))
+            order = "DESC" if mode == "reversed" else "ASC"
             due = db.execute(f"SELECT * FROM webhook_deliveries WHERE state = 'due' ORDER BY id {order}").fetchall()  # noqa: S608 - two words of ours
             for row in due:
                 outcome = self._attempt(row)
-                if manner == "twice" and outcome["state"] == "delivered":
+                if mode == "twice" and outcome["state"] == "delivered":
                     self._attempt(row)
                 store.update(db, "webhook_deliveries", row["id"], outcome | {"updated_at": now})
             left: int = db.execute("SELECT count(*) FROM webhook_deliveries WHERE state = 'due'").fetchone()[0]
