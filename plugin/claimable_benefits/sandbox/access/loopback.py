@@ -29,7 +29,7 @@ def require_loopback() -> None:
 
 
 def is_loopback(host: str) -> bool:
-    """Say whether a Host header names this machine for certain."""
+    """Return whether a Host header names this machine for certain."""
     try:
         name = urlsplit(f"//{host}").hostname or ""
         return name == "localhost" or ipaddress.ip_address(name).is_loopback
@@ -38,6 +38,6 @@ def is_loopback(host: str) -> bool:
 
 
 def _is_from_here() -> bool:
-    """Say whether a change comes from a page of the sandbox, or from a program, which sends neither header."""
+    """Return whether a change comes from a page of the sandbox, or from a program, which sends neither header."""
     site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
     return site in (None, "same-origin", "none") and origin in (None, request.host_url.rstrip("/"))

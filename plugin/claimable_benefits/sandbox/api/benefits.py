@@ -20,7 +20,7 @@ from claimable_benefits.sandbox.rules.redemption_rules import (
 from claimable_benefits.sandbox.serializers.benefits import serialize_benefit, serialize_benefits
 from claimable_benefits.sandbox.state import store
 from claimable_benefits.sandbox.state.request_state import RequestState, request_state
-from claimable_benefits.sandbox.webhooks import events
+from claimable_benefits.sandbox.webhooks.events import record_event
 
 bp = Blueprint("benefits", __name__)
 
@@ -172,7 +172,7 @@ def _update(state: RequestState, benefit_id: int, profile_id: str | None) -> Res
 def update_columns(state: RequestState, row: sqlite3.Row, changes: Body) -> None:
     """Set some columns of a benefit; call it inside `writing()`."""
     store.update(state.db, "benefits", row["id"], changes | {"updated_at": state.stamp})
-    events.record_event(state, "benefit.updated", "benefit", row["id"], row["profile_id"])
+    record_event(state, "benefit.updated", "benefit", row["id"], row["profile_id"])
 
 
 def _delete(state: RequestState, benefit_id: int, profile_id: str | None) -> Response:
@@ -183,5 +183,5 @@ def _delete(state: RequestState, benefit_id: int, profile_id: str | None) -> Res
             else get_owned_or_404(state, profile_id, benefit_id)
         )
         state.db.execute("DELETE FROM benefits WHERE id = ?", (row["id"],))
-        events.record_event(state, "benefit.deleted", "benefit", row["id"], row["profile_id"])
+        record_event(state, "benefit.deleted", "benefit", row["id"], row["profile_id"])
     return no_content()

@@ -68,7 +68,7 @@ def claim_and_redeem(profile_id: str) -> Response:
 
 
 def is_claimable(state: RequestState, definition: sqlite3.Row, profile_id: str) -> bool:
-    """Say whether a profile may claim a definition at this moment."""
+    """Return whether a profile may claim a definition at this moment."""
     offered = state.db.execute(
         f"SELECT 1 FROM definitions d WHERE d.id = ? AND {OFFERED}",  # noqa: S608 - ours
         (definition["id"], *offered_values(state.stamp, profile_id, state.switches)),

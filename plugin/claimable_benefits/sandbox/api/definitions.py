@@ -18,7 +18,7 @@ from claimable_benefits.sandbox.serializers.definitions import free_fields, seri
 from claimable_benefits.sandbox.state import store
 from claimable_benefits.sandbox.state.request_state import RequestState, request_state
 from claimable_benefits.sandbox.state.times import parse_wall
-from claimable_benefits.sandbox.webhooks import events
+from claimable_benefits.sandbox.webhooks.events import record_event
 
 bp = Blueprint("definitions", __name__)
 
@@ -69,7 +69,7 @@ def update_definition(definition_id: str) -> Response:
         row = get_or_404(state, "definitions", row_id(definition_id))
         changes = _read(state, form, row) | {"updated_at": state.stamp}
         store.update(state.db, "definitions", row["id"], changes)
-        events.record_event(state, "benefit-definition.updated", "definition", row["id"], None)
+        record_event(state, "benefit-definition.updated", "definition", row["id"], None)
     return single(serialize_definition(state, get_or_404(state, "definitions", row["id"])))
 
 
@@ -85,7 +85,7 @@ def delete_definition(definition_id: str) -> Response:
                 raise refused(definition="There are benefits of this definition.")
             state.db.execute("DELETE FROM benefits WHERE definition_id = ?", (row["id"],))
         state.db.execute("DELETE FROM definitions WHERE id = ?", (row["id"],))
-        events.record_event(state, "benefit-definition.deleted", "definition", row["id"], None)
+        record_event(state, "benefit-definition.deleted", "definition", row["id"], None)
     return no_content()
 
 
@@ -102,7 +102,7 @@ def clone_definition(definition_id: str) -> Response:
         row = {column: original[column] for column in original.keys() if column not in counted}  # noqa: SIM118 - a Row iterates over values
         times = {"created_at": state.stamp, "updated_at": state.stamp}
         number = store.insert(state.db, "definitions", row | times | {"handle": handle, "name": name})
-        events.record_event(state, "benefit-definition.created", "definition", number, None)
+        record_event(state, "benefit-definition.created", "definition", number, None)
     return created(serialize_definition(state, get_or_404(state, "definitions", number)))
 
 
@@ -117,7 +117,7 @@ def insert_definition(state: RequestState, form: RequestForm) -> sqlite3.Row:
     handle = _new_handle(state, form)
     row = _read(state, form, None) | {"handle": handle, "created_at": state.stamp, "updated_at": state.stamp}
     number = store.insert(state.db, "definitions", row)
-    events.record_event(state, "benefit-definition.created", "definition", number, None)
+    record_event(state, "benefit-definition.created", "definition", number, None)
     return get_or_404(state, "definitions", number)
 
 

@@ -11,7 +11,7 @@ from claimable_benefits.sandbox.protocol.responses import Body
 from claimable_benefits.sandbox.serializers.definitions import free_fields
 from claimable_benefits.sandbox.state import store
 from claimable_benefits.sandbox.state.request_state import RequestState
-from claimable_benefits.sandbox.webhooks import events
+from claimable_benefits.sandbox.webhooks.events import record_event
 
 
 def grant_benefit(state: RequestState, definition: sqlite3.Row, profile_id: str, given: Body) -> sqlite3.Row:
@@ -31,10 +31,10 @@ def grant_benefit(state: RequestState, definition: sqlite3.Row, profile_id: str,
     number = store.insert(state.db, "benefits", row)
     if code is not None:
         store.update(state.db, "allocations", code["id"], {"allocated_at": state.stamp, "benefit_id": number})
-        events.record_event(state, "benefit.code.allocated", "benefit", number, profile_id)
+        record_event(state, "benefit.code.allocated", "benefit", number, profile_id)
     count = "UPDATE definitions SET total_global_created = total_global_created + 1 WHERE id = ?"
     state.db.execute(count, (definition["id"],))
-    events.record_event(state, "benefit.created", "benefit", number, profile_id)
+    record_event(state, "benefit.created", "benefit", number, profile_id)
     made = store.find(state.db, "benefits", number)
     assert made is not None  # noqa: S101 - it was just written
     return made

@@ -15,7 +15,7 @@ from claimable_benefits.sandbox.serializers.identities import serialize_identity
 from claimable_benefits.sandbox.serializers.profiles import serialize_profile
 from claimable_benefits.sandbox.state import store
 from claimable_benefits.sandbox.state.request_state import RequestState, request_state
-from claimable_benefits.sandbox.webhooks import events
+from claimable_benefits.sandbox.webhooks.events import record_event
 
 bp = Blueprint("identities", __name__)
 
@@ -176,7 +176,7 @@ def insert_identity(state: RequestState, profile_id: str, form: RequestForm) -> 
         "updated_at": state.stamp,
     }
     number = store.insert(state.db, "identities", row)
-    events.record_event(state, "identity.created", "identity", number, profile_id)
+    record_event(state, "identity.created", "identity", number, profile_id)
     return _row(state, number)
 
 

@@ -16,7 +16,7 @@ from claimable_benefits.sandbox.protocol.responses import Body, created, no_cont
 from claimable_benefits.sandbox.serializers.profiles import PROFILE_FIELDS, serialize_balances, serialize_profile
 from claimable_benefits.sandbox.state import store
 from claimable_benefits.sandbox.state.request_state import RequestState, request_state
-from claimable_benefits.sandbox.webhooks import events
+from claimable_benefits.sandbox.webhooks.events import record_event
 
 bp = Blueprint("profiles", __name__)
 
@@ -72,7 +72,7 @@ def update_profile(profile_id: str) -> Response:
         doc = json.loads(row["doc"]) | _read(state, form, profile_id)
         form.check()
         store.update(state.db, "profiles", profile_id, _columns(doc) | {"updated_at": state.stamp})
-        events.record_event(state, "profile.updated", "profile", profile_id, profile_id)
+        record_event(state, "profile.updated", "profile", profile_id, profile_id)
     return single(serialize_profile(get_or_404(state, "profiles", profile_id)))
 
 
@@ -85,13 +85,13 @@ def delete_profile(profile_id: str) -> Response:
         for table in ("identities", "benefits"):
             state.db.execute(f"DELETE FROM {table} WHERE profile_id = ?", (profile_id,))  # noqa: S608 - names are ours
         state.db.execute("DELETE FROM profiles WHERE id = ?", (profile_id,))
-        events.record_event(state, "profile.deleted", "profile", profile_id, profile_id)
+        record_event(state, "profile.deleted", "profile", profile_id, profile_id)
     return no_content()
 
 
 @bp.post("/profiles/availability")
 def availability() -> Response:
-    """Say whether an email address or a mobile phone is free, and else whose it is."""
+    """Return whether an email address or a mobile phone is free, and else whose it is."""
     state, form = request_state(), RequestForm(body())
     wanted = {name: form.text(name) for name in _UNIQUE}
     form.check()
@@ -114,7 +114,7 @@ def insert_profile(state: RequestState, doc: Body, form: RequestForm, profile_id
     form.check()
     times = {"created_at": state.stamp, "updated_at": state.stamp}
     store.insert(state.db, "profiles", {"id": profile_id} | _columns(doc) | times)
-    events.record_event(state, "profile.created", "profile", profile_id, profile_id)
+    record_event(state, "profile.created", "profile", profile_id, profile_id)
     for identity in inner:
         insert_identity(state, profile_id, identity)
     return get_or_404(state, "profiles", profile_id)

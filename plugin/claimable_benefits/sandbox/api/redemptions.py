@@ -19,7 +19,7 @@ from claimable_benefits.sandbox.serializers.redemptions import serialize_redempt
 from claimable_benefits.sandbox.state import store
 from claimable_benefits.sandbox.state.request_state import RequestState, request_state
 from claimable_benefits.sandbox.tokens.members import is_member
-from claimable_benefits.sandbox.webhooks import events
+from claimable_benefits.sandbox.webhooks.events import record_event
 
 bp = Blueprint("redemptions", __name__)
 
@@ -194,9 +194,9 @@ def count_uses(state: RequestState, benefit: sqlite3.Row, count: int) -> None:
     state.db.execute(used, (count, state.stamp, benefit["id"]))
     total = "UPDATE definitions SET total_global_redemptions = max(0, total_global_redemptions + ?) WHERE id = ?"
     state.db.execute(total, (count, benefit["definition_id"]))
-    events.record_event(state, "benefit.updated", "benefit", benefit["id"], benefit["profile_id"])
+    record_event(state, "benefit.updated", "benefit", benefit["id"], benefit["profile_id"])
     if count > 0:
-        events.record_event(state, "benefit.redeemed", "benefit", benefit["id"], benefit["profile_id"])
+        record_event(state, "benefit.redeemed", "benefit", benefit["id"], benefit["profile_id"])
 
 
 def _page(where: Filter) -> Response:

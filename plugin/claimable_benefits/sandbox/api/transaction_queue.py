@@ -12,7 +12,7 @@ from claimable_benefits.sandbox.protocol.references import get_or_404
 from claimable_benefits.sandbox.protocol.responses import respond, single
 from claimable_benefits.sandbox.serializers.transactions import serialize_transaction
 from claimable_benefits.sandbox.state.request_state import RequestState, request_state
-from claimable_benefits.sandbox.webhooks import events
+from claimable_benefits.sandbox.webhooks.events import record_event
 
 bp = Blueprint("transaction_queue", __name__)
 
@@ -69,5 +69,5 @@ def trigger_event(transaction_id: str) -> Response:
 def _record_event(state: RequestState, transaction_id: str, trigger: str) -> Response:
     with state.writing():
         row = get_or_404(state, "transactions", row_id(transaction_id))
-        events.record_event(state, trigger, "transaction", row["id"], row["profile_id"])
+        record_event(state, trigger, "transaction", row["id"], row["profile_id"])
     return single(serialize_transaction(state, row))

@@ -17,7 +17,7 @@ from claimable_benefits.sandbox.serializers.transaction_fields import COLUMNS, F
 from claimable_benefits.sandbox.serializers.transactions import serialize_transaction
 from claimable_benefits.sandbox.state import store
 from claimable_benefits.sandbox.state.request_state import RequestState, request_state
-from claimable_benefits.sandbox.webhooks import events
+from claimable_benefits.sandbox.webhooks.events import record_event
 
 bp = Blueprint("transactions", __name__)
 
@@ -97,7 +97,7 @@ def delete_transaction(transaction_id: str) -> Response:
         row = get_or_404(state, "transactions", row_id(transaction_id))
         state.db.execute("UPDATE redemptions SET transaction_id = NULL WHERE transaction_id = ?", (row["id"],))
         state.db.execute("DELETE FROM transactions WHERE id = ?", (row["id"],))
-        events.record_event(state, "transaction.deleted", "transaction", row["id"], row["profile_id"])
+        record_event(state, "transaction.deleted", "transaction", row["id"], row["profile_id"])
     return no_content()
 
 
@@ -146,7 +146,7 @@ def save_transaction(state: RequestState, form: RequestForm, row: sqlite3.Row | 
         reversals.return_all(state, redemption_id)
     made = get_or_404(state, "transactions", number)
     kind = "transaction.created" if row is None else "transaction.updated"
-    events.record_event(state, kind, "transaction", number, made["profile_id"])
+    record_event(state, kind, "transaction", number, made["profile_id"])
     return made
 
 

@@ -61,7 +61,7 @@ class RequestForm:
         self._prefix = prefix
 
     def has(self, name: str) -> bool:
-        """Say whether the field was sent at all, be it as null."""
+        """Return whether the field was sent at all, be it as null."""
         return name in self.fields
 
     def add_error(self, name: str, message: str) -> None:

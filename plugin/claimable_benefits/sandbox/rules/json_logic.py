@@ -26,7 +26,7 @@ def check() -> None:
 
 
 def is_true(rule: Any, data: dict[str, Any], *, unreadable: bool = False) -> bool:
-    """Say whether a condition is true of a profile: none at all is true, one that cannot be read is `unreadable`."""
+    """Return whether a condition is true of a profile: none at all is true, one that cannot be read is `unreadable`."""
     try:
         rule = json.loads(rule) if isinstance(rule, str) else rule
         if rule is None or rule in ({}, []):
@@ -39,7 +39,7 @@ def is_true(rule: Any, data: dict[str, Any], *, unreadable: bool = False) -> boo
 
 
 def _is_valid(rule: Any, depth: int = 0, loops: int = 0) -> bool:
-    """Say whether every object is one known operator, and nothing is nested beyond reason."""
+    """Return whether every object is one known operator, and nothing is nested beyond reason."""
     if depth > _DEEPEST or loops > _NESTED_LOOPS:
         return False
     if isinstance(rule, list):

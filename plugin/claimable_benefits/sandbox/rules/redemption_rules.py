@@ -57,7 +57,7 @@ def global_remaining(definition: sqlite3.Row) -> int | None:
 
 
 def is_expired(expires_at: str | None, now: str) -> bool:
-    """Say whether the last second of a benefit is over."""
+    """Return whether the last second of a benefit is over."""
     return expires_at is not None and expires_at < now
 
 
@@ -99,7 +99,7 @@ def absolute(text: str | None, zone: str) -> str | None:
 
 
 def may_reverse(created_at: str, now: datetime) -> bool:
-    """Say whether a redemption is young enough to be reversed (16.25)."""
+    """Return whether a redemption is young enough to be reversed (16.25)."""
     return now - from_stamp(created_at) <= REVERSAL_WINDOW
 
 

@@ -67,7 +67,7 @@ class Fault:
         self.when = self.when or ("after" if self.kind in _AFTER else "before")
 
     def matches(self, method: str, path: str) -> bool:
-        """Say whether a request is one of those it is for, and it has not acted as often as it may."""
+        """Return whether a request is one of those it is for, and it has not acted as often as it may."""
         return (
             (self.times is None or self.fired < self.times)
             and self.method in ("*", method)

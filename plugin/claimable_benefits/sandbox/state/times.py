@@ -18,7 +18,7 @@ def _zone_names() -> frozenset[str]:
 
 
 def is_zone(name: str) -> bool:
-    """Say whether `name` is an IANA time zone, as in ``Australia/Melbourne``."""
+    """Return whether `name` is an IANA time zone, as in ``Australia/Melbourne``."""
     return name in _zone_names()
 
 

@@ -11,5 +11,5 @@ def mark_member() -> None:
 
 
 def is_member() -> bool:
-    """Say whether the current request is a member's own."""
+    """Return whether the current request is a member's own."""
     return bool(g.get("member"))
