@@ -38,7 +38,7 @@ class Walker:
     def ask(self, method: str, path: str, body: Any = None, **query: Any) -> tuple[int, Any]:
         """Send a request and return its status and JSON."""
         parts = urlsplit(self.base_url + path)
-        connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)
+        connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=60)
         headers = {"Authorization": f"Bearer {self.token}", "Accept": "application/json"}
         sent = json.dumps(body) if body is not None else None
         try:
@@ -189,7 +189,7 @@ def test_a_member_and_a_listening_shop_hear_of_the_same_claim(running: RunningSa
     with receiver() as shop:
         walk("POST", "/webhooks", {"trigger": "benefit.created", "url": shop.url, "namespace": "shop"})
         claimed = member("POST", "/profiles/me/benefits/claim", {"definition": "first-spend", "timezone": ZONE})
-        arrived = shop.arrived.wait(timeout=10)
+        arrived = shop.arrived.wait(timeout=60)
         Walker(running.url, "")("POST", "/_sandbox/webhooks/flush")
 
     assert arrived

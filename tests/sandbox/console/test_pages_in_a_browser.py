@@ -68,7 +68,7 @@ def test_calls_appear_by_themselves(chromium: Browser, running: RunningSandbox) 
             pass
         running.app.test_client().get("/api/v3/locations", headers=head).close()
 
-        expect(page.get_by_text("/locations")).to_be_visible(timeout=10_000)
+        expect(page.get_by_text("/locations")).to_be_visible()
 
 
 def test_without_script_a_benefit_is_used_and_a_fault_is_set(chromium: Browser, running: RunningSandbox) -> None:

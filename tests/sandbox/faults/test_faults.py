@@ -35,7 +35,7 @@ def running(served: RunningSandbox, api: SandboxClient) -> Iterator[RunningSandb
 @pytest.fixture
 def client(running: RunningSandbox) -> Iterator[httpx.Client]:
     headers = {"Authorization": f"Bearer {TOKEN}"}
-    with httpx.Client(base_url=running.base_url, headers=headers, timeout=10, trust_env=False) as made:
+    with httpx.Client(base_url=running.base_url, headers=headers, timeout=60, trust_env=False) as made:
         yield made
 
 
@@ -62,15 +62,15 @@ def test_latency_delays_the_answer(running: RunningSandbox, client: httpx.Client
 
 def test_a_drip_sends_the_whole_body_bit_by_bit(running: RunningSandbox, client: httpx.Client) -> None:
     whole = client.get("/profiles").content
-    running.faults.add("drip", seconds=0.3, times=1)
+    running.faults.add("drip", seconds=1, times=1)
 
     started = time.monotonic()
     with client.stream("GET", "/profiles") as answer:
-        pieces = [(time.monotonic() - started, piece) for piece in answer.iter_raw()]
+        pieces = list(answer.iter_raw())
 
-    assert b"".join(piece for _at, piece in pieces) == whole
-    assert pieces[0][0] < 0.2
-    assert pieces[-1][0] >= 0.29
+    assert b"".join(pieces) == whole
+    assert len(pieces[0]) < len(whole)
+    assert time.monotonic() - started >= 0.99
 
 
 def test_a_refused_connection_is_reset_and_nothing_is_applied(
@@ -79,7 +79,7 @@ def test_a_refused_connection_is_reset_and_nothing_is_applied(
     running.faults.add("refuse", path=REDEMPTIONS, times=1)
     head = f"POST /api/v3{redemptions} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n"
 
-    with socket.create_connection(("127.0.0.1", int(running.url.rsplit(":", 1)[1])), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", int(running.url.rsplit(":", 1)[1])), timeout=60) as connection:
         connection.sendall(head.encode())  # and none of the body: nobody waits for it
         with pytest.raises(ConnectionResetError):
             connection.recv(1)
@@ -113,24 +113,25 @@ def test_apply_then_drop_applies_and_says_nothing(
     assert (call.status, call.faults, b'"type":"redeem"' in call.answer) == (None, ["apply_then_drop"], True)
 
 
-def test_a_zombie_is_applied_after_its_caller_gave_up(
+def test_a_delayed_request_is_applied_after_its_caller_gave_up(
     running: RunningSandbox, client: httpx.Client, api: SandboxClient, redemptions: str
 ) -> None:
     running.faults.add("drop_then_apply", path=REDEMPTIONS, seconds=0.3, times=1)
 
     with pytest.raises(httpx.RemoteProtocolError, match="disconnected"):
         client.post(redemptions, json={"external_id": "A-1"})
-    at_once, until = used(api), time.monotonic() + 10
+    until = time.monotonic() + 60
     while len(running.calls.calls(path=REDEMPTIONS)) < 2 and time.monotonic() < until:
         time.sleep(0.02)
 
     lost, late = running.calls.calls(path=REDEMPTIONS)
-    assert (at_once, used(api)) == (0, 1)
+    assert used(api) == 1
+    assert (late.real_at - lost.real_at).total_seconds() >= 0.29
     assert (lost.status, lost.faults, lost.reference) == (None, ["drop_then_apply"], "A-1")
     assert (late.status, late.late_for, late.reference) == (201, lost.id, "A-1")
 
 
-def test_a_zombie_can_wait_for_the_sandboxs_clock(
+def test_a_delayed_request_can_wait_for_the_sandboxs_clock(
     running: RunningSandbox, client: httpx.Client, api: SandboxClient, redemptions: str
 ) -> None:
     running.faults.add("drop_then_apply", path=REDEMPTIONS, seconds=600, clock="sandbox", times=1)

@@ -24,7 +24,7 @@ def running(shared_api: SandboxClient) -> Iterator[RunningSandbox]:
 
 @pytest.fixture
 def connection(running: RunningSandbox, api: SandboxClient) -> Iterator[HTTPConnection]:
-    made = HTTPConnection("127.0.0.1", port_of(running), timeout=10)
+    made = HTTPConnection("127.0.0.1", port_of(running), timeout=60)
     yield made
     made.close()
 
@@ -35,7 +35,7 @@ def port_of(running: RunningSandbox) -> int:
 
 def say(running: RunningSandbox, text: str) -> tuple[int, bytes]:
     """Send a request as it is written and return status and body of all that came back."""
-    with socket.create_connection(("127.0.0.1", port_of(running)), timeout=10) as plain:
+    with socket.create_connection(("127.0.0.1", port_of(running)), timeout=60) as plain:
         plain.sendall(text.encode("latin-1"))
         plain.shutdown(socket.SHUT_WR)
         with plain.makefile("rb") as source:
@@ -124,7 +124,7 @@ def test_an_older_client_is_told_when_the_connection_stays(running: RunningSandb
 
 def test_closing_ends_connections_that_only_wait(api: SandboxClient) -> None:
     with serve_sandbox(api.app) as running:
-        waiting = HTTPConnection("127.0.0.1", port_of(running), timeout=10)
+        waiting = HTTPConnection("127.0.0.1", port_of(running), timeout=60)
         waiting.request("GET", "/_sandbox/health")
         with waiting.getresponse() as answer:
             answer.read()

@@ -92,7 +92,7 @@ def test_an_event_arrives_by_itself(api: SandboxClient, shop: WebhookReceiver) -
     hook(api, shop.url)
     api.issue(api.define(), api.profile())
 
-    assert shop.arrived.wait(timeout=10)
+    assert shop.arrived.wait(timeout=60)
     flushed(api)  # so that nothing is on its way when the next test begins
     assert len(shop.messages) == 1
 
@@ -232,7 +232,7 @@ def test_what_was_due_when_it_stopped_is_sent_when_it_starts_again(tmp_path: Pat
         db.execute("UPDATE webhook_deliveries SET state = 'due'")  # as if it had stopped before it got the answer
 
     after = SandboxClient(data=tmp_path)
-    arrived = shop.arrived.wait(timeout=10)
+    arrived = shop.arrived.wait(timeout=60)
     flushed(after)
     sandbox(after.app).store.close()
 
