@@ -47,14 +47,14 @@ sandbox: $(READY)
 	@exec $(BIN)/python -m claimable_benefits.sandbox --port $(SANDBOX_PORT) --data "$(DATA)" --seed demo
 
 test: $(READY)
-	$(BIN)/python -m tests.chromium
+	$(BIN)/python -m tests.support.chromium
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 chaos: $(READY)
-	$(BIN)/python -m tests.chaos --seed $(SEED) --checkouts $(CHECKOUTS)
+	$(BIN)/python -m chaos --seed $(SEED) --checkouts $(CHECKOUTS)
 
 mutants: $(READY)
-	$(BIN)/python -m tests.mutants
+	$(BIN)/python -m chaos.mutants
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks $(NAMES)
@@ -77,7 +77,7 @@ format: $(READY)
 	$(BIN)/ruff check --fix .
 
 screenshots: $(READY)
-	$(BIN)/python -m tests.screenshots docs/images
+	$(BIN)/python -m tests.support.screenshots docs/images
 
 lock:
 	$(PYTHON) -m venv $(VENV)-lock

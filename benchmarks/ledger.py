@@ -36,8 +36,8 @@ from claimable_benefits.ledger.tables import uses
 from claimable_benefits.ledger.uses import Use, add_use, held_in_cart, live_uses_of, move_use, uses_of_order
 from claimable_benefits.omneo import OmneoClient
 from claimable_benefits.service.context import Context
-from claimable_benefits.service.deliver import deliver_due
-from claimable_benefits.service.work import run_once
+from claimable_benefits.service.delivery.deliver import deliver_due
+from claimable_benefits.service.worker.turn import run_once
 
 AT = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
 WHY = Because("benchmark", "to measure", AT)

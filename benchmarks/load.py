@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from tests.debian import install
+from tests.support.debian import install
 
 REMEDY = "No wrk to make load with. Install one (Debian: apt-get install wrk) and try again."
 _SCRIPT = Path(__file__).with_name("load.lua")

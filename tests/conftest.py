@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
-from tests.chromium import REMEDY, find_chromium, launch_arguments
-from tests.postgres import Postgres, running_postgres
+from tests.support.chromium import REMEDY, find_chromium, launch_arguments
+from tests.support.postgres import Postgres, running_postgres
 
 
 @pytest.fixture(scope="module")

@@ -29,9 +29,9 @@ from claimable_benefits import (
 )
 from claimable_benefits.runtime import Runtime
 from claimable_benefits.sandbox import create_sandbox
-from claimable_benefits.service.hold import hold
-from claimable_benefits.service.release import release
-from claimable_benefits.service.shelf import read_shelf
+from claimable_benefits.service.account.wallet_view import read_shelf
+from claimable_benefits.service.holds.hold import hold
+from claimable_benefits.service.holds.release import release
 
 MIA = Shopper("1001", name="Mia Ngo", timezone="Australia/Melbourne")
 CART = Cart("cart-1", (Line("shirt", "Linen shirt", 1, Decimal("99.99")),), "AUD", Decimal("9.95"))

@@ -14,8 +14,8 @@ from flask import Flask
 
 from claimable_benefits.errors import SettingsError
 from claimable_benefits.runtime import Runtime
-from claimable_benefits.service.deliver import deliver_due
-from claimable_benefits.service.work import run_once
+from claimable_benefits.service.delivery.deliver import deliver_due
+from claimable_benefits.service.worker.turn import run_once
 
 WORK = "benefits.work"
 DELIVER = "benefits.deliver"

@@ -12,21 +12,21 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, Flask, current_app, g
 from sqlalchemy.exc import SQLAlchemyError
 
-from claimable_benefits.commands import Commands
+from claimable_benefits.cli.lazy import Commands
 from claimable_benefits.domain.shop import OrderState, Transaction
 from claimable_benefits.errors import BenefitsError, Declined, SettingsError
 from claimable_benefits.loaders import CartLoader, Loaders, OrderLoader, OrdersLoader, OwnDiscount, ShopperLoader
 
 if TYPE_CHECKING:
-    from claimable_benefits.ledger.joining import AnySession
+    from claimable_benefits.ledger.session_hooks import AnySession
     from claimable_benefits.ledger.uses import Use
     from claimable_benefits.omneo import Transport
     from claimable_benefits.runtime import Runtime
     from claimable_benefits.service.context import Clock
-    from claimable_benefits.service.give_back import GivenBack
-    from claimable_benefits.service.offers import Applied
-    from claimable_benefits.service.records import Record
-    from claimable_benefits.service.work import WorkDone
+    from claimable_benefits.service.holds.offers import Applied
+    from claimable_benefits.service.orders.record import Record
+    from claimable_benefits.service.orders.refund import GivenBack
+    from claimable_benefits.service.worker.turn import WorkDone
 
 _log = logging.getLogger("claimable_benefits")
 _KEY = "claimable_benefits"
@@ -109,7 +109,7 @@ class ClaimableBenefits:
 
     def applied(self) -> Applied | None:
         """What this request's shopper has applied to this request's cart; asks the ledger, not Omneo."""
-        from claimable_benefits.service.offers import read_applied
+        from claimable_benefits.service.holds.offers import read_applied
 
         runtime = _runtime()
         shopper, cart = runtime.load_shopper(), runtime.load_cart()
@@ -127,7 +127,7 @@ class ClaimableBenefits:
         not confirmed, or not what this request has computed its total with: nothing is charged then.
         """
         from claimable_benefits.service.context import by
-        from claimable_benefits.service.redeem import redeem_for_order
+        from claimable_benefits.service.redemption.redeem import redeem_for_order
 
         runtime = _runtime()
         shopper = runtime.load_shopper()
@@ -162,7 +162,7 @@ class ClaimableBenefits:
 
     def undo(self, order_number: str, *, reason: str = "the order was not placed") -> bool:
         """The order will not be placed: give its benefit back, now or by the worker. True where there is one."""
-        from claimable_benefits.service.undo import undo_order
+        from claimable_benefits.service.redemption.rollback import undo_order
 
         return undo_order(_runtime().context, order_number, actor="shop", reason=reason)
 
@@ -181,7 +181,7 @@ class ClaimableBenefits:
         ``session`` all of it is part of the caller's database transaction, like `submit`. A repeated call sets nothing
         in motion, and its result is false. Raises `ValueError` for another order's transaction.
         """
-        from claimable_benefits.service.give_back import give_back_in, give_back_order
+        from claimable_benefits.service.orders.refund import give_back_in, give_back_order
 
         runtime = _runtime()
         order: dict[str, Any] = {"full_refund": full_refund, "transaction": transaction, "reason": reason}
@@ -189,7 +189,7 @@ class ClaimableBenefits:
             given = give_back_order(runtime.context, order_number, actor="shop", **order)
             runtime.wake()
             return given
-        from claimable_benefits.ledger.joining import after_commit, connection_of
+        from claimable_benefits.ledger.session_hooks import after_commit, connection_of
 
         given = give_back_in(runtime.context, connection_of(session), order_number, actor="shop", **order)
         after_commit(session, runtime.wake)
@@ -197,7 +197,7 @@ class ClaimableBenefits:
 
     def comes_back(self, order_number: str, *, full_refund: bool = True) -> bool:
         """Whether `give_back` would return the order's benefit; changes nothing, and asks the ledger, not Omneo."""
-        from claimable_benefits.service.give_back import comes_back
+        from claimable_benefits.service.orders.refund import comes_back
 
         return comes_back(_runtime().context, order_number, full_refund=full_refund)
 
@@ -208,8 +208,8 @@ class ClaimableBenefits:
         really committed; what came by a connection is found at its next look. Raises `SettingsError` where the session
         reaches another database than the ledger.
         """
-        from claimable_benefits.ledger.joining import after_commit, connection_of
-        from claimable_benefits.service.submit import submit
+        from claimable_benefits.ledger.session_hooks import after_commit, connection_of
+        from claimable_benefits.service.orders.submit import submit
 
         runtime = _runtime()
         submit(runtime.context, transaction, connection_of(session))
@@ -217,20 +217,20 @@ class ClaimableBenefits:
 
     def record(self, order_number: str) -> Record | None:
         """What the loyalty programme knows of an order; asks the ledger, not Omneo."""
-        from claimable_benefits.service.records import read_record
+        from claimable_benefits.service.orders.record import read_record
 
         return read_record(_runtime().context, order_number)
 
     def work_once(self) -> WorkDone:
         """One turn of the worker, for shops that schedule it themselves."""
-        from claimable_benefits.service.work import run_once
+        from claimable_benefits.service.worker.turn import run_once
 
         return run_once(_runtime().patient())
 
     def _block_failed(self, order_number: str) -> None:
         """Decide about the redemption. The block's own error is what the shop must see, so none of ours replaces it."""
-        from claimable_benefits.service.undo import undo_order
-        from claimable_benefits.service.unplaced import order_of
+        from claimable_benefits.service.orders.unplaced import order_of
+        from claimable_benefits.service.redemption.rollback import undo_order
 
         context = _runtime().context
         order = order_of(context, order_number)

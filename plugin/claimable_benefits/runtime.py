@@ -11,24 +11,24 @@ from typing import TYPE_CHECKING
 from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
-from claimable_benefits.cache.breaker import Breaker
-from claimable_benefits.cache.crew import Crew
+from claimable_benefits.cache.circuit_breaker import Breaker
+from claimable_benefits.cache.thread_pool import Crew
 from claimable_benefits.domain.policy import Policy, PolicyError, read_policies
 from claimable_benefits.domain.shop import Cart, Order, Shopper
 from claimable_benefits.errors import LedgerUnavailable, SettingsError
 from claimable_benefits.ledger import Ledger
-from claimable_benefits.ledger.failures import words
-from claimable_benefits.ledger.memory import Memory
+from claimable_benefits.ledger.db_errors import words
+from claimable_benefits.ledger.tenant_facts import Memory
 from claimable_benefits.loaders import Loaders, OrderLoader, needed
 from claimable_benefits.omneo import OmneoClient, Transport
 from claimable_benefits.service.context import Clock, Context, Timing
-from claimable_benefits.service.hints import Hints
-from claimable_benefits.service.remember import remember_shelves
-from claimable_benefits.service.worker import EmbeddedWorker
+from claimable_benefits.service.worker.loop import EmbeddedWorker
+from claimable_benefits.service.worker.notifier import Hints
 from claimable_benefits.settings import Settings, read_settings
+from claimable_benefits.wallet.factory import remember_shelves
 
 if TYPE_CHECKING:
-    from claimable_benefits.service.work import WorkDone
+    from claimable_benefits.service.worker.turn import WorkDone
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +155,7 @@ def _embedded_worker(context: Context, settings: Settings) -> EmbeddedWorker:
     worker: EmbeddedWorker
 
     def turn() -> WorkDone:
-        from claimable_benefits.service.work import run_once  # only where the work is done
+        from claimable_benefits.service.worker.turn import run_once  # only where the work is done
 
         return run_once(replace(_patient(context), stopping=worker.is_stopping))
 

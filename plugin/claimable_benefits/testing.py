@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from claimable_benefits.sandbox.dials import OmneoClock, OmneoFaults
-    from claimable_benefits.sandbox.stage import OmneoSandbox, ShopperBuilder
+    from claimable_benefits.sandbox.testing_kit.builders import OmneoSandbox, ShopperBuilder
+    from claimable_benefits.sandbox.testing_kit.controls import OmneoClock, OmneoFaults
 
 __all__ = ["OmneoClock", "OmneoFaults", "OmneoSandbox", "ShopperBuilder"]
 
-_HOMES = {"OmneoClock": "dials", "OmneoFaults": "dials", "OmneoSandbox": "stage", "ShopperBuilder": "stage"}
+_HOMES = {"OmneoClock": "controls", "OmneoFaults": "controls", "OmneoSandbox": "builders", "ShopperBuilder": "builders"}
 _REMEDY = 'The fixtures of Omneo need its sandbox: pip install "flask-claimable-benefits[sandbox]" and run again.'
 
 
@@ -26,7 +26,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(f"claimable_benefits.sandbox.{_HOMES[name]}"), name)
+    return getattr(import_module(f"claimable_benefits.sandbox.testing_kit.{_HOMES[name]}"), name)
 
 
 @pytest.fixture(scope="session")
@@ -34,7 +34,7 @@ def omneo_server() -> Iterator[OmneoSandbox]:
     """The one sandbox of a test run; tests take `omneo_sandbox`, which is this one, clean."""
     try:
         from claimable_benefits.sandbox import create_sandbox, serve_sandbox
-        from claimable_benefits.sandbox.stage import OmneoSandbox as Stage
+        from claimable_benefits.sandbox.testing_kit.builders import OmneoSandbox as Stage
 
         app = create_sandbox()
     except ImportError as error:
@@ -55,7 +55,7 @@ def omneo_sandbox(omneo_server: OmneoSandbox) -> OmneoSandbox:
 @pytest.fixture
 def omneo_clock(omneo_sandbox: OmneoSandbox) -> OmneoClock:
     """The sandbox's clock: to stop, to move and to let run."""
-    from claimable_benefits.sandbox.dials import OmneoClock as Clock
+    from claimable_benefits.sandbox.testing_kit.controls import OmneoClock as Clock
 
     return Clock(omneo_sandbox)
 
@@ -63,6 +63,6 @@ def omneo_clock(omneo_sandbox: OmneoSandbox) -> OmneoClock:
 @pytest.fixture
 def omneo_faults(omneo_sandbox: OmneoSandbox) -> OmneoFaults:
     """The sandbox's dial for faults, at rest at the start of each test."""
-    from claimable_benefits.sandbox.dials import OmneoFaults as Faults
+    from claimable_benefits.sandbox.testing_kit.controls import OmneoFaults as Faults
 
     return Faults(omneo_sandbox)

@@ -7,18 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.chaos.audit import Wrong, audit, counted
-from tests.chaos.evidence import (
-    Claimed,
-    Evidence,
-    LedgerClaim,
-    LedgerUse,
-    Outgoing,
-    Payment,
-    Redemption,
-    Sale,
-    ShopOrder,
-)
+from chaos.audit import Wrong, audit, counted
+from chaos.evidence import Claimed, Evidence, LedgerClaim, LedgerUse, Outgoing, Payment, Redemption, Sale, ShopOrder
 
 ORDER = ShopOrder("FT-1", "paid", 9000, "checkout-1", use_id="u1", discount=1000, payment_id="pay_1", was_paid=True)
 USE = LedgerUse("u1", "shop-u1", "consumed", "thank-you-10", "7", "FT-1", "301")

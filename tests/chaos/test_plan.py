@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.chaos.omneo import FAULTS, in_turn
-from tests.chaos.plan import BENEFITS, Approval, Errand, Plan, Story, make_plan
-from tests.chaos.scale import Scale, full, short
+from chaos.omneo import FAULTS, in_turn
+from chaos.plan import BENEFITS, Approval, Errand, Plan, Story, make_plan
+from chaos.scale import Scale, full, short
 
 SPELLS = ((0.5, "outage", 8.0),)
 

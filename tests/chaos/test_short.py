@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from tests.chaos import report, scale
-from tests.chaos.plan import Errand
-from tests.chaos.run import play
+from chaos import report, scale
+from chaos.plan import Errand
+from chaos.run import play
 
 FIELDS = [
     *("checkouts", "orders_placed", "lost_benefits", "double_redemptions", "lost_transactions"),

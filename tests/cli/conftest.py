@@ -17,7 +17,7 @@ from flask import Flask
 from claimable_benefits import ClaimableBenefits
 from claimable_benefits.runtime import Runtime
 from claimable_benefits.sandbox import RunningSandbox, create_sandbox, serve_sandbox
-from claimable_benefits.sandbox.scene import sandbox
+from claimable_benefits.sandbox.state.request_state import sandbox
 
 HAT_DAY = """
 name = "Hat Day"

@@ -16,7 +16,7 @@ from claimable_benefits import ClaimableBenefits, SettingsError
 from claimable_benefits.ledger import Ledger
 from claimable_benefits.runtime import Runtime
 from tests.cli.conftest import Terminal
-from tests.postgres import Postgres
+from tests.support.postgres import Postgres
 
 
 @contextmanager

@@ -7,14 +7,14 @@ import sys
 
 from click import Context
 
-from claimable_benefits.cli_staff import commands
-from claimable_benefits.commands import Commands
+from claimable_benefits.cli.lazy import Commands
+from claimable_benefits.cli.staff import commands
 
 STARTED = """
 import sys
 from claimable_benefits import ClaimableBenefits
-late = ["claimable_benefits.cli", "claimable_benefits.web.pages", "sqlalchemy.orm", "sqlalchemy.dialects.postgresql"]
-late += ["babel", "nh3", "segno", "alembic", "redis", "celery", "requests"]
+late = ["claimable_benefits.cli.group", "claimable_benefits.web.account_pages", "sqlalchemy.orm"]
+late += ["sqlalchemy.dialects.postgresql", "babel", "nh3", "segno", "alembic", "redis", "celery", "requests"]
 print([name for name in late if name in sys.modules])
 """
 

@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
+from chaos.databases import postgres
+from chaos.processes import Watchdog
 from claimable_benefits import SettingsError
 from example_shop import carts, wsgi
 from example_shop.app import close_app, create_app
 from example_shop.extensions import db
 from example_shop.models import Cart
-from tests.chaos.databases import postgres
-from tests.chaos.processes import Watchdog
 
 ROOT = Path(__file__).resolve().parents[2]
 NEEDED = {"PAYMENTS_URL": "http://127.0.0.1:9", "OMNEO_BASE_URL": "http://127.0.0.1:9/api/v3", "OMNEO_TOKEN": "t"}

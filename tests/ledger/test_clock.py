@@ -17,7 +17,7 @@ from claimable_benefits.ledger import Ledger
 from claimable_benefits.ledger.clock import ServerClock
 from claimable_benefits.ledger.outbox import lease_due
 from tests.ledger.rows import NOW, at_once, queue
-from tests.postgres import Postgres
+from tests.support.postgres import Postgres
 
 HOUR = timedelta(hours=1)
 

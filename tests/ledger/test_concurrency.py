@@ -21,7 +21,7 @@ from claimable_benefits.ledger.outbox import finish_delivery, lease_due
 from claimable_benefits.ledger.uses import find_use, live_uses_of, move_use
 from claimable_benefits.omneo import OmneoClient
 from claimable_benefits.service.context import Context
-from claimable_benefits.service.slots import take_slot
+from claimable_benefits.service.holds.slots import take_slot
 from tests.ledger.rows import GIFT, NOW, WHY, at_once, later, new_use, queue, write_much
 
 ROUNDS = 10

@@ -19,7 +19,7 @@ from claimable_benefits.ledger import Ledger, facts
 from claimable_benefits.ledger.schema import VERSION_TABLE
 from claimable_benefits.ledger.tables import UtcDateTime, metadata
 from tests.ledger.rows import NOW, at_once, new_use, open_ledger
-from tests.postgres import Postgres
+from tests.support.postgres import Postgres
 
 SQLITE, POSTGRESQL = (make_url(f"{name}://").get_dialect()() for name in ("sqlite", "postgresql"))
 zones = st.sampled_from(

@@ -12,8 +12,8 @@ from sqlalchemy import event
 from sqlalchemy.engine import make_url
 
 from claimable_benefits.ledger import Ledger
+from claimable_benefits.ledger.customer_version import Standings
 from claimable_benefits.ledger.facts import remember, remember_profile
-from claimable_benefits.ledger.standing import Standings
 from claimable_benefits.ledger.watch import Watch
 from tests.ledger.rows import NOW
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.mutants import MUTANTS, PACKAGE, Mutant
+from chaos.mutants import MUTANTS, PACKAGE, Mutant
 
 ROOT = Path(__file__).parents[2]
 

@@ -20,7 +20,7 @@ from claimable_benefits.domain.shop import Item, Transaction
 from claimable_benefits.errors import Malformed, NotPermitted, OmneoError, Rejected
 from claimable_benefits.omneo import OmneoClient
 from claimable_benefits.sandbox import SWITCHES, RunningSandbox, create_sandbox, serve_sandbox
-from claimable_benefits.sandbox.scene import sandbox
+from claimable_benefits.sandbox.state.request_state import sandbox
 
 NOON = datetime(2026, 6, 15, 2, tzinfo=UTC)  # noon in Melbourne
 ORDER = Transaction(

@@ -9,7 +9,7 @@ from decimal import Decimal
 import httpx
 import pytest
 
-from claimable_benefits.cache.breaker import Breaker
+from claimable_benefits.cache.circuit_breaker import Breaker
 from claimable_benefits.domain.shop import Transaction
 from claimable_benefits.errors import OmneoError, OutcomeUnknown, Rejected, SlowDown, Unreachable
 from claimable_benefits.omneo import OmneoClient

@@ -19,7 +19,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, scop
 
 from claimable_benefits import ClaimableBenefits, Transaction
 from claimable_benefits.runtime import Runtime
-from claimable_benefits.service.worker import EmbeddedWorker
+from claimable_benefits.service.worker.loop import EmbeddedWorker
 
 KINDS = ("flask-sqlalchemy", "flask-sqlalchemy-lite", "session", "scoped session")
 

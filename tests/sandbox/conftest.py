@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from claimable_benefits.sandbox.scene import sandbox
+from claimable_benefits.sandbox.state.request_state import sandbox
 from tests.sandbox.world import World
 
 

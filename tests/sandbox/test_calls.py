@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from claimable_benefits.sandbox.calls import Ledger
-from claimable_benefits.sandbox.scene import sandbox
+from claimable_benefits.sandbox.state.call_log import Ledger
+from claimable_benefits.sandbox.state.request_state import sandbox
 from tests.sandbox.world import NOON, TOKEN, World
 
 

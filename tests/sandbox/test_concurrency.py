@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from claimable_benefits.sandbox import RunningSandbox, create_sandbox, serve_sandbox
-from claimable_benefits.sandbox.scene import sandbox
+from claimable_benefits.sandbox.state.request_state import sandbox
 from tests.sandbox.crowd import ONE_WINS, Crowd, processes
 from tests.sandbox.world import ZONE
 

@@ -7,14 +7,15 @@ from html.parser import HTMLParser
 import pytest
 from flask.testing import FlaskClient
 
-from claimable_benefits.sandbox import create_sandbox, demo
-from claimable_benefits.sandbox.dial import Dial
-from claimable_benefits.sandbox.fence import is_loopback
-from claimable_benefits.sandbox.presets import PRESETS
-from claimable_benefits.sandbox.scene import sandbox
+from claimable_benefits.sandbox import create_sandbox
+from claimable_benefits.sandbox.access.loopback import is_loopback
+from claimable_benefits.sandbox.demo import people
+from claimable_benefits.sandbox.faults.presets import PRESETS
+from claimable_benefits.sandbox.state.fault_injector import Dial
+from claimable_benefits.sandbox.state.request_state import sandbox
 from tests.sandbox.world import World
 
-MIA = demo.profile_id("1001")
+MIA = people.profile_id("1001")
 PERSON = f"/console/people/{MIA}"
 HERE = "http://localhost"
 

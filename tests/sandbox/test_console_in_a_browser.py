@@ -9,11 +9,12 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, expect, sync_playwright
 
-from claimable_benefits.sandbox import RunningSandbox, create_sandbox, demo, serve_sandbox
-from claimable_benefits.sandbox.scene import sandbox
-from tests.chromium import find_chromium, launch_arguments
+from claimable_benefits.sandbox import RunningSandbox, create_sandbox, serve_sandbox
+from claimable_benefits.sandbox.demo import people
+from claimable_benefits.sandbox.state.request_state import sandbox
+from tests.support.chromium import find_chromium, launch_arguments
 
-MIA = f"/console/people/{demo.profile_id('1001')}"
+MIA = f"/console/people/{people.profile_id('1001')}"
 PAGES = ("/", MIA, "/console/calls", "/console/people/nobody")
 
 

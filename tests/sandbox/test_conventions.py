@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from claimable_benefits.sandbox.scene import sandbox
+from claimable_benefits.sandbox.state.request_state import sandbox
 from tests.sandbox.world import NOON, World
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from claimable_benefits.sandbox import RunningSandbox, serve_sandbox
-from claimable_benefits.sandbox.scene import sandbox
+from claimable_benefits.sandbox.state.request_state import sandbox
 from tests.sandbox.world import World
 
 GUIDE = Path(__file__).parent / "guide"

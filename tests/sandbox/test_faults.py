@@ -11,8 +11,8 @@ import httpx
 import pytest
 
 from claimable_benefits.sandbox import RunningSandbox, create_sandbox, serve_sandbox
-from claimable_benefits.sandbox.loss import Lost
-from claimable_benefits.sandbox.scene import sandbox
+from claimable_benefits.sandbox.server.disconnect import Lost
+from claimable_benefits.sandbox.state.request_state import sandbox
 from tests.sandbox.world import TOKEN, World
 
 REDEMPTIONS = "/api/v3/profiles/*/benefits/*/redemptions"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from claimable_benefits.sandbox import id_tokens
+from claimable_benefits.sandbox.tokens import id_tokens
 from tests.sandbox.world import TOKEN, ZONE, Reply, World
 
 NOON = 1_781_488_800  # 2026-06-15 02:00 UTC

@@ -22,12 +22,12 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from claimable_benefits.sandbox import demo as demo_data
-from claimable_benefits.sandbox import openapi
-from claimable_benefits.sandbox.described import ANSWERS
-from claimable_benefits.sandbox.fields import Fields
-from claimable_benefits.sandbox.request_bodies import BODIES
-from claimable_benefits.sandbox.scene import sandbox
+from claimable_benefits.sandbox.demo import people as demo_data
+from claimable_benefits.sandbox.openapi import document
+from claimable_benefits.sandbox.openapi.described import ANSWERS
+from claimable_benefits.sandbox.openapi.request_bodies import BODIES
+from claimable_benefits.sandbox.protocol.field_specs import Fields
+from claimable_benefits.sandbox.state.request_state import sandbox
 from tests.sandbox.world import TOKEN, Reply, World
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
@@ -55,9 +55,9 @@ READERS = ("text", "prose", "handle", "whole", "number", "flag", "zone", "moment
 def rules() -> dict[str, tuple[str, str]]:
     """Return a method and a path for every view; the API's own where a member has one too."""
     world, found = World(), dict[str, tuple[str, str]]()
-    for rule in openapi.described_rules(world.app):
+    for rule in document.described_rules(world.app):
         [method, *_] = sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})
-        found.setdefault(openapi.view_of(rule.endpoint), (method, openapi._VARIABLE.sub("1", rule.rule)))
+        found.setdefault(document.view_of(rule.endpoint), (method, document._VARIABLE.sub("1", rule.rule)))
     sandbox(world.app).store.close()
     return found
 
@@ -76,9 +76,9 @@ def read(world: World) -> Any:
 
 
 def test_every_route_of_the_api_is_described_and_no_other(world: World) -> None:
-    described = openapi.described_rules(world.app)
-    endpoints = {openapi.view_of(rule.endpoint) for rule in described}
-    writing = {openapi.view_of(rule.endpoint) for rule in described if {"POST", "PUT"} & (rule.methods or set())}
+    described = document.described_rules(world.app)
+    endpoints = {document.view_of(rule.endpoint) for rule in described}
+    writing = {document.view_of(rule.endpoint) for rule in described if {"POST", "PUT"} & (rule.methods or set())}
 
     assert endpoints == set(ANSWERS)
     assert set(BODIES) <= writing
@@ -124,7 +124,7 @@ def test_an_unknown_field_is_ignored(world: World) -> None:
 
 def test_every_field_that_a_room_reads_is_described() -> None:
     described = set(names(BODIES.values()))
-    folder = Path(openapi.__file__).parent
+    folder = Path(document.__file__).parent
     own = {"control", "levers", "form", "fields", "machine"}  # what only a double has, and the readers themselves
     asked = {
         call.args[0].value

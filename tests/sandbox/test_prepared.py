@@ -12,12 +12,12 @@ from flask import Response
 from werkzeug.test import Client
 
 from claimable_benefits.sandbox import create_sandbox
-from claimable_benefits.sandbox.calls import Ledger
-from claimable_benefits.sandbox.dial import Dial
-from claimable_benefits.sandbox.gate import Gate
-from claimable_benefits.sandbox.mischief import Answer
-from claimable_benefits.sandbox.prepared import Prepared
-from claimable_benefits.sandbox.scene import sandbox
+from claimable_benefits.sandbox.faults.corruption import Answer
+from claimable_benefits.sandbox.faults.middleware import Gate
+from claimable_benefits.sandbox.faults.prepared import Prepared
+from claimable_benefits.sandbox.state.call_log import Ledger
+from claimable_benefits.sandbox.state.fault_injector import Dial
+from claimable_benefits.sandbox.state.request_state import sandbox
 from tests.sandbox.crowd import Crowd, first_line, port_in, process
 from tests.sandbox.world import NOON, TOKEN, World
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from claimable_benefits.sandbox import SWITCHES, create_sandbox
-from claimable_benefits.sandbox.scene import sandbox
+from claimable_benefits.sandbox.state.request_state import sandbox
 from tests.sandbox.world import ORDER, ZONE, World
 
 GUIDE = [

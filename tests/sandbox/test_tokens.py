@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from claimable_benefits.sandbox.scopes import NEEDED, SCOPES
+from claimable_benefits.sandbox.tokens.scopes import NEEDED, SCOPES
 from tests.sandbox.world import Reply, World
 
 MINE = "/api/v3"

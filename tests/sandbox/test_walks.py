@@ -11,7 +11,7 @@ from urllib.parse import urlencode, urlsplit
 import pytest
 
 from claimable_benefits.sandbox import RunningSandbox, create_sandbox, serve_sandbox
-from claimable_benefits.sandbox.scene import sandbox
+from claimable_benefits.sandbox.state.request_state import sandbox
 from tests.sandbox.receivers import receiver
 from tests.sandbox.world import NOON, ZONE
 

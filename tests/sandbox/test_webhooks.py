@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from claimable_benefits.sandbox.scene import sandbox
+from claimable_benefits.sandbox.state.request_state import sandbox
 from tests.sandbox.receivers import Receiver, receiver
 from tests.sandbox.world import World
 

@@ -9,8 +9,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from claimable_benefits.sandbox import create_sandbox
-from claimable_benefits.sandbox.scene import look, sandbox
-from claimable_benefits.sandbox.seed import plant
+from claimable_benefits.sandbox.demo.seed import plant
+from claimable_benefits.sandbox.state.request_state import look, sandbox
 
 TOKEN = "sandbox-token"
 NOON = datetime(2026, 6, 15, 2, 0, 0, tzinfo=UTC)  # noon in Melbourne, where winter is UTC+10

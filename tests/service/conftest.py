@@ -17,11 +17,11 @@ from claimable_benefits.domain.policy import read_policies
 from claimable_benefits.domain.shop import Cart, Item, Line, Order, OrderState, Shopper, Transaction
 from claimable_benefits.ledger import Ledger
 from claimable_benefits.ledger.events import Event, events_of
-from claimable_benefits.ledger.memory import Memory
+from claimable_benefits.ledger.tenant_facts import Memory
 from claimable_benefits.omneo import OmneoClient
 from claimable_benefits.sandbox import create_sandbox
 from claimable_benefits.service.context import Context
-from claimable_benefits.service.work import run_once
+from claimable_benefits.service.worker.turn import run_once
 
 MIA = Shopper("1001", name="Mia Ngo", timezone="Australia/Melbourne")
 LEO = Shopper("1002", name="Leo Park")
@@ -188,7 +188,7 @@ class World:
             return events_of(connection, subject)
 
     def submit(self, number: str, customer_id: str | None = "1001") -> Transaction:
-        from claimable_benefits.service.submit import submit
+        from claimable_benefits.service.orders.submit import submit
 
         transaction = sale(number, customer_id, self.clock.now)
         with self.ctx.ledger.write() as connection:

@@ -13,9 +13,9 @@ from flask import Flask, render_template_string, request
 from flask.testing import FlaskClient
 
 from claimable_benefits import Cart, ClaimableBenefits, Line, Shopper
-from claimable_benefits.sandbox.stage import OmneoSandbox
+from claimable_benefits.sandbox.testing_kit.builders import OmneoSandbox
 from claimable_benefits.service.context import Context
-from claimable_benefits.service.shelves import Shelves
+from claimable_benefits.wallet.wallet_cache import Shelves
 from tests.web.reading import Element, Form, forms, read_page
 
 HERE = "/account/benefits"

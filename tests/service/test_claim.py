@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from claimable_benefits.errors import Declined, OmneoError
-from claimable_benefits.service.claim import claim
-from claimable_benefits.service.shelf import read_shelf
-from claimable_benefits.service.work import run_once
+from claimable_benefits.service.account.wallet_view import read_shelf
+from claimable_benefits.service.claims.claim import claim
+from claimable_benefits.service.worker.turn import run_once
 from tests.service.conftest import KIM, LEO, MIA, World
 
 

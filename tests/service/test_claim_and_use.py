@@ -11,10 +11,10 @@ from claimable_benefits.domain.states import UseState
 from claimable_benefits.errors import Declined
 from claimable_benefits.ledger.tables import uses
 from claimable_benefits.ledger.uses import Use, find_use
-from claimable_benefits.service.claim import claim
-from claimable_benefits.service.claim_and_use import claim_and_use
-from claimable_benefits.service.redeem import use_from_account
-from claimable_benefits.service.shelf import read_shelf
+from claimable_benefits.service.account.wallet_view import read_shelf
+from claimable_benefits.service.claims.claim import claim
+from claimable_benefits.service.claims.claim_and_redeem import claim_and_use
+from claimable_benefits.service.redemption.redeem import use_from_account
 from tests.service.conftest import MIA, OpenWorld, World
 
 

@@ -13,10 +13,10 @@ from claimable_benefits.domain.states import DeliveryState, UseState
 from claimable_benefits.errors import Declined
 from claimable_benefits.ledger.outbox import find_delivery
 from claimable_benefits.ledger.uses import Use, find_use, held_in_cart
-from claimable_benefits.service.deliver import deliver_due
-from claimable_benefits.service.hold import hold
-from claimable_benefits.service.redeem import redeem_for_order
-from claimable_benefits.service.shelf import read_shelf
+from claimable_benefits.service.account.wallet_view import read_shelf
+from claimable_benefits.service.delivery.deliver import deliver_due
+from claimable_benefits.service.holds.hold import hold
+from claimable_benefits.service.redemption.redeem import redeem_for_order
 from tests.service.conftest import CART, MIA, World
 
 

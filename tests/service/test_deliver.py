@@ -9,18 +9,18 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine
 
-from claimable_benefits.cache.breaker import Breaker
+from claimable_benefits.cache.circuit_breaker import Breaker
 from claimable_benefits.domain.states import DeliveryState
 from claimable_benefits.errors import SettingsError
 from claimable_benefits.ledger.outbox import Delivery, find_delivery
-from claimable_benefits.service.history import recall_history
-from claimable_benefits.service.hold import hold
-from claimable_benefits.service.merchant import resume
-from claimable_benefits.service.records import read_record
-from claimable_benefits.service.redeem import redeem_for_order
-from claimable_benefits.service.shelf import read_shelf
-from claimable_benefits.service.submit import submit
-from claimable_benefits.service.work import run_once
+from claimable_benefits.service.account.history import recall_history
+from claimable_benefits.service.account.wallet_view import read_shelf
+from claimable_benefits.service.holds.hold import hold
+from claimable_benefits.service.operations.admin import resume
+from claimable_benefits.service.orders.record import read_record
+from claimable_benefits.service.orders.submit import submit
+from claimable_benefits.service.redemption.redeem import redeem_for_order
+from claimable_benefits.service.worker.turn import run_once
 from tests.service.conftest import CART, MIA, World, new_client, sale
 
 

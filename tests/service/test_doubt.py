@@ -15,13 +15,13 @@ from claimable_benefits.domain.states import UseState
 from claimable_benefits.errors import Declined
 from claimable_benefits.ledger.tables import uses
 from claimable_benefits.ledger.uses import Use, find_use, touch_use, uses_of_order
-from claimable_benefits.service.claim import claim
-from claimable_benefits.service.hold import hold
-from claimable_benefits.service.redeem import redeem_for_order, use_from_account
-from claimable_benefits.service.shelf import read_shelf
-from claimable_benefits.service.submit import consume
-from claimable_benefits.service.undo import undo_order
-from claimable_benefits.service.work import run_once
+from claimable_benefits.service.account.wallet_view import read_shelf
+from claimable_benefits.service.claims.claim import claim
+from claimable_benefits.service.holds.hold import hold
+from claimable_benefits.service.orders.submit import consume
+from claimable_benefits.service.redemption.redeem import redeem_for_order, use_from_account
+from claimable_benefits.service.redemption.rollback import undo_order
+from claimable_benefits.service.worker.turn import run_once
 from tests.service.conftest import CART, MIA, OpenWorld, World, new_client, sale
 
 

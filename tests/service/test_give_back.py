@@ -16,11 +16,11 @@ from claimable_benefits.errors import SettingsError
 from claimable_benefits.ledger.outbox import Delivery, find_delivery
 from claimable_benefits.ledger.tables import outbox
 from claimable_benefits.ledger.uses import Use, uses_of_order
-from claimable_benefits.service.give_back import GivenBack, comes_back, give_back_in, give_back_order
-from claimable_benefits.service.hold import hold
-from claimable_benefits.service.redeem import redeem_for_order
-from claimable_benefits.service.shelf import read_shelf
-from claimable_benefits.service.work import run_once
+from claimable_benefits.service.account.wallet_view import read_shelf
+from claimable_benefits.service.holds.hold import hold
+from claimable_benefits.service.orders.refund import GivenBack, comes_back, give_back_in, give_back_order
+from claimable_benefits.service.redemption.redeem import redeem_for_order
+from claimable_benefits.service.worker.turn import run_once
 from tests.service.conftest import CART, MIA, OpenWorld, World, sale
 
 TENANTS: list[dict[str, str]] = [

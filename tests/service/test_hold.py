@@ -9,10 +9,10 @@ import pytest
 
 from claimable_benefits.domain.shop import Cart, Shopper
 from claimable_benefits.errors import Declined
-from claimable_benefits.service.hold import hold
-from claimable_benefits.service.offers import Offers, read_applied, read_offers
-from claimable_benefits.service.release import release, release_overdue
-from claimable_benefits.service.shelf import read_shelf
+from claimable_benefits.service.account.wallet_view import read_shelf
+from claimable_benefits.service.holds.hold import hold
+from claimable_benefits.service.holds.offers import Offers, read_applied, read_offers
+from claimable_benefits.service.holds.release import release, release_overdue
 from tests.service.conftest import CART, LEO, MIA, World
 
 OTHER = replace(CART, id="cart-2")

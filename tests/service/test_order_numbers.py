@@ -6,10 +6,10 @@ import pytest
 
 from claimable_benefits.domain.references import external_id_of
 from claimable_benefits.domain.states import UseState
-from claimable_benefits.service.hold import hold
-from claimable_benefits.service.redeem import redeem_for_order
-from claimable_benefits.service.shelf import read_shelf
-from claimable_benefits.service.work import run_once
+from claimable_benefits.service.account.wallet_view import read_shelf
+from claimable_benefits.service.holds.hold import hold
+from claimable_benefits.service.redemption.redeem import redeem_for_order
+from claimable_benefits.service.worker.turn import run_once
 from tests.service.conftest import CART, MIA, World
 
 

@@ -14,13 +14,13 @@ from claimable_benefits.domain.reconcile import Code
 from claimable_benefits.domain.shop import Order, OrderState
 from claimable_benefits.domain.states import UseState
 from claimable_benefits.ledger.uses import Use, find_use, move_use, uses_of_order
-from claimable_benefits.service.hold import hold
-from claimable_benefits.service.reconcile import Report, reconcile
-from claimable_benefits.service.repair import Repaired, repair
-from claimable_benefits.service.shelf import read_shelf
-from claimable_benefits.service.undo import undo_order
-from claimable_benefits.service.upkeep import reconcile_daily, upkeep
-from claimable_benefits.service.work import run_once
+from claimable_benefits.service.account.wallet_view import read_shelf
+from claimable_benefits.service.holds.hold import hold
+from claimable_benefits.service.operations.reconcile import Report, reconcile
+from claimable_benefits.service.operations.repair import Repaired, repair
+from claimable_benefits.service.redemption.rollback import undo_order
+from claimable_benefits.service.worker.periodic import reconcile_daily, upkeep
+from claimable_benefits.service.worker.turn import run_once
 from tests.service.conftest import CART, LEO, MIA, World, open_world, sale
 from tests.service.test_deliver import at_omneo, placed
 
@@ -186,7 +186,7 @@ def test_a_paid_order_that_was_never_submitted_is_found_by_the_orders_loader(wor
 def test_a_paid_order_whose_use_still_waits_is_consumed(world: World) -> None:
     benefit = read_shelf(world.ctx, MIA).holds("first-spend")
     assert benefit is not None
-    from claimable_benefits.service.redeem import redeem_for_order
+    from claimable_benefits.service.redemption.redeem import redeem_for_order
 
     redeem_for_order(world.ctx, hold(world.ctx, MIA, CART, benefit.id).use_id, "A1", actor="shopper 1001")
     world.orders.set("A1", OrderState.PAID, sale("A1", "1001", world.clock.now))
@@ -210,7 +210,7 @@ def test_a_redemption_that_somebody_took_back_at_omneo_is_told(world: World) -> 
 def test_a_redemption_that_was_undone_or_used_at_the_till_is_no_disagreement(world: World) -> None:
     benefit = read_shelf(world.ctx, MIA).holds("first-spend")
     assert benefit is not None
-    from claimable_benefits.service.redeem import redeem_for_order
+    from claimable_benefits.service.redemption.redeem import redeem_for_order
 
     redeem_for_order(world.ctx, hold(world.ctx, MIA, CART, benefit.id).use_id, "A1", actor="shopper 1001")
     undo_order(world.ctx, "A1", actor="shop", reason="declined")

@@ -10,12 +10,12 @@ from claimable_benefits.domain.shop import OrderState
 from claimable_benefits.domain.states import UseState
 from claimable_benefits.errors import Declined
 from claimable_benefits.ledger.uses import Use, find_use, live_uses_of, uses_of_order
-from claimable_benefits.service.hold import hold
-from claimable_benefits.service.offers import read_applied
-from claimable_benefits.service.redeem import redeem_for_order, use_from_account
-from claimable_benefits.service.shelf import read_shelf
-from claimable_benefits.service.undo import undo_order
-from claimable_benefits.service.work import run_once
+from claimable_benefits.service.account.wallet_view import read_shelf
+from claimable_benefits.service.holds.hold import hold
+from claimable_benefits.service.holds.offers import read_applied
+from claimable_benefits.service.redemption.redeem import redeem_for_order, use_from_account
+from claimable_benefits.service.redemption.rollback import undo_order
+from claimable_benefits.service.worker.turn import run_once
 from tests.service.conftest import CART, MIA, OpenWorld, World
 
 
@@ -354,7 +354,7 @@ def test_what_omneo_refuses_to_undo_needs_a_person(world: World) -> None:
 
 
 def test_a_use_from_the_account_is_done_at_once_and_a_second_click_uses_nothing(world: World) -> None:
-    from claimable_benefits.service.claim import claim
+    from claimable_benefits.service.claims.claim import claim
 
     claim(world.ctx, MIA, "vip-lounge", "c1")
     lounge = benefit_id(world, "vip-lounge")

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from claimable_benefits.domain.benefits import Benefit, Definition
-from claimable_benefits.service.snapshot import Snapshot, interned, read, weigh, write
+from claimable_benefits.wallet.snapshot import Snapshot, interned, read, weigh, write
 
 moments = st.none() | st.datetimes(
     min_value=datetime(2000, 1, 1),  # noqa: DTZ001 - the zone follows

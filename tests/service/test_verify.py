@@ -12,8 +12,8 @@ import pytest
 
 from claimable_benefits.domain.states import DeliveryState
 from claimable_benefits.ledger.outbox import Delivery, find_delivery
-from claimable_benefits.service.submit import submit
-from claimable_benefits.service.work import run_once
+from claimable_benefits.service.orders.submit import submit
+from claimable_benefits.service.worker.turn import run_once
 from tests.service.conftest import World, open_world, sale
 
 

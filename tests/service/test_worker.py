@@ -11,9 +11,9 @@ from dataclasses import replace
 import pytest
 
 from claimable_benefits.errors import BenefitsError
-from claimable_benefits.service.crew import Crew
-from claimable_benefits.service.work import WorkDone
-from claimable_benefits.service.worker import EmbeddedWorker, Rounds
+from claimable_benefits.service.worker.loop import EmbeddedWorker, Rounds
+from claimable_benefits.service.worker.pool import Crew
+from claimable_benefits.service.worker.turn import WorkDone
 from tests.service.conftest import World
 
 DONE = WorkDone(delivered=1)

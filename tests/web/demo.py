@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from claimable_benefits.domain.fit import Fit, Misfit
+from claimable_benefits.domain.eligibility import Fit, Misfit
 from claimable_benefits.domain.policy import DiscountKind, Place, Policy
 from claimable_benefits.domain.shop import Shopper
 from claimable_benefits.domain.states import DeliveryState, UseState
-from claimable_benefits.service.history import Entry
-from claimable_benefits.service.offers import Offers
-from claimable_benefits.service.records import Record
-from claimable_benefits.service.shelf import Shelf
+from claimable_benefits.service.account.history import Entry
+from claimable_benefits.service.account.wallet_view import Shelf
+from claimable_benefits.service.holds.offers import Offers
+from claimable_benefits.service.orders.record import Record
 from tests.web.world import (
     ACCOUNT,
     AT_ONCE,

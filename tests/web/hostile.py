@@ -8,10 +8,10 @@ from claimable_benefits.domain.benefits import Benefit, Definition
 from claimable_benefits.domain.policy import Place, Policy
 from claimable_benefits.domain.shop import Cart, Line, Shopper
 from claimable_benefits.domain.states import DeliveryState, UseState
-from claimable_benefits.service.history import Entry
-from claimable_benefits.service.offers import Applied, Offer, Offers
-from claimable_benefits.service.records import Record
-from claimable_benefits.service.shelf import Held, Shelf
+from claimable_benefits.service.account.history import Entry
+from claimable_benefits.service.account.wallet_view import Held, Shelf
+from claimable_benefits.service.holds.offers import Applied, Offer, Offers
+from claimable_benefits.service.orders.record import Record
 from tests.web.world import NOW, World, applied, cart, use
 
 PAYLOADS = (

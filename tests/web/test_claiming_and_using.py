@@ -8,8 +8,8 @@ import pytest
 
 from claimable_benefits.domain.states import UseState
 from claimable_benefits.errors import Declined, OutcomeUnknown, Overtaken, Rejected, Unreachable
-from claimable_benefits.service.claim import Claimed
-from claimable_benefits.service.shelf import Shelf
+from claimable_benefits.service.account.wallet_view import Shelf
+from claimable_benefits.service.claims.claim import Claimed
 from tests.web.conftest import Browser
 from tests.web.demo import LOUNGE
 from tests.web.reading import Element, forms, read_page

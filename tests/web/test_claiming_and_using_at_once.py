@@ -9,8 +9,8 @@ import pytest
 from claimable_benefits.domain.policy import Place, Policy
 from claimable_benefits.domain.states import UseState
 from claimable_benefits.errors import Declined, OutcomeUnknown, Unreachable
-from claimable_benefits.service.history import Entry
-from claimable_benefits.service.shelf import Shelf
+from claimable_benefits.service.account.history import Entry
+from claimable_benefits.service.account.wallet_view import Shelf
 from tests.web.conftest import Browser
 from tests.web.demo import PRIZE_DRAW
 from tests.web.reading import Element, forms, region

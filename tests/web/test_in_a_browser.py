@@ -16,9 +16,9 @@ from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwrig
 from werkzeug.serving import make_server
 
 from claimable_benefits.errors import Unreachable
-from claimable_benefits.service.offers import Offers
-from claimable_benefits.service.shelf import Shelf
-from tests.chromium import REMEDY, find_chromium, launch_arguments
+from claimable_benefits.service.account.wallet_view import Shelf
+from claimable_benefits.service.holds.offers import Offers
+from tests.support.chromium import REMEDY, find_chromium, launch_arguments
 from tests.web.demo import LOUNGE, demo
 from tests.web.hostile import ALL, hostile
 from tests.web.world import World, held, make_shop, use

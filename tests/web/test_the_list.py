@@ -11,8 +11,8 @@ from claimable_benefits.domain.benefits import Benefit, Definition
 from claimable_benefits.domain.policy import Place, Policy
 from claimable_benefits.domain.shop import Shopper
 from claimable_benefits.errors import NotPermitted, Unreachable
-from claimable_benefits.service.history import Entry
-from claimable_benefits.service.shelf import Held, Shelf
+from claimable_benefits.service.account.history import Entry
+from claimable_benefits.service.account.wallet_view import Held, Shelf
 from tests.web.conftest import Browser
 from tests.web.reading import Element, forms, region
 from tests.web.world import ACCOUNT, CHECKOUT, MELBOURNE, NOW, STORE, World, definition, held, make_shop

@@ -11,12 +11,12 @@ import pytest
 from flask import Flask, render_template_string
 
 from claimable_benefits.domain.discounts import Discount
-from claimable_benefits.domain.fit import Fit, Misfit
+from claimable_benefits.domain.eligibility import Fit, Misfit
 from claimable_benefits.domain.policy import DiscountKind, Policy
 from claimable_benefits.domain.shop import Shopper
 from claimable_benefits.errors import Declined, Unreachable
-from claimable_benefits.service.hold import Hold
-from claimable_benefits.service.offers import Offers
+from claimable_benefits.service.holds.hold import Hold
+from claimable_benefits.service.holds.offers import Offers
 from tests.web.conftest import Browser
 from tests.web.demo import demo
 from tests.web.reading import Element, forms, read_page, region

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from claimable_benefits.domain.states import DeliveryState, UseState
-from claimable_benefits.service.records import Record
+from claimable_benefits.service.orders.record import Record
 from tests.web.conftest import Browser
 from tests.web.reading import Element, region
 from tests.web.world import NOW, World

@@ -13,7 +13,7 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from claimable_benefits.service.hear import _profiles
+from claimable_benefits.service.account.invalidation import _profiles
 from claimable_benefits.web.blueprint import make_blueprint
 from claimable_benefits.web.webhook import webhook
 from tests.web.world import World, make_shop
@@ -36,7 +36,7 @@ def tell(world: World, heard: list[tuple[str, bytes]]) -> Callable[..., TestResp
         heard.append((event, body))
         return 1
 
-    app.register_blueprint(make_blueprint(replace(world.verbs(), hear=hear)))
+    app.register_blueprint(make_blueprint(replace(world.verbs(), handle_webhook=hear)))
     client = app.test_client()
 
     def send(body: bytes = BODY, signature: str | None = None, **headers: str) -> TestResponse:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from claimable_benefits.errors import Declined
-from claimable_benefits.web.clean import https_url, name_of, plain, safe_html
+from claimable_benefits.web.rendering.sanitize import https_url, name_of, plain, safe_html
 from tests.web.conftest import Browser
 from tests.web.hostile import ALL, PAYLOADS, hostile
 from tests.web.reading import Element, read_page

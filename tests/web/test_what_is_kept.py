@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from jinja2 import ChoiceLoader, DictLoader
 
-from claimable_benefits.cache.bounded import Bounded
+from claimable_benefits.cache.lru import Bounded
 from claimable_benefits.domain.shop import Shopper
-from claimable_benefits.service.shelf import Peek, Shelf
+from claimable_benefits.service.account.wallet_view import Peek, Shelf
 from claimable_benefits.web.blueprint import make_blueprint
-from claimable_benefits.web.verbs import Verbs
+from claimable_benefits.web.services import Verbs
 from tests.web.conftest import Browser
 from tests.web.reading import forms
 from tests.web.world import ACCOUNT, NOW, Extension, World, definition, held, make_shop
@@ -214,7 +214,7 @@ def test_how_old_a_shelf_is_is_on_the_page_of_that_moment_only(counted: Counted)
 
 
 def test_a_text_of_omneos_cannot_stand_in_for_a_token(counted: Counted) -> None:
-    from claimable_benefits.web import forms as buttons
+    from claimable_benefits.web.forms import buttons
 
     counted.world.shelves["mia"] = Shelf(True, ready=(definition("x", "Thing", short_description="0-0- -1-"),))
     mia = browser(counted)

@@ -14,9 +14,9 @@ from itsdangerous.timed import TimestampSigner
 from werkzeug.exceptions import BadRequest
 
 from claimable_benefits.domain.shop import Shopper
-from claimable_benefits.service.offers import Offers
-from claimable_benefits.service.shelf import Shelf
-from claimable_benefits.web.refusals import FormRefused, NoSuchBenefit
+from claimable_benefits.service.account.wallet_view import Shelf
+from claimable_benefits.service.holds.offers import Offers
+from claimable_benefits.web.http_errors import FormRefused, NoSuchBenefit
 from tests.web.conftest import Browser
 from tests.web.reading import Form, forms, read_page
 from tests.web.world import ACCOUNT, World, definition, held, make_shop, offer, use

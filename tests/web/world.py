@@ -15,23 +15,23 @@ from flask.typing import ResponseReturnValue
 
 from claimable_benefits.domain.benefits import Benefit, Definition
 from claimable_benefits.domain.discounts import Discount
-from claimable_benefits.domain.fit import Fit
+from claimable_benefits.domain.eligibility import Fit
 from claimable_benefits.domain.policy import DiscountKind, Place, Policy
 from claimable_benefits.domain.shop import Cart, Line, Shopper
 from claimable_benefits.domain.states import UseState
 from claimable_benefits.errors import Declined
 from claimable_benefits.ledger.uses import Use
-from claimable_benefits.service.claim import Claimed
+from claimable_benefits.service.account.history import Entry, History
+from claimable_benefits.service.account.wallet_view import Held, Peek, Shelf
+from claimable_benefits.service.claims.claim import Claimed
 from claimable_benefits.service.context import Context
-from claimable_benefits.service.history import Entry, History
-from claimable_benefits.service.hold import Hold
-from claimable_benefits.service.offers import Applied, Offer, Offers, OffersPeek
-from claimable_benefits.service.records import Record
-from claimable_benefits.service.redeem import Used
-from claimable_benefits.service.shelf import Held, Peek, Shelf
+from claimable_benefits.service.holds.hold import Hold
+from claimable_benefits.service.holds.offers import Applied, Offer, Offers, OffersPeek
+from claimable_benefits.service.orders.record import Record
+from claimable_benefits.service.redemption.redeem import Used
 from claimable_benefits.settings import Settings, read_settings
 from claimable_benefits.web.blueprint import make_blueprint
-from claimable_benefits.web.verbs import Verbs
+from claimable_benefits.web.services import Verbs
 
 NOW = datetime(2025, 6, 15, 2, 0, tzinfo=UTC)  # noon in Melbourne
 MELBOURNE = "Australia/Melbourne"
@@ -67,7 +67,7 @@ class World:
             ),
             read_record=lambda _, number: self._read("read_record", self.records.get(number)),
             claim=self._claim,
-            claim_and_use=self._claim_and_use,
+            claim_and_redeem=self._claim_and_use,
             hold=self._hold,
             release=self._release,
             use_from_account=self._use,

@@ -13,9 +13,9 @@ from sqlalchemy.exc import DBAPIError
 
 from claimable_benefits.ledger import schema
 from claimable_benefits.ledger.clock import Monotonic, ServerClock, Wall, machine_time
+from claimable_benefits.ledger.db_errors import told, words
 from claimable_benefits.ledger.engine import begin_to_write, is_sqlite, open_engine
-from claimable_benefits.ledger.failures import told, words
-from claimable_benefits.ledger.turns import Turns
+from claimable_benefits.ledger.write_lock import Turns
 
 BUSY_SECONDS = 5.0
 # Another process may be changing the tables; with a million rows that takes its time.

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, insert, select
 
-from claimable_benefits.ledger.prepared import Prepared
+from claimable_benefits.ledger.compiled import Prepared
 from claimable_benefits.ledger.tables import events
 
 _NAMES = ("subject", "at", "actor", "reason", "from_state", "to_state", "version")

@@ -7,8 +7,8 @@ from functools import cache
 
 from sqlalchemy import Connection, Table, bindparam, delete, select, update
 
-from claimable_benefits.ledger.prepared import Prepared
-from claimable_benefits.ledger.rows import Insert, insert_for
+from claimable_benefits.ledger.compiled import Prepared
+from claimable_benefits.ledger.optimistic_lock import Insert, insert_for
 from claimable_benefits.ledger.tables import facts, profiles
 
 

@@ -15,9 +15,9 @@ from sqlalchemy.sql.dml import ReturningUpdate
 
 from claimable_benefits.domain.shop import Item, Transaction
 from claimable_benefits.domain.states import DELIVERY_MOVES, DeliveryState
+from claimable_benefits.ledger.compiled import Prepared
 from claimable_benefits.ledger.events import Because, write_event
-from claimable_benefits.ledger.prepared import Prepared
-from claimable_benefits.ledger.rows import insert_for
+from claimable_benefits.ledger.optimistic_lock import insert_for
 from claimable_benefits.ledger.tables import outbox
 
 

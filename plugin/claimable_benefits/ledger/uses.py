@@ -13,9 +13,9 @@ from sqlalchemy.exc import IntegrityError
 
 from claimable_benefits.domain.states import LIVE_USES, UNANSWERED_USES, USE_MOVES, UseState
 from claimable_benefits.errors import Overtaken
+from claimable_benefits.ledger.compiled import Prepared, among
 from claimable_benefits.ledger.events import Because, write_event
-from claimable_benefits.ledger.prepared import Prepared, among
-from claimable_benefits.ledger.rows import compare_and_set, due
+from claimable_benefits.ledger.optimistic_lock import compare_and_set, due
 from claimable_benefits.ledger.tables import uses
 
 

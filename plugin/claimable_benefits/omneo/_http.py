@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 import httpx
 
 from claimable_benefits.errors import NotPermitted, SettingsError
-from claimable_benefits.omneo.verdicts import Answer, NoAnswer, Outcome
+from claimable_benefits.omneo.outcomes import Answer, NoAnswer, Outcome
 
 # Raised before the first byte of the request is on its way. Everything else counts as sent.
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)

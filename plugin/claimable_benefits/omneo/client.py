@@ -9,20 +9,20 @@ from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Self
 
-from claimable_benefits.cache.breaker import Breaker
-from claimable_benefits.cache.crew import Together, one_by_one
+from claimable_benefits.cache.circuit_breaker import Breaker
+from claimable_benefits.cache.thread_pool import Together, one_by_one
 from claimable_benefits.errors import Malformed, NotPermitted, Rejected, SettingsError, Unreachable
-from claimable_benefits.omneo import paths, wire
+from claimable_benefits.omneo import codec, paths
 from claimable_benefits.omneo._http import INTERACTIVE, PATIENT, Http, Timeouts, Token, Transport
 from claimable_benefits.omneo.benefits import Benefits
 from claimable_benefits.omneo.definitions import Definitions
 from claimable_benefits.omneo.dialects import NO_SUCH_ROUTE, Dialect, Dialects
+from claimable_benefits.omneo.parsing import Reader
+from claimable_benefits.omneo.payloads import Writer
 from claimable_benefits.omneo.profiles import Profiles
-from claimable_benefits.omneo.reading import Reader
 from claimable_benefits.omneo.redemptions import Redemptions
 from claimable_benefits.omneo.session import Call, Session, within
 from claimable_benefits.omneo.transactions import Transactions
-from claimable_benefits.omneo.writing import Writer
 
 
 class OmneoClient(Profiles, Benefits, Redemptions, Transactions, Definitions):
@@ -63,7 +63,7 @@ class OmneoClient(Profiles, Benefits, Redemptions, Transactions, Definitions):
         together: Together = one_by_one,
         breakers: Mapping[str, Breaker] | None = None,
     ) -> None:
-        zone = wire.zone_named(timezone)
+        zone = codec.zone_named(timezone)
         if zone is None:
             raise SettingsError("OMNEO_TIMEZONE", f"{timezone!r} is no time zone.", "Use a name like Australia/Sydney.")
         if dates not in {"utc", "echo"}:
@@ -118,7 +118,7 @@ class OmneoClient(Profiles, Benefits, Redemptions, Transactions, Definitions):
         """Whether the tenant has a list at ``path``, asked by a read that changes nothing."""
         try:
             self._session.read(
-                Call("GET", path, query={"page[size]": "1"}), lambda body: wire.elements(wire.data(body))
+                Call("GET", path, query={"page[size]": "1"}), lambda body: codec.elements(codec.data(body))
             )
         except NotPermitted as refusal:
             if refusal.status != 403:

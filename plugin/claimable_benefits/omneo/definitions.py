@@ -8,10 +8,10 @@ from typing import TypeVar
 
 from claimable_benefits.domain.benefits import Definition
 from claimable_benefits.omneo import paths
+from claimable_benefits.omneo.codec import data
 from claimable_benefits.omneo.dialects import Form
 from claimable_benefits.omneo.resource import Resource
 from claimable_benefits.omneo.session import Call
-from claimable_benefits.omneo.wire import data
 
 T = TypeVar("T")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from claimable_benefits.errors import Rejected
-from claimable_benefits.omneo import paths, reading, wire
+from claimable_benefits.omneo import codec, parsing, paths
 from claimable_benefits.omneo.dialects import NO_SUCH_ROUTE, Form
 from claimable_benefits.omneo.resource import Resource
 from claimable_benefits.omneo.session import Call
@@ -32,4 +32,4 @@ class Profiles(Resource):
 
     def _resolve(self, call: Call, customer_id: str) -> str | None:
         handle = self._session.identity_handle
-        return self._session.read(call, lambda body: reading.profile_id(wire.data(body), handle, customer_id))
+        return self._session.read(call, lambda body: parsing.profile_id(codec.data(body), handle, customer_id))

@@ -8,12 +8,12 @@ from uuid import uuid4
 
 from claimable_benefits.domain.benefits import Redemption
 from claimable_benefits.errors import Malformed, Rejected
-from claimable_benefits.omneo import pages, paths, wire
+from claimable_benefits.omneo import codec, pagination, paths
+from claimable_benefits.omneo.codec import data
 from claimable_benefits.omneo.dialects import NO_SUCH_ROUTE, Form
-from claimable_benefits.omneo.pages import Page
+from claimable_benefits.omneo.pagination import Page
 from claimable_benefits.omneo.resource import Resource
 from claimable_benefits.omneo.session import Call
-from claimable_benefits.omneo.wire import data
 
 _NOT_ALLOWED = frozenset({400, 422})  # how servers refuse a filter or an order that they do not know
 _NO_SCOPE = frozenset({403})  # the strategy form needs a scope of its own
@@ -64,7 +64,7 @@ class Redemptions(Resource):
         template, item = paths.PROFILE_REDEMPTIONS.guide, self._session.reader.redemption
         if until is None:
             return self._all(template, item, ids, query)
-        return pages.until(self._pages(template, item, ids, query), lambda page: _reaches_back(page, until))
+        return pagination.until(self._pages(template, item, ids, query), lambda page: _reaches_back(page, until))
 
     def redemption(self, profile_id: str, redemption_id: str) -> Redemption | None:
         """One of the profile's redemptions; None where there is no such thing."""
@@ -167,7 +167,7 @@ def _reaches_back(page: Page[Redemption], until: datetime) -> bool:
 
 
 def _count(body: object) -> int:
-    number = wire.integer(wire.mapping(data(body)).get("count"))
+    number = codec.integer(codec.mapping(data(body)).get("count"))
     if number is None:
         raise Malformed("Omneo's answer has no count.")
     return number

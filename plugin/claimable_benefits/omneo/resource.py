@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from claimable_benefits.omneo import pages, paths
-from claimable_benefits.omneo.pages import Page, R
+from claimable_benefits.omneo import pagination, paths
+from claimable_benefits.omneo.pagination import Page, R
 from claimable_benefits.omneo.session import Call, Session
 
 
@@ -14,7 +14,7 @@ class Resource:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._lengths = pages.Lengths()
+        self._lengths = pagination.Lengths()
 
     def _all(
         self,
@@ -26,7 +26,7 @@ class Resource:
         """A whole list."""
         name = paths.fill(template, ids or {}), tuple(sorted((query or {}).items()))
         fetch = self._pages(template, item, ids, query)
-        listed = pages.all_of(fetch, self._session.together, expected=self._lengths.of(name))
+        listed = pagination.all_of(fetch, self._session.together, expected=self._lengths.of(name))
         self._lengths.note(name, listed.pages)
         return listed.items
 
@@ -40,8 +40,8 @@ class Resource:
         """A function that fetches page ``n`` of a list."""
 
         def fetch(number: int) -> Page[R]:
-            asked = {**(query or {}), "page[size]": str(pages.SIZE), "page[number]": str(number)}
+            asked = {**(query or {}), "page[size]": str(pagination.SIZE), "page[number]": str(number)}
             call = Call("GET", template, ids or {}, asked)
-            return self._session.read(call, lambda body: pages.parse(body, number, item))
+            return self._session.read(call, lambda body: pagination.parse(body, number, item))
 
         return fetch

@@ -11,19 +11,19 @@ from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import TypeVar
 
-from claimable_benefits.cache.breaker import Breaker
-from claimable_benefits.cache.crew import Together, one_by_one
+from claimable_benefits.cache.circuit_breaker import Breaker
+from claimable_benefits.cache.thread_pool import Together, one_by_one
 from claimable_benefits.errors import Malformed, OmneoError, Rejected, SlowDown, Unreachable
-from claimable_benefits.omneo import paths, verdicts, wire
+from claimable_benefits.omneo import codec, outcomes, paths
 from claimable_benefits.omneo._http import Http, Timeouts
 from claimable_benefits.omneo.dialects import Dialects
-from claimable_benefits.omneo.reading import Reader
-from claimable_benefits.omneo.verdicts import Answer
-from claimable_benefits.omneo.writing import Writer
+from claimable_benefits.omneo.outcomes import Answer
+from claimable_benefits.omneo.parsing import Reader
+from claimable_benefits.omneo.payloads import Writer
 
 T = TypeVar("T")
 Parse = Callable[[object], T]
-Verdict = Callable[[verdicts.Outcome, str], OmneoError | None]
+Verdict = Callable[[outcomes.Outcome, str], OmneoError | None]
 
 log = logging.getLogger("claimable_benefits.omneo")
 
@@ -65,7 +65,7 @@ class Session:
 
     def read(self, call: Call, parse: Parse[T]) -> T:
         """The parsed body of a call that changes nothing, whatever its method."""
-        return self._run(replace(call, lane="read"), parse, verdicts.of_read, verdicts.unreadable_read)
+        return self._run(replace(call, lane="read"), parse, outcomes.of_read, outcomes.unreadable_read)
 
     def find(self, call: Call, parse: Parse[T]) -> T | None:
         """As ``read``; None where Omneo's API says that there is no such thing (404)."""
@@ -78,7 +78,7 @@ class Session:
 
     def write(self, call: Call, parse: Parse[T]) -> T:
         """The parsed body of a call that changes something; it is sent once and never repeated."""
-        return self._run(call, parse, verdicts.of_write, verdicts.unreadable_write)
+        return self._run(call, parse, outcomes.of_write, outcomes.unreadable_write)
 
     def _run(
         self,
@@ -89,7 +89,7 @@ class Session:
     ) -> T:
         path = paths.fill(call.template, call.ids)
         request = f"{call.method} {path}"
-        body = None if call.body is None else wire.dump(call.body)
+        body = None if call.body is None else codec.dump(call.body)
         breaker = self.breakers.get(call.lane)
         if breaker and not breaker.allows():
             raise Unreachable("Omneo was not asked, as it has not answered lately.", request=request)
@@ -100,7 +100,7 @@ class Session:
             _note(breaker, outcome, error)
         if error is None and isinstance(outcome, Answer):
             try:
-                return parse(wire.load(outcome.body))
+                return parse(codec.load(outcome.body))
             except Malformed as problem:
                 error = unreadable(problem, request, outcome.status)
         if error is None:
@@ -133,7 +133,7 @@ def _in_time(timeouts: Timeouts, request: str) -> Timeouts:
     return Timeouts(**{name: min(getattr(timeouts, name), left) for name in names})
 
 
-def _note(breaker: Breaker, outcome: verdicts.Outcome, error: OmneoError | None) -> None:
+def _note(breaker: Breaker, outcome: outcomes.Outcome, error: OmneoError | None) -> None:
     """Only silence and a server's own failure count: whatever else it says, it is there."""
     if isinstance(error, SlowDown):
         breaker.failed(min(error.retry_after or _SHORT_REST, _LONGEST_REST))

@@ -9,10 +9,10 @@ from claimable_benefits.domain.references import external_id_of
 from claimable_benefits.domain.shop import Transaction
 from claimable_benefits.errors import Malformed, NotPermitted, Rejected
 from claimable_benefits.omneo import paths
+from claimable_benefits.omneo.codec import data
 from claimable_benefits.omneo.dialects import Form
 from claimable_benefits.omneo.resource import Resource
 from claimable_benefits.omneo.session import Call
-from claimable_benefits.omneo.wire import data
 
 _RECORD = "record a transaction"
 

@@ -3,8 +3,8 @@
 It imports nothing from the rest of the package, so that a misreading of the API cannot cancel itself out.
 """
 
-from .app import create_sandbox
-from .serving import RunningSandbox, serve_sandbox
-from .switches import SWITCHES, Switch
+from claimable_benefits.sandbox.app import create_sandbox
+from claimable_benefits.sandbox.running import RunningSandbox, serve_sandbox
+from claimable_benefits.sandbox.state.switches import SWITCHES, Switch
 
 __all__ = ["SWITCHES", "RunningSandbox", "Switch", "create_sandbox", "serve_sandbox"]

@@ -11,10 +11,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from .app import DEFAULT_TOKEN, DEFAULT_ZONE, create_sandbox
-from .courier import DEFAULT_SECRET
-from .scene import sandbox
-from .serving import RunningSandbox, serve_sandbox
+from claimable_benefits.sandbox.app import DEFAULT_TOKEN, DEFAULT_ZONE, create_sandbox
+from claimable_benefits.sandbox.running import RunningSandbox, serve_sandbox
+from claimable_benefits.sandbox.state.request_state import sandbox
+from claimable_benefits.sandbox.webhooks.sender import DEFAULT_SECRET
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

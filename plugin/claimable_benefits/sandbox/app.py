@@ -12,51 +12,59 @@ from typing import Literal
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
-from . import (
+from claimable_benefits.sandbox.access import loopback, omneo_id
+from claimable_benefits.sandbox.access.authentication import door
+from claimable_benefits.sandbox.api import (
     allocations,
     benefits,
     claims,
-    console,
-    control,
-    courier,
     definitions,
-    fence,
     identities,
-    issuing,
-    levers,
+    issue,
     locations,
-    logic,
-    omneo_id,
-    openapi,
     profile_transactions,
     profiles,
-    queueing,
+    redemption_items,
     redemptions,
-    seed,
-    store,
-    tokens,
+    reversals,
+    transaction_queue,
     transactions,
-    undo,
-    used_items,
-    webhooks,
 )
-from .clock import system_clock
-from .dialects import PREFIX
-from .door import door
-from .gate import guard
-from .moments import is_zone
-from .problems import Problem, Refusal
-from .scene import Sandbox, install, look, sandbox, scene
-from .switches import PREFIX as SWITCH
-from .switches import faults
-from .wire import answer
+from claimable_benefits.sandbox.console import views
+from claimable_benefits.sandbox.control import faults, state
+from claimable_benefits.sandbox.demo import seed
+from claimable_benefits.sandbox.faults.middleware import guard
+from claimable_benefits.sandbox.openapi import document
+from claimable_benefits.sandbox.protocol.dialects import PREFIX
+from claimable_benefits.sandbox.protocol.error_responses import Problem, Refusal
+from claimable_benefits.sandbox.protocol.responses import answer
+from claimable_benefits.sandbox.rules import json_logic
+from claimable_benefits.sandbox.state import store
+from claimable_benefits.sandbox.state.clock import system_clock
+from claimable_benefits.sandbox.state.request_state import Sandbox, install, look, sandbox, scene
+from claimable_benefits.sandbox.state.switches import PREFIX as SWITCH
+from claimable_benefits.sandbox.state.switches import faults as switch_faults
+from claimable_benefits.sandbox.state.times import is_zone
+from claimable_benefits.sandbox.tokens import api_tokens
+from claimable_benefits.sandbox.webhooks import sender, subscriptions
 
 DEFAULT_TOKEN = "sandbox-token"  # noqa: S105 - everybody may know it, it opens a double
 DEFAULT_ZONE = "Australia/Melbourne"
 _LARGEST_BODY = 1024 * 1024
 _ROOMS = (
-    *(profiles, identities, definitions, allocations, benefits, issuing, claims, redemptions, used_items, undo),
-    *(transactions, profile_transactions, queueing, locations, webhooks, tokens),
+    *(
+        profiles,
+        identities,
+        definitions,
+        allocations,
+        benefits,
+        issue,
+        claims,
+        redemptions,
+        redemption_items,
+        reversals,
+    ),
+    *(transactions, profile_transactions, transaction_queue, locations, subscriptions, api_tokens),
 )
 _log = logging.getLogger(__name__)
 
@@ -72,7 +80,7 @@ def create_sandbox(
     switches: Mapping[str, str] | None = None,
     timezone: str = DEFAULT_ZONE,
     reset: bool = False,
-    webhook_secret: str = courier.DEFAULT_SECRET,
+    webhook_secret: str = sender.DEFAULT_SECRET,
     shop_url: str | None = None,
     beyond_loopback: bool = False,
 ) -> Flask:
@@ -90,16 +98,16 @@ def create_sandbox(
     :raises ImportError: when the package was installed without its extra ``sandbox``
     :raises ValueError: when a switch, the seed, the time zone or the shop's address cannot be
     """
-    logic.check()
+    json_logic.check()
     _check(seed, switches or {}, timezone)
     app = Flask("omneo-sandbox", static_folder=None, template_folder=None)
-    app.config.update({console.SHOP: console.shop_address(shop_url), fence.BEYOND: beyond_loopback})
+    app.config.update({views.SHOP: views.shop_address(shop_url), loopback.BEYOND: beyond_loopback})
     app.config["MAX_CONTENT_LENGTH"] = _LARGEST_BODY
     app.url_map.strict_slashes = False
     install(app, Sandbox(store.Store(data), clock or system_clock, token, timezone))
     _prepare(sandbox(app), seed, switches or {}, reset)
     _furnish(app)
-    courier.install(app, sandbox(app), webhook_secret)
+    sender.install(app, sandbox(app), webhook_secret)
     app.register_error_handler(Exception, _refuse)
     guard(app)
     return app
@@ -111,17 +119,17 @@ def _furnish(app: Flask) -> None:
         app.register_blueprint(room.bp, url_prefix=PREFIX)
     app.register_blueprint(omneo_id.bp, url_prefix=omneo_id.ID_PREFIX)
     omneo_id.mirror(app)
-    app.register_blueprint(control.bp)
-    app.register_blueprint(console.bp)
-    app.register_blueprint(levers.bp)
-    app.register_blueprint(openapi.bp)
-    app.before_request(fence.fence)
+    app.register_blueprint(state.bp)
+    app.register_blueprint(views.bp)
+    app.register_blueprint(faults.bp)
+    app.register_blueprint(document.bp)
+    app.before_request(loopback.fence)
     app.before_request(door)
-    app.before_request(openapi.check_body)
+    app.before_request(document.check_body)
 
 
 def _check(seed: str, switches: Mapping[str, str], timezone: str) -> None:
-    wrong = list(faults(switches).values())
+    wrong = list(switch_faults(switches).values())
     if seed not in ("demo", "empty"):
         wrong.append(f"seed is demo or empty, not {seed!r}.")
     if not is_zone(timezone):

@@ -11,13 +11,13 @@ from blinker import NamedSignal
 
 from claimable_benefits import signals
 from claimable_benefits.domain.policy import Policy
-from claimable_benefits.domain.settling import BETWEEN_LOOKS, SWEEP_GAPS
+from claimable_benefits.domain.resolution import BETWEEN_LOOKS, SWEEP_GAPS
 from claimable_benefits.domain.shop import Order, Shopper
 from claimable_benefits.ledger import Ledger
 from claimable_benefits.ledger.events import Because
 from claimable_benefits.loaders import OrderLoader, OwnDiscount
 from claimable_benefits.omneo import OmneoClient
-from claimable_benefits.service.shelves import Shelves
+from claimable_benefits.wallet.wallet_cache import Shelves
 
 Clock = Callable[[], datetime]
 OrdersLoader = Callable[[datetime, datetime], Iterable[Order] | None]

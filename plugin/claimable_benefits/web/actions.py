@@ -12,15 +12,15 @@ from flask.typing import ResponseReturnValue
 from claimable_benefits.domain.shop import Cart, Shopper
 from claimable_benefits.errors import BenefitsError, Declined, LedgerUnavailable, OutcomeUnknown
 from claimable_benefits.service.context import Context
-from claimable_benefits.web import texts
-from claimable_benefits.web.face import context, runtime, url, verbs
-from claimable_benefits.web.forms import Action
-from claimable_benefits.web.gate import Admission, admit, return_path
-from claimable_benefits.web.notices import leave_notice
-from claimable_benefits.web.refusals import LedgerDown
+from claimable_benefits.web.current import context, runtime, url, verbs
+from claimable_benefits.web.flashes import leave_notice
+from claimable_benefits.web.forms.buttons import Action
+from claimable_benefits.web.forms.guard import Admission, admit, return_path
+from claimable_benefits.web.http_errors import LedgerDown
+from claimable_benefits.web.rendering import messages
 
 if TYPE_CHECKING:
-    from claimable_benefits.service.redeem import Used
+    from claimable_benefits.service.redemption.redeem import Used
 
 _log = logging.getLogger("claimable_benefits")
 
@@ -33,13 +33,13 @@ def claim() -> ResponseReturnValue:
     except BenefitsError as error:
         _leave_error(asked, error, back_to=url("shelf"))
     else:
-        leave_notice(asked.shopper, texts.claimed(outcome))
+        leave_notice(asked.shopper, messages.claimed(outcome))
     return redirect(url("shelf"), 303)
 
 
 def claim_and_use() -> ResponseReturnValue:
     """Claim a benefit, use it in the same step, and go to its receipt."""
-    return _use_now(Action.CLAIM_AND_USE, verbs().claim_and_use)
+    return _use_now(Action.CLAIM_AND_USE, verbs().claim_and_redeem)
 
 
 def use() -> ResponseReturnValue:
@@ -79,7 +79,7 @@ def _on_the_cart(action: Action) -> ResponseReturnValue:
     asked = admit(action, way_on=back_to)
     cart = runtime().load_cart()
     if cart is None:
-        leave_notice(asked.shopper, texts.NO_CART, alert=True)
+        leave_notice(asked.shopper, messages.NO_CART, alert=True)
         return redirect(back_to, 303)
     try:
         leave_notice(asked.shopper, _do(action, asked, cart))
@@ -91,9 +91,9 @@ def _on_the_cart(action: Action) -> ResponseReturnValue:
 def _do(action: Action, asked: Admission, cart: Cart) -> str:
     """Do it, and say what was done."""
     if action is Action.REMOVE:
-        return texts.released(verbs().release(context(), asked.shopper, cart, asked.subject))
+        return messages.released(verbs().release(context(), asked.shopper, cart, asked.subject))
     move = action is Action.MOVE
-    return texts.held(verbs().hold(context(), asked.shopper, cart, asked.subject, move=move))
+    return messages.held(verbs().hold(context(), asked.shopper, cart, asked.subject, move=move))
 
 
 def _use_in_doubt(error: BenefitsError) -> str | None:
@@ -109,4 +109,4 @@ def _leave_error(asked: Admission, error: BenefitsError, *, back_to: str) -> Non
     if isinstance(error, LedgerUnavailable):
         # The page that would show the sentence needs the ledger too.
         raise LedgerDown(way_on="Go back", link=back_to) from error
-    leave_notice(asked.shopper, texts.of_error(error), alert=not isinstance(error, OutcomeUnknown))
+    leave_notice(asked.shopper, messages.of_error(error), alert=not isinstance(error, OutcomeUnknown))

@@ -14,12 +14,12 @@ from flask.wrappers import Response
 from jinja2 import BaseLoader, ChoiceLoader, FileSystemLoader, PrefixLoader
 
 from claimable_benefits.errors import LedgerUnavailable
-from claimable_benefits.web import actions, pages
-from claimable_benefits.web.face import FACE, STATIC, Face
-from claimable_benefits.web.panel import benefits_panel, keep_out_of_caches
-from claimable_benefits.web.record import benefits_record
-from claimable_benefits.web.refusals import LedgerDown
-from claimable_benefits.web.verbs import Verbs
+from claimable_benefits.web import account_pages, actions
+from claimable_benefits.web.checkout_panel import benefits_panel, keep_out_of_caches
+from claimable_benefits.web.current import FACE, STATIC, Face
+from claimable_benefits.web.http_errors import LedgerDown
+from claimable_benefits.web.order_record import benefits_record
+from claimable_benefits.web.services import Verbs
 from claimable_benefits.web.webhook import webhook
 
 _log = logging.getLogger("claimable_benefits")
@@ -62,10 +62,10 @@ def make_blueprint(verbs: Verbs | None = None) -> Blueprint:
     blueprint = BenefitsBlueprint(
         "claimable_benefits", __name__, url_prefix="/account/benefits", static_folder=STATIC, static_url_path="/static"
     )
-    blueprint.add_url_rule("", view_func=pages.shelf, strict_slashes=False)
-    blueprint.add_url_rule("/held/<benefit_id>", view_func=pages.held)
-    blueprint.add_url_rule("/claimable/<handle>", view_func=pages.claimable)
-    blueprint.add_url_rule("/uses/<use_id>", view_func=pages.receipt)
+    blueprint.add_url_rule("", view_func=account_pages.shelf, strict_slashes=False)
+    blueprint.add_url_rule("/held/<benefit_id>", view_func=account_pages.held)
+    blueprint.add_url_rule("/claimable/<handle>", view_func=account_pages.claimable)
+    blueprint.add_url_rule("/uses/<use_id>", view_func=account_pages.receipt)
     blueprint.add_url_rule("/claim", view_func=actions.claim, methods=["POST"])
     blueprint.add_url_rule("/claim-and-use", view_func=actions.claim_and_use, methods=["POST"])
     blueprint.add_url_rule("/webhook", view_func=webhook, methods=["POST"])

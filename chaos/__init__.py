@@ -1,0 +1,1 @@
+"""Checkouts while everything fails, then an audit; and the mutants."""

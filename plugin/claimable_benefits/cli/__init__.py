@@ -1,0 +1,1 @@
+"""``flask benefits …``: what a merchant and staff do at a terminal."""

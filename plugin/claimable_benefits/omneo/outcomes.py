@@ -1,0 +1,162 @@
+"""What became of a call: from an answer, or from the lack of one, to the error that says what is known.
+
+A read may always be repeated. A write that went out and got no readable answer may or may not have happened, and only
+the answers that a gate in front of Omneo's own code gives count as "nothing was applied".
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+
+from claimable_benefits.errors import (
+    Malformed,
+    NotPermitted,
+    OmneoError,
+    OutcomeUnknown,
+    Rejected,
+    SlowDown,
+    Unreachable,
+)
+from claimable_benefits.omneo import codec
+
+_LONGEST_MESSAGE = 300
+_LONGEST_PAUSE = 86_400.0
+_MOST_FIELDS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP answer; ``body`` is None where it could not be read to its end, ``at`` is the server's own time."""
+
+    status: int
+    body: bytes | None
+    content_type: str
+    at: datetime
+    retry_after: str | None = None
+
+    @property
+    def is_success(self) -> bool:
+        return 200 <= self.status < 300
+
+    @property
+    def is_html(self) -> bool:
+        return "html" in self.content_type.lower() or (self.body or b"").lstrip()[:1] == b"<"
+
+
+@dataclass(frozen=True, slots=True)
+class NoAnswer:
+    """A call without an answer; ``sent`` is whether any of it may have reached Omneo."""
+
+    sent: bool
+    reason: str
+
+
+Outcome = Answer | NoAnswer
+
+
+def of_read(outcome: Outcome, request: str) -> OmneoError | None:
+    """The error of a call that changes nothing; None where there is an answer to read."""
+    if isinstance(outcome, NoAnswer):
+        return Unreachable(f"Omneo did not answer: {outcome.reason}.", request=request)
+    status = outcome.status
+    if (gate := _turned_away(outcome, request)) is not None:
+        return gate
+    if status >= 500 or status == HTTPStatus.REQUEST_TIMEOUT:
+        return Unreachable("Omneo could not answer.", request=request, status=status)
+    if outcome.is_success:
+        return Malformed("Omneo sent a web page.", request=request, status=status) if outcome.is_html else None
+    if status < 400:
+        return Malformed("Omneo sent us elsewhere, and we did not go.", request=request, status=status)
+    if outcome.is_html:
+        return Malformed("Something other than Omneo's API answered.", request=request, status=status)
+    return _refused(outcome, request)
+
+
+def of_write(outcome: Outcome, request: str) -> OmneoError | None:
+    """The error of a call that changes something; None where there is an answer to read."""
+    if isinstance(outcome, NoAnswer):
+        if not outcome.sent:
+            return Unreachable(f"Nothing was sent to Omneo: {outcome.reason}.", request=request)
+        return OutcomeUnknown(f"Omneo did not answer: {outcome.reason}.", request=request)
+    status = outcome.status
+    if (gate := _turned_away(outcome, request)) is not None:
+        return gate
+    if status >= 500 or status == HTTPStatus.REQUEST_TIMEOUT or status < 200:
+        return OutcomeUnknown("Omneo failed while it worked on this.", request=request, status=status)
+    if outcome.is_success:
+        return None
+    if status < 400:
+        return Rejected("Omneo sent us elsewhere, and we did not go.", request=request, status=status)
+    return _refused(outcome, request)
+
+
+def unreadable_write(problem: Malformed, request: str, status: int) -> OutcomeUnknown:
+    """A success that does not say what we need to know is a doubt."""
+    return OutcomeUnknown(problem.message, request=request, status=status)
+
+
+def unreadable_read(problem: Malformed, request: str, status: int) -> Malformed:
+    """The parser's complaint, with the call that it is about."""
+    return Malformed(problem.message, request=request, status=status)
+
+
+def _turned_away(answer: Answer, request: str) -> Unreachable | None:
+    if answer.status == HTTPStatus.UNAUTHORIZED:
+        return NotPermitted("Omneo does not accept the token.", request=request, status=answer.status)
+    if answer.status == HTTPStatus.FORBIDDEN:
+        return NotPermitted("The token lacks a permission for this.", request=request, status=answer.status)
+    if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
+        pause = retry_after(answer.retry_after, answer.at)
+        return SlowDown("Omneo asks for a pause.", request=request, status=answer.status, retry_after=pause)
+    return None
+
+
+def _refused(answer: Answer, request: str) -> Rejected:
+    body = _json_of(answer)
+    message = _plain(body.get("message")) or f"Omneo refused this with status {answer.status}."
+    return Rejected(message, request=request, status=answer.status, fields=_fields(body.get("errors")))
+
+
+def _json_of(answer: Answer) -> Mapping[str, object]:
+    if answer.is_html:
+        return {}
+    try:
+        return codec.mapping(codec.load(answer.body))
+    except Malformed:
+        return {}
+
+
+def _fields(errors: object) -> dict[str, tuple[str, ...]]:
+    named = list(codec.mapping(errors).items())[:_MOST_FIELDS]
+    return {_plain(name): _messages(value) for name, value in named if _messages(value)}
+
+
+def _messages(value: object) -> tuple[str, ...]:
+    several = value[:_MOST_FIELDS] if isinstance(value, list) else [value]
+    return tuple(message for message in map(_plain, several) if message)
+
+
+def _plain(value: object) -> str:
+    """Omneo's words as short plain text: no markup, no control characters."""
+    bare = re.sub(r"<[^>]*>", " ", html.unescape(codec.text(value)[: 10 * _LONGEST_MESSAGE]))
+    spaced = " ".join("".join(letter if letter.isprintable() else " " for letter in bare).split())
+    return spaced if len(spaced) <= _LONGEST_MESSAGE else spaced[: _LONGEST_MESSAGE - 1] + "…"
+
+
+def retry_after(value: str | None, at: datetime) -> float | None:
+    """Seconds to wait, from a ``Retry-After`` in seconds or as an HTTP date; None where it says nothing readable."""
+    if value is None:
+        return None
+    if value.strip().isascii() and value.strip().isdecimal():
+        return min(float(value.strip()[:10]), _LONGEST_PAUSE)
+    try:
+        until = parsedate_to_datetime(value)
+        return min(max((until - at).total_seconds(), 0.0), _LONGEST_PAUSE)
+    except (ValueError, TypeError, OverflowError):  # TypeError: a date without a zone
+        return None

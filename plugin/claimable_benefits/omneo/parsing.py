@@ -1,0 +1,209 @@
+"""Omneo's records as the values of the domain."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+
+from claimable_benefits.cache.lru import Bounded
+from claimable_benefits.domain.benefits import Benefit, Definition, RecordedTransaction, Redemption
+from claimable_benefits.errors import Malformed
+from claimable_benefits.omneo import codec
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Makes domain values of JSON; only a record without an id is ``Malformed``, the rest is tolerated.
+
+    ``echo`` is for tenants that repeat the wall-clock times they were sent instead of converting them to UTC: those are
+    read in the record's own zone, or else in ``zone``, the tenant's. What Omneo stamps itself is UTC in either case.
+    """
+
+    zone: tzinfo = UTC
+    echo: bool = False
+
+    def definition(self, value: object) -> Definition:
+        """A kind of benefit (Omneo facts 13.2)."""
+        raw = codec.mapping(value)
+        return _definition(raw, codec.required_id(raw))
+
+    def benefit(self, value: object) -> Benefit:
+        """A benefit that a profile holds (Omneo facts 13.1); its definition may be whole, partial, an id or missing."""
+        raw = codec.mapping(value)
+        kind = codec.mapping(raw.get("definition"))
+        bare = kind.get("id") or raw.get("benefit_definition_id") or raw.get("definition")
+        definition = _definition(kind, codec.identifier(bare) or "")
+        return Benefit(
+            id=codec.required_id(raw),
+            definition=definition,
+            profile_id=codec.identifier(raw.get("profile_id")),
+            external_id=codec.identifier(raw.get("external_id")),
+            issued_at=self._told(raw, "issued_at"),
+            expires_at=self._told(raw, "expires_at"),
+            claimed_at=codec.moment(raw.get("claimed_at")),
+            timezone=codec.optional_text(raw.get("timezone")),
+            is_expired=codec.flag(raw.get("is_expired")),
+            is_redeemable=codec.flag(raw.get("is_redeemable"), default=True),
+            remaining=codec.integer(raw.get("redemptions_remaining")),
+            code_online=codec.optional_text(raw.get("redeem_code_online")) or definition.code_online,
+            code_store=codec.optional_text(raw.get("redeem_code_pos")) or definition.code_store,
+        )
+
+    def redemption(self, value: object, kind: str = "redeem") -> Redemption:
+        """A use, return or reversal (Omneo facts 13.3 and 13.4); ``kind`` where the answer does not say.
+
+        ``external_id`` is our reference, whichever field carried it; ``order_number`` is that of a linked transaction.
+        """
+        raw = codec.mapping(value)
+        items = [item for item in map(codec.mapping, _list(raw.get("items"))) if _is_of_benefit(item)]
+        if _is_of_benefit(raw):  # one item instead of the whole redemption
+            items = [raw]
+        used = [codec.mapping(item.get("type_attributes")) for item in items]
+        linked = codec.mapping(raw.get("transaction"))
+        told = codec.text(raw.get("type")).lower()
+        return Redemption(
+            id=_redemption_id(raw),
+            kind=told if told in {"redeem", "return", "reversal"} else kind,
+            profile_id=codec.identifier(raw.get("profile_id")),
+            benefit_ids=tuple(found for found in (codec.identifier(benefit.get("id")) for benefit in used) if found),
+            benefit_names=tuple(name for name in map(_name, used) if name),
+            benefit_handles=tuple(handle for handle in map(_handle, used) if handle),
+            benefit_references=tuple(
+                r for r in (codec.identifier(benefit.get("external_id")) for benefit in used) if r
+            ),
+            count=sum(codec.integer(item.get("count")) or 1 for item in items) or 1,
+            created_at=codec.moment(raw.get("created_at")),
+            redeemed_at=self._told(raw, "redeem_at"),
+            transaction_id=codec.identifier(raw.get("transaction_id")) or codec.identifier(linked.get("id")),
+            order_number=codec.identifier(linked.get("external_id")),
+            external_id=codec.identifier(raw.get("external_id"))
+            or codec.identifier(raw.get("transaction_external_id")),
+        )
+
+    def transaction(self, value: object) -> RecordedTransaction:
+        """An order as Omneo holds it (Omneo facts 13.5); its redemption is an object or a bare id."""
+        raw = codec.mapping(value)
+        redemption = raw.get("redemption")
+        linked = codec.mapping(redemption).get("id") or redemption or raw.get("redemption_id")
+        return RecordedTransaction(
+            id=codec.required_id(raw),
+            external_id=codec.identifier(raw.get("external_id")),
+            total=codec.decimal(raw.get("total")),
+            redemption_id=codec.identifier(linked),
+            profile_id=codec.identifier(raw.get("profile_id"))
+            or codec.identifier(codec.mapping(raw.get("profile")).get("id")),
+            is_void=codec.flag(raw.get("is_void")),
+            location_id=codec.identifier(raw.get("location_id"))
+            or codec.identifier(codec.mapping(raw.get("location")).get("id")),
+        )
+
+    def _told(self, raw: Mapping[str, object], name: str) -> datetime | None:
+        if not self.echo:
+            return codec.moment(raw.get(name))
+        return codec.moment(raw.get(name), codec.zone_named(raw.get("timezone")) or self.zone)
+
+
+# The same few definitions come along with every benefit of every shopper, and are long: each is read once.
+_read: Bounded[tuple[Mapping[str, object], Definition]] = Bounded(entries=2000, weight=4_000_000)
+_BARE = 2000  # bytes of a definition without its texts, roughly
+
+
+def _definition(raw: Mapping[str, object], definition_id: str) -> Definition:
+    known = _read.get(definition_id)
+    if known and known[0] == raw:
+        return known[1]
+    definition = _read_definition(raw, definition_id)
+    texts = sum(len(value) for value in raw.values() if isinstance(value, str))
+    _read.put(definition_id, (raw, definition), _BARE + 2 * texts)
+    return definition
+
+
+def _read_definition(raw: Mapping[str, object], definition_id: str) -> Definition:
+    handle = codec.text(raw.get("handle"))
+    is_limited = raw.get("max_global_redemptions") is not None
+    return Definition(
+        id=definition_id,
+        handle=handle,
+        name=codec.text(raw.get("name")) or handle,
+        short_description=codec.text(raw.get("short_description")),
+        long_description=codec.text(raw.get("long_description")),
+        terms=codec.text(raw.get("terms_conditions")),
+        earn_instructions=codec.text(raw.get("earn_instructions")),
+        instructions_online=codec.text(raw.get("redeem_instructions_online")),
+        instructions_store=codec.text(raw.get("redeem_instructions_store")),
+        code_online=codec.optional_text(raw.get("redeem_code_online")),
+        code_store=codec.optional_text(raw.get("redeem_code_pos")),
+        image_url=codec.optional_text(raw.get("image_url")),
+        type=codec.optional_text(raw.get("type")),
+        value=codec.decimal(raw.get("value")),
+        period=codec.integer(raw.get("period")),
+        period_type=codec.optional_text(raw.get("period_type")),
+        max_redemptions=codec.integer(raw.get("max_redemptions")),
+        global_remaining=codec.integer(raw.get("total_global_redemptions_remaining")) if is_limited else None,
+        is_claimable=codec.flag(raw.get("is_claimable")),
+        is_reclaimable=codec.flag(raw.get("is_reclaimable")),
+        is_published=codec.flag(raw.get("is_published"), default=True),
+        claim_from=codec.moment(raw.get("claim_period_start_at")),
+        claim_until=codec.moment(raw.get("claim_period_end_at")),
+        tags=_tags(raw.get("tags")),
+    )
+
+
+def profile_id(value: object, handle: str, customer_id: str) -> str | None:
+    """The profile in the answer to an identity search, whose shape is undocumented (Omneo facts 2).
+
+    None where it holds nothing. A record of another identity is passed over, and two different profiles are
+    ``Malformed``: a shopper must never see somebody else's benefits.
+    """
+    if isinstance(value, str | int):
+        return codec.identifier(value)
+    records = [value] if isinstance(value, dict) and value else codec.elements(value)
+    ours = [record for record in records if _is_about(codec.mapping(record), handle, customer_id)]
+    found = {_profile_in(record) for record in ours}
+    if len(found) > 1:
+        raise Malformed("Omneo's answer names more than one profile for one identity.")
+    return found.pop() if found else None
+
+
+def _is_about(raw: Mapping[str, object], handle: str, customer_id: str) -> bool:
+    told = codec.identifier(raw.get("handle")), codec.identifier(raw.get("identifier"))
+    return told[0] in {None, handle} and told[1] in {None, customer_id}
+
+
+def _profile_in(record: object) -> str:
+    if isinstance(record, str):
+        return codec.required_id({"id": record})
+    raw = codec.mapping(record)
+    named = codec.identifier(raw.get("profile_id")) or codec.identifier(codec.mapping(raw.get("profile")).get("id"))
+    if named is None and "identifier" in raw:  # its id is that of the identity, not of the profile
+        raise Malformed("Omneo's answer holds an identity without its profile.")
+    return named or codec.required_id(raw)
+
+
+def _redemption_id(raw: Mapping[str, object]) -> str:
+    # The id of an item or of a benefit is a number too: taken for a redemption, it would undo somebody else's.
+    if _is_of_benefit(raw) or "definition" in raw or "redemptions_remaining" in raw:
+        return codec.required_id(raw, "redemption_id")
+    return codec.required_id(raw)
+
+
+def _is_of_benefit(item: Mapping[str, object]) -> bool:
+    return "benefit" in codec.text(item.get("type")).lower()
+
+
+def _name(benefit: Mapping[str, object]) -> str:
+    return codec.text(codec.mapping(benefit.get("definition")).get("name"))
+
+
+def _handle(benefit: Mapping[str, object]) -> str:
+    return codec.text(codec.mapping(benefit.get("definition")).get("handle"))
+
+
+def _tags(value: object) -> tuple[str, ...]:
+    named = (codec.mapping(tag).get("name") or codec.mapping(tag).get("id") or tag for tag in _list(value))
+    return tuple(tag for tag in map(codec.text, named) if tag)
+
+
+def _list(value: object) -> list[object]:
+    return value if isinstance(value, list) else list(codec.mapping(value).values())

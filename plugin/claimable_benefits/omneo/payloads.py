@@ -1,0 +1,104 @@
+"""What we send to Omneo: payloads made of domain values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from claimable_benefits.domain.references import external_id_of
+from claimable_benefits.domain.shop import Item, Transaction
+from claimable_benefits.omneo import codec
+
+Payload = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """Makes payloads; times go out as wall-clock time of ``zone``, with its name beside them (Omneo facts 1.5)."""
+
+    zone: ZoneInfo
+
+    def claim(self, handle: str, reference: str) -> Payload:
+        """Omneo facts 6, form A."""
+        return {"definition": handle, "timezone": self.zone.key, "external_id": reference}
+
+    def redeem(self, at: datetime, reference: str) -> Payload:
+        """Omneo facts 8, form S."""
+        return {"issued_at": self._wall_clock(at), "timezone": self.zone.key, "external_id": reference}
+
+    def redeem_by_strategy(self, benefit_id: str, handle: str | None, reference: str) -> Payload:
+        """Omneo facts 8, form T."""
+        benefit: Payload = {"id": codec.id_to_send(benefit_id), "quantity": 1}
+        if handle:
+            benefit["handle"] = handle
+        return {"strategies": ["benefits"], "benefits": [benefit], "transaction_external_id": reference}
+
+    def issue(
+        self, definition_id: str, profile_id: str, at: datetime, reference: str | None, expires_at: datetime | None
+    ) -> Payload:
+        """Omneo facts 4."""
+        optional = {
+            "external_id": reference,
+            "expires_at": self._wall_clock(expires_at) if expires_at else None,
+        }
+        return {
+            "benefit_definition_id": codec.id_to_send(definition_id),
+            "profile_id": profile_id,
+            "issued_at": self._wall_clock(at),
+            "timezone": self.zone.key,
+            **_given(optional),
+        }
+
+    def definition(self, fields: Mapping[str, object]) -> Payload:
+        """Omneo facts 13.2: the merchant's fields; aware times in UTC, because a definition names no zone."""
+        return {
+            name: codec.wall_clock(value, UTC) if isinstance(value, datetime) else value
+            for name, value in fields.items()
+        }
+
+    def transaction(self, transaction: Transaction, profile_id: str | None, redemption_id: str | None) -> Payload:
+        """Omneo facts 13.5; what is not known is left out, because some fields must not be null."""
+        links = {
+            "profile_id": profile_id,
+            "redemption_id": codec.id_to_send(redemption_id) if redemption_id else None,
+        }
+        external_id = external_id_of(transaction.order_number)
+        return {
+            "external_id": external_id,
+            "total": transaction.total,
+            "total_original": transaction.total_original,
+            "currency": transaction.currency,
+            "transacted_at": self._wall_clock(transaction.transacted_at),
+            "timezone": self.zone.key,
+            "items": [
+                _item(item, f"{external_id}-{position}") for position, item in enumerate(transaction.items, start=1)
+            ],
+            **_given(links),
+            **({"is_void": True} if transaction.is_void else {}),
+        }
+
+    def _wall_clock(self, at: datetime) -> str:
+        return codec.wall_clock(at, self.zone)
+
+
+def _item(item: Item, external_id: str) -> Payload:
+    """Omneo facts 13.6; the external id lets a repeated delivery meet the same lines again."""
+    payload: Payload = {
+        "external_id": external_id,
+        "name": item.name,
+        "quantity": item.quantity,
+        "price_original": item.price,
+        "price_current": item.price,
+        "price_sell": item.price_paid,
+        **_given({"sku": item.sku}),
+    }
+    if item.discount:
+        reason = _given({"reason_desc": item.discount_reason})
+        payload["discounts"] = [{"amount": item.discount, **reason}]
+    return payload
+
+
+def _given(fields: Mapping[str, object]) -> Payload:
+    return {name: value for name, value in fields.items() if value is not None}

@@ -1,0 +1,1 @@
+"""The double's own API under ``/_sandbox``."""

@@ -1,0 +1,168 @@
+"""What only a double has: its state laid open, its clock and its switches (no token; it listens on loopback)."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+from flask import Blueprint, Response
+
+from claimable_benefits.sandbox.demo import seed
+from claimable_benefits.sandbox.protocol.body_reader import Form, body
+from claimable_benefits.sandbox.protocol.error_responses import invalid, invalid_fields
+from claimable_benefits.sandbox.protocol.responses import Body, answer
+from claimable_benefits.sandbox.state import store
+from claimable_benefits.sandbox.state.clock import FROZEN, BaseClock, advanced, frozen_at, now_of, resumed, running
+from claimable_benefits.sandbox.state.request_state import Scene, look, sandbox, scene
+from claimable_benefits.sandbox.state.switches import PREFIX, SWITCHES, faults
+from claimable_benefits.sandbox.webhooks.sender import courier
+
+bp = Blueprint("control", __name__)
+
+
+@bp.get("/_sandbox/health")
+def health() -> Response:
+    """Answer that the sandbox is up."""
+    return answer({"status": "ok"})
+
+
+@bp.get("/_sandbox/state")
+def state() -> Response:
+    """Answer everything the sandbox holds; times are UTC."""
+    here = scene()
+    people = ("profiles", "identities", "definitions", "allocations", "benefits", "events")
+    tables = (*people, "locations", "tokens", "webhooks", "webhook_deliveries")
+    held: Body = {table: _rows(here, f"SELECT * FROM {table} ORDER BY rowid") for table in tables}  # noqa: S608 - ours
+    held["redemptions"] = [_redemption(here, row) for row in _rows(here, "SELECT * FROM redemptions ORDER BY id")]
+    held["transactions"] = _rows(here, "SELECT * FROM transactions ORDER BY id")
+    return answer(held | {"now": here.stamp, "timezone": here.zone, "switches": here.switches})
+
+
+@bp.post("/_sandbox/reset")
+def reset() -> Response:
+    """Put the state back to a seed; switches and clock stay as they are."""
+    here, form = scene(), Form(body())
+    kind = form.choice("seed", ("demo", "empty")) or "empty"
+    form.check()
+    seed.plant(here, kind, anew=True)
+    return answer({"seed": kind})
+
+
+@bp.post("/_sandbox/webhooks/flush")
+def flush_webhooks() -> Response:
+    """Send every webhook that is due, and answer when each is delivered or given up."""
+    courier().flush()
+    counted = scene().db.execute("SELECT state, count(*) FROM webhook_deliveries GROUP BY state")
+    return answer({"delivered": 0, "failed": 0, "recorded": 0} | dict(counted.fetchall()))
+
+
+@bp.get("/_sandbox/clock")
+def read_clock() -> Response:
+    """Answer the time in the sandbox, in UTC, and whether it runs."""
+    return _clock()
+
+
+@bp.put("/_sandbox/clock")
+def set_clock() -> Response:
+    """Move the clock: ``now`` (which freezes it), ``freeze``, ``advance_seconds``, and then ``resume`` or ``run``.
+
+    With ``resume`` it runs on from the time it shows, with ``run`` it shows the real time again.
+    """
+    here, form = scene(), Form(body())
+    settings = store.load_settings(here.db)
+    changed = _turned(sandbox().clock, settings, form)
+    if not changed:
+        raise invalid(now='Send {"now": time}, {"advance_seconds": number}, {"freeze": true} or {"resume": true}.')
+    if not 1950 <= now_of(sandbox().clock, settings | changed).year <= 2150:
+        raise invalid(now="The clock goes from 1950 to 2150.")
+    store.save_settings(here.db, changed)
+    return _clock()
+
+
+@bp.get("/_sandbox/switches")
+def read_switches() -> Response:
+    """List the switches with their values, source and confidence."""
+    return _switches()
+
+
+@bp.put("/_sandbox/switches")
+def set_switches() -> Response:
+    """Set switches: ``{name: value}``."""
+    here, wanted = scene(), body()
+    wrong = faults(wanted)
+    if wrong:
+        raise invalid_fields({name: [said] for name, said in wrong.items()})
+    store.save_settings(here.db, {PREFIX + name: value for name, value in wanted.items()})
+    return _switches()
+
+
+def _turned(base: BaseClock, settings: dict[str, str], form: Form) -> dict[str, str]:
+    """Return the settings of the clock that a request changes."""
+    changed: dict[str, str] = {}
+    if form.anything("now") is not None:
+        changed = frozen_at(_moment(form))
+    elif form.anything("freeze") is True:
+        changed = frozen_at(now_of(base, settings))
+    if form.anything("advance_seconds") is not None:
+        seconds = form.whole("advance_seconds", least=-(10**9), most=10**9)
+        form.check()
+        changed = advanced(base, settings | changed, seconds or 0)
+    if form.anything("resume") is True:
+        changed = resumed(base, settings | changed)
+    return running() if form.anything("run") is True else changed
+
+
+def _moment(form: Form) -> datetime:
+    try:
+        moment = datetime.fromisoformat(form.text("now") or "")
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise invalid(now="now must be an ISO time, such as 2026-01-31T09:00:00Z.") from None
+
+
+def _clock() -> Response:
+    settings = store.load_settings(scene().db)
+    moment = now_of(sandbox().clock, settings)
+    return answer({"now": moment.isoformat(), "mode": "frozen" if settings.get(FROZEN) else "running"})
+
+
+def _switches() -> Response:
+    set_to = look(sandbox(), scene().db).switches
+    return answer(
+        {
+            "switches": [
+                {
+                    "name": switch.name,
+                    "value": set_to[switch.name],
+                    "values": switch.values,
+                    "default": switch.default,
+                    "about": switch.about,
+                    "source": switch.source,
+                    "confidence": switch.confidence,
+                }
+                for switch in SWITCHES.values()
+            ]
+        }
+    )
+
+
+def _rows(scene: Scene, sql: str) -> list[Body]:
+    return [_plain(dict(row)) for row in scene.db.execute(sql)]
+
+
+def _plain(row: Body) -> Body:
+    """Return a row with its JSON laid open, its free fields beside its columns."""
+    doc = json.loads(row.pop("doc", None) or "{}")
+    row |= {name: bool(value) for name, value in row.items() if name.startswith(("is_", "force_"))}
+    if isinstance(row.get("meta"), str):
+        row["meta"] = json.loads(row["meta"])
+    return {**doc, **row}
+
+
+def _redemption(scene: Scene, row: Body) -> Body:
+    items = _rows(scene, f"SELECT * FROM redemption_items WHERE redemption_id = {int(row['id'])} ORDER BY id")  # noqa: S608 - a number
+    count, returned = sum(item["count"] for item in items), sum(item["returned"] for item in items)
+    undone = row["reversed_by"] is not None
+    live = count - returned if row["type"] == "redeem" else 0
+    return {**row, "items": items, "reversed": undone, "returned": 0 if undone else returned, "live": live}

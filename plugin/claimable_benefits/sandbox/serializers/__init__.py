@@ -1,0 +1,1 @@
+"""What each resource looks like on the wire."""

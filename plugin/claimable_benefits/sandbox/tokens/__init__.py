@@ -1,0 +1,1 @@
+"""API tokens, Omneo ID tokens, scopes."""

@@ -1,0 +1,1 @@
+"""Webhooks: subscriptions, events, and the sender."""

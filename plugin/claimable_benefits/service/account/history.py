@@ -1,0 +1,112 @@
+"""What a shopper has used: Omneo's redemptions, and what our ledger knows besides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from claimable_benefits.domain.benefits import Redemption
+from claimable_benefits.domain.shop import Shopper
+from claimable_benefits.domain.states import UseState
+from claimable_benefits.ledger.uses import Use, uses_of_customer
+from claimable_benefits.service.account.wallet_view import is_pending
+from claimable_benefits.service.context import Context
+
+_SENT = (UseState.REDEEMING, UseState.IN_DOUBT, UseState.REDEEMED, UseState.CONSUMED, UseState.UNDOING, UseState.UNDONE)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One use. ``where`` is checkout, account or store; ``pending`` is True while Omneo's answer is in doubt."""
+
+    name: str
+    used_at: datetime
+    where: str
+    order_number: str | None = None
+    given_back: bool = False
+    pending: bool = False
+    redemption_id: str | None = None
+    use_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Uses, newest first. ``is_whole`` is False where only those of this shop are among them."""
+
+    entries: tuple[Entry, ...]
+    is_whole: bool = True
+
+
+def recall_history(ctx: Context, shopper: Shopper, *, ask: bool = False) -> History:
+    """Everything used, newest first; without ``ask`` only what is known without asking Omneo.
+
+    With ``ask`` it raises `OmneoError` where that takes longer than the budget of a page.
+    """
+    standing = ctx.shelves.standing(ctx, shopper)
+    redemptions = ctx.shelves.history(ctx, standing, ask=ask) if standing else ()
+    ours = () if standing and not standing.has_uses else _sent(ctx, shopper)
+    return History(_entries(redemptions or (), ours), redemptions is not None)
+
+
+def _sent(ctx: Context, shopper: Shopper) -> Sequence[Use]:
+    with ctx.ledger.read() as connection:
+        return uses_of_customer(connection, shopper.customer_id, states=_SENT)
+
+
+def _entries(redemptions: Sequence[Redemption], ours: Sequence[Use]) -> tuple[Entry, ...]:
+    entries = list(_from_omneo(redemptions, {use.redemption_id: use for use in ours if use.redemption_id}))
+    told = {entry.redemption_id for entry in entries}
+    entries += [_from_ledger(use) for use in ours if use.redemption_id is None or use.redemption_id not in told]
+    return tuple(sorted(entries, key=lambda entry: entry.used_at, reverse=True))
+
+
+def _from_omneo(redemptions: Sequence[Redemption], ours: dict[str | None, Use]) -> Iterable[Entry]:
+    returned = _returned(redemptions)
+    for redemption in redemptions:
+        at = redemption.redeemed_at or redemption.created_at
+        if redemption.kind != "redeem" or not redemption.benefit_ids or at is None:
+            continue
+        use = ours.get(redemption.id)
+        order_number = (use.order_number if use else None) or redemption.order_number
+        yield Entry(
+            name=use.name if use else next(iter(redemption.benefit_names), "Benefit"),
+            used_at=at,
+            where=use.channel if use else ("checkout" if order_number else "store"),
+            order_number=order_number,
+            given_back=use.state is UseState.UNDONE if use else redemption.id in returned,
+            redemption_id=redemption.id,
+            use_id=use.use_id if use else None,
+        )
+
+
+def _returned(redemptions: Sequence[Redemption]) -> set[str]:
+    """Omneo does not say which redemption a return belongs to: the latest earlier one of that benefit is taken."""
+    oldest_first = sorted((r for r in redemptions if r.created_at), key=lambda r: (r.created_at, _number(r.id)))
+    open_uses: dict[str, list[str]] = {}
+    returned: set[str] = set()
+    for redemption in oldest_first:
+        for benefit_id in redemption.benefit_ids:
+            uses = open_uses.setdefault(benefit_id, [])
+            if redemption.kind == "redeem":
+                uses.append(redemption.id)
+            elif uses:
+                returned.add(uses.pop())
+    return returned
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isdecimal() else 0
+
+
+def _from_ledger(use: Use) -> Entry:
+    return Entry(
+        name=use.name,
+        used_at=use.redeemed_at or use.sent_at or use.updated_at,
+        where=use.channel,
+        order_number=use.order_number,
+        given_back=use.state is UseState.UNDONE,
+        pending=is_pending(use),
+        redemption_id=use.redemption_id,
+        use_id=use.use_id,
+    )

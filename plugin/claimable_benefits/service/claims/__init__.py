@@ -1,0 +1,1 @@
+"""Claim a benefit, and claim and redeem in one step."""

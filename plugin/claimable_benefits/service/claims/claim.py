@@ -1,0 +1,180 @@
+"""Claim a benefit: turn a claimable definition into one that the shopper holds.
+
+The same three steps as a redemption: without them a lost answer or a second click could claim the same benefit twice.
+"""
+
+from __future__ import annotations
+
+import logging
+from contextlib import suppress
+from dataclasses import dataclass
+
+from claimable_benefits import signals
+from claimable_benefits.domain.benefits import Definition
+from claimable_benefits.domain.evidence import Trace
+from claimable_benefits.domain.policy import Place
+from claimable_benefits.domain.shop import Shopper
+from claimable_benefits.domain.states import CLAIM_MOVES, ClaimState
+from claimable_benefits.errors import (
+    Declined,
+    LedgerUnavailable,
+    OmneoError,
+    OutcomeUnknown,
+    Overtaken,
+    Rejected,
+    Unreachable,
+)
+from claimable_benefits.ledger import claims as ledger_claims
+from claimable_benefits.ledger.claims import Claim, add_claim, move_claim, touch_claim
+from claimable_benefits.service.account.wallet_view import Shelf, read_shelf
+from claimable_benefits.service.context import Context, by
+from claimable_benefits.service.lookup import look_for_claim
+
+_log = logging.getLogger("claimable_benefits")
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """What came of it. ``already``: nothing changed; ``confirmed`` is False while Omneo's answer is in doubt."""
+
+    name: str
+    already: bool = False
+    confirmed: bool = True
+
+
+def claim(ctx: Context, shopper: Shopper, handle: str, claim_id: str) -> Claimed:
+    """Claim the definition ``handle``. ``claim_id`` was minted into the form, so a second click claims nothing.
+
+    Raises `Declined` (``not_claimable``, ``loyalty_unavailable``) and `OmneoError` where the benefits cannot be read.
+    """
+    if known := _find_own(ctx, shopper, claim_id):
+        return _known(known)
+    shelf = read_shelf(ctx, shopper)
+    definition = shelf.definition(handle)
+    if definition is None:
+        return _not_on_the_shelf(ctx, shelf, handle)
+    if Place.CLAIM in ctx.policy(handle).used_at:  # a page from before the policy said so
+        sentence = f"{definition.name} is used as soon as it is claimed. Please open your benefits again."
+        raise Declined("not_claimable", sentence)
+    try:
+        intended = _intend(ctx, shopper, shelf.profile_id or "", definition, claim_id)
+    except Overtaken:
+        return Claimed(definition.name, already=True, confirmed=False)
+    return _send(ctx, intended, definition, by(shopper))
+
+
+def _find_own(ctx: Context, shopper: Shopper, claim_id: str) -> Claim | None:
+    with ctx.ledger.read() as connection:
+        known = ledger_claims.find_claim(connection, claim_id)
+    return known if known and known.customer_id == shopper.customer_id else None
+
+
+def _known(known: Claim) -> Claimed:
+    if known.state is ClaimState.REFUSED:
+        raise Declined("not_claimable", f"{known.name} cannot be claimed any more.")
+    if known.state is ClaimState.ABANDONED:
+        raise Declined("loyalty_unavailable", f"{known.name} was not claimed. Please try once more.")
+    return Claimed(known.name, already=True, confirmed=known.state is ClaimState.CLAIMED)
+
+
+def _not_on_the_shelf(ctx: Context, shelf: Shelf, handle: str) -> Claimed:
+    if held := shelf.holds(handle):
+        return Claimed(held.name, already=True)
+    if shelf.profile_id is not None:
+        with ctx.ledger.read() as connection:
+            under_way = ledger_claims.live_claims_of(connection, shelf.profile_id)
+        if names := [item.name for item in under_way if item.definition_handle == handle]:
+            return Claimed(names[0], already=True, confirmed=False)
+    raise Declined("not_claimable", "This benefit cannot be claimed any more.")
+
+
+def _intend(ctx: Context, shopper: Shopper, profile_id: str, definition: Definition, claim_id: str) -> Claim:
+    because = ctx.because(by(shopper), "claimed on the account page")
+    with ctx.ledger.write() as connection:
+        return add_claim(
+            connection,
+            because,
+            claim_id=claim_id,
+            reference=f"{ctx.reference_prefix}-{claim_id}",
+            customer_id=shopper.customer_id,
+            profile_id=profile_id,
+            definition_id=definition.id,
+            definition_handle=definition.handle,
+            name=definition.name,
+            sent_at=because.at,
+            lease_until=because.at + ctx.timing.lease,
+        )
+
+
+def _send(ctx: Context, intended: Claim, definition: Definition, actor: str) -> Claimed:
+    try:
+        with ctx.omneo.within(ctx.timing.answer):
+            benefit = ctx.omneo.claim(intended.profile_id, definition, reference=intended.reference)
+    except Unreachable as error:
+        _not_applied(ctx, intended, actor, error)
+        sentence = f"We could not reach the loyalty programme, so {intended.name} was not claimed. Please try again."
+        raise Declined("loyalty_unavailable", sentence) from error
+    except Rejected as error:
+        _record(ctx, intended, ClaimState.REFUSED, actor, "Omneo refused it", note=str(error))
+        raise Declined("not_claimable", f"{intended.name} cannot be claimed any more.") from error
+    except OutcomeUnknown as error:
+        return _in_doubt(ctx, intended, actor, error)
+    return _claimed(ctx, intended, actor, "Omneo issued it", benefit.id)
+
+
+def _not_applied(ctx: Context, intended: Claim, actor: str, error: OmneoError) -> None:
+    """A gate that turned it away stands before Omneo's own code, as far as is known: a late look makes sure."""
+    sweep_at = None if error.status is None else ctx.clock() + ctx.timing.sweep_gaps[0]
+    reason = "Omneo was not reached"
+    _record(ctx, intended, ClaimState.ABANDONED, actor, reason, note=str(error), sweep_at=sweep_at)
+
+
+def _in_doubt(ctx: Context, intended: Claim, actor: str, error: OmneoError) -> Claimed:
+    lease = ctx.clock() + ctx.timing.lease
+    reason = "no answer from Omneo"
+    try:
+        doubtful = _move(ctx, intended, ClaimState.IN_DOUBT, actor, reason, note=str(error), lease_until=lease)
+        if found := _quick_looks(ctx, doubtful):
+            return _claimed(ctx, doubtful, actor, "found at Omneo after a lost answer", found)
+        with ctx.ledger.write() as connection:
+            touch_claim(connection, doubtful, ctx.clock(), lease_until=None)
+    except (Overtaken, LedgerUnavailable):
+        _log.info("Claim %s is left to the worker.", intended.claim_id)
+    return Claimed(intended.name, confirmed=False)
+
+
+def _quick_looks(ctx: Context, doubtful: Claim) -> str | None:
+    try:
+        for pause in ctx.timing.quick_looks:
+            ctx.sleep(pause)
+            with ctx.omneo.within(ctx.timing.look):
+                finding = look_for_claim(ctx, doubtful)
+            if finding.trace is Trace.FOUND:
+                return finding.found_id
+    except OmneoError:
+        return None  # even looking fails: the worker goes on later
+    return None
+
+
+def _claimed(ctx: Context, intended: Claim, actor: str, reason: str, benefit_id: str | None) -> Claimed:
+    moved = _record(ctx, intended, ClaimState.CLAIMED, actor, reason, benefit_id=benefit_id, note=None)
+    if moved is not None:
+        ctx.tell(signals.benefit_claimed, claim=moved)
+    return Claimed(intended.name)
+
+
+def _record(ctx: Context, intended: Claim, to: ClaimState, actor: str, reason: str, **changes: object) -> Claim | None:
+    """Commit a definite answer, however late it came. None where it is known already, or cannot be written now."""
+    now_is: Claim | None = intended
+    with suppress(LedgerUnavailable):  # the row says that it was sent, and the worker will look
+        while now_is is not None and to in CLAIM_MOVES[now_is.state]:
+            with suppress(Overtaken):
+                return _move(ctx, now_is, to, actor, reason, **changes)
+            with ctx.ledger.read() as connection:
+                now_is = ledger_claims.find_claim(connection, intended.claim_id)
+    return None
+
+
+def _move(ctx: Context, known: Claim, to: ClaimState, actor: str, reason: str, **changes: object) -> Claim:
+    with ctx.ledger.write() as connection:
+        return move_claim(connection, known, to, ctx.because(actor, reason), **changes)

@@ -1,0 +1,70 @@
+"""Claim a benefit and use it in the same step: what must be consumed at the moment of claiming (Omneo facts 7).
+
+A competition entry or an RSVP: the policy says ``used_at = "claim"``. It is a use like every other, with the definition
+standing in for the benefit that does not exist yet, so a lost answer and a second click end in the same row.
+"""
+
+from __future__ import annotations
+
+from claimable_benefits.domain.benefits import Benefit, Definition
+from claimable_benefits.domain.policy import Place
+from claimable_benefits.domain.shop import Shopper
+from claimable_benefits.domain.states import UseState
+from claimable_benefits.errors import Declined, Overtaken
+from claimable_benefits.ledger.uses import uses_of_customer
+from claimable_benefits.service.account.wallet_view import read_shelf
+from claimable_benefits.service.context import Context, by
+from claimable_benefits.service.holds.slots import take_slot
+from claimable_benefits.service.redemption.execution import send_use
+from claimable_benefits.service.redemption.redeem import Used, find_use, intend, known_use
+
+_MADE = (UseState.REDEEMING, UseState.IN_DOUBT, UseState.REDEEMED, UseState.CONSUMED)
+
+
+def claim_and_use(ctx: Context, shopper: Shopper, handle: str, use_id: str) -> Used:
+    """Claim the definition ``handle`` and use it. ``use_id`` was minted into the form: a second click does nothing.
+
+    Raises `Declined` (``not_claimable``, ``benefit_gone``, ``not_confirmed``, ``loyalty_unavailable``), and
+    `OmneoError` where the benefits cannot be read.
+    """
+    if known := find_use(ctx, shopper, use_id):
+        return known_use(known)
+    shelf = read_shelf(ctx, shopper)
+    definition = shelf.definition(handle)
+    if definition is None or Place.CLAIM not in ctx.policy(handle).used_at:
+        return _earlier(ctx, shopper, handle)
+    because = ctx.because(by(shopper), "claimed and used in one step")
+    try:
+        with ctx.ledger.write() as connection:
+            use = take_slot(
+                ctx,
+                connection,
+                shopper,
+                shelf.profile_id or "",
+                _to_be_claimed(definition),
+                because,
+                use_id=use_id,
+                channel="claim",
+                cart_id=f"claim {use_id}",
+            )
+            use = intend(ctx, connection, use, because.actor, because.reason)
+    except Overtaken:
+        if known := find_use(ctx, shopper, use_id):
+            return known_use(known)
+        raise Declined("not_confirmed", f"{definition.name} is being claimed at this moment.") from None
+    return Used(send_use(ctx, use, because.actor, then=UseState.CONSUMED))
+
+
+def _earlier(ctx: Context, shopper: Shopper, handle: str) -> Used:
+    """What came of another click on it, in another tab or an hour ago."""
+    with ctx.ledger.read() as connection:
+        made = uses_of_customer(connection, shopper.customer_id, states=_MADE)
+    for use in reversed(made):
+        if (use.channel, use.definition_handle) == ("claim", handle):
+            return Used(use, already=True)
+    raise Declined("not_claimable", "This benefit cannot be claimed any more.")
+
+
+def _to_be_claimed(definition: Definition) -> Benefit:
+    """What the claim will make, as far as it is known: one of its kind, with one use."""
+    return Benefit(f"claim of {definition.handle}", definition, remaining=1)

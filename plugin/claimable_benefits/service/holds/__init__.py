@@ -1,0 +1,1 @@
+"""Benefits applied to a cart: offers, holds and the slots they take."""

@@ -1,0 +1,78 @@
+"""Apply a benefit to a cart: a hold in our ledger, nothing more. It costs nothing and can be dropped at any time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import uuid4
+
+from sqlalchemy import Connection
+
+from claimable_benefits.domain.benefits import Benefit
+from claimable_benefits.domain.shop import Cart, Shopper
+from claimable_benefits.domain.states import UseState
+from claimable_benefits.errors import Declined, Overtaken
+from claimable_benefits.ledger.uses import held_in_cart, move_use
+from claimable_benefits.service.account.wallet_view import Shelf, read_shelf, recall_shelf
+from claimable_benefits.service.context import Context, by
+from claimable_benefits.service.holds.offers import judge
+from claimable_benefits.service.holds.slots import take_slot
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """What came of it. ``already``: the cart held it before; ``replaced`` names the benefit that made room."""
+
+    name: str
+    use_id: str
+    already: bool = False
+    replaced: str | None = None
+
+
+def hold(ctx: Context, shopper: Shopper, cart: Cart, benefit_id: str, *, move: bool = False) -> Hold:
+    """Hold the shopper's benefit for ``cart``; with ``move``, take it out of another cart of theirs.
+
+    Raises `Declined` where it is not theirs, does not fit, or is in use elsewhere, and `OmneoError`.
+    """
+    shelf = _shelf_with(ctx, shopper, benefit_id)
+    held = shelf.benefit(benefit_id)
+    if held is None or shelf.profile_id is None:
+        raise Declined("unknown_benefit", "This benefit is not available any more.")
+    if not judge(ctx, held.policy, cart)[1].fits:
+        raise Declined("no_longer_fits", f"{held.benefit.name} does not fit this cart.")
+    try:
+        with ctx.ledger.write() as connection:
+            return _hold(ctx, connection, shopper, shelf.profile_id, cart, held.benefit, move=move)
+    except Overtaken:
+        sentence = f"{held.benefit.name} is being used elsewhere at this moment. Please try again."
+        raise Declined("in_another_cart", sentence) from None
+
+
+def _shelf_with(ctx: Context, shopper: Shopper, benefit_id: str) -> Shelf:
+    """What is remembered is enough to reserve something; what is not there may have come since."""
+    shelf = recall_shelf(ctx, shopper)
+    return shelf if shelf.benefit(benefit_id) else read_shelf(ctx, shopper)
+
+
+def _hold(
+    ctx: Context, connection: Connection, shopper: Shopper, profile_id: str, cart: Cart, benefit: Benefit, *, move: bool
+) -> Hold:
+    current = held_in_cart(connection, shopper.customer_id, cart.id)
+    if current and current.benefit_id == benefit.id:
+        return Hold(benefit.name, current.use_id, already=True)
+    if current:
+        move_use(connection, current, UseState.RELEASED, ctx.because(by(shopper), f"replaced by {benefit.name}"))
+    because = ctx.because(by(shopper), f"applied to cart {cart.id}")
+    use_id = str(uuid4())
+    take_slot(
+        ctx,
+        connection,
+        shopper,
+        profile_id,
+        benefit,
+        because,
+        move=move,
+        use_id=use_id,
+        channel="checkout",
+        cart_id=cart.id,
+    )
+    return Hold(benefit.name, use_id, replaced=current.name if current else None)

@@ -1,0 +1,115 @@
+"""Look for the trace of a request whose answer was lost. Reads only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from claimable_benefits.domain.benefits import Redemption
+from claimable_benefits.domain.evidence import (
+    SKEW,
+    UNCLEAR,
+    Finding,
+    Sent,
+    Trace,
+    find_by_reference,
+    find_by_witness,
+    find_claimed,
+    find_claimed_use,
+    find_undo,
+)
+from claimable_benefits.domain.states import UseState
+from claimable_benefits.errors import Malformed, Rejected
+from claimable_benefits.ledger.claims import Claim, claimed_ids
+from claimable_benefits.ledger.uses import Use, owned_ids, unanswered_uses_of, undos_without_a_trace
+from claimable_benefits.service.context import Context
+
+
+def look_for_redemption(ctx: Context, use: Use) -> Finding:
+    """Whether Omneo has a redemption for this use. Raises `OmneoError` where it cannot be asked.
+
+    Our reference decides where the tenant keeps references and filters by them; else the profile's own redemptions and
+    the uses left bear witness.
+    """
+    if use.channel == "claim":
+        return _look_for_claimed_use(ctx, use)
+    sent_at = use.sent_at or use.updated_at
+    # A settled use is looked for later than its answer could be expected.
+    window = ctx.clock() - sent_at if use.state is UseState.RELEASED else ctx.timing.settle
+    sent = Sent(
+        reference=use.reference,
+        benefit_id=use.benefit_id,
+        at=_sent_at(ctx, sent_at),
+        settle=window,
+        baseline_remaining=use.baseline_remaining,
+        owned=_owned(ctx, use, "redemption_id"),
+    )
+    named = _named(ctx, use)
+    if named is not None:
+        finding = find_by_reference(sent, named)
+        if finding.trace is Trace.FOUND or ctx.omneo.keeps_references():
+            return finding
+    finding = _witnessed(ctx, use, sent)
+    doubly_doubtful = named is not None and ctx.omneo.keeps_references() is None
+    is_ours = not doubly_doubtful and not _others_unanswered(ctx, use)
+    return UNCLEAR if finding.trace is Trace.FOUND and not is_ours else finding
+
+
+def _named(ctx: Context, use: Use) -> Sequence[Redemption] | None:
+    """What bears our reference; None where the tenant cannot be asked for it."""
+    try:
+        return ctx.omneo.redemptions_by_reference(use.reference)
+    except (Rejected, Malformed):
+        return None
+
+
+def _witnessed(ctx: Context, use: Use, sent: Sent) -> Finding:
+    recent = ctx.omneo.redemptions(use.profile_id, until=sent.at - SKEW)
+    benefit = ctx.omneo.benefit(use.profile_id, use.benefit_id)
+    return find_by_witness(sent, recent, benefit.remaining if benefit else None, readable=benefit is not None)
+
+
+def _others_unanswered(ctx: Context, use: Use) -> bool:
+    """Whether another use of the same benefit is under way: a witness cannot tell the two apart."""
+    with ctx.ledger.read() as connection:
+        unanswered = unanswered_uses_of(connection, use.profile_id, use.benefit_id)
+    return any(other.use_id != use.use_id for other in unanswered)
+
+
+def _look_for_claimed_use(ctx: Context, use: Use) -> Finding:
+    sent_at = _sent_at(ctx, use.sent_at or use.updated_at)
+    recent = ctx.omneo.redemptions(use.profile_id, until=sent_at - SKEW)
+    owned = _owned(ctx, use, "redemption_id")
+    return find_claimed_use(use.reference, use.definition_handle, sent_at, recent, owned)
+
+
+def look_for_undo(ctx: Context, use: Use, *, ever: bool = False) -> Finding:
+    """Whether a reversal or return of this use has appeared at Omneo since it was asked for.
+
+    ``ever`` is for a use that Omneo refuses to undo: then any trace will do.
+    """
+    sent_at = use.undo_sent_at or use.updated_at
+    since = None if ever else _sent_at(ctx, sent_at)
+    recent = ctx.omneo.redemptions(use.profile_id, until=None if since is None else since - SKEW)
+    # After the list was read: whoever has a trace in it was written down before it was asked for.
+    with ctx.ledger.read() as connection:
+        rivals = 0 if ever else len(undos_without_a_trace(connection, use, sent_at - 2 * SKEW))
+    return find_undo(use.benefit_id, since, recent, _owned(ctx, use, "undo_id"), rivals=rivals)
+
+
+def look_for_claim(ctx: Context, claim: Claim) -> Finding:
+    """Whether the benefit that this claim asked for is there."""
+    held = ctx.omneo.benefits(claim.profile_id)
+    with ctx.ledger.read() as connection:
+        owned = claimed_ids(connection, claim.profile_id)
+    return find_claimed(claim.reference, claim.definition_handle, _sent_at(ctx, claim.sent_at), held, owned)
+
+
+def _sent_at(ctx: Context, at: datetime) -> datetime:
+    """The same moment by Omneo's clock, which stamps what we look for: ours may be wrong by an hour."""
+    return at + ctx.omneo.clock_ahead_of(ctx.clock())
+
+
+def _owned(ctx: Context, use: Use, column: str) -> set[str]:
+    with ctx.ledger.read() as connection:
+        return owned_ids(connection, use, column)

@@ -1,0 +1,1 @@
+"""What staff do: compare, repair, examine, review, administer."""

@@ -1,0 +1,100 @@
+"""What a merchant does at a terminal: create a kind of benefit, issue it, record a sale, look."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+
+from claimable_benefits.domain.benefits import Benefit, Definition
+from claimable_benefits.domain.shop import Transaction
+from claimable_benefits.domain.states import DeliveryState
+from claimable_benefits.errors import Declined, OmneoError
+from claimable_benefits.ledger.outbox import Delivery, find_delivery, put_delivery, resume_delivery
+from claimable_benefits.ledger.uses import use_of_redemption
+from claimable_benefits.service.account.invalidation import mistrust
+from claimable_benefits.service.context import Context
+from claimable_benefits.service.delivery.deliver import deliver_due
+from claimable_benefits.wallet.profile_id import profile_of_customer
+
+NEEDED = ("name", "handle", "period")
+
+
+@dataclass(frozen=True, slots=True)
+class Defined:
+    """The definition, and whether it was there before."""
+
+    definition: Definition
+    already: bool
+
+
+def define(ctx: Context, fields: Mapping[str, object]) -> Defined:
+    """Create a definition, unless one of that handle exists. Raises `Declined` and `OmneoError`."""
+    if missing := [key for key in NEEDED if fields.get(key) in (None, "")]:
+        raise Declined("incomplete_definition", f"The definition lacks {' and '.join(missing)}.")
+    known = next((d for d in ctx.omneo.definitions() if d.handle == fields["handle"]), None)
+    if known is not None:
+        return Defined(known, already=True)
+    return Defined(ctx.omneo.create_definition(fields), already=False)
+
+
+def issue(ctx: Context, handle: str, customer_id: str) -> Benefit:
+    """Give a customer the benefit ``handle``. Raises `Declined` where either is unknown, and `OmneoError`."""
+    definition = next((d for d in ctx.omneo.definitions() if d.handle == handle), None)
+    if definition is None:
+        raise Declined("unknown_definition", f"Omneo has no benefit definition with the handle {handle!r}.")
+    profile_id = known_profile(ctx, customer_id)
+    benefit = ctx.omneo.issue(definition.id, profile_id, at=ctx.clock())
+    mistrust(ctx, profile_id)
+    return benefit
+
+
+def known_profile(ctx: Context, customer_id: str) -> str:
+    """The customer's profile id. Raises `Declined` where Omneo does not know them, and `OmneoError`."""
+    profile_id = profile_of_customer(ctx, customer_id)
+    if profile_id is None:
+        raise Declined("unknown_customer", f"Omneo does not know customer {customer_id!r}.")
+    return profile_id
+
+
+def record_sale(ctx: Context, transaction: Transaction, *, redemption_id: str | None, actor: str) -> Delivery:
+    """Queue a transaction with the redemption it used, and try to deliver it at once.
+
+    Gives where it stands afterwards: delivered, due again later, or stopped with its reason. Raises `Declined` where
+    Omneo does not know the customer: a mistyped id would be recorded as a guest's sale.
+    """
+    if transaction.customer_id is not None:
+        with suppress(OmneoError):  # it cannot say now; the sale is kept all the same
+            known_profile(ctx, transaction.customer_id)
+    because = ctx.because(actor, "recorded by hand")
+    with ctx.ledger.write() as connection:
+        use = use_of_redemption(connection, redemption_id) if redemption_id else None
+        put_delivery(connection, transaction, because, use_id=use.use_id if use else None, redemption_id=redemption_id)
+    deliver_due(ctx)
+    with ctx.ledger.read() as connection:
+        delivery = find_delivery(connection, transaction.order_number)
+    if delivery is None:
+        raise LookupError(transaction.order_number)
+    return delivery
+
+
+def resume(ctx: Context, order_number: str, *, actor: str) -> bool:
+    """Let a stopped delivery try again. False where nothing was stopped."""
+    with ctx.ledger.write() as connection:
+        return resume_delivery(connection, order_number, ctx.because(actor, "resumed by hand"))
+
+
+def resume_without_redemption(ctx: Context, order_number: str, *, actor: str) -> bool:
+    """Let a stopped delivery go without the redemption that Omneo does not accept. False where nothing was stopped.
+
+    The history keeps which one it was.
+    """
+    with ctx.ledger.write() as connection:
+        delivery = find_delivery(connection, order_number)
+        if delivery is None or delivery.state is not DeliveryState.STOPPED:
+            return False
+        if delivery.redemption_id is None:
+            return resume_delivery(connection, order_number, ctx.because(actor, "resumed by hand"))
+        because = ctx.because(actor, f"resumed by hand, without redemption {delivery.redemption_id}")
+        put_delivery(connection, delivery.transaction, because, use_id=delivery.use_id, redemption_id=None)
+    return True

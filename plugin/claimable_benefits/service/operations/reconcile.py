@@ -1,0 +1,223 @@
+"""Compare the shop, the ledger and Omneo for a period. Reads only; `service.repair` mends.
+
+Omneo is asked once for each order and once for each profile that the ledger knows in the period, a few at a time, and
+by our reference where a profile has a use that nobody owns.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from functools import partial
+from typing import TypeVar
+
+from claimable_benefits.domain.benefits import RecordedTransaction, Redemption
+from claimable_benefits.domain.policy import GiveBack
+from claimable_benefits.domain.reconcile import (
+    Code,
+    Disagreement,
+    KnownUse,
+    Sides,
+    compare_order,
+    compare_redemptions,
+    compare_standing,
+    taken_back,
+)
+from claimable_benefits.domain.shop import Order
+from claimable_benefits.domain.states import DeliveryState, UseState
+from claimable_benefits.errors import Malformed, Rejected, SlowDown
+from claimable_benefits.ledger.outbox import Delivery, deliveries_between, deliveries_standing_in, find_delivery
+from claimable_benefits.ledger.uses import Use, uses_between, uses_of_order, uses_of_profile, uses_standing_in
+from claimable_benefits.service.context import Context
+from claimable_benefits.service.delivery.verify import differs
+from claimable_benefits.service.orders.unplaced import order_of
+
+_log = logging.getLogger("claimable_benefits")
+THREADS = 4
+# Omneo's clock, ours, and those of the shop's servers agree within this.
+_MARGIN = timedelta(days=1)
+_WAITING = (UseState.NEEDS_A_PERSON, UseState.REDEEMING, UseState.IN_DOUBT, UseState.REDEEMED, UseState.UNDOING)
+_PATIENCE = 5
+T = TypeVar("T")
+K = TypeVar("K")
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What disagrees in a period of aware datetimes; ``by_loader`` is False where the outbox stood in for the shop."""
+
+    since: datetime
+    until: datetime
+    orders: int
+    profiles: int
+    by_loader: bool
+    found: tuple[Disagreement, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What shop and ledger know of a period."""
+
+    since: datetime
+    by_loader: bool
+    orders: Mapping[str, Order | None]
+    deliveries: Mapping[str, Delivery]
+    uses_of_order: Mapping[str, list[Use]]
+    uses_of_profile: Mapping[str, list[Use]]
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What Omneo showed; ``unread`` says what it would not show, and why."""
+
+    recorded: dict[str, Sequence[RecordedTransaction]] = field(default_factory=dict)
+    redemptions: dict[str, Sequence[Redemption]] = field(default_factory=dict)
+    unread: list[Disagreement] = field(default_factory=list)
+
+
+def reconcile(ctx: Context, since: datetime, until: datetime) -> Report:
+    """Compare; gives what disagrees. Raises `OmneoError` where Omneo cannot be asked at all."""
+    known = _read_ours(ctx, since, until)
+    seen = _read_omneos(ctx, known)
+    found = [*_compare(ctx, known, seen), *seen.unread, *_standing(ctx)]
+    unique = {(one.code, one.order_number, one.use_id, one.ids): one for one in found}
+    return Report(since, until, len(known.orders), len(known.uses_of_profile), known.by_loader, tuple(unique.values()))
+
+
+def _read_ours(ctx: Context, since: datetime, until: datetime) -> _Known:
+    told = ctx.orders_loader(since, until)
+    orders: dict[str, Order | None] = {order.number: order for order in told or ()}
+    with ctx.ledger.read() as connection:
+        queued = {delivery.order_number: delivery for delivery in deliveries_between(connection, since, until)}
+        touched = uses_between(connection, since, until)
+    numbers = dict.fromkeys([*orders, *queued, *(use.order_number for use in touched if use.order_number)])
+    for number in numbers:
+        if number not in orders:
+            orders[number] = order_of(ctx, number)
+    with ctx.ledger.read() as connection:
+        found = {number: queued.get(number) or find_delivery(connection, number) for number in numbers}
+        attempts = {number: uses_of_order(connection, number) for number in numbers}
+        involved = {use.profile_id for use in touched if use.sent_at is not None}
+        involved |= {use.profile_id for uses in attempts.values() for use in uses if use.redemption_id}
+        of_profile = {profile_id: uses_of_profile(connection, profile_id) for profile_id in sorted(involved)}
+    deliveries = {number: delivery for number, delivery in found.items() if delivery is not None}
+    return _Known(since, told is not None, orders, deliveries, attempts, of_profile)
+
+
+def _read_omneos(ctx: Context, known: _Known) -> _Seen:
+    seen = _Seen()
+    with ThreadPoolExecutor(THREADS, thread_name_prefix="claimable-benefits-reconcile") as pool:
+        ask = partial(_asked, ctx)
+        orders = {number: pool.submit(ask, partial(_recorded, ctx, number)) for number in known.orders}
+        profiles = {
+            profile_id: pool.submit(ask, partial(_redemptions, ctx, known, profile_id))
+            for profile_id in known.uses_of_profile
+        }
+        try:
+            for number, future in orders.items():
+                _keep(seen, seen.recorded, number, f"order {number}", future.result)
+            for profile_id, reading in profiles.items():
+                _keep(seen, seen.redemptions, profile_id, f"profile {profile_id}", reading.result)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return seen
+
+
+def _keep(seen: _Seen, into: dict[str, Sequence[T]], key: str, about: str, read: Callable[[], Sequence[T]]) -> None:
+    try:
+        into[key] = read()
+    except (Rejected, Malformed) as error:
+        number = key if about.startswith("order") else None
+        seen.unread.append(
+            Disagreement(Code.NOT_COMPARED, f"What Omneo has of {about} cannot be read: {error}", number)
+        )
+
+
+def _asked(ctx: Context, ask: Callable[[], T]) -> T:
+    """Ask, and wait as long as Omneo says where we are too fast for it."""
+    for _ in range(_PATIENCE):
+        try:
+            return ask()
+        except SlowDown as error:
+            ctx.sleep(min(error.retry_after or 1.0, 30.0))
+    return ask()
+
+
+def _recorded(ctx: Context, number: str) -> Sequence[RecordedTransaction]:
+    """Omneo's transactions of an order, that which it answers with for the number first: deliveries change that one."""
+    found = ctx.omneo.transactions_with(number)
+    if len(found) < 2:
+        return found
+    answered = ctx.omneo.transaction_by_order(number)
+    return sorted(found, key=lambda one: answered is None or one.id != answered.id)
+
+
+def _redemptions(ctx: Context, known: _Known, profile_id: str) -> Sequence[Redemption]:
+    back_to = _back_to(known, profile_id)
+    found = ctx.omneo.redemptions(profile_id, until=back_to - _MARGIN + ctx.omneo.clock_ahead_of(ctx.clock()))
+    return _named(ctx, found, [use for use in known.uses_of_profile[profile_id] if use.updated_at >= known.since])
+
+
+def _named(ctx: Context, redemptions: Sequence[Redemption], uses: Sequence[Use]) -> Sequence[Redemption]:
+    """The same with our references, which a profile's list does not repeat: asked for only where a use is nobody's."""
+    owned = {use.redemption_id for use in uses}
+    nobodys = [one for one in redemptions if one.kind == "redeem" and one.id not in owned and one.external_id is None]
+    benefits = {benefit_id for one in nobodys for benefit_id in one.benefit_ids}
+    names: dict[str, str] = {}
+    for use in uses:
+        if use.benefit_id in benefits:
+            with suppress(Rejected, Malformed):  # the tenant cannot be asked by reference
+                names |= {one.id: use.reference for one in ctx.omneo.redemptions_by_reference(use.reference)}
+    return [replace(one, external_id=one.external_id or names.get(one.id)) for one in redemptions]
+
+
+def _back_to(known: _Known, profile_id: str) -> datetime:
+    """Since when redemptions are needed: those of every use that changed in the period, or belongs to its orders."""
+    uses = known.uses_of_profile[profile_id]
+    telling = [use for use in uses if use.updated_at >= known.since or use.order_number in known.orders]
+    return min([known.since, *(use.sent_at for use in telling if use.sent_at is not None)])
+
+
+def _compare(ctx: Context, known: _Known, seen: _Seen) -> Iterable[Disagreement]:
+    gone: dict[str, set[str]] = defaultdict(set)
+    for profile_id, redemptions in seen.redemptions.items():
+        uses = known.uses_of_profile[profile_id]
+        gone[profile_id] = taken_back(redemptions, uses) | _missing(redemptions, uses, _back_to(known, profile_id))
+        yield from compare_redemptions(redemptions, uses, ctx.reference_prefix)
+    for number, recorded in seen.recorded.items():
+        attempts, delivery = known.uses_of_order[number], known.deliveries.get(number)
+        sides = Sides(
+            number,
+            known.orders[number],
+            delivery,
+            attempts,
+            recorded,
+            {redemption_id for use in attempts for redemption_id in gone[use.profile_id]},
+            partial(_gives_back, ctx),
+        )
+        yield from compare_order(sides, partial(differs, delivery) if delivery else lambda _: None)
+
+
+def _missing(redemptions: Sequence[Redemption], uses: Sequence[Use], back_to: datetime) -> set[str]:
+    """What the ledger believes to be there and Omneo does not show, as far back as was read."""
+    shown = {one.id for one in redemptions}
+    recent = [use.redemption_id for use in uses if use.sent_at is not None and use.sent_at >= back_to]
+    return {redemption_id for redemption_id in recent if redemption_id is not None and redemption_id not in shown}
+
+
+def _gives_back(ctx: Context, use: KnownUse) -> bool:
+    return isinstance(use, Use) and ctx.policy(use.definition_handle).given_back is not GiveBack.NEVER
+
+
+def _standing(ctx: Context) -> Iterable[Disagreement]:
+    with ctx.ledger.read() as connection:
+        uses = uses_standing_in(connection, *_WAITING)
+        states = (DeliveryState.STOPPED, DeliveryState.DUE, DeliveryState.DELIVERING)
+        deliveries = deliveries_standing_in(connection, *states)
+    return compare_standing(uses, deliveries, ctx.clock())

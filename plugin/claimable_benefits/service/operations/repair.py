@@ -1,0 +1,188 @@
+"""Mend what disagrees, each time the same way: repeating it changes nothing more.
+
+Everything goes the ways that exist: the outbox delivers, the ledger's rows are undone. What has no row in the ledger is
+told and not touched, as it may be a till's.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+from claimable_benefits.domain.reconcile import Code, Disagreement
+from claimable_benefits.domain.shop import OrderState, Transaction
+from claimable_benefits.domain.states import USE_MOVES, DeliveryState, UseState
+from claimable_benefits.errors import OmneoError, Overtaken
+from claimable_benefits.ledger.events import write_event
+from claimable_benefits.ledger.outbox import Delivery, find_delivery, mistrust_delivery, put_delivery
+from claimable_benefits.ledger.uses import Use, find_use, move_use
+from claimable_benefits.service.context import Context
+from claimable_benefits.service.delivery.deliver import deliver_due
+from claimable_benefits.service.operations.reconcile import Report, reconcile
+from claimable_benefits.service.orders.submit import submit_in
+from claimable_benefits.service.orders.unplaced import order_of
+from claimable_benefits.service.recovery.resolve_uses import give_extras_back
+from claimable_benefits.service.redemption.rollback import finish_undos
+
+_log = logging.getLogger("claimable_benefits")
+_ROUNDS = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Repaired:
+    """What was done, in words, and what disagrees afterwards."""
+
+    done: tuple[str, ...]
+    left: Report
+
+
+def repair(ctx: Context, report: Report, *, actor: str) -> Repaired:
+    """Mend what can be mended, deliver and undo what that made due, and compare again. Raises `OmneoError`."""
+    # Duplicates first: a redemption that hangs on one of them cannot be linked to the one that stays.
+    in_order = sorted(report.found, key=lambda one: one.code is not Code.TRANSACTION_DUPLICATED)
+    done = [sentence for one in in_order if (sentence := _mend(ctx, one, actor))]
+    if done:
+        _work(ctx)
+        report = reconcile(ctx, report.since, report.until)
+    return Repaired(tuple(done), report)
+
+
+def _work(ctx: Context) -> None:
+    finish_undos(ctx)
+    for _ in range(_ROUNDS):
+        if not deliver_due(ctx):
+            return
+
+
+def _mend(ctx: Context, one: Disagreement, actor: str) -> str | None:
+    """One step; in words what was done, None where nothing was."""
+    mend = _WAYS.get(one.code)
+    if mend is None:
+        return None
+    try:
+        return mend(ctx, one, actor)
+    except (OmneoError, Overtaken) as error:
+        _log.warning("Reconciliation could not mend this now: %s (%s)", one.sentence, error)
+        return None
+
+
+def _deliver_again(ctx: Context, one: Disagreement, actor: str) -> str | None:
+    number = one.order_number or ""
+    delivery = _delivery(ctx, number)
+    if delivery is None:
+        return _submit(ctx, one, actor)
+    if delivery.state is not DeliveryState.DELIVERED:
+        return None
+    if not delivery.transaction.is_void:
+        _let_count(ctx, delivery, one.ids, actor)
+    because = ctx.because(actor, "reconciled: Omneo has not what was delivered")
+    with ctx.ledger.write() as connection:
+        again = mistrust_delivery(connection, delivery, DeliveryState.DUE, because)
+    return f"The transaction of order {number} is delivered again." if again else None
+
+
+def _let_count(ctx: Context, delivery: Delivery, ids: Iterable[str], actor: str) -> None:
+    """An upsert leaves a void sale void: it must not say that it is not (Omneo facts 11)."""
+    for recorded in ctx.omneo.transactions_with(delivery.order_number):
+        if recorded.id in ids and recorded.is_void:
+            _noted(ctx, delivery, actor, f"let transaction {recorded.id} count again")
+            ctx.omneo.void_transaction(recorded.id, is_void=False)
+
+
+def _submit(ctx: Context, one: Disagreement, actor: str) -> str | None:
+    number = one.order_number or ""
+    transaction = _of_shop(ctx, number)
+    if transaction is None:
+        return None
+    with ctx.ledger.write() as connection:
+        submit_in(ctx, transaction, connection, actor=actor)
+    return f"Order {number} is submitted."
+
+
+def _of_shop(ctx: Context, number: str) -> Transaction | None:
+    """The paid order's transaction, asked anew: much may have happened since the comparison."""
+    order = order_of(ctx, number)
+    return order.transaction if order is not None and order.state is OrderState.PAID else None
+
+
+def _void(ctx: Context, one: Disagreement, actor: str) -> str | None:
+    number = one.order_number or ""
+    delivery = _delivery(ctx, number)
+    if delivery is None:
+        return None  # not ours: a shop's older way, or a till
+    with ctx.ledger.write() as connection:
+        if delivery.transaction.is_void:
+            again = ctx.because(actor, "reconciled: not void at Omneo")
+            mistrust_delivery(connection, delivery, DeliveryState.DUE, again)
+        else:
+            voided = replace(delivery.transaction, is_void=True)
+            because = ctx.because(actor, f"reconciled: order {number} is cancelled")
+            put_delivery(connection, voided, because, use_id=delivery.use_id, redemption_id=delivery.redemption_id)
+    return f"The transaction of order {number} is voided."
+
+
+def _void_duplicates(ctx: Context, one: Disagreement, actor: str) -> str | None:
+    """Void what is there too often; without its redemption, which some tenants would give back (Omneo facts 16.31)."""
+    delivery = _delivery(ctx, one.order_number or "")
+    if delivery is None or not one.ids:
+        return None
+    linked = {recorded.id: recorded.redemption_id for recorded in ctx.omneo.transactions_with(delivery.order_number)}
+    for transaction_id in one.ids:
+        _noted(ctx, delivery, actor, f"void transaction {transaction_id}, a duplicate")
+        ctx.omneo.void_transaction(transaction_id, without_redemption=linked.get(transaction_id) is not None)
+    if any(linked.get(transaction_id) for transaction_id in one.ids) and delivery.state is DeliveryState.DELIVERED:
+        because = ctx.because(actor, "reconciled: a duplicate had its redemption")
+        with ctx.ledger.write() as connection:
+            mistrust_delivery(connection, delivery, DeliveryState.DUE, because)
+    return f"Transactions {', '.join(one.ids)} of order {delivery.order_number} are voided: they were duplicates."
+
+
+def _give_back(ctx: Context, one: Disagreement, actor: str) -> str | None:
+    redemption_id = next(iter(one.ids), None)
+    with ctx.ledger.read() as connection:
+        use = find_use(connection, one.use_id) if one.use_id else None
+    if use is None or redemption_id is None:
+        return None
+    reason = f"reconciled: redemption {redemption_id} belongs to no placed order"
+    if use.redemption_id not in (None, redemption_id):
+        give_extras_back(ctx, use, (redemption_id,))
+    elif not _begin(ctx, use, redemption_id, actor, reason):
+        return None
+    return f"Redemption {redemption_id} of {use.name} is given back."
+
+
+def _begin(ctx: Context, use: Use, redemption_id: str, actor: str, reason: str) -> bool:
+    """Commit the intention; the worker's next step, or ours, calls Omneo."""
+    if UseState.UNDOING not in USE_MOVES[use.state]:
+        return False
+    because = ctx.because(actor, reason)
+    found = {"redemption_id": redemption_id, "redeemed_at": use.redeemed_at or because.at}
+    with ctx.ledger.write() as connection:
+        move_use(connection, use, UseState.UNDOING, because, attempts=0, note=reason, **found)
+    return True
+
+
+def _delivery(ctx: Context, number: str) -> Delivery | None:
+    with ctx.ledger.read() as connection:
+        return find_delivery(connection, number)
+
+
+def _noted(ctx: Context, delivery: Delivery, actor: str, intention: str) -> None:
+    """The intention stands in the history before the call goes out."""
+    stands = delivery.state
+    with suppress(Overtaken), ctx.ledger.write() as connection:
+        because = ctx.because(actor, intention)
+        subject = f"order {delivery.order_number}"
+        write_event(connection, subject, because, from_state=stands, to_state=stands, version=delivery.revision)
+
+
+_WAYS: dict[Code, Callable[[Context, Disagreement, str], str | None]] = {
+    Code.TRANSACTION_DUPLICATED: _void_duplicates,
+    Code.TRANSACTION_MISSING: _deliver_again,
+    Code.TRANSACTION_DIFFERS: _deliver_again,
+    Code.TRANSACTION_NOT_VOID: _void,
+    Code.USE_NOT_CONSUMED: _submit,
+    Code.REDEMPTION_LEFT_OVER: _give_back,
+}

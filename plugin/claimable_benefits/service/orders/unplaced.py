@@ -1,0 +1,86 @@
+"""Decide about redemptions whose order was not placed in time: the shop alone knows what became of the order."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import suppress
+from datetime import timedelta
+
+from claimable_benefits.domain.shop import Order, OrderState
+from claimable_benefits.domain.states import UseState
+from claimable_benefits.errors import Overtaken
+from claimable_benefits.ledger.outbox import find_delivery
+from claimable_benefits.ledger.uses import Use, due_uses, move_use, touch_use
+from claimable_benefits.service.context import Context
+from claimable_benefits.service.orders.submit import submit_in
+from claimable_benefits.service.recovery.resolve_uses import look_later
+
+_log = logging.getLogger("claimable_benefits")
+
+# An order that the shop cannot name for so long was never written down there, or is stuck: a person has to look.
+UNNAMED_FOR = timedelta(days=1)
+
+
+def settle_unplaced(ctx: Context) -> int:
+    """Ask the shop about redemptions whose order was not placed in time; gives how many were decided."""
+    with ctx.ledger.read() as connection:
+        due = due_uses(connection, UseState.REDEEMED, ctx.clock())
+    return sum(_settle(ctx, use) for use in ctx.until_stopping(due))
+
+
+def order_of(ctx: Context, order_number: str | None) -> Order | None:
+    """What the shop knows of an order; None where it does not know, or its loader fails."""
+    if order_number is None:
+        return None
+    try:
+        return ctx.order_loader(order_number)
+    except Exception:  # noqa: BLE001 - the shop's own code may raise anything; not knowing is safe
+        _log.exception("The order loader failed for order %s.", order_number)
+        return None
+
+
+def _settle(ctx: Context, use: Use) -> bool:
+    now = ctx.clock()
+    with suppress(Overtaken):
+        with ctx.ledger.write() as connection:
+            use = touch_use(connection, use, now, lease_until=now + ctx.timing.lease)
+        return _decide(ctx, use, order_of(ctx, use.order_number))
+    return False
+
+
+def _decide(ctx: Context, use: Use, order: Order | None) -> bool:
+    state = order.state if order else OrderState.UNKNOWN
+    age = ctx.clock() - (use.redeemed_at or use.updated_at)
+    if order and state is OrderState.PAID:
+        return _placed(ctx, use, order)
+    if state is OrderState.CANCELLED or (state is OrderState.OPEN and age >= ctx.timing.order_grace):
+        return _undo(ctx, use, f"order {use.order_number} is {state}")
+    if age >= UNNAMED_FOR:
+        because = ctx.because("worker", f"the shop does not know what became of order {use.order_number}")
+        _log.error("Use %s waits for a person: %s.", use.use_id, because.reason)
+        with ctx.ledger.write() as connection:
+            move_use(connection, use, UseState.NEEDS_A_PERSON, because, note=because.reason)
+        return True
+    return look_later(ctx, use, f"order {use.order_number} is {state}", ctx.timing.ask_again)
+
+
+def _placed(ctx: Context, use: Use, order: Order) -> bool:
+    """The shop says the order is paid: with this use, or placed without it while it was in doubt."""
+    with ctx.ledger.read() as connection:
+        delivery = find_delivery(connection, order.number)
+    if delivery and delivery.use_id != use.use_id:
+        return _undo(ctx, use, f"order {order.number} was placed without it")
+    if order.transaction is None:
+        return look_later(
+            ctx, use, f"order {order.number} is paid, but the shop gives no transaction", ctx.timing.ask_again
+        )
+    with ctx.ledger.write() as connection:
+        submit_in(ctx, order.transaction, connection, actor="worker")
+    return True
+
+
+def _undo(ctx: Context, use: Use, reason: str) -> bool:
+    """Commit the intention; the undo itself is the next step of this turn."""
+    with ctx.ledger.write() as connection:
+        move_use(connection, use, UseState.UNDOING, ctx.because("worker", reason), attempts=0, note=reason)
+    return True

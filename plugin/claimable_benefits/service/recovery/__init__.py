@@ -1,0 +1,1 @@
+"""Resolve what is in doubt."""

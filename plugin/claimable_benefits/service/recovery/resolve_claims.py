@@ -1,0 +1,63 @@
+"""Find out what became of claims that are in doubt: the same looks as for uses."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import timedelta
+
+from claimable_benefits import signals
+from claimable_benefits.domain.evidence import Finding, Trace
+from claimable_benefits.domain.resolution import after_absence
+from claimable_benefits.domain.states import ClaimState
+from claimable_benefits.errors import OmneoError, Overtaken
+from claimable_benefits.ledger.claims import Claim, due_claims, move_claim, touch_claim
+from claimable_benefits.service.backoff import wait
+from claimable_benefits.service.context import Context
+from claimable_benefits.service.lookup import look_for_claim
+
+
+def settle_claims(ctx: Context) -> int:
+    """Look after claims whose request crashed or got no answer. Gives how many were settled."""
+    now = ctx.clock()
+    with ctx.ledger.read() as connection:
+        due = due_claims(connection, ClaimState.CLAIMING, now) + due_claims(connection, ClaimState.IN_DOUBT, now)
+    return sum(_settle(ctx, claim) for claim in ctx.until_stopping(due))
+
+
+def _settle(ctx: Context, claim: Claim) -> bool:
+    now = ctx.clock()
+    with suppress(Overtaken):
+        with ctx.ledger.write() as connection:
+            claim = touch_claim(connection, claim, now, lease_until=now + ctx.timing.lease)
+        try:
+            finding = look_for_claim(ctx, claim)
+        except OmneoError as error:
+            return _look_later(ctx, claim, f"could not look: {error}", wait(claim.attempts + 2))
+        return _believe(ctx, claim, finding)
+    return False
+
+
+def _believe(ctx: Context, claim: Claim, finding: Finding) -> bool:
+    if finding.trace is Trace.FOUND:
+        moved = _move(ctx, claim, ClaimState.CLAIMED, "found at Omneo", benefit_id=finding.found_id)
+        ctx.tell(signals.benefit_claimed, claim=moved)
+        return True
+    age = ctx.clock() - claim.sent_at
+    patience = after_absence(age, claim.attempts, ctx.timing.settle, ctx.timing.between_looks)
+    if patience.again_in is not None:
+        return _look_later(ctx, claim, "not at Omneo yet", patience.again_in, attempts=patience.looks)
+    sweep_at = ctx.clock() + ctx.timing.sweep_gaps[0]
+    _move(ctx, claim, ClaimState.ABANDONED, "settled: Omneo never applied it", sweep_at=sweep_at)
+    return True
+
+
+def _move(ctx: Context, claim: Claim, to: ClaimState, reason: str, **changes: object) -> Claim:
+    with ctx.ledger.write() as connection:
+        return move_claim(connection, claim, to, ctx.because("worker", reason), **changes)
+
+
+def _look_later(ctx: Context, claim: Claim, note: str, after: timedelta, **changes: object) -> bool:
+    now = ctx.clock()
+    with ctx.ledger.write() as connection:
+        touch_claim(connection, claim, now, due_at=now + after, lease_until=None, note=note, **changes)
+    return False

@@ -1,0 +1,1 @@
+"""One redemption: intent, call, outcome, rollback."""

@@ -1,0 +1,235 @@
+"""Send a use whose intention is committed, and commit what comes of it: one place for every kind of answer.
+
+==========================================  ===================================================================
+what came back                              what becomes of the use
+==========================================  ===================================================================
+yes, with an id                             redeemed, or consumed where no order follows
+a definite no (404, 409, 422 …)             refused
+nothing was sent                            held as before; what is not about a cart is released
+a gate turned it away (401, 403, 429)       released, and held anew under another reference: the gate stands
+                                            before Omneo's own code as far as is known, so late traces are looked for
+anything else                               in doubt: look while the shopper waits, then leave it to the worker
+==========================================  ===================================================================
+
+The answer may come late, when the lease is over and a worker has begun to look: it is still the best witness there is.
+"""
+
+from __future__ import annotations
+
+import logging
+from contextlib import suppress
+from typing import NoReturn
+
+from claimable_benefits import signals
+from claimable_benefits.domain.benefits import Redemption
+from claimable_benefits.domain.evidence import Finding, Trace
+from claimable_benefits.domain.states import UNANSWERED_USES, UseState
+from claimable_benefits.errors import (
+    Declined,
+    LedgerUnavailable,
+    OmneoError,
+    OutcomeUnknown,
+    Overtaken,
+    Rejected,
+    Unreachable,
+)
+from claimable_benefits.ledger.uses import Use, find_use, move_use, touch_use
+from claimable_benefits.service.context import Context
+from claimable_benefits.service.holds.slots import repeat_hold
+from claimable_benefits.service.lookup import look_for_redemption
+
+_log = logging.getLogger("claimable_benefits")
+
+_TRIES = 5
+_GOOD = (UseState.REDEEMED, UseState.CONSUMED)
+
+
+def send_use(ctx: Context, use: Use, actor: str, *, then: UseState) -> Use:
+    """Ask Omneo for the redemption. Gives the use where it is redeemed, raises `Declined` in every other case."""
+    try:
+        with ctx.omneo.within(ctx.timing.answer):
+            redemption = _call(ctx, use)
+    except Unreachable as error:
+        _not_applied(ctx, use, actor, error)
+    except Rejected as error:
+        _refused(ctx, use, actor, error)
+    except OutcomeUnknown as error:
+        return _in_doubt(ctx, use, actor, error, then=then)
+    return _answered(ctx, use, redemption.id, actor, then=then, **_claimed(use, redemption))
+
+
+def redeemed(ctx: Context, use: Use, redemption_id: str, actor: str, reason: str, *, to: UseState, **more: str) -> Use:
+    """Commit the good outcome, and tell the shop. Raises `Overtaken` where the use has moved meanwhile."""
+    because = ctx.because(actor, reason)
+    facts: dict[str, object] = {"redemption_id": redemption_id, "redeemed_at": because.at, "note": None, **more}
+    if to is UseState.REDEEMED:
+        facts["due_at"] = because.at + ctx.timing.placed_within
+    if use.state is UseState.IN_DOUBT:
+        facts["sweep_at"] = because.at + ctx.timing.sweep_gaps[0]
+    with ctx.ledger.write() as connection:
+        use = move_use(connection, use, to, because, **facts)
+    ctx.tell(signals.benefit_redeemed, use=use)
+    return use
+
+
+def _call(ctx: Context, use: Use) -> Redemption:
+    if use.channel == "claim":
+        return ctx.omneo.claim_and_redeem(use.profile_id, use.definition_handle, reference=use.reference)
+    return ctx.omneo.redeem(
+        use.profile_id, use.benefit_id, reference=use.reference, at=ctx.clock(), handle=use.definition_handle
+    )
+
+
+def _claimed(use: Use, redemption: Redemption) -> dict[str, str]:
+    """A claim that was used at once learns which benefit it made."""
+    return {"benefit_id": redemption.benefit_ids[0]} if use.channel == "claim" and redemption.benefit_ids else {}
+
+
+def _answered(ctx: Context, use: Use, redemption_id: str, actor: str, *, then: UseState, **more: str) -> Use:
+    """Commit a yes, however late it came."""
+    now_is: Use | None = use
+    try:
+        for _ in range(_TRIES):
+            if now_is is None or now_is.state not in UNANSWERED_USES:
+                break
+            with suppress(Overtaken):
+                return redeemed(ctx, now_is, redemption_id, actor, "Omneo redeemed it", to=then, **more)
+            now_is = _read_again(ctx, use)
+    except LedgerUnavailable:
+        # Omneo has it and we cannot write that down: the row says that it was sent, and the worker will look.
+        _log.exception("The redemption %s of use %s is not recorded yet.", redemption_id, use.use_id)
+        raise _not_confirmed(use) from None
+    if now_is and now_is.redemption_id == redemption_id and now_is.state in _GOOD:
+        return now_is  # the worker has found it first
+    _too_late(ctx, now_is, redemption_id, actor)
+    raise _not_confirmed(use)
+
+
+def _too_late(ctx: Context, use: Use | None, redemption_id: str, actor: str) -> None:
+    """Everybody was told that it did not work, so the redemption that came of it goes back."""
+    if use is None or use.redemption_id is not None or use.state not in (UseState.RELEASED, UseState.REFUSED):
+        return
+    because = ctx.because(actor, "Omneo's answer came when it was no longer waited for")
+    with suppress(Overtaken), ctx.ledger.write() as connection:
+        move_use(connection, use, UseState.UNDOING, because, redemption_id=redemption_id, redeemed_at=because.at)
+
+
+def _not_applied(ctx: Context, use: Use, actor: str, error: OmneoError) -> NoReturn:
+    was_sent = error.status is not None
+    try:
+        with suppress(Overtaken):
+            _put_back(ctx, use, actor, error, was_sent=was_sent)
+    except LedgerUnavailable:
+        raise _not_confirmed(use) from None
+    raise Declined(
+        "loyalty_unavailable",
+        f"We could not reach the loyalty programme, so {use.name} was not used. "
+        "Please try again, or carry on without it.",
+        use_id=use.use_id,
+    )
+
+
+def _put_back(ctx: Context, use: Use, actor: str, error: OmneoError, *, was_sent: bool) -> None:
+    because = ctx.because(actor, "Omneo was not reached")
+    note = str(error)
+    if use.channel == "checkout" and not was_sent:
+        try:
+            with ctx.ledger.write() as connection:
+                move_use(connection, use, UseState.HELD, because, sent_at=None, order_number=None, note=note)
+        except Overtaken:  # the shopper has applied something else to this cart meanwhile
+            pass
+        else:
+            return
+    sweep_at = because.at + ctx.timing.sweep_gaps[0] if was_sent else None
+    with ctx.ledger.write() as connection:
+        released = move_use(connection, use, UseState.RELEASED, because, note=note, sweep_at=sweep_at)
+    if use.channel == "checkout":
+        with suppress(Overtaken), ctx.ledger.write() as connection:
+            repeat_hold(ctx, connection, released, because)
+
+
+def _refused(ctx: Context, use: Use, actor: str, error: Rejected) -> NoReturn:
+    now_is: Use | None = use
+    with suppress(LedgerUnavailable):  # then the worker finds nothing at Omneo, and releases it
+        for _ in range(_TRIES):
+            if now_is is None or now_is.state not in UNANSWERED_USES:
+                break
+            with suppress(Overtaken):
+                because = ctx.because(actor, "Omneo refused it")
+                with ctx.ledger.write() as connection:
+                    refused = move_use(connection, now_is, UseState.REFUSED, because, note=str(error))
+                ctx.tell(signals.benefit_refused, use=refused, reason=error.message)
+                break
+            now_is = _read_again(ctx, use)
+    raise Declined(
+        "benefit_gone", f"{use.name} is not available any more: it was used or ended meanwhile.", use_id=use.use_id
+    )
+
+
+def _in_doubt(ctx: Context, use: Use, actor: str, error: OmneoError, *, then: UseState) -> Use:
+    because = ctx.because(actor, "no answer from Omneo")
+    try:
+        with ctx.ledger.write() as connection:
+            lease = because.at + ctx.timing.lease
+            use = move_use(connection, use, UseState.IN_DOUBT, because, note=str(error), lease_until=lease)
+        if finding := _quick_looks(ctx, use):
+            return found(ctx, use, finding, actor, "found at Omneo after a lost answer", to=then)
+        return _give_up(ctx, use)
+    except Overtaken:  # the worker was faster
+        return _give_up(ctx, use)
+    except LedgerUnavailable:
+        _log.exception("Use %s is left to the worker.", use.use_id)
+        raise _not_confirmed(use) from None
+
+
+def _give_up(ctx: Context, use: Use) -> Use:
+    """Leave the doubt to the worker, and tell the shopper. Gives the use where the worker has found it meanwhile.
+
+    The order goes on without it from here, so the use lets go of the order: what turns up later belongs to no order,
+    and goes back.
+    """
+    now_is: Use | None = use
+    for _ in range(_TRIES):
+        if now_is is None or now_is.state is not UseState.IN_DOUBT:
+            break
+        with suppress(Overtaken), ctx.ledger.write() as connection:
+            touch_use(connection, now_is, ctx.clock(), lease_until=None, due_at=None, order_number=None)
+            break
+        now_is = _read_again(ctx, use)
+    if now_is and now_is.state in _GOOD:
+        return now_is
+    raise _not_confirmed(use)
+
+
+def found(ctx: Context, use: Use, finding: Finding, actor: str, reason: str, *, to: UseState) -> Use:
+    """Commit what a look has found. Raises `Overtaken` where the use has moved meanwhile."""
+    more = {"benefit_id": finding.benefit_id} if finding.benefit_id else {}
+    return redeemed(ctx, use, finding.found_id or "", actor, reason, to=to, **more)
+
+
+def _quick_looks(ctx: Context, use: Use) -> Finding | None:
+    """Look while the shopper waits; where even looking fails, the worker goes on later."""
+    try:
+        for pause in ctx.timing.quick_looks:
+            ctx.sleep(pause)
+            with ctx.omneo.within(ctx.timing.look):
+                finding = look_for_redemption(ctx, use)
+            if finding.trace is Trace.FOUND:
+                return finding
+    except OmneoError:
+        return None
+    return None
+
+
+def _read_again(ctx: Context, use: Use) -> Use | None:
+    with ctx.ledger.read() as connection:
+        return find_use(connection, use.use_id)
+
+
+def _not_confirmed(use: Use) -> Declined:
+    return Declined(
+        "not_confirmed",
+        f"We could not confirm {use.name} with the loyalty programme. You can go on without it; "
+        "if it turns out to be used, you get it back.",
+        use_id=use.use_id,
+    )

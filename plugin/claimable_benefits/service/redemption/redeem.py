@@ -1,0 +1,201 @@
+"""Use a benefit at Omneo: for an order just before the money moves, or from the account page.
+
+Three steps, always: commit the intention, call Omneo outside any database transaction, commit the outcome. A crash
+anywhere leaves a row that says exactly what is not known; nothing is ever sent twice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from claimable_benefits.domain.benefits import Benefit
+from claimable_benefits.domain.references import check_order_number
+from claimable_benefits.domain.shop import Shopper
+from claimable_benefits.domain.states import UNANSWERED_USES, UseState
+from claimable_benefits.errors import Declined, OmneoError, Overtaken
+from claimable_benefits.ledger import uses as ledger_uses
+from claimable_benefits.ledger.uses import Use, move_use
+from claimable_benefits.service.account.wallet_view import Shelf, read_shelf
+from claimable_benefits.service.context import Context, by
+from claimable_benefits.service.holds.slots import take_slot
+from claimable_benefits.service.redemption.execution import send_use
+
+_GOOD = (UseState.REDEEMED, UseState.CONSUMED)
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """A use from the account page. ``already``: this very click came before."""
+
+    use: Use
+    already: bool = False
+
+
+def redeem_for_order(ctx: Context, use_id: str, order_number: str, *, actor: str) -> Use:
+    """Redeem a held use for an order; a repeated call for the same order gives the same use.
+
+    Raises `Declined` before any money moves: ``no_longer_held``, ``benefit_gone`` (Omneo said no), ``not_confirmed``
+    (no answer came) or ``loyalty_unavailable`` (nothing was sent; the benefit is still held for the cart). `ValueError`
+    for an order number that cannot be stored.
+    """
+    check_order_number(order_number)
+    witness = _witness(ctx, use_id)
+    try:
+        with ctx.ledger.write() as connection:
+            use = ledger_uses.find_use(connection, use_id)
+            is_first = use is not None and use.state is UseState.HELD
+            if use and is_first:
+                _give_up_others(ctx, connection, order_number, actor)
+                reason = f"order {order_number} is being placed"
+                use = intend(ctx, connection, use, actor, reason, order_number=order_number, **witness)
+    except Overtaken:  # by another click, since we looked
+        with ctx.ledger.read() as connection:
+            use, is_first = ledger_uses.find_use(connection, use_id), False
+    if use and is_first:
+        return send_use(ctx, use, actor, then=UseState.REDEEMED)
+    return _first_clicks(ctx, use, order_number)
+
+
+def use_from_account(ctx: Context, shopper: Shopper, benefit_id: str, use_id: str) -> Used:
+    """Use a benefit that is not about a cart. ``use_id`` was minted into the form, so a second click uses nothing.
+
+    Raises `Declined` like `redeem_for_order`, and `OmneoError` where the benefits cannot be read.
+    """
+    if known := find_use(ctx, shopper, use_id):
+        return known_use(known)
+    shelf = read_shelf(ctx, shopper)
+    benefit = _account_benefit(shelf, benefit_id)
+    return _use_now(ctx, shopper, shelf, benefit, use_id, channel="account", actor=by(shopper))
+
+
+def use_for_customer(ctx: Context, customer_id: str, benefit_id: str, use_id: str, *, actor: str) -> Used:
+    """Record a use on a customer's behalf, whatever the policy says of places: staff has seen it happen.
+
+    Raises `Declined` like `redeem_for_order`, and `OmneoError` where the benefits cannot be read.
+    """
+    shopper = Shopper(customer_id)
+    shelf = read_shelf(ctx, shopper)
+    if not shelf.known:
+        raise Declined("unknown_customer", f"Omneo does not know customer {customer_id!r}.")
+    held = shelf.benefit(benefit_id)
+    if held is None:
+        raise Declined("unknown_benefit", f"Customer {customer_id} has no usable benefit {benefit_id}.")
+    return _use_now(ctx, shopper, shelf, held.benefit, use_id, channel="store", actor=actor)
+
+
+def find_use(ctx: Context, shopper: Shopper, use_id: str) -> Use | None:
+    """The shopper's own use of that id; None for anybody else's."""
+    with ctx.ledger.read() as connection:
+        use = ledger_uses.find_use(connection, use_id)
+    return use if use and use.customer_id == shopper.customer_id else None
+
+
+def known_use(use: Use) -> Used:
+    """What a repeated click gets: the first one's outcome."""
+    if use.state is UseState.REFUSED:
+        raise Declined("benefit_gone", f"{use.name} could not be used: it is not available any more.")
+    if use.state is UseState.RELEASED:
+        raise Declined("loyalty_unavailable", f"{use.name} was not used. Please open the page again to try once more.")
+    return Used(use, already=True)
+
+
+def _use_now(
+    ctx: Context, shopper: Shopper, shelf: Shelf, benefit: Benefit, use_id: str, *, channel: str, actor: str
+) -> Used:
+    because = ctx.because(actor, f"used: {channel}")
+    try:
+        with ctx.ledger.write() as connection:
+            use = take_slot(
+                ctx,
+                connection,
+                shopper,
+                shelf.profile_id or "",
+                benefit,
+                because,
+                use_id=use_id,
+                channel=channel,
+                cart_id=f"{channel} {use_id}",
+            )
+            use = intend(ctx, connection, use, actor, because.reason)
+    except Overtaken:
+        if known := find_use(ctx, shopper, use_id):
+            return known_use(known)
+        sentence = f"{benefit.name} is being used elsewhere at this moment. Please try again."
+        raise Declined("in_another_cart", sentence) from None
+    return Used(send_use(ctx, use, actor, then=UseState.CONSUMED))
+
+
+def _account_benefit(shelf: Shelf, benefit_id: str) -> Benefit:
+    held = shelf.benefit(benefit_id)
+    if held is None:
+        raise Declined("unknown_benefit", "This benefit is not available any more.")
+    if not held.policy.from_account:
+        raise Declined("not_used_here", f"{held.benefit.name} is not used from the account page.")
+    return held.benefit
+
+
+def intend(ctx: Context, connection: Connection, use: Use, actor: str, reason: str, **also: object) -> Use:
+    """Write that the use is about to be sent; the caller commits, and only then sends it."""
+    because = ctx.because(actor, reason)
+    return move_use(
+        connection,
+        use,
+        UseState.REDEEMING,
+        because,
+        sent_at=because.at,
+        lease_until=because.at + ctx.timing.lease,
+        **also,
+    )
+
+
+def _witness(ctx: Context, use_id: str) -> dict[str, int | None]:
+    """How many uses are left right now: where our reference does not decide, a lost answer is settled by that count.
+
+    What was left when it was held may be half an hour old, and a till may have used some since.
+    """
+    try:
+        if ctx.omneo.keeps_references() and ctx.omneo.heeds_references():
+            return {}
+        with ctx.ledger.read() as connection:
+            use = ledger_uses.find_use(connection, use_id)
+        if use is None or use.state is not UseState.HELD:
+            return {}
+        with ctx.omneo.within(ctx.timing.look):
+            benefit = ctx.omneo.benefit(use.profile_id, use.benefit_id)
+    except OmneoError:
+        return {"baseline_remaining": None}  # a lost answer will wait for a person then
+    return {"baseline_remaining": benefit.remaining if benefit else None}
+
+
+def _give_up_others(ctx: Context, connection: Connection, order_number: str, actor: str) -> None:
+    """An order is placed with one benefit: one that it redeemed before, and was not placed with, goes back."""
+    because = ctx.because(actor, f"order {order_number} is placed with another benefit")
+    for use in ledger_uses.uses_of_order(connection, order_number):
+        if use.state is UseState.REDEEMED:
+            move_use(connection, use, UseState.UNDOING, because, attempts=0, note=because.reason)
+
+
+def _first_clicks(ctx: Context, use: Use | None, order_number: str) -> Use:
+    """A double click, or a request that is repeated: the first one's outcome, for which we wait a little."""
+    pauses = iter(ctx.timing.first_click)
+    while use and use.order_number == order_number and use.state in UNANSWERED_USES:
+        pause = next(pauses, None)
+        if pause is None:
+            break
+        ctx.sleep(pause)
+        with ctx.ledger.read() as connection:
+            use = ledger_uses.find_use(connection, use.use_id)
+    if use and use.order_number == order_number and use.state in _GOOD:
+        return use
+    raise _unheld(use)
+
+
+def _unheld(use: Use | None) -> Declined:
+    if use and use.state in UNANSWERED_USES:
+        return Declined(
+            "not_confirmed", f"{use.name} is still being confirmed. Please wait a moment, or go on without it."
+        )
+    name = use.name if use else "The benefit"
+    return Declined("no_longer_held", f"{name} is no longer reserved for this cart. Please review your order.")

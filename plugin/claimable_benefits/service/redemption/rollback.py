@@ -1,0 +1,163 @@
+"""Take a redemption back: a reversal inside Omneo's ten minutes, a return later (Omneo facts 10).
+
+The same three steps as a redemption. Neither call has an idempotency key, so after a lost answer we look before we ask
+again; what Omneo definitely refuses both ways, and shows no trace of, needs a person.
+"""
+
+from __future__ import annotations
+
+import logging
+from contextlib import suppress
+from datetime import datetime, timedelta
+
+from claimable_benefits import signals
+from claimable_benefits.domain.evidence import Trace
+from claimable_benefits.domain.states import UseState
+from claimable_benefits.errors import OmneoError, OutcomeUnknown, Overtaken, Rejected
+from claimable_benefits.ledger.uses import Use, due_uses, find_use, move_use, touch_use, uses_of_order
+from claimable_benefits.service.backoff import wait
+from claimable_benefits.service.context import Context
+from claimable_benefits.service.holds.slots import repeat_hold
+from claimable_benefits.service.lookup import look_for_undo
+
+_log = logging.getLogger("claimable_benefits")
+
+# Omneo reverses for ten minutes (Omneo facts 16.25). Whose clock is right does not matter: Omneo's refusal decides.
+REVERSIBLE = timedelta(minutes=9)
+
+
+def undo_order(ctx: Context, order_number: str, *, actor: str, reason: str) -> bool:
+    """The order will not be placed: give its benefit back, now if Omneo answers, else by the worker.
+
+    What is back at once is held for the same cart again, so that another card can be tried at the same total.
+    True where there is something to give back. Omneo's failures are noted, not raised.
+    """
+    with ctx.ledger.read() as connection:
+        redeemed = [use for use in uses_of_order(connection, order_number) if use.state is UseState.REDEEMED]
+    begun = [use for use in redeemed if _begin(ctx, use, actor, reason)]
+    for use in begun:
+        _hold_again(ctx, use, actor)
+    return bool(begun)
+
+
+def begin_undo(ctx: Context, use: Use, *, actor: str, reason: str) -> Use | None:
+    """Commit the intention to undo. None where somebody else moved the use first."""
+    because = ctx.because(actor, reason)
+    try:
+        with ctx.ledger.write() as connection:
+            lease = because.at + ctx.timing.lease
+            return move_use(connection, use, UseState.UNDOING, because, lease_until=lease, attempts=0, note=reason)
+    except Overtaken:
+        return None
+
+
+def undo_now(ctx: Context, use: Use, actor: str) -> None:
+    """Ask Omneo for an undo whose intention is committed, with a lease that is ours; what fails is the worker's."""
+    with suppress(Overtaken):  # it took longer than the lease, and the worker goes on with it
+        _call(ctx, use, actor)
+
+
+def finish_undos(ctx: Context) -> int:
+    """The worker's part: every undo that is due gets its next step. Gives how many were undone."""
+    with ctx.ledger.read() as connection:
+        due = due_uses(connection, UseState.UNDOING, ctx.clock())
+    return sum(_step(ctx, use) for use in ctx.until_stopping(due))
+
+
+def _begin(ctx: Context, use: Use, actor: str, reason: str) -> bool:
+    undoing = begin_undo(ctx, use, actor=actor, reason=reason)
+    if undoing is not None:
+        undo_now(ctx, undoing, actor)
+    return undoing is not None
+
+
+def _step(ctx: Context, use: Use) -> bool:
+    now = ctx.clock()
+    with suppress(Overtaken):
+        with ctx.ledger.write() as connection:
+            use = touch_use(connection, use, now, lease_until=now + ctx.timing.lease)
+        return _look_or_call(ctx, use)
+    return False
+
+
+def _look_or_call(ctx: Context, use: Use) -> bool:
+    """Look first where an earlier request went out, then ask."""
+    if use.undo_sent_at is None:
+        return _call(ctx, use, "worker")
+    try:
+        finding = look_for_undo(ctx, use)
+    except OmneoError as error:
+        return _later(ctx, use, f"could not look: {error}")
+    if finding.trace is Trace.FOUND:
+        return _undone(ctx, use, "worker", "found at Omneo after a lost answer", finding.found_id)
+    settled_at = use.undo_sent_at + ctx.timing.settle
+    if ctx.clock() < settled_at:
+        return _later(ctx, use, "waiting for a trace of the undo", at=settled_at)
+    return _call(ctx, use, "worker")
+
+
+def _hold_again(ctx: Context, use: Use, actor: str) -> None:
+    because = ctx.because(actor, "held again after the undo")
+    with suppress(Overtaken), ctx.ledger.write() as connection:  # the shopper has applied something meanwhile
+        now_is = find_use(connection, use.use_id)
+        if now_is and now_is.state is UseState.UNDONE:
+            repeat_hold(ctx, connection, now_is, because)
+
+
+def _call(ctx: Context, use: Use, actor: str) -> bool:
+    now, earlier = ctx.clock(), use.undo_sent_at
+    lease = now + ctx.timing.lease
+    with ctx.ledger.write() as connection:
+        use = touch_use(connection, use, now, undo_sent_at=now, lease_until=lease, attempts=use.attempts + 1)
+    try:
+        undo_id, reason = _ask(ctx, use, now)
+    except Rejected as error:
+        return _refused(ctx, use, actor, str(error))
+    except OutcomeUnknown as error:
+        return _later(ctx, use, f"no answer to the undo: {error}")
+    except OmneoError as error:
+        return _later(ctx, use, f"the undo did not reach Omneo: {error}", undo_sent_at=earlier)
+    return _undone(ctx, use, actor, reason, undo_id)
+
+
+def _ask(ctx: Context, use: Use, now: datetime) -> tuple[str, str]:
+    redemption_id = use.redemption_id or ""
+    if use.redeemed_at is not None and now - use.redeemed_at < REVERSIBLE:
+        try:
+            return ctx.omneo.reverse(redemption_id).id, "reversed"
+        except Rejected:
+            pass  # the ten minutes are over by Omneo's clock, or it does not reverse this one: a return has no window
+    return ctx.omneo.give_back(redemption_id, count=1).id, "returned"
+
+
+def _refused(ctx: Context, use: Use, actor: str, problem: str) -> bool:
+    """Refused both ways: it is back already, by a request of ours that was lost or by a voided sale, or it is not."""
+    try:
+        finding = look_for_undo(ctx, use, ever=True)
+    except OmneoError as error:
+        return _later(ctx, use, f"refused, and could not look why: {error}")
+    if finding.trace is Trace.FOUND:
+        return _undone(ctx, use, actor, "Omneo has taken it back already", finding.found_id)
+    why = ctx.because(actor, "Omneo refused both the reversal and the return")
+    _log.error("Use %s (redemption %s) waits for a person: %s", use.use_id, use.redemption_id, problem)
+    with ctx.ledger.write() as connection:
+        move_use(connection, use, UseState.NEEDS_A_PERSON, why, note=problem)
+    return False
+
+
+def _undone(ctx: Context, use: Use, actor: str, reason: str, undo_id: str | None) -> bool:
+    # Some answers repeat the redemption's own id instead of that of its reversal (Omneo facts 13.4).
+    own_id = undo_id if undo_id != use.redemption_id else None
+    with ctx.ledger.write() as connection:
+        because = ctx.because(actor, reason)
+        use = move_use(connection, use, UseState.UNDONE, because, note=reason, undo_id=own_id)
+    ctx.tell(signals.redemption_undone, use=use)
+    return True
+
+
+def _later(ctx: Context, use: Use, note: str, *, at: datetime | None = None, **changes: object) -> bool:
+    now = ctx.clock()
+    due_at = at or now + wait(use.attempts)
+    with ctx.ledger.write() as connection:
+        touch_use(connection, use, now, lease_until=None, due_at=due_at, note=note, **changes)
+    return False

@@ -1,0 +1,1 @@
+"""Turns of the worker, and what runs them: a thread, a pool, Celery."""

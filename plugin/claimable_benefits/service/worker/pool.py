@@ -1,0 +1,112 @@
+"""``flask benefits work``: several threads that run turns, and stop cleanly when the process is told to.
+
+They share the tables through leases, with each other and with every other worker, so any number may run. SIGKILL is
+safe for the same reason: what a dead worker held is taken up when its lease ends.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from queue import SimpleQueue
+from types import FrameType
+
+from claimable_benefits.errors import BenefitsError
+from claimable_benefits.service.worker.loop import Rounds
+from claimable_benefits.service.worker.turn import WorkDone
+
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class Crew:
+    """Runs ``turn`` in ``threads`` threads; ``tell`` hears of every turn that did something."""
+
+    def __init__(
+        self, turn: Callable[[], WorkDone], *, threads: int, seconds: float, tell: Callable[[WorkDone], None]
+    ) -> None:
+        self._turn = turn
+        self._tell = tell
+        self._stopped = threading.Event()
+        self._rounds = [Rounds(self._told_turn, seconds, stopped=self._stopped) for _ in range(threads)]
+        self._counts: Counter[str] = Counter()
+        self._guard = threading.Lock()
+        # Written to by a signal's handler: of all that threads share, this may be used there.
+        self._news: SimpleQueue[Exception | str | None] = SimpleQueue()
+
+    def is_stopping(self) -> bool:
+        """Whether no further row should be begun."""
+        return self._stopped.is_set()
+
+    def stop(self) -> None:
+        """Let every thread finish the call it is in, then end `run`. A signal's handler may call this."""
+        self._news.put("stop")
+
+    def run(self) -> WorkDone:
+        """Work until stopped; gives what was done in all."""
+        return self._run([rounds.run for rounds in self._rounds])
+
+    def run_until_idle(self) -> WorkDone:
+        """Work until nothing more can be done now. Raises `BenefitsError` where a turn fails."""
+        return self._run([self._until_idle for _ in self._rounds])
+
+    def _run(self, jobs: list[Callable[[], None]]) -> WorkDone:
+        for number, job in enumerate(jobs):
+            name = f"claimable-benefits-worker-{number + 1}"
+            threading.Thread(target=self._do, args=(job,), name=name, daemon=True).start()
+        failure: Exception | None = None
+        left = len(jobs)
+        while left:
+            news = self._news.get()
+            if news == "stop":
+                for rounds in self._rounds:
+                    rounds.stop()
+                continue
+            left -= 1
+            failure = failure or (news if isinstance(news, Exception) else None)
+        if failure is not None:
+            raise BenefitsError(f"A turn failed: {str(failure).splitlines()[0]}") from failure
+        return WorkDone(**self._counts)
+
+    def _do(self, job: Callable[[], None]) -> None:
+        try:
+            job()
+        except Exception as error:  # noqa: BLE001 - raised again in the thread that waits
+            self._news.put(error)
+        else:
+            self._news.put(None)
+
+    def _until_idle(self) -> None:
+        while not self.is_stopping() and self._told_turn():
+            pass
+
+    def _told_turn(self) -> WorkDone:
+        done = self._turn()
+        if done:
+            with self._guard:
+                self._counts.update(asdict(done))
+            self._tell(done)
+        return done
+
+
+@contextmanager
+def stopped_by_signals(stop: Callable[[], None]) -> Iterator[None]:
+    """SIGTERM and Ctrl-C call ``stop``; a second one has its usual effect, and ends the process at once."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals are the main thread's business
+        return
+
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        for number in _SIGNALS:
+            signal.signal(number, signal.SIG_DFL)
+        stop()
+
+    usual = {number: signal.signal(number, handle) for number in _SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in usual.items():
+            signal.signal(number, handler)

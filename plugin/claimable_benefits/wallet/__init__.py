@@ -1,0 +1,1 @@
+"""What a shopper holds and may claim, remembered: one snapshot per profile."""

@@ -1,0 +1,124 @@
+"""What Omneo says of a profile at one moment, and how that travels between processes: as JSON, with every text once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, fields, replace
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from claimable_benefits.cache.lru import Bounded
+from claimable_benefits.domain.benefits import Benefit, Definition
+
+_TIMES = frozenset({"issued_at", "expires_at", "claimed_at", "claim_from", "claim_until"})
+_BARE = 400  # bytes of a record without its texts, roughly
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Both of Omneo's lists. ``profile_id`` is None where Omneo does not know the shopper; then both are empty."""
+
+    profile_id: str | None
+    benefits: tuple[Benefit, ...] = ()
+    claimable: tuple[Definition, ...] = ()
+
+
+# Values without an owner: a definition is the same for whoever holds it.
+_known: Bounded[Definition] = Bounded(entries=2000, weight=4_000_000)
+
+
+def interned(snapshot: Snapshot) -> Snapshot:
+    """The same with equal definitions as one: thousands of shoppers hold the same few, each with its long texts."""
+    benefits = tuple(
+        one if (kind := _one(one.definition)) is one.definition else replace(one, definition=kind)
+        for one in snapshot.benefits
+    )
+    return Snapshot(snapshot.profile_id, benefits, tuple(map(_one, snapshot.claimable)))
+
+
+def _one(definition: Definition) -> Definition:
+    if (known := _known.get(definition)) is not None:
+        return known
+    _known.put(definition, definition, _weight(definition))
+    return definition
+
+
+def weigh(snapshot: Snapshot) -> int:
+    """About how many bytes of memory it takes, counting each definition once."""
+    kinds = {id(kind): kind for kind in _kinds(snapshot)}
+    return _BARE * (1 + len(snapshot.benefits)) + sum(map(_weight, kinds.values()))
+
+
+def write(snapshot: Snapshot) -> bytes:
+    """As JSON."""
+    kinds = {kind: number for number, kind in enumerate(dict.fromkeys(_kinds(snapshot)))}
+    told = {
+        "profile_id": snapshot.profile_id,
+        "definitions": [_plain(kind) for kind in kinds],
+        "benefits": [{**_plain(one), "definition": kinds[one.definition]} for one in snapshot.benefits],
+        "claimable": [kinds[kind] for kind in snapshot.claimable],
+    }
+    return json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def read(profile_id: str, payload: bytes) -> Snapshot:
+    """The snapshot of that profile. Raises `ValueError` for anything else: a cache may hold what it likes."""
+    try:
+        told = json.loads(payload)
+        kinds = [Definition(**_typed(one, "tags")) for one in told["definitions"]]
+        benefits = tuple(
+            Benefit(**_typed({**one, "definition": kinds[_number(one["definition"])]})) for one in told["benefits"]
+        )
+        claimable = tuple(kinds[_number(number)] for number in told["claimable"])
+    except (KeyError, TypeError, IndexError, AttributeError, InvalidOperation, RecursionError) as error:
+        raise ValueError("This is no snapshot.") from error
+    if told["profile_id"] != profile_id or any(one.profile_id not in (None, profile_id) for one in benefits):
+        raise ValueError("This is the snapshot of somebody else.")
+    return Snapshot(profile_id, benefits, claimable)
+
+
+def _kinds(snapshot: Snapshot) -> Iterable[Definition]:
+    return [*(benefit.definition for benefit in snapshot.benefits), *snapshot.claimable]
+
+
+def _weight(kind: Definition) -> int:
+    texts = (kind.name, kind.short_description, kind.long_description, kind.terms, kind.earn_instructions)
+    return _BARE * 2 + 2 * sum(map(len, (*texts, kind.instructions_online, kind.instructions_store)))
+
+
+_NAMES = {
+    kind: tuple(field.name for field in fields(kind) if field.name != "definition") for kind in (Benefit, Definition)
+}
+
+
+def _plain(record: Benefit | Definition) -> dict[str, Any]:
+    values = ((name, getattr(record, name)) for name in _NAMES[type(record)])
+    return {name: _told(value) for name, value in values if value is not None}
+
+
+def _told(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return str(value) if isinstance(value, Decimal) else value
+
+
+def _typed(told: dict[str, Any], listed: str = "") -> dict[str, Any]:
+    """The values as the domain has them; times stay aware."""
+    typed = dict(told)
+    for name in _TIMES & typed.keys():
+        typed[name] = datetime.fromisoformat(typed[name])
+        if typed[name].tzinfo is None:
+            raise ValueError("A time without a zone is none of ours.")
+    if "value" in typed:
+        typed["value"] = Decimal(typed["value"])
+    if listed in typed:
+        typed[listed] = tuple(map(str, typed[listed]))
+    return typed
+
+
+def _number(value: Any) -> int:
+    if not isinstance(value, int) or value < 0:
+        raise ValueError("This is no place in a list.")
+    return value

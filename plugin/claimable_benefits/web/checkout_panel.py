@@ -1,0 +1,151 @@
+"""The panel of a checkout page: what is applied, what fits, what does not and why."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from flask import after_this_request, render_template
+from flask.wrappers import Response
+from markupsafe import Markup
+
+from claimable_benefits.domain.shop import Cart
+from claimable_benefits.service.holds.offers import Applied, Offer, Offers
+from claimable_benefits.web.account_pages import say_for
+from claimable_benefits.web.current import context, runtime, shelf_url, stylesheet_url, verbs
+from claimable_benefits.web.flashes import take_notices
+from claimable_benefits.web.forms.buttons import Action, Buttons, Form
+from claimable_benefits.web.forms.guard import checkout_page, login_url
+from claimable_benefits.web.rendering import messages
+from claimable_benefits.web.rendering.cards import Names
+from claimable_benefits.web.rendering.formatting import Format, When
+from claimable_benefits.web.rendering.fragment_cache import Kept
+from claimable_benefits.web.rendering.sanitize import name_of, plain, safe_html
+
+_log = logging.getLogger("claimable_benefits")
+_FALLBACK = Markup(
+    '<section class="cb cb-panel" aria-labelledby="cb-panel-title">'
+    '<h2 class="cb-panel__title" id="cb-panel-title">Benefits</h2>\n<p>{}</p></section>'
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AppliedRow:
+    """The benefit on this cart. ``effect`` is what it does to the total, ``problem`` why it does nothing right now.
+
+    Its code is not shown before it is used: a hold costs nothing, so anybody could read the code and let go.
+    """
+
+    name: str
+    effect: str
+    problem: str
+    held_until: When
+    instructions: Markup
+    remove: Form
+
+
+@dataclass(frozen=True, slots=True)
+class OfferRow:
+    """Another benefit of the shopper's. ``apply`` is there where it fits, ``reason`` where it does not."""
+
+    name: str
+    summary: str
+    worth: str
+    reason: str
+    elsewhere: bool
+    apply: Form | None
+
+
+def benefits_panel() -> Markup:
+    """The region "Benefits" of a checkout page. Never raises: a checkout works without it."""
+    try:
+        return Markup(_panel())  # noqa: S704 - rendered by an autoescaping template
+    except Exception:  # noqa: BLE001 - whatever it is, the shop's page matters more
+        _log.exception("The benefits panel cannot be shown.")
+        return _FALLBACK.format(messages.PANEL_DOWN)
+
+
+def keep_out_of_caches(response: Response) -> Response:
+    """What is on this page is for one shopper."""
+    response.headers["Cache-Control"] = "private, no-store"
+    return response
+
+
+def _panel() -> str:
+    after_this_request(keep_out_of_caches)
+    shopper, cart = runtime().load_shopper(), runtime().load_cart()
+    back_to = checkout_page()
+    if shopper is None:
+        return _render(state="guest", login_url=login_url(back_to))
+    if cart is None:
+        return _render(state="no-cart", notices=take_notices(shopper))
+    peek, say = verbs().peek_offers(context(), shopper, cart), say_for(shopper)
+    notices, as_of = take_notices(shopper), messages.as_of(peek.age)
+    version = (peek.version, as_of, cart, back_to) if peek.version else ()
+    kept = Kept("panel.html", shopper, version, say, alone=not notices)
+    if html := kept.whole():
+        return html.decode()
+    region = kept.region()
+    values = {"region": region} if region else _offers(peek.open(), kept, _Rows(kept.buttons(), cart, say, back_to))
+    return kept.printed(_render(state="offers", notices=notices, **values))
+
+
+def _offers(offers: Offers, kept: Kept, rows: _Rows) -> dict[str, object]:
+    return {
+        "keep": kept.keeper(offers.ends),
+        "applied": rows.applied(offers.applied) if offers.applied else None,
+        "fitting": [rows.offer(offer) for offer in offers.fitting],
+        "unfitting": [rows.offer(offer) for offer in offers.unfitting],
+        "pending": [name_of(name, "") for name in offers.pending],
+        "reachable": offers.reachable,
+        "as_of": messages.as_of(offers.age),
+    }
+
+
+def _render(**values: object) -> str:
+    return render_template(
+        "claimable_benefits/panel.html", stylesheet=stylesheet_url(), shelf_url=shelf_url(), **values
+    )
+
+
+class _Rows:
+    """Makes the rows of one panel."""
+
+    def __init__(self, buttons: Buttons, cart: Cart, say: Format, back_to: str) -> None:
+        self._buttons = buttons
+        self._currency = cart.currency
+        self._say = say
+        self._back_to = back_to
+        self._names = Names()
+
+    def applied(self, applied: Applied) -> AppliedRow:
+        name = self._names.own(applied.name, applied.handle)
+        policy = context().policy(applied.handle)
+        effect = messages.effect(policy, applied.discount, self._currency, self._say) if applied.fit.fits else ""
+        return AppliedRow(
+            name=name,
+            effect=effect,
+            problem=messages.misfit(applied.fit, self._currency, self._say),
+            held_until=self._say.until(applied.held_until),
+            instructions=safe_html(applied.instructions),
+            remove=self._form(Action.REMOVE, applied.benefit_id, f"Remove {name}"),
+        )
+
+    def offer(self, offer: Offer) -> OfferRow:
+        name = self._names.own(offer.benefit.name, offer.benefit.handle)
+        return OfferRow(
+            name=name,
+            summary=plain(offer.benefit.definition.short_description),
+            worth=messages.worth(offer.policy, offer.discount, self._currency, self._say) if offer.fit.fits else "",
+            reason=messages.misfit(offer.fit, self._currency, self._say),
+            elsewhere=offer.elsewhere,
+            apply=self._button(offer, name) if offer.fit.fits else None,
+        )
+
+    def _button(self, offer: Offer, name: str) -> Form:
+        if offer.elsewhere:
+            return self._form(Action.MOVE, offer.benefit.id, f"Use {name} here instead")
+        return self._form(Action.APPLY, offer.benefit.id, f"Apply {name}")
+
+    def _form(self, action: Action, benefit_id: str, label: str) -> Form:
+        return self._buttons.form(action, benefit_id, label, back_to=self._back_to)

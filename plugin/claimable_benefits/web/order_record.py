@@ -1,0 +1,62 @@
+"""The loyalty record of an order page: what was used, and whether Omneo has the sale."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from flask import render_template
+from markupsafe import Markup
+
+from claimable_benefits.domain.states import UseState
+from claimable_benefits.web.account_pages import say_for
+from claimable_benefits.web.current import context, runtime, stylesheet_url, verbs
+from claimable_benefits.web.rendering import messages
+from claimable_benefits.web.rendering.sanitize import name_of, plain, safe_html
+
+if TYPE_CHECKING:
+    from claimable_benefits.service.orders.record import Record
+
+_log = logging.getLogger("claimable_benefits")
+_USED = (UseState.REDEEMED, UseState.CONSUMED)
+_FALLBACK = Markup(
+    '<section class="cb cb-record" aria-labelledby="cb-record-title">'
+    '<h2 class="cb-panel__title" id="cb-record-title">Loyalty record</h2>\n<p>{}</p></section>'
+)
+
+
+def benefits_record(order_number: str) -> Markup:
+    """The region "Loyalty record" of an order page. Never raises.
+
+    Whoever may see the order may see its record: the page that calls this checks whose order it is.
+    """
+    try:
+        return Markup(_record(str(order_number)))  # noqa: S704 - rendered by an autoescaping template
+    except Exception:  # noqa: BLE001 - whatever it is, the shop's page matters more
+        _log.exception("The loyalty record of an order cannot be shown.")
+        return _FALLBACK.format(messages.RECORD_DOWN)
+
+
+def _record(order_number: str) -> str:
+    record = verbs().read_record(context(), order_number)
+    values = _values(record) if record else {}
+    return render_template(
+        "claimable_benefits/record.html",
+        record=record,
+        stylesheet=stylesheet_url(),
+        order_number=order_number,
+        **values,
+    )
+
+
+def _values(record: Record) -> dict[str, object]:
+    used = record.use_state in _USED
+    return {
+        "benefit": name_of(record.benefit_name, "") if record.benefit_name else "",
+        "use_state": messages.use_state(record.use_state),
+        "redemption": messages.redemption(record),
+        "delivered": messages.delivered(record, say_for(runtime().load_shopper())),
+        "transaction": record.transaction_id or "None yet",
+        "code": plain(record.code) if used else "",
+        "instructions": safe_html(record.instructions) if used else Markup(),
+    }

@@ -1,0 +1,1 @@
+"""How pages look: cards, messages, dates and money, safe HTML, QR codes."""

@@ -1,0 +1,170 @@
+"""What the account pages show of a benefit, ready for a template to print."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from claimable_benefits.domain.benefits import Benefit, Definition
+from claimable_benefits.domain.policy import Place, Policy
+from claimable_benefits.service.account.wallet_view import Held
+from claimable_benefits.web.current import url
+from claimable_benefits.web.forms.buttons import Action, Buttons, Form
+from claimable_benefits.web.rendering import messages
+from claimable_benefits.web.rendering.formatting import Format, When
+from claimable_benefits.web.rendering.qr_codes import qr_code
+from claimable_benefits.web.rendering.sanitize import https_url, name_of, plain, safe_html
+
+_MOST_QR_CODES = 12  # each takes milliseconds to draw; the pages of single benefits always show theirs
+
+
+class Names:
+    """Gives every benefit on a page a name of its own: buttons that read alike could not be told apart by ear."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, int] = {}
+
+    def own(self, text: str, otherwise: str) -> str:
+        name = name_of(text, otherwise)
+        times = self._seen[name] = self._seen.get(name, 0) + 1
+        return name if times == 1 else f"{name} ({times})"
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What every card has. ``definition`` is as Omneo sent it: untrusted, to be escaped."""
+
+    name: str
+    definition: Definition
+    link: str
+    summary: str
+    image: str | None
+    ends: When | None
+
+    @property
+    def about(self) -> Markup:
+        return safe_html(self.definition.long_description)
+
+    @property
+    def terms(self) -> Markup:
+        return safe_html(self.definition.terms)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyCard(Card):
+    """A claimable benefit. ``claim_note`` is there where claiming it uses it, too."""
+
+    claim: Form
+    claim_note: str
+    validity: str
+
+    @property
+    def earn(self) -> Markup:
+        return safe_html(self.definition.earn_instructions)
+
+
+@dataclass(frozen=True, slots=True)
+class StoreUse:
+    """How a benefit is used in a store."""
+
+    instructions: Markup
+    code: str
+    qr: Markup
+
+
+@dataclass(frozen=True, slots=True)
+class YoursCard(Card):
+    """A held benefit. ``use`` is there where one click uses it, ``checkout`` where it is applied to a cart."""
+
+    benefit: Benefit
+    pending: bool
+    uses: str
+    instructions: Markup
+    use: Form | None
+    use_note: str
+    checkout: str
+    store: StoreUse | None
+
+
+@dataclass(frozen=True, slots=True)
+class PastCard:
+    """A benefit that is over. ``ended`` is None where it was used up instead."""
+
+    name: str
+    link: str
+    ended: When | None
+
+
+def ready_cards(
+    buttons: Buttons,
+    definitions: Iterable[Definition],
+    policy_of: Callable[[str], Policy],
+    say: Format,
+    names: Names,
+) -> list[ReadyCard]:
+    return [ready_card(buttons, kind, policy_of(kind.handle), say, names) for kind in definitions]
+
+
+def ready_card(buttons: Buttons, definition: Definition, policy: Policy, say: Format, names: Names) -> ReadyCard:
+    name = names.own(definition.name, definition.handle)
+    at_once = Place.CLAIM in policy.used_at
+    action, label = (Action.CLAIM_AND_USE, f"Claim and use {name} now") if at_once else (Action.CLAIM, f"Claim {name}")
+    return ReadyCard(
+        name=name,
+        definition=definition,
+        link=url("claimable", handle=definition.handle),
+        summary=plain(definition.short_description),
+        image=https_url(definition.image_url),
+        ends=say.ends(definition.claim_until, what="Claiming") if definition.claim_until else None,
+        claim=buttons.form(action, definition.handle, label),
+        claim_note=messages.CLAIMED_AND_USED if at_once else "",
+        validity="" if at_once else messages.validity(definition),
+    )
+
+
+def yours_cards(buttons: Buttons, helds: Iterable[Held], say: Format, names: Names) -> list[YoursCard]:
+    """The cards of all held benefits; the first dozen store codes are drawn."""
+    cards: list[YoursCard] = []
+    for held in helds:
+        drawn = sum(1 for card in cards if card.store and card.store.qr)
+        cards.append(yours_card(buttons, held, say, names, draw=drawn < _MOST_QR_CODES))
+    return cards
+
+
+def yours_card(buttons: Buttons, held: Held, say: Format, names: Names, *, draw: bool = True) -> YoursCard:
+    benefit, definition, places = held.benefit, held.benefit.definition, held.policy.used_at
+    name = names.own(benefit.name, benefit.handle)
+    usable_here = held.policy.from_account and not held.pending
+    return YoursCard(
+        name=name,
+        definition=definition,
+        link=url("held", benefit_id=benefit.id),
+        summary=plain(definition.short_description),
+        image=https_url(definition.image_url),
+        ends=say.ends(benefit.expires_at) if benefit.expires_at else None,
+        benefit=benefit,
+        pending=held.pending,
+        uses=messages.uses_left(benefit),
+        instructions=safe_html(definition.instructions_online) if places != {Place.STORE} else Markup(),
+        use=buttons.form(Action.USE, benefit.id, f"Use {name} now") if usable_here else None,
+        use_note=messages.from_account(benefit),
+        checkout=messages.at_checkout(held.policy, say) if Place.CHECKOUT in places else "",
+        store=_store_use(benefit, draw=draw) if Place.STORE in places else None,
+    )
+
+
+def past_card(benefit: Benefit, say: Format, names: Names) -> PastCard:
+    over = benefit.expires_at if benefit.expires_at and benefit.expires_at < say.now else None
+    name = names.own(benefit.name, benefit.handle)
+    return PastCard(name, url("held", benefit_id=benefit.id), say.ends(over) if over else None)
+
+
+def _store_use(benefit: Benefit, *, draw: bool) -> StoreUse:
+    code = plain(benefit.code_store or benefit.definition.code_store)
+    return StoreUse(
+        instructions=safe_html(benefit.definition.instructions_store),
+        code=code,
+        qr=qr_code(code) if code and draw else Markup(),
+    )

@@ -1,0 +1,58 @@
+"""What the account page shows of past uses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from claimable_benefits.service.account.history import Entry
+from claimable_benefits.web.current import settings, url
+from claimable_benefits.web.rendering.formatting import Format, When
+from claimable_benefits.web.rendering.sanitize import name_of, plain
+
+WITH_RECEIPT = ("account", "claim")
+_WHERE = {
+    "checkout": "At checkout",
+    "account": "From your account",
+    "store": "In a store",
+    "claim": "As you claimed it",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One use: what, when, where. ``link`` leads to the order or the receipt, named by ``link_text``."""
+
+    name: str
+    used: When
+    where: str
+    link: str | None
+    link_text: str
+    given_back: bool
+    pending: bool
+
+
+def row(entry: Entry, say: Format) -> Row:
+    return Row(
+        name=name_of(entry.name, ""),
+        used=say.on(entry.used_at),
+        where=_WHERE.get(entry.where, ""),
+        link=_link(entry),
+        link_text=_link_text(entry),
+        given_back=entry.given_back,
+        pending=entry.pending,
+    )
+
+
+def _link_text(entry: Entry) -> str:
+    if entry.order_number:
+        return f"Order {plain(entry.order_number)}"
+    return "Code and instructions" if entry.where in WITH_RECEIPT and entry.use_id else ""
+
+
+def _link(entry: Entry) -> str | None:
+    if entry.order_number and entry.where == "checkout" and settings().order_url:
+        return settings().order_url.replace("{order_number}", quote(entry.order_number, safe=""))
+    if not entry.order_number and entry.where in WITH_RECEIPT and entry.use_id:
+        return url("receipt", use_id=entry.use_id)
+    return None

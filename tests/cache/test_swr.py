@@ -1,0 +1,199 @@
+"""Fresh, stale, needed, gone: how long a value lives, and who loads it anew. With a clock to move."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import pytest
+
+from claimable_benefits.cache.lru import Bounded
+from claimable_benefits.cache.swr import Keeper, Kept, Mark, Spans
+from claimable_benefits.cache.thread_pool import Crew
+from claimable_benefits.cache.wait_budget import Patience
+from claimable_benefits.errors import Unreachable
+
+HERE = Mark("own", "hint")
+
+
+@dataclass
+class Source:
+    """Gives 1, 2, 3 …, fails while it is told to, and waits while its gate is closed."""
+
+    loads: int = 0
+    down: bool = False
+    gate: threading.Event = field(default_factory=threading.Event)
+
+    def __call__(self) -> int:
+        self.gate.wait(5)
+        self.loads += 1
+        if self.down:
+            raise Unreachable("down")
+        return self.loads
+
+
+class Desk:
+    """A keeper with everything that it needs at hand."""
+
+    def __init__(self, *, weight: int = 100, places: int = 4) -> None:
+        self.now = 1000.0
+        self.crew = Crew()
+        self.patience = Patience(0.2, places, clock=lambda: self.now)
+        self.source = Source()
+        self.source.gate.set()
+        bounded: Bounded[Kept[int]] = Bounded(entries=10, weight=weight)
+        self.keeper: Keeper[int] = Keeper(
+            bounded=bounded,
+            crew=self.crew,
+            patience=self.patience,
+            weigh=lambda _: 10,
+            spans=Spans(fresh=60, stale=300, last=3600),
+            clock=lambda: self.now,
+        )
+
+    def recall(self, mark: Mark = HERE) -> int:
+        return self.keeper.recall("key", mark, self.source).value
+
+    def settle(self) -> None:
+        """Wait until nothing is being loaded."""
+        while self.keeper._flights:
+            pass
+
+
+@pytest.fixture
+def desk() -> Iterator[Desk]:
+    opened = Desk()
+    yield opened
+    opened.source.gate.set()
+    opened.crew.stop()
+
+
+def test_a_value_that_is_loaded_again_and_is_the_same_goes_back_to_when_it_first_was() -> None:
+    now = 1000.0
+    values = iter(["a", "a", "b", "a"])
+    bounded: Bounded[Kept[str]] = Bounded(entries=10, weight=100)
+    crew = Crew()
+    keeper = Keeper(bounded=bounded, crew=crew, patience=Patience(0.2, 4), weigh=len, clock=lambda: now)
+    found = []
+    for _ in range(4):
+        kept = keeper.renew("key", HERE, lambda: next(values))
+        found.append((kept.value, kept.at - 1000, kept.since - 1000))
+        now += 1
+    crew.stop()
+
+    assert found == [("a", 0, 0), ("a", 1, 0), ("b", 2, 2), ("a", 3, 3)]
+
+
+def test_a_fresh_value_is_not_loaded_again(desk: Desk) -> None:
+    desk.recall()
+    desk.now += 59
+
+    assert (desk.recall(), desk.source.loads) == (1, 1)
+
+
+def test_a_stale_value_is_shown_at_once_and_loaded_in_the_background(desk: Desk) -> None:
+    desk.recall()
+    desk.now += 61
+    desk.source.gate.clear()
+    waits = desk.patience.waits
+    shown = desk.recall()
+    desk.source.gate.set()
+    desk.settle()
+
+    assert (shown, desk.recall()) == (1, 2)
+    assert desk.patience.waits == waits
+
+
+def test_an_old_value_is_waited_for_and_shown_only_if_that_is_in_vain(desk: Desk) -> None:
+    desk.recall()
+    desk.now += 301
+    renewed = desk.recall()
+    desk.now += 301
+    desk.source.gate.clear()
+
+    assert (renewed, desk.recall()) == (2, 2)
+
+
+def test_a_value_that_is_too_old_is_not_shown_at_all(desk: Desk) -> None:
+    desk.recall()
+    desk.now += 3600
+    desk.source.down = True
+
+    with pytest.raises(Unreachable):
+        desk.recall()
+
+
+def test_no_value_is_shown_that_its_own_reader_has_overtaken(desk: Desk) -> None:
+    desk.recall()
+    desk.source.down = True
+
+    with pytest.raises(Unreachable):
+        desk.recall(Mark("another", "hint"))
+
+
+def test_a_hint_lets_it_be_loaded_anew_and_shown_old_only_in_need(desk: Desk) -> None:
+    desk.recall()
+    renewed = desk.recall(Mark("own", "told"))
+    desk.source.down = True
+
+    assert (renewed, desk.recall(Mark("own", "told again"))) == (2, 2)
+
+
+def test_a_failure_is_remembered_for_two_seconds(desk: Desk) -> None:
+    desk.source.down = True
+    for _ in range(5):
+        with pytest.raises(Unreachable):
+            desk.recall()
+    tried = desk.source.loads
+    desk.now += 2
+    desk.source.down = False
+
+    assert (tried, desk.recall()) == (1, 2)
+
+
+def test_after_a_wait_in_vain_nobody_waits_for_a_while(desk: Desk) -> None:
+    desk.source.gate.clear()
+    for _ in range(5):
+        with pytest.raises(Unreachable, match="longer than a page can wait"):
+            desk.recall()
+
+    assert (desk.patience.waits, desk.patience.in_vain) == (1, 1)
+
+
+def test_what_came_too_late_is_there_for_the_next(desk: Desk) -> None:
+    desk.source.gate.clear()
+    with pytest.raises(Unreachable):
+        desk.recall()
+    desk.source.gate.set()
+    desk.settle()
+
+    assert (desk.recall(), desk.source.loads) == (1, 1)
+
+
+def test_who_finds_no_place_does_not_wait() -> None:
+    desk = Desk(places=1)
+    desk.source.gate.clear()
+    with desk.patience.place(), pytest.raises(Unreachable):
+        desk.recall()
+
+    assert desk.patience.waits == 1
+    desk.source.gate.set()
+    desk.crew.stop()
+
+
+def test_a_value_that_is_heavier_than_the_store_is_loaded_each_time() -> None:
+    desk = Desk(weight=5)
+
+    assert [desk.recall() for _ in range(3)] == [1, 2, 3]
+    desk.crew.stop()
+
+
+def test_an_error_that_is_none_of_omneos_reaches_the_reader_and_the_next_one_tries_again(desk: Desk) -> None:
+    def broken() -> int:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        desk.keeper.recall("key", HERE, broken)
+
+    assert desk.recall() == 1

@@ -1,9 +1,0 @@
-"""Celery as the chaos run starts it: ``celery --app tests.chaos.celery_app worker``."""
-
-from __future__ import annotations
-
-from celery import Celery
-
-from tests.chaos.shop import create_app
-
-app: Celery = create_app().extensions["celery"]
