@@ -28,6 +28,7 @@ class ShopOrder:
     cart: Cart | None = None
     discount: Discount = field(default_factory=Discount)
     benefit_name: str | None = None
+    use_id: str | None = None
     paid_at: datetime | None = None
     make: Callable[[ShopOrder], Transaction] | None = None
 
@@ -48,16 +49,24 @@ class Orders(dict[str, ShopOrder]):
         return [order for order in self.values() if order.paid_at and since <= order.paid_at < until]
 
 
+class CardDeclined(Exception):
+    """The bank says no."""
+
+
 class Gateway:
     """Takes every card but the one that is called "declined"."""
 
     def __init__(self) -> None:
         self.captured: list[Decimal] = []
+        self.approved: dict[str, SimpleNamespace] = {}  # by order number, where the shopper was at the bank
+
+    def find(self, number: str) -> SimpleNamespace:
+        return self.approved[number]
 
     def authorise(self, card: str, total: Decimal) -> SimpleNamespace:
         def capture() -> None:
             if card == "declined":
-                raise RuntimeError("The card was declined.")
+                raise CardDeclined
             self.captured.append(total)
 
         return SimpleNamespace(capture=capture)
@@ -70,7 +79,7 @@ def make_my_shop(folder: Path) -> Any:
     shop.__file__ = str(folder / "my_shop.py")
     shop.engine = engine
     shop.db = SimpleNamespace(session=Session(engine))
-    shop.gateway = Gateway()
+    shop.gateway, shop.CardDeclined = Gateway(), CardDeclined
     shop.session = {"customer_id": "1001", "cart_id": "c1"}
     shop.customers = {"1001": SimpleNamespace(id="1001", name="Mia Ngo", timezone="Australia/Melbourne")}
     shop.carts = {

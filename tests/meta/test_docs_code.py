@@ -26,7 +26,7 @@ from claimable_benefits.testing import (
     omneo_sandbox,
     omneo_server,
 )
-from tests.meta.my_shop import make_my_shop, sale_of
+from tests.meta.my_shop import CardDeclined, make_my_shop, sale_of
 from tests.meta.pages import PAGES, blocks
 
 __all__ = ["omneo_clock", "omneo_faults", "omneo_sandbox", "omneo_server"]
@@ -122,7 +122,7 @@ def test_the_readmes_order_is_redeemed_delivered_and_refunded(
 
     with app.test_request_context():
         declined = orders.create(total=Decimal(90), make=sale_of)
-        with pytest.raises(RuntimeError):
+        with pytest.raises(CardDeclined):
             readme["place_order"](declined, "declined", my_shop.gateway, my_shop.db)
     with app.test_request_context():
         order = orders.create(total=Decimal(90), make=sale_of)
@@ -204,6 +204,28 @@ def test_a_benefit_that_the_till_has_used_meanwhile_charges_nothing(
     assert "First Spend" in answer
     assert my_shop.gateway.captured == []
     assert my_shop.orders["WEB-1"].state == "cancelled"
+
+
+@pytest.mark.parametrize(("card", "live"), [("good", 1), ("declined", 0)])
+def test_an_order_whose_shopper_was_at_the_bank_is_redeemed_if_it_is_paid(
+    card: str, live: int, omneo_sandbox: OmneoSandbox, my_shop: Any, values: dict[str, Any]
+) -> None:
+    omneo_sandbox.shopper("1001").holds("first-spend", name="First Spend")
+    press(values["client"], values["client"].get("/checkout").text, "Apply First Spend")
+    with values["app"].test_request_context():
+        applied = values["benefits"].applied()
+    order = my_shop.orders.create(
+        total=Decimal(90), customer_id="1001", cart=values["load_cart"](), use_id=applied.use_id
+    )
+    my_shop.gateway.approved[order.number] = my_shop.gateway.authorise(card, order.total)
+
+    with values["app"].test_request_context():
+        values["return_from_bank"](order)
+        values["benefits"].run_once()
+
+    assert order.state == ("paid" if live else "cancelled")
+    assert len([one for one in omneo_sandbox.redemptions() if one["live"]]) == live
+    assert len(omneo_sandbox.transactions()) == live
 
 
 def test_the_customised_shop_shows_its_own_panel_discount_and_signal(
