@@ -1,4 +1,4 @@
-"""Whether a long shelf costs more for each benefit than a short one: processor time of cold pages with 500 and 10."""
+"""Whether a long wallet costs more for each benefit than a short one: processor time of cold pages with 500 and 10."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ from sqlalchemy import event
 from claimable_benefits.domain.shop import Item, Transaction
 from claimable_benefits.domain.states import UseState
 from claimable_benefits.ledger import Ledger
-from claimable_benefits.ledger.events import Because
+from claimable_benefits.ledger.events import Audit
 from claimable_benefits.ledger.outbox import put_delivery
 from claimable_benefits.ledger.tables import uses
 from claimable_benefits.ledger.uses import Use, add_use, held_in_cart, live_uses_of, move_use, uses_of_order
@@ -40,7 +40,7 @@ from claimable_benefits.service.delivery.deliver import deliver_due
 from claimable_benefits.service.worker.turn import run_once
 
 AT = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
-WHY = Because("benchmark", "to measure", AT)
+WHY = Audit("benchmark", "to measure", AT)
 ROUNDS = 5
 MOVES = 600
 ROUND_TRIP = 0.030  # seconds that Omneo takes
@@ -153,8 +153,8 @@ def _deliver_all(ctx: Context, threads: int) -> float:
             pass
 
     started = time.perf_counter()
-    with ThreadPoolExecutor(threads) as crew:
-        for done in [crew.submit(work) for _ in range(threads)]:
+    with ThreadPoolExecutor(threads) as thread_pool:
+        for done in [thread_pool.submit(work) for _ in range(threads)]:
             done.result()
     return time.perf_counter() - started
 

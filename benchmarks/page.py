@@ -8,7 +8,7 @@ HELD, CLAIMABLE = 8, 4  # a page of a dozen
 BY_ONE_CLICK = 2  # so many of those held have a button "Use now": with those to claim, six forms on the page
 ISSUED, EXPIRES = "2026-01-02 00:00:00", "2099-12-31 10:00:00"
 CUSTOMER = f"c-{HELD}-{CLAIMABLE}-mia"
-MOST = 600  # the largest shelf that anything here measures
+MOST = 600  # the largest wallet that anything here measures
 
 
 def policies(kinds: int = MOST) -> str:

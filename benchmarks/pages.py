@@ -39,7 +39,7 @@ def measure(folder: Path, scale: Scale) -> Figures:
             "ready sync": stack.enter_context(serving("benchmarks.bare:create_ready()", SYNC)),
             "naive sync": stack.enter_context(serving("benchmarks.naive:create_app()", SYNC, naive)),
         }
-        for server in servers.values():  # the very first readers of a shelf may be told to come again
+        for server in servers.values():  # the very first readers of a wallet may be told to come again
             load.run(server.port, [_kind(_WAITING)], 1)
         found = _compare(_costs(servers, scale), _rates(servers, scale))
         for name in ("warm", "bare", "naive"):

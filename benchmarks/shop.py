@@ -108,7 +108,7 @@ class Shop:
 
     def forget(self, profile_id: str) -> None:
         """Let the next page of a profile be a cold one."""
-        self.runtime.context.shelves.forget(profile_id)
+        self.runtime.context.wallets.forget(profile_id)
 
 
 @contextmanager

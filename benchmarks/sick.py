@@ -1,7 +1,7 @@
 """A shop while Omneo takes five seconds for everything, and while it is down: its benefits page, and its other pages.
 
 64 readers ask for benefits and 8 for another page of the shop, which asks nobody. Healthy and sick phases take turns. A
-shelf is fresh for a second only, so that in each phase Omneo is asked; pages count where they are answered with 200.
+wallet is fresh for a second only, so that in each phase Omneo is asked; pages count where they are answered with 200.
 """
 
 from __future__ import annotations

@@ -31,8 +31,8 @@ def measure(folder: Path, scale: Scale) -> Figures:
     """The most calls of any round, in one process and in four."""
     with omneo.running() as upstream:
         alone = max(_in_one_process(folder / f"one-{turn}", upstream) for turn in range(scale.few))
-        fleet = max(_in_four(folder / f"four-{turn}", upstream) for turn in range(scale.few))
-    return Figures(ratios={"stampede_upstream_calls": alone, "stampede_upstream_calls_4_processes": fleet})
+        redis_store = max(_in_four(folder / f"four-{turn}", upstream) for turn in range(scale.few))
+    return Figures(ratios={"stampede_upstream_calls": alone, "stampede_upstream_calls_4_processes": redis_store})
 
 
 def _in_one_process(folder: Path, upstream: omneo.Omneo) -> int:

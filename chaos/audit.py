@@ -32,7 +32,7 @@ class Wrong(StrEnum):
     DUPLICATE_TRANSACTION = "duplicate_transactions"
     WRONG_CHARGE = "wrong_charges"
     STUCK_ROW = "stuck_rows"
-    NEEDS_PERSON = "needs_person"
+    MANUAL_REVIEW = "needs_person"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Finding:
     subjects: tuple[str, ...] = ()
 
 
-_UNSETTLED_USES = ("redeeming", "in_doubt", "redeemed", "undoing")
+_UNSETTLED_USES = ("redeeming", "in_doubt", "redeemed", "rolling_back")
 _UNSETTLED_CLAIMS = ("claiming", "in_doubt")
 
 
@@ -65,7 +65,7 @@ class _Books:
         self.uses = {use.use_id: use for use in evidence.uses}
         self.owners = {use.redemption_id: use for use in evidence.uses if use.redemption_id}
         self.redemptions = {redemption.id: redemption for redemption in evidence.redemptions}
-        self.standing = [
+        self.customer_version = [
             redemption
             for redemption in evidence.redemptions
             if redemption.live and not (redemption.reference or "").startswith(TILL)
@@ -78,7 +78,7 @@ class _Books:
         """Whether an order rightly has its use: it is paid, and no refund has given it back under its policy."""
         if order.use_id != use.use_id or not order.was_paid:
             return False
-        rule = self.evidence.given_back.get(use.handle)
+        rule = self.evidence.refundable.get(use.handle)
         if order.state == "cancelled":
             return rule == "never"
         return order.state == "paid" and not (order.refunded and rule == "always")
@@ -88,7 +88,7 @@ class _Books:
         extra: set[str] = set()
         by_order: dict[str, list[Redemption]] = defaultdict(list)
         by_reference: dict[str, list[Redemption]] = defaultdict(list)
-        for redemption in sorted(self.standing, key=lambda one: one.id not in self.owners):
+        for redemption in sorted(self.customer_version, key=lambda one: one.id not in self.owners):
             owner = self.owners.get(redemption.id)
             if owner and owner.order_number:
                 by_order[owner.order_number].append(redemption)
@@ -101,7 +101,7 @@ class _Books:
 
 def _stray_uses(books: _Books) -> Iterator[Finding]:
     extra = books.second_uses()
-    for redemption in books.standing:
+    for redemption in books.customer_version:
         if redemption.id in extra:
             continue
         use = books.owners.get(redemption.id) or _by_reference(books, redemption)
@@ -238,8 +238,8 @@ def _totals(books: _Books) -> Iterator[Finding]:
 
 def _unfinished(books: _Books) -> Iterator[Finding]:
     for use in books.evidence.uses:
-        if use.state == "needs_a_person":
-            yield Finding(Wrong.NEEDS_PERSON, f"{_told(use)}: {use.note}", _subjects(use, None))
+        if use.state == "manual_review":
+            yield Finding(Wrong.MANUAL_REVIEW, f"{_told(use)}: {use.note}", _subjects(use, None))
         elif use.state in _UNSETTLED_USES:
             yield Finding(Wrong.STUCK_ROW, f"{_told(use)}: {use.note}", _subjects(use, None))
     for claim in books.evidence.claims:

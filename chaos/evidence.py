@@ -122,7 +122,7 @@ class Evidence:
     sales: Sequence[Sale] = ()
     payments: Sequence[Payment] = ()
     shown: Mapping[str, frozenset[int]] = field(default_factory=dict)
-    given_back: Mapping[str, str] = field(default_factory=dict)  # by handle: always, full-refund or never
+    refundable: Mapping[str, str] = field(default_factory=dict)  # by handle: always, full-refund or never
 
 
 def gather(
@@ -143,7 +143,7 @@ def gather(
                 sales=[_sale(row) for row in state["transactions"]],
                 payments=_payments(payments),
                 shown={key: frozenset(_cents(total) for total in totals) for key, totals in shown.items()},
-                given_back=rules,
+                refundable=rules,
             )
     finally:
         engine.dispose()

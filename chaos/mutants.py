@@ -34,9 +34,9 @@ MUTANTS = (
     Mutant(
         "the intention is not committed first",
         "service/redemption/redeem.py",
-        "    if use and is_first:\n        return send_use(ctx, use, actor, then=UseState.REDEEMED)\n    return _first",
-        "        if use and is_first:\n            return send_use(ctx, use, actor, then=UseState.REDEEMED)\n"
-        "    return _first",
+        "    if use and is_first:\n        return execute(ctx, use, actor, then=UseState.REDEEMED)\n    return _await_first",
+        "        if use and is_first:\n            return execute(ctx, use, actor, then=UseState.REDEEMED)\n"
+        "    return _await_first",
         "tests/service/test_redeem.py",
     ),
     Mutant(
@@ -84,15 +84,15 @@ MUTANTS = (
     Mutant(
         "a lost answer is repeated blindly",
         "service/redemption/execution.py",
-        "    except OutcomeUnknown as error:\n        return _in_doubt(",
-        "    except OutcomeUnknown as error:\n        _call(ctx, use)\n        return _in_doubt(",
+        "    except OutcomeUnknown as error:\n        return _handle_unknown(",
+        "    except OutcomeUnknown as error:\n        _redeem(ctx, use)\n        return _handle_unknown(",
         "tests/service/test_redeem.py tests/model/test_crashes.py",
     ),
     Mutant(
         "each click gets a reference of its own",
         "service/redemption/redeem.py",
-        "    if known := find_use(ctx, shopper, use_id):\n        return known_use(known)\n    shelf",
-        "    use_id = f'{use_id[:30]}{ctx.clock().microsecond}'\n    shelf",
+        "    if known := find_use(ctx, shopper, use_id):\n        return known_use(known)\n    wallet",
+        "    use_id = f'{use_id[:30]}{ctx.clock().microsecond}'\n    wallet",
         "tests/service/test_redeem.py tests/web/test_claiming_and_using.py",
     ),
     Mutant(

@@ -68,7 +68,7 @@ class Visit:
     purchase: Purchase
     cards: tuple[str, ...]
     approval: Approval
-    patience: float  # seconds until somebody who leaves closes the browser
+    wait_budget: float  # seconds until somebody who leaves closes the browser
     errand: Errand | None = None
     two_pages: bool = False
 
@@ -188,7 +188,7 @@ def _visit(chance: random.Random, number: int, shoppers: int) -> Visit:
         purchase=purchase,
         cards=_pick(chance, _CARDS),
         approval=_pick(chance, _APPROVALS),
-        patience=chance.uniform(0.02, 1.2),
+        wait_budget=chance.uniform(0.02, 1.2),
         errand=None if is_guest else _pick(chance, _ERRANDS),
         two_pages=chance.random() < 0.3,
     )

@@ -103,7 +103,7 @@ def _look_back(
     left: dict[str, int],
     spans: dict[str, float],
 ) -> Outcome:
-    seen = evidence.gather(house.database_url, house.payments_file, read_state(house.sound), notes.shown, _given_back())
+    seen = evidence.gather(house.database_url, house.payments_file, read_state(house.sound), notes.shown, _refundable())
     findings = audit(seen)
     kills = house.staff.kills
     report = {
@@ -145,7 +145,7 @@ def _calls(house: House, references: dict[str, str], subjects: list[str]) -> dic
     return {subject: sorted(lines) for subject, lines in told.items()}
 
 
-def _given_back() -> dict[str, str]:
+def _refundable() -> dict[str, str]:
     file = Path(example_shop.__file__).with_name("benefits.toml")
     rules = tomllib.loads(file.read_text("utf-8"))
-    return {handle: str(rule.get("given_back", "always")) for handle, rule in rules.items()}
+    return {handle: str(rule.get("refundable", "always")) for handle, rule in rules.items()}

@@ -164,7 +164,7 @@ class Shopper:
         form = self.order_form(page, self._visit.cards[0])
         if form:
             with suppress(Interrupted):
-                self.tab.post("/checkout", form, patience=self._visit.patience)
+                self.tab.post("/checkout", form, wait_budget=self._visit.wait_budget)
         self._notes.count("closed the browser")
 
     def _benefit(self) -> str | None:

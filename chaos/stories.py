@@ -11,7 +11,7 @@ from chaos.tab import Interrupted, Page, at_once, deed
 
 _ACCOUNT = "/account/benefits"
 _PATIENCE = 4  # so often somebody waits for a page, a few seconds each
-_BUTTONS = {Errand.CLAIM: "/claim", Errand.USE: "/use", Errand.CLAIM_AND_USE: "/claim-and-use"}
+_BUTTONS = {Errand.CLAIM: "/claim", Errand.USE: "/use", Errand.CLAIM_AND_USE: "/claim-and-redeem"}
 
 
 def pay_a_visit(world: World, visit: Visit) -> None:

@@ -71,18 +71,18 @@ class Tab:
                 time.sleep(_PAUSE)
         raise Interrupted(address)
 
-    def post(self, address: str, fields: Mapping[str, str], *, patience: float = 30.0) -> Page:
+    def post(self, address: str, fields: Mapping[str, str], *, wait_budget: float = 30.0) -> Page:
         """Send a form, once. Raises `Interrupted`."""
-        return self._send("POST", address, fields, patience)
+        return self._send("POST", address, fields, wait_budget)
 
     def close(self) -> None:
         """Close it."""
         self._session.close()
 
-    def _send(self, method: str, address: str, fields: Mapping[str, str] | None, patience: float) -> Page:
+    def _send(self, method: str, address: str, fields: Mapping[str, str] | None, wait_budget: float) -> Page:
         url = address if address.startswith("http") else self._shop + address
         try:
-            answer = self._session.request(method, url, data=fields, timeout=patience, allow_redirects=False)
+            answer = self._session.request(method, url, data=fields, timeout=wait_budget, allow_redirects=False)
         except requests.RequestException as error:
             raise Interrupted(str(error)) from error
         if answer.status_code >= 500:

@@ -203,7 +203,7 @@ def _conclude(order: Order, status: Status) -> None:
 def _give_up(order: Order, problem: str) -> None:
     call_off(order, problem)
     if order.use_id and order.state is State.CANCELLED:
-        benefits.undo(order.number)
+        benefits.rollback(order.number)
 
 
 def _take_step_by_step(order: Order) -> None:
@@ -214,7 +214,7 @@ def _take_step_by_step(order: Order) -> None:
     except Declined as no:
         call_off(order, no.shopper_message)
     except PaymentDeclined:
-        benefits.undo(order.number)
+        benefits.rollback(order.number)
     except PaymentUnknown:
         _wait_before_asking(order)
     else:

@@ -90,7 +90,7 @@ def _finish(order: Order, done: Refund) -> None:
     if _close(done, RefundState.DONE, done_at=orders.now()):
         if done.is_full:
             orders.move(order, State.PAID, State.CANCELLED, cancelled_at=orders.now())
-        benefits.give_back(
+        benefits.refund(
             order.number,
             full_refund=done.is_full,
             transaction=None if done.is_full else orders.transaction(order),

@@ -52,8 +52,8 @@ def _page(order: Order, wanted: dict[int, int] | None, problem: str | None = Non
         what=what,
         cancels=wanted is None,
         reference=uuid4().hex,
-        benefit_comes_back=bool(what.parts) and benefits.comes_back(order.number, full_refund=what.is_full),
-        comes_back_in_full=benefits.comes_back(order.number),
+        benefit_comes_back=bool(what.parts) and benefits.is_refundable(order.number, full_refund=what.is_full),
+        comes_back_in_full=benefits.is_refundable(order.number),
         problem=problem,
     )
 

@@ -11,16 +11,18 @@ import pytest
 
 from claimable_benefits import errors
 from claimable_benefits.errors import (
+    AuthenticationError,
     BenefitsError,
+    ConnectionFailed,
     Declined,
-    Malformed,
-    NotPermitted,
+    InvalidResponse,
+    NotApplied,
     OmneoError,
     OutcomeUnknown,
+    PermissionDenied,
+    RateLimited,
     Rejected,
     SettingsError,
-    SlowDown,
-    Unreachable,
 )
 from claimable_benefits.omneo import OmneoClient
 
@@ -101,15 +103,15 @@ def failing(kind: type[httpx.TransportError]) -> Callable[[httpx.Request], httpx
 
 
 ANSWERS: dict[str, tuple[Callable[[httpx.Request], httpx.Response], type[OmneoError], type[OmneoError]]] = {
-    "401": (answering(401, message="Unauthenticated."), NotPermitted, NotPermitted),
-    "403": (answering(403), NotPermitted, NotPermitted),
-    "429": (answering(429), SlowDown, SlowDown),
+    "401": (answering(401, message="Unauthenticated."), AuthenticationError, AuthenticationError),
+    "403": (answering(403), PermissionDenied, PermissionDenied),
+    "429": (answering(429), RateLimited, RateLimited),
     "422": (answering(422, message="Invalid.", errors={"a": ["wrong"]}), Rejected, Rejected),
-    "500": (answering(500), Unreachable, OutcomeUnknown),
-    "no data": (answering(200, nothing=True), Malformed, OutcomeUnknown),
-    "refused": (failing(httpx.ConnectError), Unreachable, Unreachable),
-    "torn": (failing(httpx.RemoteProtocolError), Unreachable, OutcomeUnknown),
-    "late": (failing(httpx.ReadTimeout), Unreachable, OutcomeUnknown),
+    "500": (answering(500), NotApplied, OutcomeUnknown),
+    "no data": (answering(200, nothing=True), InvalidResponse, OutcomeUnknown),
+    "refused": (failing(httpx.ConnectError), ConnectionFailed, ConnectionFailed),
+    "torn": (failing(httpx.RemoteProtocolError), ConnectionFailed, OutcomeUnknown),
+    "late": (failing(httpx.ReadTimeout), ConnectionFailed, OutcomeUnknown),
 }
 
 

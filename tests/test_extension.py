@@ -29,7 +29,7 @@ from claimable_benefits import (
 )
 from claimable_benefits.runtime import Runtime
 from claimable_benefits.sandbox import create_sandbox
-from claimable_benefits.service.account.wallet_view import read_shelf
+from claimable_benefits.service.account.wallet_view import read_wallet
 from claimable_benefits.service.holds.hold import hold
 from claimable_benefits.service.holds.release import release
 
@@ -64,7 +64,7 @@ class Shop:
 
     def apply(self, handle: str) -> str:
         ctx = self.runtime().context
-        found = read_shelf(ctx, MIA).holds(handle)
+        found = read_wallet(ctx, MIA).holds(handle)
         assert found is not None
         return hold(ctx, MIA, CART, found.id).use_id
 
@@ -151,7 +151,7 @@ def test_an_order_takes_its_benefit_and_its_transaction_with_it(shop: Shop) -> N
         pass
     shop.benefits.submit(shop.sale("A1"), session=shop.db.session)
     shop.db.session.commit()
-    shop.benefits.work_once()
+    shop.benefits.run_once()
 
     record = shop.benefits.record("A1")
     recorded = [t for t in shop.at_omneo("transactions") if t["external_id"] == "A1"]
@@ -168,7 +168,7 @@ def test_an_order_without_a_benefit_is_recorded_all_the_same(shop: Shop) -> None
         pass
     shop.benefits.submit(shop.sale("A1"), session=shop.db.session)
     shop.db.session.commit()
-    shop.benefits.work_once()
+    shop.benefits.run_once()
 
     recorded = [t for t in shop.at_omneo("transactions") if t["external_id"] == "A1"]
     assert use is None
@@ -176,10 +176,10 @@ def test_an_order_without_a_benefit_is_recorded_all_the_same(shop: Shop) -> None
 
 
 @pytest.mark.parametrize(
-    ("state", "undone"), [("open", True), ("cancelled", True), ("paid", False), ("unknown", False)]
+    ("state", "rolled_back"), [("open", True), ("cancelled", True), ("paid", False), ("unknown", False)]
 )
 def test_a_block_that_raises_undoes_the_redemption_unless_the_shop_knows_better(
-    shop: Shop, state: str, *, undone: bool
+    shop: Shop, state: str, *, rolled_back: bool
 ) -> None:
     before = shop.used()
     shop.apply("first-spend")
@@ -188,7 +188,7 @@ def test_a_block_that_raises_undoes_the_redemption_unless_the_shop_knows_better(
     with pytest.raises(RuntimeError, match="the card was declined"), shop.benefits.redeeming("A1"):
         raise RuntimeError("the card was declined")
 
-    assert shop.used() - before == (0 if undone else 1)
+    assert shop.used() - before == (0 if rolled_back else 1)
 
 
 def test_an_order_that_the_loader_does_not_know_keeps_its_redemption_for_now(shop: Shop) -> None:
@@ -255,7 +255,7 @@ def test_a_rolled_back_order_leaves_no_transaction_and_the_use_unplaced(shop: Sh
 
     shop.benefits.submit(shop.sale("A1"), session=shop.db.session)
     shop.db.session.rollback()
-    shop.benefits.work_once()
+    shop.benefits.run_once()
 
     record = shop.benefits.record("A1")
     assert record is not None
@@ -271,7 +271,7 @@ def test_submit_joins_a_scoped_session_and_a_connection_too(shop: Shop) -> None:
     with shop.db.engine.begin() as connection:
         shop.benefits.submit(shop.sale("A2"), session=connection)
 
-    shop.benefits.work_once()
+    shop.benefits.run_once()
 
     assert {t["external_id"] for t in shop.at_omneo("transactions")} >= {"A1", "A2"}
 
@@ -297,33 +297,33 @@ def placed(shop: Shop, number: str = "A1") -> None:
         pass
     shop.benefits.submit(shop.sale(number), session=shop.db.session)
     shop.db.session.commit()
-    shop.benefits.work_once()
+    shop.benefits.run_once()
 
 
 def test_a_refund_is_one_commit_with_the_shops_own(shop: Shop) -> None:
     before = shop.used()
     placed(shop)
 
-    rolled_back = shop.benefits.give_back("A1", session=shop.db.session)
+    rolled_back = shop.benefits.refund("A1", session=shop.db.session)
     shop.db.session.rollback()
-    shop.benefits.work_once()
+    shop.benefits.run_once()
     after_the_rollback = shop.used() - before
-    given = shop.benefits.give_back("A1", session=shop.db.session)
+    given = shop.benefits.refund("A1", session=shop.db.session)
     shop.db.session.commit()
     before_the_worker = shop.used() - before
-    shop.benefits.work_once()
+    shop.benefits.run_once()
 
     assert (rolled_back.benefit, given.benefit, given.transaction) == (True, True, True)
     assert (after_the_rollback, before_the_worker, shop.used() - before) == (1, 1, 0)
     assert [t["is_void"] for t in shop.at_omneo("transactions") if t["external_id"] == "A1"] == [1]
-    assert not shop.benefits.give_back("A1", session=shop.db.session)
+    assert not shop.benefits.refund("A1", session=shop.db.session)
 
 
 def test_a_refund_without_a_session_gives_back_at_once(shop: Shop) -> None:
     before = shop.used()
     placed(shop)
 
-    given = shop.benefits.give_back("A1", reason="the shopper changed her mind")
+    given = shop.benefits.refund("A1", reason="the shopper changed her mind")
 
     assert given
     assert shop.used() == before
@@ -333,10 +333,10 @@ def test_a_refund_joins_a_scoped_session_and_a_connection_too(shop: Shop) -> Non
     placed(shop)
     scoped = scoped_session(shop.db.sessionmaker)
 
-    in_a_session = shop.benefits.give_back("A1", session=scoped)
+    in_a_session = shop.benefits.refund("A1", session=scoped)
     scoped.remove()
     with shop.db.engine.begin() as connection:
-        on_a_connection = shop.benefits.give_back("A1", session=connection)
+        on_a_connection = shop.benefits.refund("A1", session=connection)
 
     assert (in_a_session.transaction, on_a_connection.transaction) == (True, True)
 

@@ -554,4 +554,4 @@ def test_the_times_are_what_the_verbs_go_by(tmp_path: Path) -> None:
     timing = app.extensions["claimable_benefits"].context.timing
     assert timedelta(minutes=7) == timing.hold
     assert timedelta(minutes=3) == timing.order_grace
-    assert timedelta(seconds=11) == timing.settle
+    assert timedelta(seconds=11) == timing.trust_absence_after

@@ -44,17 +44,17 @@ def add_tasks(celery_app: Celery, flask_app: Flask, *, every: float = 5.0) -> No
         raise SettingsError("add_tasks", problem, "Make a Celery app for each shop.")
 
     def work() -> None:
-        if run_once(runtime.patient()):
+        if run_once(runtime.worker_context()):
             again.apply_async()  # there may be more; while there is, beat adds a worker with each of its messages
 
     def deliver() -> None:
-        if deliver_due(runtime.patient()):
+        if deliver_due(runtime.worker_context()):
             hint.apply_async()
 
     again: Any = celery_app.task(work, name=WORK, **_OPTIONS)
     hint: Any = celery_app.task(deliver, name=DELIVER, **_OPTIONS)
     celery_app.add_periodic_task(every, celery_app.signature(WORK), name=WORK, expires=EXPIRE_SECONDS)
-    runtime.hints.send_by(lambda: hint.apply_async(retry=False))
+    runtime.notifier.send_by(lambda: hint.apply_async(retry=False))
 
 
 def _runtime(flask_app: Flask) -> Runtime:

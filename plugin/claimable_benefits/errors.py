@@ -1,17 +1,19 @@
 """Everything this package raises on purpose.
 
 BenefitsError
-├── SettingsError          start-up: a setting, a policy file or a database is wrong; quotes the key and the remedy
-├── Declined               anticipated: a sentence for the shopper and a stable reason code
-├── Overtaken              another request or worker moved the same row of the ledger first
-├── LedgerUnavailable      the ledger's database is locked, full, read-only or away: nothing was written
-└── OmneoError             a call to Omneo did not bring what it should
-    ├── Unreachable        nothing was applied: repeating the call is safe
-    │   ├── NotPermitted   401 or 403: the token is missing, revoked, or lacks a scope
-    │   └── SlowDown       429: Omneo asks us to wait
-    ├── OutcomeUnknown     the request went out and no readable answer came back: in doubt
-    ├── Rejected           a definite no, with Omneo's status and words
-    └── Malformed          an answer to a read that we cannot make sense of
+├── SettingsError                start-up: a setting, a policy file or a database is wrong; quotes key and remedy
+├── Declined                     anticipated: a sentence for the shopper and a stable reason code
+├── ConflictError                another request or worker moved the same row of the ledger first
+├── LedgerUnavailable            the ledger's database is locked, full, read-only or down: nothing was written
+└── OmneoError                   a call to Omneo failed
+    ├── NotApplied               nothing was applied: a repeat is safe
+    │   ├── ConnectionFailed     the request did not reach Omneo, or a read got no answer
+    │   ├── AuthenticationError  401, or no token to send
+    │   ├── PermissionDenied     403: the token lacks a scope
+    │   └── RateLimited          429: Omneo asks for a pause
+    ├── OutcomeUnknown           the request went out and no readable answer came back: in doubt
+    ├── Rejected                 a definite no, with Omneo's status and words
+    └── InvalidResponse          an answer to a read that the extension cannot parse
 """
 
 from __future__ import annotations
@@ -52,8 +54,8 @@ class Declined(BenefitsError):
         super().__init__(f"{reason}: {shopper_message}")
 
 
-class Overtaken(BenefitsError):
-    """Somebody else moved the row first: read it again and decide anew."""
+class ConflictError(BenefitsError):
+    """Another request or worker moved the row first: read it again and decide on what it says now."""
 
 
 class LedgerUnavailable(BenefitsError):
@@ -75,15 +77,23 @@ class OmneoError(BenefitsError):
         super().__init__(f"{message} ({where})" if where else message)
 
 
-class Unreachable(OmneoError):
-    """Nothing was applied at Omneo: the connection was refused, or a gate turned the call away."""
+class NotApplied(OmneoError):
+    """Nothing was applied at Omneo, so a repeat is safe: an open circuit breaker, a spent budget, a failed read."""
 
 
-class NotPermitted(Unreachable):
-    """Omneo does not accept the token (401) or misses a scope on it (403)."""
+class ConnectionFailed(NotApplied):
+    """The request did not reach Omneo, or a read got no answer."""
 
 
-class SlowDown(Unreachable):
+class AuthenticationError(NotApplied):
+    """Omneo does not accept the token (401), or there is no token to send."""
+
+
+class PermissionDenied(NotApplied):
+    """The token lacks a scope for this call (403)."""
+
+
+class RateLimited(NotApplied):
     """Omneo asks for a pause (429); ``retry_after`` is in seconds, None where it does not say."""
 
     def __init__(
@@ -118,5 +128,5 @@ class Rejected(OmneoError):
         return " ".join([self.message, *(sentence for sentence in about if sentence not in self.message)])
 
 
-class Malformed(OmneoError):
-    """Omneo answered a read with something that is not what its documentation promises."""
+class InvalidResponse(OmneoError):
+    """Omneo answered a read with something other than what its documentation promises."""

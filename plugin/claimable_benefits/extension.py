@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from claimable_benefits.runtime import Runtime
     from claimable_benefits.service.context import Clock
     from claimable_benefits.service.holds.offers import Applied
-    from claimable_benefits.service.orders.record import Record
-    from claimable_benefits.service.orders.refund import GivenBack
-    from claimable_benefits.service.worker.turn import WorkDone
+    from claimable_benefits.service.orders.record import OrderRecord
+    from claimable_benefits.service.orders.refund import Refund
+    from claimable_benefits.service.worker.turn import TurnResult
 
 _log = logging.getLogger("claimable_benefits")
 _KEY = "claimable_benefits"
-_SHOWN = "_claimable_benefits_shown"
+_QUOTED = "_claimable_benefits_shown"
 
 
 class ClaimableBenefits:
@@ -116,8 +116,8 @@ class ClaimableBenefits:
         if shopper is None or cart is None:
             return None
         applied = read_applied(runtime.context, shopper, cart)
-        if applied and applied.fit.fits and _SHOWN not in g:
-            setattr(g, _SHOWN, applied)
+        if applied and applied.fit.fits and _QUOTED not in g:
+            setattr(g, _QUOTED, applied)
         return applied
 
     def redeem(self, order_number: str, *, use_id: str | None = None) -> Use | None:
@@ -126,14 +126,14 @@ class ClaimableBenefits:
         Call it when the payment is authorised and before it is captured. Raises `Declined` where the benefit is gone,
         not confirmed, or not what this request has computed its total with: nothing is charged then.
         """
-        from claimable_benefits.service.context import by
+        from claimable_benefits.service.context import shopper_actor
         from claimable_benefits.service.redemption.redeem import redeem_for_order
 
         runtime = _runtime()
         shopper = runtime.load_shopper()
-        actor = by(shopper) if shopper else "shop"
+        actor = shopper_actor(shopper) if shopper else "shop"
         if use_id is None:
-            shown: Applied | None = g.get(_SHOWN)
+            shown: Applied | None = g.get(_QUOTED)
             applied = self.applied()
             still = applied if applied and applied.fit.fits else None
             if shown and (still is None or still.use_id != shown.use_id):
@@ -160,13 +160,13 @@ class ClaimableBenefits:
                 self._block_failed(order_number)
             raise
 
-    def undo(self, order_number: str, *, reason: str = "the order was not placed") -> bool:
+    def rollback(self, order_number: str, *, reason: str = "the order was not placed") -> bool:
         """The order will not be placed: give its benefit back, now or by the worker. True where there is one."""
-        from claimable_benefits.service.redemption.rollback import undo_order
+        from claimable_benefits.service.redemption.rollback import roll_back_order
 
-        return undo_order(_runtime().context, order_number, actor="shop", reason=reason)
+        return roll_back_order(_runtime().context, order_number, actor="shop", reason=reason)
 
-    def give_back(
+    def refund(
         self,
         order_number: str,
         *,
@@ -174,32 +174,32 @@ class ClaimableBenefits:
         transaction: Transaction | None = None,
         session: AnySession | None = None,
         reason: str = "the order was cancelled",
-    ) -> GivenBack:
+    ) -> Refund:
         """A placed order was cancelled or refunded: Omneo hears of it, and its benefit comes back as its policy says.
 
         A full refund voids the recorded sale; a partial one needs the sale as it is now, as ``transaction``. With a
         ``session`` all of it is part of the caller's database transaction, like `submit`. A repeated call sets nothing
         in motion, and its result is false. Raises `ValueError` for another order's transaction.
         """
-        from claimable_benefits.service.orders.refund import give_back_in, give_back_order
+        from claimable_benefits.service.orders.refund import refund_in, refund_order
 
         runtime = _runtime()
         order: dict[str, Any] = {"full_refund": full_refund, "transaction": transaction, "reason": reason}
         if session is None:
-            given = give_back_order(runtime.context, order_number, actor="shop", **order)
+            given = refund_order(runtime.context, order_number, actor="shop", **order)
             runtime.wake()
             return given
         from claimable_benefits.ledger.session_hooks import after_commit, connection_of
 
-        given = give_back_in(runtime.context, connection_of(session), order_number, actor="shop", **order)
+        given = refund_in(runtime.context, connection_of(session), order_number, actor="shop", **order)
         after_commit(session, runtime.wake)
         return given
 
-    def comes_back(self, order_number: str, *, full_refund: bool = True) -> bool:
+    def is_refundable(self, order_number: str, *, full_refund: bool = True) -> bool:
         """Whether `give_back` would return the order's benefit; changes nothing, and asks the ledger, not Omneo."""
-        from claimable_benefits.service.orders.refund import comes_back
+        from claimable_benefits.service.orders.refund import is_refundable
 
-        return comes_back(_runtime().context, order_number, full_refund=full_refund)
+        return is_refundable(_runtime().context, order_number, full_refund=full_refund)
 
     def submit(self, transaction: Transaction, *, session: AnySession) -> None:
         """Queue an order's transaction in the caller's database transaction; commit it together with the order.
@@ -215,29 +215,29 @@ class ClaimableBenefits:
         submit(runtime.context, transaction, connection_of(session))
         after_commit(session, runtime.wake)
 
-    def record(self, order_number: str) -> Record | None:
+    def record(self, order_number: str) -> OrderRecord | None:
         """What the loyalty programme knows of an order; asks the ledger, not Omneo."""
         from claimable_benefits.service.orders.record import read_record
 
         return read_record(_runtime().context, order_number)
 
-    def work_once(self) -> WorkDone:
+    def run_once(self) -> TurnResult:
         """One turn of the worker, for shops that schedule it themselves."""
         from claimable_benefits.service.worker.turn import run_once
 
-        return run_once(_runtime().patient())
+        return run_once(_runtime().worker_context())
 
     def _block_failed(self, order_number: str) -> None:
         """Decide about the redemption. The block's own error is what the shop must see, so none of ours replaces it."""
         from claimable_benefits.service.orders.unplaced import order_of
-        from claimable_benefits.service.redemption.rollback import undo_order
+        from claimable_benefits.service.redemption.rollback import roll_back_order
 
         context = _runtime().context
         order = order_of(context, order_number)
         if order is None or order.state not in (OrderState.OPEN, OrderState.CANCELLED):
             return
         try:
-            undo_order(context, order_number, actor="shop", reason="the payment failed")
+            roll_back_order(context, order_number, actor="shop", reason="the payment failed")
         except (BenefitsError, SQLAlchemyError):
             _log.exception("Order %s: its benefit is given back by the worker.", order_number)
 

@@ -1,4 +1,4 @@
-"""What one app has of us, put together from its settings: ledger, client, shelves, verbs' context, worker."""
+"""What one app has of us, put together from its settings: ledger, client, wallets, verbs' context, worker."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from typing import TYPE_CHECKING
 from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
-from claimable_benefits.cache.circuit_breaker import Breaker
-from claimable_benefits.cache.thread_pool import Crew
+from claimable_benefits.cache.circuit_breaker import CircuitBreaker
+from claimable_benefits.cache.thread_pool import ThreadPool
 from claimable_benefits.domain.policy import Policy, PolicyError, read_policies
 from claimable_benefits.domain.shop import Cart, Order, Shopper
 from claimable_benefits.errors import LedgerUnavailable, SettingsError
 from claimable_benefits.ledger import Ledger
 from claimable_benefits.ledger.db_errors import words
-from claimable_benefits.ledger.tenant_facts import Memory
+from claimable_benefits.ledger.tenant_facts import TenantFacts
 from claimable_benefits.loaders import Loaders, OrderLoader, needed
 from claimable_benefits.omneo import OmneoClient, Transport
 from claimable_benefits.service.context import Clock, Context, Timing
-from claimable_benefits.service.worker.loop import EmbeddedWorker
-from claimable_benefits.service.worker.notifier import Hints
+from claimable_benefits.service.worker.loop import WorkerThread
+from claimable_benefits.service.worker.notifier import CeleryNotifier
 from claimable_benefits.settings import Settings, read_settings
-from claimable_benefits.wallet.factory import remember_shelves
+from claimable_benefits.wallet.factory import wallet_cache_of
 
 if TYPE_CHECKING:
-    from claimable_benefits.service.worker.turn import WorkDone
+    from claimable_benefits.service.worker.turn import TurnResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +47,8 @@ class Runtime:
 
     settings: Settings
     context: Context
-    worker: EmbeddedWorker
-    hints: Hints
+    worker: WorkerThread
+    notifier: CeleryNotifier
     loaders: Loaders
 
     def load_shopper(self) -> Shopper | None:
@@ -59,22 +59,22 @@ class Runtime:
         """What is in the cart of this request."""
         return needed(self.loaders.cart, "cart_loader")()
 
-    def patient(self) -> Context:
+    def worker_context(self) -> Context:
         """The context of workers: they have more patience with Omneo than a shopper's request."""
-        return _patient(self.context)
+        return _worker_context(self.context)
 
     def wake(self) -> None:
         """There is something to do now. Returns at once and never raises: a checkout is waiting."""
         if self.settings.worker == "celery":
-            self.hints.give()
+            self.notifier.notify()
         else:
             self.worker.wake()
 
     def close(self) -> None:
         """Let the worker finish its call, then close every connection: what the end of a process would do."""
-        self.hints.stop()
+        self.notifier.stop()
         self.worker.stop()
-        self.context.shelves.close()
+        self.context.wallets.close()
         self.context.omneo.close()
         self.context.ledger.close()
 
@@ -88,11 +88,11 @@ def make_runtime(app: Flask, parts: Parts) -> Runtime:
         remedy = 'pip install "flask-claimable-benefits[celery]", or choose embedded or off.'
         raise SettingsError("BENEFITS_WORKER", "is celery, which is not installed.", remedy)
     context = _context(app, settings, parts)
-    return Runtime(settings, context, _embedded_worker(context, settings), Hints(), parts.loaders)
+    return Runtime(settings, context, _embedded_worker(context, settings), CeleryNotifier(), parts.loaders)
 
 
 def _context(app: Flask, settings: Settings, parts: Parts) -> Context:
-    ledger, crew = _open_ledger(settings), Crew()
+    ledger, thread_pool = _open_ledger(settings), ThreadPool()
     clock = parts.clock or ledger.clock
     return Context(
         ledger=ledger,
@@ -104,9 +104,9 @@ def _context(app: Flask, settings: Settings, parts: Parts) -> Context:
             dialect=settings.dialect,
             dates=settings.dates,
             transport=parts.transport,
-            forms=Memory(ledger, clock),
-            together=crew.together,
-            breakers={lane: Breaker() for lane in ("read", "redeem", "deliver")},
+            forms=TenantFacts(ledger, clock),
+            together=thread_pool.gather,
+            breakers={lane: CircuitBreaker() for lane in ("read", "redeem", "deliver")},
         ),
         clock=clock,
         sleep=parts.sleep,
@@ -116,11 +116,11 @@ def _context(app: Flask, settings: Settings, parts: Parts) -> Context:
         timing=Timing(
             hold=timedelta(minutes=settings.hold_minutes),
             order_grace=timedelta(minutes=settings.order_grace_minutes),
-            settle=timedelta(seconds=settings.settle_seconds),
+            trust_absence_after=timedelta(seconds=settings.settle_seconds),
         ),
-        shelves=remember_shelves(settings, crew, ledger),
+        wallets=wallet_cache_of(settings, thread_pool, ledger),
         reference_prefix=settings.reference_prefix,
-        sender=app.name,
+        sender=app,
         orders_loader=_orders_in_app_context(app, parts.loaders),
         reconcile=settings.reconcile,
     )
@@ -146,20 +146,20 @@ def _orders_in_app_context(app: Flask, loaders: Loaders) -> Callable[[datetime, 
     return load
 
 
-def _patient(context: Context) -> Context:
+def _worker_context(context: Context) -> Context:
     """The worker has more patience with Omneo than a shopper's request."""
-    return replace(context, omneo=context.omneo.patient())
+    return replace(context, omneo=context.omneo.for_workers())
 
 
-def _embedded_worker(context: Context, settings: Settings) -> EmbeddedWorker:
-    worker: EmbeddedWorker
+def _embedded_worker(context: Context, settings: Settings) -> WorkerThread:
+    worker: WorkerThread
 
-    def turn() -> WorkDone:
+    def turn() -> TurnResult:
         from claimable_benefits.service.worker.turn import run_once  # only where the work is done
 
-        return run_once(replace(_patient(context), stopping=worker.is_stopping))
+        return run_once(replace(_worker_context(context), stopping=worker.is_stopping))
 
-    worker = EmbeddedWorker(turn, settings.worker_seconds)
+    worker = WorkerThread(turn, settings.worker_seconds)
     return worker
 
 

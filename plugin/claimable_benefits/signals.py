@@ -1,7 +1,7 @@
-"""What happened, for whoever in the shop wants to know: blinker signals.
+"""Blinker signals: what the extension did, for other code of the shop.
 
-The sender is the Flask app's name. Receivers are called after the outcome is committed; one that raises is logged and
-does no harm. Each signal's keyword arguments stand beside it.
+The sender is the Flask app, as with Flask's own signals. Receivers run after the outcome is committed; the extension
+logs one that raises, and goes on. Each signal's keyword arguments stand beside it.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ _log = logging.getLogger("claimable_benefits")
 benefit_claimed = _signals.signal("benefit-claimed")  # claim
 benefit_redeemed = _signals.signal("benefit-redeemed")  # use
 benefit_refused = _signals.signal("benefit-refused")  # use, reason
-redemption_undone = _signals.signal("redemption-undone")  # use
+redemption_rolled_back = _signals.signal("redemption-rolled-back")  # use
 transaction_delivered = _signals.signal("transaction-delivered")  # order_number, transaction_id
 
 
-def send(signal: NamedSignal, sender: str, **facts: Any) -> None:
+def send(signal: NamedSignal, sender: object, **facts: Any) -> None:
     """Tell every receiver. What is told has happened: no receiver's mistake may undo it or stop the others."""
     for receiver in signal.receivers_for(sender):
         try:

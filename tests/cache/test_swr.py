@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from claimable_benefits.cache.lru import Bounded
-from claimable_benefits.cache.swr import Keeper, Kept, Mark, Spans
-from claimable_benefits.cache.thread_pool import Crew
-from claimable_benefits.cache.wait_budget import Patience
-from claimable_benefits.errors import Unreachable
+from claimable_benefits.cache.lru import LruCache
+from claimable_benefits.cache.swr import CacheEntry, StaleWhileRevalidateCache, Ttl, Version
+from claimable_benefits.cache.thread_pool import ThreadPool
+from claimable_benefits.cache.wait_budget import WaitBudget
+from claimable_benefits.errors import NotApplied
 
-HERE = Mark("own", "hint")
+HERE = Version("own", "hint")
 
 
 @dataclass
@@ -29,7 +29,7 @@ class Source:
         self.gate.wait(5)
         self.loads += 1
         if self.down:
-            raise Unreachable("down")
+            raise NotApplied("down")
         return self.loads
 
 
@@ -38,26 +38,26 @@ class Desk:
 
     def __init__(self, *, weight: int = 100, places: int = 4) -> None:
         self.now = 1000.0
-        self.crew = Crew()
-        self.patience = Patience(0.2, places, clock=lambda: self.now)
+        self.thread_pool = ThreadPool()
+        self.wait_budget = WaitBudget(0.2, places, clock=lambda: self.now)
         self.source = Source()
         self.source.gate.set()
-        bounded: Bounded[Kept[int]] = Bounded(entries=10, weight=weight)
-        self.keeper: Keeper[int] = Keeper(
+        bounded: LruCache[CacheEntry[int]] = LruCache(entries=10, weight=weight)
+        self.cache: StaleWhileRevalidateCache[int] = StaleWhileRevalidateCache(
             bounded=bounded,
-            crew=self.crew,
-            patience=self.patience,
+            thread_pool=self.thread_pool,
+            wait_budget=self.wait_budget,
             weigh=lambda _: 10,
-            spans=Spans(fresh=60, stale=300, last=3600),
+            spans=Ttl(fresh=60, stale=300, max_stale=3600),
             clock=lambda: self.now,
         )
 
-    def recall(self, mark: Mark = HERE) -> int:
-        return self.keeper.recall("key", mark, self.source).value
+    def recall(self, mark: Version = HERE) -> int:
+        return self.cache.recall("key", mark, self.source).value
 
     def settle(self) -> None:
         """Wait until nothing is being loaded."""
-        while self.keeper._flights:
+        while self.cache._flights:
             pass
 
 
@@ -66,21 +66,23 @@ def desk() -> Iterator[Desk]:
     opened = Desk()
     yield opened
     opened.source.gate.set()
-    opened.crew.stop()
+    opened.thread_pool.stop()
 
 
 def test_a_value_that_is_loaded_again_and_is_the_same_goes_back_to_when_it_first_was() -> None:
     now = 1000.0
     values = iter(["a", "a", "b", "a"])
-    bounded: Bounded[Kept[str]] = Bounded(entries=10, weight=100)
-    crew = Crew()
-    keeper = Keeper(bounded=bounded, crew=crew, patience=Patience(0.2, 4), weigh=len, clock=lambda: now)
+    bounded: LruCache[CacheEntry[str]] = LruCache(entries=10, weight=100)
+    thread_pool = ThreadPool()
+    cache = StaleWhileRevalidateCache(
+        bounded=bounded, thread_pool=thread_pool, wait_budget=WaitBudget(0.2, 4), weigh=len, clock=lambda: now
+    )
     found = []
     for _ in range(4):
-        kept = keeper.renew("key", HERE, lambda: next(values))
-        found.append((kept.value, kept.at - 1000, kept.since - 1000))
+        kept = cache.refresh("key", HERE, lambda: next(values))
+        found.append((kept.value, kept.loaded_at - 1000, kept.since - 1000))
         now += 1
-    crew.stop()
+    thread_pool.stop()
 
     assert found == [("a", 0, 0), ("a", 1, 0), ("b", 2, 2), ("a", 3, 3)]
 
@@ -96,13 +98,13 @@ def test_a_stale_value_is_shown_at_once_and_loaded_in_the_background(desk: Desk)
     desk.recall()
     desk.now += 61
     desk.source.gate.clear()
-    waits = desk.patience.waits
+    waits = desk.wait_budget.waits
     shown = desk.recall()
     desk.source.gate.set()
     desk.settle()
 
     assert (shown, desk.recall()) == (1, 2)
-    assert desk.patience.waits == waits
+    assert desk.wait_budget.waits == waits
 
 
 def test_an_old_value_is_waited_for_and_shown_only_if_that_is_in_vain(desk: Desk) -> None:
@@ -120,7 +122,7 @@ def test_a_value_that_is_too_old_is_not_shown_at_all(desk: Desk) -> None:
     desk.now += 3600
     desk.source.down = True
 
-    with pytest.raises(Unreachable):
+    with pytest.raises(NotApplied):
         desk.recall()
 
 
@@ -128,22 +130,22 @@ def test_no_value_is_shown_that_its_own_reader_has_overtaken(desk: Desk) -> None
     desk.recall()
     desk.source.down = True
 
-    with pytest.raises(Unreachable):
-        desk.recall(Mark("another", "hint"))
+    with pytest.raises(NotApplied):
+        desk.recall(Version("another", "hint"))
 
 
 def test_a_hint_lets_it_be_loaded_anew_and_shown_old_only_in_need(desk: Desk) -> None:
     desk.recall()
-    renewed = desk.recall(Mark("own", "told"))
+    renewed = desk.recall(Version("own", "told"))
     desk.source.down = True
 
-    assert (renewed, desk.recall(Mark("own", "told again"))) == (2, 2)
+    assert (renewed, desk.recall(Version("own", "told again"))) == (2, 2)
 
 
 def test_a_failure_is_remembered_for_two_seconds(desk: Desk) -> None:
     desk.source.down = True
     for _ in range(5):
-        with pytest.raises(Unreachable):
+        with pytest.raises(NotApplied):
             desk.recall()
     tried = desk.source.loads
     desk.now += 2
@@ -155,15 +157,15 @@ def test_a_failure_is_remembered_for_two_seconds(desk: Desk) -> None:
 def test_after_a_wait_in_vain_nobody_waits_for_a_while(desk: Desk) -> None:
     desk.source.gate.clear()
     for _ in range(5):
-        with pytest.raises(Unreachable, match="longer than a page can wait"):
+        with pytest.raises(NotApplied, match="longer than a page can wait"):
             desk.recall()
 
-    assert (desk.patience.waits, desk.patience.in_vain) == (1, 1)
+    assert (desk.wait_budget.waits, desk.wait_budget.in_vain) == (1, 1)
 
 
 def test_what_came_too_late_is_there_for_the_next(desk: Desk) -> None:
     desk.source.gate.clear()
-    with pytest.raises(Unreachable):
+    with pytest.raises(NotApplied):
         desk.recall()
     desk.source.gate.set()
     desk.settle()
@@ -174,19 +176,19 @@ def test_what_came_too_late_is_there_for_the_next(desk: Desk) -> None:
 def test_who_finds_no_place_does_not_wait() -> None:
     desk = Desk(places=1)
     desk.source.gate.clear()
-    with desk.patience.place(), pytest.raises(Unreachable):
+    with desk.wait_budget.slot(), pytest.raises(NotApplied):
         desk.recall()
 
-    assert desk.patience.waits == 1
+    assert desk.wait_budget.waits == 1
     desk.source.gate.set()
-    desk.crew.stop()
+    desk.thread_pool.stop()
 
 
 def test_a_value_that_is_heavier_than_the_store_is_loaded_each_time() -> None:
     desk = Desk(weight=5)
 
     assert [desk.recall() for _ in range(3)] == [1, 2, 3]
-    desk.crew.stop()
+    desk.thread_pool.stop()
 
 
 def test_an_error_that_is_none_of_omneos_reaches_the_reader_and_the_next_one_tries_again(desk: Desk) -> None:
@@ -194,6 +196,6 @@ def test_an_error_that_is_none_of_omneos_reaches_the_reader_and_the_next_one_tri
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        desk.keeper.recall("key", HERE, broken)
+        desk.cache.recall("key", HERE, broken)
 
     assert desk.recall() == 1

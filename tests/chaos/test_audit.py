@@ -29,7 +29,7 @@ WELL = Evidence(
     sales=[SALE],
     payments=[PAYMENT],
     shown={"checkout-1": frozenset({9000, 10000})},
-    given_back={"thank-you-10": "full-refund", "birthday-gift": "never"},
+    refundable={"thank-you-10": "full-refund", "birthday-gift": "never"},
 )
 
 
@@ -96,7 +96,7 @@ def test_a_refunded_order_has_given_its_use_back() -> None:
     assert found(**REFUNDED, redemptions=[replace(REDEMPTION, live=0)]) == []
 
 
-def test_a_refunded_order_keeps_a_use_that_is_never_given_back() -> None:
+def test_a_refunded_order_keeps_a_use_that_is_never_refundable() -> None:
     assert found(**REFUNDED, uses=[replace(USE, handle="birthday-gift")]) == []
 
 
@@ -119,7 +119,7 @@ def test_a_partial_refund_gives_back_what_always_comes_back() -> None:
         "orders": [replace(ORDER, refunded=4000)],
         "payments": [replace(PAYMENT, refunded=4000)],
         "sales": [replace(SALE, total=5000)],
-        "given_back": {"thank-you-10": "always"},
+        "refundable": {"thank-you-10": "always"},
     }
 
     assert found(**partly) == [Wrong.LOST_BENEFIT]
@@ -199,7 +199,7 @@ def test_a_total_that_nobody_was_shown_is_a_wrong_charge(shown: dict[str, frozen
     assert found(shown=shown) == [Wrong.WRONG_CHARGE]
 
 
-@pytest.mark.parametrize("state", ["redeeming", "in_doubt", "redeemed", "undoing"])
+@pytest.mark.parametrize("state", ["redeeming", "in_doubt", "redeemed", "rolling_back"])
 def test_a_use_on_its_way_is_stuck(state: str) -> None:
     assert found(uses=[replace(USE, state=state)]) == [Wrong.STUCK_ROW]
 
@@ -214,7 +214,7 @@ def test_a_claim_on_its_way_is_stuck(state: str) -> None:
     assert found(claims=[replace(CLAIM, state=state, benefit_id=None)], claimed=[]) == [Wrong.STUCK_ROW]
 
 
-@pytest.mark.parametrize("state", ["refused", "released", "undone"])
+@pytest.mark.parametrize("state", ["refused", "released", "rolled_back"])
 @pytest.mark.parametrize("use", [LOUNGE, DRAW])
 def test_a_use_that_stands_without_a_receipt_is_a_lost_benefit(use: LedgerUse, state: str) -> None:
     uses = [USE, *(replace(one, state=state) if one is use else one for one in (LOUNGE, DRAW))]
@@ -251,7 +251,7 @@ def test_an_order_whose_request_was_lost_is_stuck() -> None:
 
 
 def test_a_use_that_the_ledger_gave_up_needs_a_person() -> None:
-    assert found(uses=[replace(USE, state="needs_a_person", note="refused twice")]) == [Wrong.NEEDS_PERSON]
+    assert found(uses=[replace(USE, state="manual_review", note="refused twice")]) == [Wrong.MANUAL_REVIEW]
 
 
 def test_a_finding_says_what_is_wrong_and_whose_history_tells_more() -> None:

@@ -112,7 +112,7 @@ def test_the_doctor_sends_staff_to_what_waits_for_them(terminal: Terminal) -> No
 
     _, found, _ = examined(terminal, shop)
 
-    assert found == ["!!  Attention: 1 waiting for a person. See: flask benefits attention"]
+    assert found == ["!!  Attention: 1 waiting for a person. See: flask benefits review"]
 
 
 def test_the_doctor_sees_that_the_clocks_disagree(terminal: Terminal) -> None:

@@ -49,7 +49,7 @@ def test_the_help_names_every_command_in_a_whole_sentence(terminal: Terminal) ->
 
     commands = dict(line.split(None, 1) for line in said.partition("Commands:\n")[2].splitlines())
     assert sorted(commands) == [
-        *("attention", "db", "define", "doctor", "history", "issue", "reconcile", "redeem", "resolve", "resume"),
+        *("db", "decide", "define", "doctor", "history", "issue", "reconcile", "redeem", "resume", "review"),
         *("settings", "show", "submit", "work"),
     ]
     assert [sentence for sentence in commands.values() if not sentence.endswith(".") or "..." in sentence] == []

@@ -8,7 +8,7 @@ from click.testing import Result
 from flask import Flask
 
 from claimable_benefits.domain.states import UseState
-from claimable_benefits.ledger.events import Because
+from claimable_benefits.ledger.events import Audit
 from claimable_benefits.ledger.uses import move_use, use_of_redemption
 from claimable_benefits.runtime import Runtime
 from tests.cli.conftest import Terminal, hat_day_of_mia, number_after
@@ -28,12 +28,12 @@ def waiting_use(terminal: Terminal) -> str:
     benefit = hat_day_of_mia(terminal)
     redemption = number_after("redemption", terminal.says("redeem", benefit, "--customer", "1001"))
     context = runtime(terminal.shops[0]).context
-    because = Because("worker", "Omneo refused both", terminal.clock.now)
+    audit = Audit("worker", "Omneo refused both", terminal.clock.now)
     with context.ledger.write() as connection:
         use = use_of_redemption(connection, redemption)
         assert use is not None
-        undoing = move_use(connection, use, UseState.UNDOING, because)
-        return move_use(connection, undoing, UseState.NEEDS_A_PERSON, because, note="Omneo refused both").use_id
+        rolling_back = move_use(connection, use, UseState.ROLLING_BACK, audit)
+        return move_use(connection, rolling_back, UseState.MANUAL_REVIEW, audit, note="Omneo refused both").use_id
 
 
 def sold(terminal: Terminal) -> None:
@@ -41,7 +41,7 @@ def sold(terminal: Terminal) -> None:
 
 
 def test_nothing_waits_in_a_healthy_shop(terminal: Terminal) -> None:
-    assert terminal.says("attention") == "Nothing waits for a person.\n"
+    assert terminal.says("review") == "Nothing waits for a person.\n"
 
 
 def test_what_waits_is_listed_with_the_commands_that_move_it(terminal: Terminal) -> None:
@@ -49,11 +49,11 @@ def test_what_waits_is_listed_with_the_commands_that_move_it(terminal: Terminal)
     use_id = waiting_use(terminal)
     terminal.refuses("submit", "WEB-8", "--total", "5", "--redemption", "999999")
 
-    result = run(terminal, "attention")
+    result = run(terminal, "review")
 
     assert result.exit_code == 1
     assert f"use {use_id}: Hat Day of customer 1001" in result.stdout
-    assert f"flask benefits resolve {use_id} --as undo" in result.stdout
+    assert f"flask benefits decide {use_id} --as roll-back" in result.stdout
     assert "There is no such redemption." in result.stdout
     assert "flask benefits resume WEB-8 --without-redemption" in result.stdout
 
@@ -62,7 +62,7 @@ def test_staff_decide_with_a_reason_that_the_history_keeps(terminal: Terminal) -
     terminal.shop()
     use_id = waiting_use(terminal)
 
-    said = terminal.says("resolve", use_id, "--as", "consumed", "--because", "the shopper had the hat")
+    said = terminal.says("decide", use_id, "--as", "consumed", "--reason", "the shopper had the hat")
     told = terminal.says("history", use_id)
 
     assert said == f"Use {use_id} is consumed now.\n"
@@ -75,24 +75,24 @@ def test_the_undo_can_be_tried_again(terminal: Terminal) -> None:
     terminal.shop()
     use_id = waiting_use(terminal)
 
-    said = terminal.says("resolve", use_id, "--as", "undo", "--because", "Omneo support mended it")
+    said = terminal.says("decide", use_id, "--as", "roll-back", "--reason", "Omneo support mended it")
 
-    assert said == f"Use {use_id} is undone now.\n"
+    assert said == f"Use {use_id} is rolled back now.\n"
     assert terminal.one("redemptions", type="reversal")["type"] == "reversal"
 
 
 def test_a_use_that_does_not_wait_is_not_decided_about(terminal: Terminal) -> None:
     terminal.shop()
     use_id = waiting_use(terminal)
-    terminal.says("resolve", use_id, "--as", "undone", "--because", "seen at Omneo")
+    terminal.says("decide", use_id, "--as", "rolled-back", "--reason", "seen at Omneo")
 
-    again = terminal.refuses("resolve", use_id, "--as", "consumed", "--because", "changed my mind")
-    nobody = terminal.refuses("resolve", "nobody", "--as", "undone", "--because", "x")
-    empty = terminal.refuses("resolve", use_id, "--as", "undone", "--because", " ")
+    again = terminal.refuses("decide", use_id, "--as", "consumed", "--reason", "changed my mind")
+    nobody = terminal.refuses("decide", "nobody", "--as", "rolled-back", "--reason", "x")
+    empty = terminal.refuses("decide", use_id, "--as", "rolled-back", "--reason", " ")
 
-    assert again == f"Use {use_id} does not wait for a person: it is undone."
+    assert again == f"Use {use_id} does not wait for a person: it is rolled back."
     assert nobody == "The ledger has no use nobody."
-    assert empty.startswith("Say why with --because")
+    assert empty.startswith("Say why with --reason")
 
 
 def test_a_sale_goes_without_the_redemption_that_omneo_does_not_know(terminal: Terminal) -> None:

@@ -13,20 +13,20 @@ from claimable_benefits.domain.evidence import (
     ABSENT,
     SKEW,
     UNCLEAR,
+    Evidence,
     Finding,
-    Sent,
-    Trace,
+    SentUse,
     find_by_reference,
-    find_by_witness,
+    find_by_remaining_uses,
     find_claimed,
     find_claimed_use,
-    find_undo,
+    find_rollback,
 )
 
 AT = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
 SETTLE = timedelta(seconds=90)
 SECOND = timedelta(seconds=1)
-SENT = Sent("shop-1", "7", AT, SETTLE, baseline_remaining=3, owned=frozenset({"900"}))
+SENT = SentUse("shop-1", "7", AT, SETTLE, baseline_remaining=3, owned=frozenset({"900"}))
 NEVER: list[Redemption] = []
 
 
@@ -36,15 +36,15 @@ def redemption(redemption_id: str = "159", **facts: Any) -> Redemption:
 
 
 def found(redemption_id: str = "159") -> Finding:
-    return Finding(Trace.FOUND, redemption_id)
+    return Finding(Evidence.FOUND, redemption_id)
 
 
 def named(redemption_id: str = "159", *extra_ids: str) -> Finding:
-    return Finding(Trace.FOUND, redemption_id, extra_ids, is_named=True)
+    return Finding(Evidence.FOUND, redemption_id, extra_ids, is_named=True)
 
 
-def by_witness(*recent: Redemption, remaining: int | None = 2, readable: bool = True, sent: Sent = SENT) -> Finding:
-    return find_by_witness(sent, recent, remaining, readable=readable)
+def by_witness(*recent: Redemption, remaining: int | None = 2, readable: bool = True, sent: SentUse = SENT) -> Finding:
+    return find_by_remaining_uses(sent, recent, remaining, readable=readable)
 
 
 # By our reference, where the tenant filters by it.
@@ -169,7 +169,7 @@ def test_several_benefits_in_one_redemption_count_for_each() -> None:
 
 @pytest.mark.parametrize("kind", ["reversal", "return"])
 def test_a_new_reversal_or_return_is_found(kind: str) -> None:
-    assert found() == find_undo("7", AT, [redemption(kind=kind)], frozenset())
+    assert found() == find_rollback("7", AT, [redemption(kind=kind)], frozenset())
 
 
 NO_UNDO: dict[str, Redemption] = {
@@ -183,15 +183,15 @@ NO_UNDO: dict[str, Redemption] = {
 
 @pytest.mark.parametrize("other", NO_UNDO.values(), ids=NO_UNDO)
 def test_what_undoes_something_else_is_not_found(other: Redemption) -> None:
-    assert find_undo("7", AT, [other], frozenset({"900"})) == ABSENT
+    assert find_rollback("7", AT, [other], frozenset({"900"})) == ABSENT
 
 
 def test_a_trace_is_ours_only_where_there_is_one_for_everybody() -> None:
     one, two = redemption("1", kind="return"), redemption("2", kind="reversal")
 
-    assert find_undo("7", AT, [one], frozenset(), rivals=1) == UNCLEAR
-    assert find_undo("7", AT, [one, two], frozenset(), rivals=1) == Finding(Trace.FOUND, "1")
-    assert find_undo("7", AT, NEVER, frozenset(), rivals=1) == ABSENT
+    assert find_rollback("7", AT, [one], frozenset(), rivals=1) == UNCLEAR
+    assert find_rollback("7", AT, [one, two], frozenset(), rivals=1) == Finding(Evidence.FOUND, "1")
+    assert find_rollback("7", AT, NEVER, frozenset(), rivals=1) == ABSENT
 
 
 # Claims.

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from claimable_benefits.domain.policy import DiscountKind, GiveBack, Place, Policy, PolicyError, read_policies
+from claimable_benefits.domain.policy import DiscountKind, Place, Policy, PolicyError, Refundable, read_policies
 
 FILE = """
 [first-spend]
 discount = "percent"
 size = 12.5
 used_at = ["checkout", "account"]
-given_back = "full-refund"
+refundable = "full-refund"
 minimum = 49.90
 fits = ["clothing", "shoes"]
 excludes = ["gift-card"]
@@ -40,7 +40,7 @@ def test_every_key_is_read() -> None:
         discount=DiscountKind.PERCENT,
         size=Decimal("12.5"),
         used_at=frozenset({Place.CHECKOUT, Place.ACCOUNT}),
-        given_back=GiveBack.FULL_REFUND,
+        refundable=Refundable.FULL_REFUND,
         minimum=Decimal("49.9"),
         fits=frozenset({"clothing", "shoes"}),
         excludes=frozenset({"gift-card"}),
@@ -48,11 +48,11 @@ def test_every_key_is_read() -> None:
     assert expected == policy
 
 
-def test_what_is_left_out_takes_nothing_off_and_is_always_given_back() -> None:
+def test_what_is_left_out_takes_nothing_off_and_is_always_refundable() -> None:
     policy = read_policies(tomllib.loads(FILE))["vip-lounge"]
 
     assert Policy("vip-lounge", used_at=frozenset({Place.ACCOUNT})) == policy
-    assert (DiscountKind.NONE, GiveBack.ALWAYS, Decimal(0)) == (policy.discount, policy.given_back, policy.minimum)
+    assert (DiscountKind.NONE, Refundable.ALWAYS, Decimal(0)) == (policy.discount, policy.refundable, policy.minimum)
 
 
 @pytest.mark.parametrize("place", Place)
@@ -131,8 +131,8 @@ BAD: dict[str, tuple[object, str, str]] = {
     "an unknown place": (TABLE | {"used_at": ["checkout", "till"]}, "gift.used_at", '"store"'),
     "a number for a place": (TABLE | {"used_at": 1}, "gift.used_at", "Use one or more of"),
     "a list in the places": (TABLE | {"used_at": [["checkout"]]}, "gift.used_at", "Use one or more of"),
-    "an unknown way back": (TABLE | {"given_back": "sometimes"}, "gift.given_back", '"always", "full-refund"'),
-    "a truth for a way back": (TABLE | {"given_back": False}, "gift.given_back", '"never"'),
+    "an unknown way back": (TABLE | {"refundable": "sometimes"}, "gift.refundable", '"always", "full-refund"'),
+    "a truth for a way back": (TABLE | {"refundable": False}, "gift.refundable", '"never"'),
     "a negative minimum": (TABLE | {"minimum": -1}, "gift.minimum", "such as 10 or 49.90"),
     "a minimum in words": (TABLE | {"minimum": "50 AUD"}, "gift.minimum", "such as 10 or 49.90"),
     "one tag without a list": (TABLE | {"fits": "shoes"}, "gift.fits", 'Write ["gift-card", "sale"].'),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from claimable_benefits.domain.benefits import Redemption
-from claimable_benefits.domain.reconcile import Code, compare_redemptions, taken_back
+from claimable_benefits.domain.reconcile import Code, compare_redemptions, is_returned
 from claimable_benefits.domain.states import UseState
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
@@ -16,7 +16,7 @@ START = datetime(2026, 3, 2, tzinfo=UTC)
 class Known:
     redemption_id: str | None
     state: UseState = UseState.CONSUMED
-    undo_id: str | None = None
+    rollback_id: str | None = None
     use_id: str = "u1"
     reference: str = "shop-u1"
     benefit_id: str = "7"
@@ -38,25 +38,25 @@ def redemption(number: int, kind: str = "redeem", external_id: str | None = None
 def test_the_undo_that_the_ledger_owns_takes_back_its_own_redemption() -> None:
     shown = [redemption(1), redemption(2), redemption(3, "reversal")]
 
-    assert taken_back(shown, [Known("1", UseState.UNDONE, "3")]) == {"1"}
+    assert is_returned(shown, [Known("1", UseState.ROLLED_BACK, "3")]) == {"1"}
 
 
 def test_an_undo_without_an_id_belongs_to_the_use_that_was_undone() -> None:
     shown = [redemption(1), redemption(2), redemption(3, "return")]
 
-    assert taken_back(shown, [Known("1", UseState.UNDONE)]) == {"1"}
+    assert is_returned(shown, [Known("1", UseState.ROLLED_BACK)]) == {"1"}
 
 
 def test_an_undo_that_nobody_owns_is_taken_for_a_tills_where_there_was_one() -> None:
     shown = [redemption(1), redemption(2), redemption(3, "return")]
 
-    assert taken_back(shown, [Known("2")]) == {"1"}
+    assert is_returned(shown, [Known("2")]) == {"1"}
 
 
 def test_an_undo_comes_after_what_it_undoes() -> None:
     shown = [redemption(1, "return"), redemption(2)]
 
-    assert taken_back(shown, [Known("2")]) == set()
+    assert is_returned(shown, [Known("2")]) == set()
 
 
 def test_a_second_redemption_of_one_use_is_left_over_and_one_under_way_is_not() -> None:

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from claimable_benefits.domain.resolution import BETWEEN_LOOKS, SWEEP_GAPS, Patience, after_absence, next_sweep
+from claimable_benefits.domain.resolution import BETWEEN_LOOKS, SWEEP_GAPS, NextLook, after_absence, next_sweep
 
 SETTLE = timedelta(seconds=90)
 SECOND = timedelta(seconds=1)
@@ -14,16 +14,16 @@ SECOND = timedelta(seconds=1)
 
 @pytest.mark.parametrize("age", [timedelta(0), 30 * SECOND, 89 * SECOND])
 def test_what_is_not_there_inside_the_settle_window_is_not_believed(age: timedelta) -> None:
-    patience = after_absence(age, 0, SETTLE)
+    wait_budget = after_absence(age, 0, SETTLE)
 
-    assert patience == Patience(min(SETTLE - age, BETWEEN_LOOKS), 0)
+    assert wait_budget == NextLook(min(SETTLE - age, BETWEEN_LOOKS), 0)
 
 
 def test_absence_is_believed_on_the_second_look_after_the_window() -> None:
     first = after_absence(SETTLE, 0, SETTLE)
     second = after_absence(SETTLE + BETWEEN_LOOKS, first.looks, SETTLE)
 
-    assert (first, second) == (Patience(BETWEEN_LOOKS, 1), Patience(None, 2))
+    assert (first, second) == (NextLook(BETWEEN_LOOKS, 1), NextLook(None, 2))
 
 
 def test_the_sweep_looks_for_twenty_five_minutes() -> None:

@@ -54,7 +54,7 @@ def test_no_state_leads_to_itself(kind: type[StrEnum], table: Moves[StrEnum], st
 
 
 def test_only_a_state_without_a_way_out_is_final() -> None:
-    assert {UseState.UNDONE} == {state for state, to in USE_MOVES.items() if not to}
+    assert {UseState.ROLLED_BACK} == {state for state, to in USE_MOVES.items() if not to}
     assert {ClaimState.CLAIMED, ClaimState.REFUSED} == {state for state, to in CLAIM_MOVES.items() if not to}
 
 
@@ -80,13 +80,13 @@ def test_a_doubt_is_never_sent_again() -> None:
 
 
 def test_a_settled_attempt_never_comes_back_to_life() -> None:
-    for state in (UseState.RELEASED, UseState.REFUSED, UseState.UNDONE, UseState.UNDOING):
+    for state in (UseState.RELEASED, UseState.REFUSED, UseState.ROLLED_BACK, UseState.ROLLING_BACK):
         assert not reachable(USE_MOVES, state) & set(LIVE_USES), state
 
 
 def test_only_an_undo_takes_back_what_omneo_has_given() -> None:
-    assert {UseState.CONSUMED, UseState.UNDOING, UseState.NEEDS_A_PERSON} == USE_MOVES[UseState.REDEEMED]
-    assert {UseState.UNDOING} == USE_MOVES[UseState.CONSUMED]
+    assert {UseState.CONSUMED, UseState.ROLLING_BACK, UseState.MANUAL_REVIEW} == USE_MOVES[UseState.REDEEMED]
+    assert {UseState.ROLLING_BACK} == USE_MOVES[UseState.CONSUMED]
 
 
 def test_what_is_not_counted_by_omneo_yet_is_live() -> None:
@@ -102,4 +102,4 @@ def test_a_late_answer_is_believed_however_the_doubt_stands() -> None:
     outcomes = {UseState.REDEEMED, UseState.CONSUMED, UseState.REFUSED}
 
     assert outcomes <= USE_MOVES[UseState.IN_DOUBT]
-    assert UseState.UNDOING in USE_MOVES[UseState.RELEASED]
+    assert UseState.ROLLING_BACK in USE_MOVES[UseState.RELEASED]

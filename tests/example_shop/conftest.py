@@ -140,7 +140,7 @@ class World:
     def work(self) -> None:
         """One turn of the plugin's worker."""
         with self.running.app.app_context():
-            benefits.work_once()
+            benefits.run_once()
 
     def omneo(self, method: str, path: str, **body: Any) -> Any:
         """Ask Omneo, as another system of the merchant's would."""

@@ -353,7 +353,7 @@ def test_a_cancelled_order_is_refunded_and_its_benefit_comes_back(world: World) 
     asked = browser.follow("Cancel order")
     page = browser.press("Cancel the order and refund $126.05")
     with world.running.app.app_context():
-        benefits.work_once()
+        benefits.run_once()
 
     assert "First Spend Discount comes back too" in asked.text
     assert "Cancelled" in page.text

@@ -89,7 +89,7 @@ def audit(world: World, *amounts: str, benefit: bool) -> None:
     assert [t["redemption_id"] for t in sales if t["redemption_id"]] == live
     assert len(live) == int(benefit)
     assert unclear == []
-    assert set(uses) <= {"consumed", "undone", "released", "refused"}
+    assert set(uses) <= {"consumed", "rolled_back", "released", "refused"}
 
 
 def audit_without(world: World) -> None:

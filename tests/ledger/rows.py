@@ -14,22 +14,22 @@ from sqlalchemy import Connection
 
 from claimable_benefits.domain.benefits import Benefit, Definition
 from claimable_benefits.domain.shop import Item, Transaction
-from claimable_benefits.errors import Overtaken
+from claimable_benefits.errors import ConflictError
 from claimable_benefits.ledger import Ledger
 from claimable_benefits.ledger.claims import Claim, add_claim
-from claimable_benefits.ledger.events import Because
+from claimable_benefits.ledger.events import Audit
 from claimable_benefits.ledger.outbox import put_delivery
 from claimable_benefits.ledger.uses import Use, add_use, find_use, touch_use
 
 Given = TypeVar("Given")
 NOW = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
-WHY = Because("shopper 1001", "for a test", NOW)
+WHY = Audit("shopper 1001", "for a test", NOW)
 GIFT = Benefit("7", Definition("1", "gift", "A gift"), remaining=1)
 
 
-def later(**span: float) -> Because:
+def later(**span: float) -> Audit:
     """The same reason, at a later time."""
-    return Because(WHY.actor, WHY.reason, NOW + timedelta(**span))
+    return Audit(WHY.actor, WHY.reason, NOW + timedelta(**span))
 
 
 def open_ledger(url: str) -> Ledger:
@@ -38,7 +38,7 @@ def open_ledger(url: str) -> Ledger:
     return ledger
 
 
-def new_use(connection: Connection, because: Because = WHY, **values: Any) -> Use:
+def new_use(connection: Connection, audit: Audit = WHY, **values: Any) -> Use:
     """A hold of benefit 7 in a cart of its own."""
     use_id = str(uuid4())
     usual: dict[str, Any] = {
@@ -57,7 +57,7 @@ def new_use(connection: Connection, because: Because = WHY, **values: Any) -> Us
         "baseline_remaining": 1,
         "held_until": NOW + timedelta(minutes=30),
     }
-    return add_use(connection, because, **(usual | values))
+    return add_use(connection, audit, **(usual | values))
 
 
 def new_claim(connection: Connection, **values: Any) -> Claim:
@@ -81,8 +81,8 @@ def sale(number: str, total: str = "89.99") -> Transaction:
     return Transaction(number, "1001", Decimal(total), Decimal("99.99"), NOW, "AUD", (item,))
 
 
-def queue(connection: Connection, number: str, total: str = "89.99", because: Because = WHY, **links: Any) -> None:
-    put_delivery(connection, sale(number, total), because, **({"use_id": None, "redemption_id": None} | links))
+def queue(connection: Connection, number: str, total: str = "89.99", audit: Audit = WHY, **links: Any) -> None:
+    put_delivery(connection, sale(number, total), audit, **({"use_id": None, "redemption_id": None} | links))
 
 
 def write_much(url: str, writer: str, rows: int, shared: str) -> None:
@@ -105,7 +105,7 @@ def _count_up(ledger: Ledger, use_id: str) -> None:
         try:
             with ledger.write() as connection:
                 touch_use(connection, seen, NOW, attempts=seen.attempts + 1)
-        except Overtaken:
+        except ConflictError:
             continue
         return
 

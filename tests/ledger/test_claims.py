@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from claimable_benefits.domain.states import CLAIM_MOVES, LIVE_CLAIMS, ClaimState
-from claimable_benefits.errors import Overtaken
+from claimable_benefits.errors import ConflictError
 from claimable_benefits.ledger import Ledger
 from claimable_benefits.ledger.claims import (
     Claim,
@@ -43,7 +43,7 @@ def claim_in(ledger: Ledger, state: ClaimState, **values: object) -> Claim:
 def test_the_database_refuses_a_second_claim_while_one_is_under_way(ledger: Ledger, state: ClaimState) -> None:
     first = claim_in(ledger, state)
 
-    with pytest.raises(Overtaken), ledger.write() as connection:
+    with pytest.raises(ConflictError), ledger.write() as connection:
         new_claim(connection)
 
     with ledger.read() as connection:
@@ -60,7 +60,7 @@ def test_a_claim_that_is_over_lets_another_begin(ledger: Ledger, state: ClaimSta
 def test_the_same_click_is_one_claim_even_when_it_is_over(ledger: Ledger) -> None:
     claim_in(ledger, ClaimState.CLAIMED, claim_id="click")
 
-    with pytest.raises(Overtaken), ledger.write() as connection:
+    with pytest.raises(ConflictError), ledger.write() as connection:
         new_claim(connection, claim_id="click")
 
 
@@ -81,7 +81,7 @@ def test_a_stale_version_is_overtaken_and_writes_no_event(ledger: Ledger) -> Non
     with ledger.write() as connection:
         current = touch_claim(connection, seen, NOW, attempts=1)
 
-    with pytest.raises(Overtaken), ledger.write() as connection:
+    with pytest.raises(ConflictError), ledger.write() as connection:
         move_claim(connection, seen, ClaimState.CLAIMED, WHY)
 
     with ledger.read() as connection:

@@ -14,7 +14,7 @@ import pytest
 
 from claimable_benefits.domain.shop import Shopper
 from claimable_benefits.domain.states import DeliveryState, UseState
-from claimable_benefits.errors import Declined, Overtaken
+from claimable_benefits.errors import ConflictError, Declined
 from claimable_benefits.ledger import Ledger
 from claimable_benefits.ledger.events import events_of
 from claimable_benefits.ledger.outbox import finish_delivery, lease_due
@@ -48,7 +48,7 @@ def test_the_last_use_of_a_benefit_is_held_by_one_of_many(ctx: Context, turn: in
                 mia = Shopper("1001")
                 cart_id = f"cart-{place}"
                 take_slot(ctx, connection, mia, "mia", GIFT, WHY, use_id=use_id, channel="checkout", cart_id=cart_id)
-        except (Declined, Overtaken):
+        except (Declined, ConflictError):
             return ""
         return use_id
 
@@ -67,7 +67,7 @@ def test_three_uses_left_are_held_by_three_of_many(ctx: Context) -> None:
             with ctx.ledger.write() as connection:
                 values: dict[str, Any] = {"use_id": str(uuid4()), "channel": "checkout", "cart_id": f"cart-{place}"}
                 take_slot(ctx, connection, Shopper("1001"), "mia", three, WHY, **values)
-        except (Declined, Overtaken):
+        except (Declined, ConflictError):
             return False
         return True
 
@@ -83,7 +83,7 @@ def test_the_database_itself_lets_one_of_many_into_a_slot(ledger: Ledger) -> Non
         try:
             with ledger.write() as connection:
                 new_use(connection)
-        except Overtaken:
+        except ConflictError:
             return False
         return True
 
@@ -98,7 +98,7 @@ def test_a_double_click_moves_a_use_once(ledger: Ledger) -> None:
         try:
             with ledger.write() as connection:
                 move_use(connection, use, UseState.REDEEMING, WHY)
-        except Overtaken:
+        except ConflictError:
             return False
         return True
 

@@ -15,7 +15,12 @@ from claimable_benefits.domain.states import CLAIM_MOVES, USE_MOVES, ClaimState,
 from claimable_benefits.errors import LedgerUnavailable
 from claimable_benefits.ledger import Ledger
 from claimable_benefits.ledger.claims import move_claim
-from claimable_benefits.ledger.customer_version import Standing, Standings, mistrust_profile, standing_of
+from claimable_benefits.ledger.customer_version import (
+    CustomerVersion,
+    CustomerVersions,
+    invalidate_profile,
+    read_customer_version,
+)
 from claimable_benefits.ledger.facts import remember_profile
 from claimable_benefits.ledger.uses import move_use, touch_use
 from tests.ledger.rows import NOW, WHY, new_claim, new_use
@@ -29,91 +34,95 @@ def known(ledger: Ledger) -> Ledger:
 
 
 # What is remembered is right at every step of every test below, too.
-_remembered: WeakKeyDictionary[Ledger, Standings] = WeakKeyDictionary()
+_remembered: WeakKeyDictionary[Ledger, CustomerVersions] = WeakKeyDictionary()
 
 
-def standing(ledger: Ledger) -> Standing:
-    found = standing_of(ledger, "1001")
+def customer_version(ledger: Ledger) -> CustomerVersion:
+    found = read_customer_version(ledger, "1001")
     assert found is not None
-    assert _remembered.setdefault(ledger, Standings(ledger)).of("1001") == found
+    assert _remembered.setdefault(ledger, CustomerVersions(ledger)).of("1001") == found
     return found
 
 
 def test_a_customer_without_a_profile_stands_nowhere(ledger: Ledger) -> None:
-    assert standing_of(ledger, "1001") is None
+    assert read_customer_version(ledger, "1001") is None
 
 
 def test_holds_change_their_rows_and_nothing_at_omneo(known: Ledger) -> None:
-    stands = [standing(known)]
+    stands = [customer_version(known)]
     with known.write() as connection:
         held = new_use(connection)
-    stands.append(standing(known))
+    stands.append(customer_version(known))
     with known.write() as connection:
         touched = touch_use(connection, held, NOW, note="seen")
-    stands.append(standing(known))
+    stands.append(customer_version(known))
     with known.write() as connection:
         move_use(connection, touched, UseState.RELEASED, WHY)
-    stands.append(standing(known))
+    stands.append(customer_version(known))
 
     assert [each.has_uses for each in stands] == [False, True, True, True]
     assert len({each.rows for each in stands}) == 4
-    assert len({each.own for each in stands}) == 1
+    assert len({each.writes for each in stands}) == 1
     assert {each.profile_id for each in stands} == {"mia"}
 
 
 def test_every_step_of_a_use_at_omneo_is_another_one(known: Ledger) -> None:
-    seen = [standing(known).own]
+    seen = [customer_version(known).writes]
     with known.write() as connection:
         use = new_use(connection)
     for to, changes in (
         (UseState.REDEEMING, {}),
         (UseState.IN_DOUBT, {}),
         (UseState.REFUSED, {}),
-        (UseState.UNDOING, {"redemption_id": "159"}),
-        (UseState.UNDONE, {}),
+        (UseState.ROLLING_BACK, {"redemption_id": "159"}),
+        (UseState.ROLLED_BACK, {}),
     ):
         with known.write() as connection:
             use = move_use(connection, use, to, WHY, **changes)
-        seen.append(standing(known).own)
+        seen.append(customer_version(known).writes)
 
     assert [seen[0] == each for each in seen] == [True, True, True, False, False, False]
     assert len(set(seen)) == 4
 
 
 def test_a_claim_that_was_answered_is_another_one(known: Ledger) -> None:
-    before = standing(known).own
+    before = customer_version(known).writes
     with known.write() as connection:
         claim = new_claim(connection)
-    asked = standing(known).own
+    asked = customer_version(known).writes
     with known.write() as connection:
         move_claim(connection, claim, ClaimState.CLAIMED, WHY, benefit_id="7")
 
-    assert (asked == before, standing(known).own == before) == (True, False)
+    assert (asked == before, customer_version(known).writes == before) == (True, False)
 
 
 def test_what_others_do_changes_nothing(known: Ledger) -> None:
-    before = standing(known)
+    before = customer_version(known)
     with known.write() as connection:
         new_use(connection, customer_id="1002", profile_id="leo")
 
-    assert before == standing(known)
+    assert before == customer_version(known)
 
 
 def test_a_hint_is_a_mark_of_its_own(known: Ledger) -> None:
-    before = standing(known)
+    before = customer_version(known)
     with known.write() as connection:
-        changed = mistrust_profile(connection, "mia", NOW + timedelta(seconds=1))
-    after = standing(known)
+        changed = invalidate_profile(connection, "mia", NOW + timedelta(seconds=1))
+    after = customer_version(known)
 
     assert changed == 1
-    assert (before.hint == after.hint, before.own == after.own, before.rows == after.rows) == (False, True, True)
+    assert (before.invalidations == after.invalidations, before.writes == after.writes, before.rows == after.rows) == (
+        False,
+        True,
+        True,
+    )
 
 
 def test_a_ledger_that_cannot_answer_says_so(tmp_path: Path) -> None:
     empty = Ledger(f"sqlite:///{tmp_path / 'empty.sqlite3'}")
 
     with pytest.raises((LedgerUnavailable, DBAPIError), match="benefits_profiles"):
-        standing(empty)
+        customer_version(empty)
 
     empty.close()
 
@@ -125,17 +134,17 @@ def test_the_mark_grows_with_everything_that_changes_at_omneo(
     """The sum is worked out here as the database does it: it must grow with everything that changes at Omneo."""
 
     def weight(state: UseState, *, redeemed: bool) -> int:
-        return (state is UseState.REFUSED) + 2 * redeemed + 4 * (state is UseState.UNDONE)
+        return (state is UseState.REFUSED) + 2 * redeemed + 4 * (state is UseState.ROLLED_BACK)
 
     state, redeemed, seen = UseState.HELD, False, 0
     for _ in range(12):
         if not USE_MOVES[state]:
             break
         to = data.draw(st.sampled_from(sorted(USE_MOVES[state])))
-        applied = to in (UseState.REDEEMED, UseState.CONSUMED, UseState.UNDOING) and not redeemed
+        applied = to in (UseState.REDEEMED, UseState.CONSUMED, UseState.ROLLING_BACK) and not redeemed
         redeemed = redeemed or applied
         now = weight(to, redeemed=redeemed)
-        if applied or to is UseState.UNDONE:
+        if applied or to is UseState.ROLLED_BACK:
             assert now > seen
         state, seen = to, now
 

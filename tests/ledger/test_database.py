@@ -227,10 +227,10 @@ def test_a_profile_is_remembered_renamed_and_forgotten(ledger: Ledger) -> None:
 
 def test_a_fact_is_remembered_until_the_next_one(ledger: Ledger) -> None:
     with ledger.write() as connection:
-        before = facts.recall(connection, "dialect")
-        facts.remember(connection, "dialect", "guide", NOW)
-        facts.remember(connection, "dialect", "reference", NOW)
-        after = facts.recall(connection, "dialect")
+        before = facts.get_value(connection, "dialect")
+        facts.set_value(connection, "dialect", "guide", NOW)
+        facts.set_value(connection, "dialect", "reference", NOW)
+        after = facts.get_value(connection, "dialect")
 
     assert (before, after) == (None, "reference")
 
@@ -238,9 +238,9 @@ def test_a_fact_is_remembered_until_the_next_one(ledger: Ledger) -> None:
 def test_what_many_learn_at_once_is_remembered_once(ledger: Ledger) -> None:
     def learn(place: int) -> None:
         with ledger.write() as connection:
-            facts.remember(connection, "dialect", f"one of {place}", NOW)
+            facts.set_value(connection, "dialect", f"one of {place}", NOW)
 
     at_once(16, learn)
 
     with ledger.read() as connection:
-        assert str(facts.recall(connection, "dialect")).startswith("one of ")
+        assert str(facts.get_value(connection, "dialect")).startswith("one of ")

@@ -148,7 +148,7 @@ def fill(ledger: Ledger) -> tuple[str, list[dict[str, Any]]]:
 
 def kept(ledger: Ledger) -> list[dict[str, Any]]:
     """Every row, without the columns that came with version 0002."""
-    newer = {"undo_id", "sweep_at", "sweeps", "verify_at"}
+    newer = {"rollback_id", "sweep_at", "sweeps", "verify_at"}
     with ledger.read() as connection:
         return [
             {column.name: value for column, value in zip(table.c, row, strict=True) if column.name not in newer}
@@ -175,8 +175,8 @@ def test_rows_survive_the_way_down_and_up_again(bare: Ledger) -> None:
     with bare.write() as connection:
         use = find_use(connection, use_id)
         assert use is not None
-        assert (use.sweeps, use.undo_id) == (0, None)
-        assert touch_use(connection, use, NOW, undo_id="160", sweeps=1).sweeps == 1
+        assert (use.sweeps, use.rollback_id) == (0, None)
+        assert touch_use(connection, use, NOW, rollback_id="160", sweeps=1).sweeps == 1
         assert [delivery.order_number for delivery in lease_due(connection, NOW, seconds=1, limit=5)] == ["A1"]
 
 

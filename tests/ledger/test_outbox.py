@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from claimable_benefits.domain.shop import Item, Transaction
 from claimable_benefits.domain.states import DeliveryState
 from claimable_benefits.ledger import Ledger
-from claimable_benefits.ledger.events import Because, Event, events_of
+from claimable_benefits.ledger.events import Audit, Event, events_of
 from claimable_benefits.ledger.outbox import (
     Delivery,
     find_delivery,
@@ -39,9 +39,9 @@ def stored(ledger: Ledger, number: str = "A1") -> Delivery:
     return found
 
 
-def put(ledger: Ledger, number: str = "A1", total: str = "89.99", because: Because = WHY) -> None:
+def put(ledger: Ledger, number: str = "A1", total: str = "89.99", audit: Audit = WHY) -> None:
     with ledger.write() as connection:
-        queue(connection, number, total, because)
+        queue(connection, number, total, audit)
 
 
 def lease(ledger: Ledger, at: datetime = NOW, limit: int = 10) -> list[Delivery]:
@@ -64,9 +64,9 @@ def test_no_more_is_leased_than_was_asked_for_whatever_the_database_plans(ledger
     assert states.count(S.DELIVERING) == limit
 
 
-def finish(ledger: Ledger, delivery: Delivery, to: DeliveryState, because: Because = WHY, **changes: object) -> bool:
+def finish(ledger: Ledger, delivery: Delivery, to: DeliveryState, audit: Audit = WHY, **changes: object) -> bool:
     with ledger.write() as connection:
-        return finish_delivery(connection, delivery, to, because, **changes)
+        return finish_delivery(connection, delivery, to, audit, **changes)
 
 
 def moves(ledger: Ledger, number: str = "A1") -> list[tuple[str | None, str, int]]:
@@ -147,7 +147,7 @@ def test_a_new_order_is_due_at_once(ledger: Ledger) -> None:
 
 def test_the_same_order_twice_is_one_row_and_one_event(ledger: Ledger) -> None:
     put(ledger)
-    put(ledger, because=later(minutes=1))
+    put(ledger, audit=later(minutes=1))
 
     assert (stored(ledger).revision, stored(ledger).updated_at) == (1, NOW)
     assert len(moves(ledger)) == 1
@@ -165,7 +165,7 @@ def test_an_order_delivered_and_submitted_again_is_not_sent_again(ledger: Ledger
 def test_changed_content_is_a_new_revision(ledger: Ledger) -> None:
     put(ledger)
     finish(ledger, lease(ledger)[0], S.DELIVERED, transaction_id="44")
-    put(ledger, total="79.99", because=later(minutes=1))
+    put(ledger, total="79.99", audit=later(minutes=1))
 
     delivery = stored(ledger)
     assert (S.DUE, 2, "44", Decimal("79.99")) == (
@@ -211,7 +211,7 @@ def test_two_leasers_never_get_the_same_row(ledger: Ledger) -> None:
 
 def test_what_is_due_first_is_leased_first(ledger: Ledger) -> None:
     for number, minutes in (("late", 3), ("early", 1), ("middle", 2)):
-        put(ledger, number, because=later(minutes=minutes))
+        put(ledger, number, audit=later(minutes=minutes))
 
     leased = lease(ledger, NOW + timedelta(minutes=2))
 
@@ -317,7 +317,7 @@ def test_a_stopped_delivery_waits_for_a_person(ledger: Ledger) -> None:
 def test_resuming_makes_it_due_and_says_who_did_it(ledger: Ledger) -> None:
     put(ledger)
     finish(ledger, lease(ledger)[0], S.STOPPED, note="The total is wrong.", attempts=1)
-    anna = Because("staff anna", "resumed by hand", NOW + timedelta(hours=1))
+    anna = Audit("staff anna", "resumed by hand", NOW + timedelta(hours=1))
     with ledger.write() as connection:
         resumed = resume_delivery(connection, "A1", anna)
         event = events_of(connection, "order A1")[-1]

@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from claimable_benefits.domain.states import LIVE_USES, USE_MOVES, UseState
-from claimable_benefits.errors import Overtaken
+from claimable_benefits.errors import ConflictError
 from claimable_benefits.ledger import Ledger
-from claimable_benefits.ledger.events import Because, Event, events_of
+from claimable_benefits.ledger.events import Audit, Event, events_of
 from claimable_benefits.ledger.uses import (
     Use,
     due_uses,
@@ -37,11 +37,11 @@ WAYS: dict[UseState, tuple[UseState, ...]] = {
     S.IN_DOUBT: (S.REDEEMING, S.IN_DOUBT),
     S.REDEEMED: (S.REDEEMING, S.REDEEMED),
     S.CONSUMED: (S.REDEEMING, S.CONSUMED),
-    S.UNDOING: (S.REDEEMING, S.REDEEMED, S.UNDOING),
-    S.UNDONE: (S.REDEEMING, S.REDEEMED, S.UNDOING, S.UNDONE),
+    S.ROLLING_BACK: (S.REDEEMING, S.REDEEMED, S.ROLLING_BACK),
+    S.ROLLED_BACK: (S.REDEEMING, S.REDEEMED, S.ROLLING_BACK, S.ROLLED_BACK),
     S.RELEASED: (S.RELEASED,),
     S.REFUSED: (S.REDEEMING, S.REFUSED),
-    S.NEEDS_A_PERSON: (S.REDEEMING, S.IN_DOUBT, S.NEEDS_A_PERSON),
+    S.MANUAL_REVIEW: (S.REDEEMING, S.IN_DOUBT, S.MANUAL_REVIEW),
 }
 
 
@@ -67,7 +67,7 @@ def row(ledger: Ledger, use: Use) -> Use | None:
 def test_the_database_refuses_a_second_live_use_of_a_benefits_slot(ledger: Ledger, state: UseState) -> None:
     use_in(ledger, state)
 
-    with pytest.raises(Overtaken), ledger.write() as connection:
+    with pytest.raises(ConflictError), ledger.write() as connection:
         new_use(connection)
 
     with ledger.read() as connection:
@@ -92,7 +92,7 @@ def test_another_slot_benefit_or_profile_is_free(ledger: Ledger, other: dict[str
 def test_a_cart_has_one_hold_however_many_benefits_there_are(ledger: Ledger) -> None:
     use_in(ledger, UseState.HELD, cart_id="cart-1")
 
-    with pytest.raises(Overtaken), ledger.write() as connection:
+    with pytest.raises(ConflictError), ledger.write() as connection:
         new_use(connection, cart_id="cart-1", benefit_id="8")
 
 
@@ -105,14 +105,14 @@ def test_a_cart_whose_hold_was_redeemed_may_hold_another_benefit(ledger: Ledger)
 def test_a_reference_is_used_once_even_after_its_use_is_over(ledger: Ledger) -> None:
     use_in(ledger, UseState.REFUSED, reference="shop-1")
 
-    with pytest.raises(Overtaken), ledger.write() as connection:
+    with pytest.raises(ConflictError), ledger.write() as connection:
         new_use(connection, reference="shop-1", benefit_id="8")
 
 
 def test_a_refused_hold_writes_no_event(ledger: Ledger) -> None:
     use_in(ledger, UseState.HELD)
 
-    with pytest.raises(Overtaken), ledger.write() as connection:
+    with pytest.raises(ConflictError), ledger.write() as connection:
         new_use(connection, use_id="second")
 
     with ledger.read() as connection:
@@ -135,13 +135,13 @@ def test_every_movement_outside_the_table_is_an_error_of_the_caller(ledger: Ledg
 def test_every_movement_of_the_table_is_written_with_who_and_why(ledger: Ledger, state: UseState) -> None:
     for place, to in enumerate(sorted(USE_MOVES[state])):
         use = use_in(ledger, state, benefit_id=f"b{place}")
-        because = Because("staff anna", "she said so", NOW + timedelta(minutes=1))
+        audit = Audit("staff anna", "she said so", NOW + timedelta(minutes=1))
 
         with ledger.write() as connection:
-            moved = move_use(connection, use, to, because)
+            moved = move_use(connection, use, to, audit)
 
-        event = Event(use.use_id, because.at, "staff anna", "she said so", state, to, use.version + 1)
-        assert (to, use.version + 1, because.at) == (moved.state, moved.version, moved.updated_at)
+        event = Event(use.use_id, audit.at, "staff anna", "she said so", state, to, use.version + 1)
+        assert (to, use.version + 1, audit.at) == (moved.state, moved.version, moved.updated_at)
         assert event == history(ledger, use)[-1]
 
 
@@ -151,7 +151,7 @@ def test_a_stale_version_is_overtaken_and_writes_no_event(ledger: Ledger) -> Non
         current = touch_use(connection, seen, NOW, note="somebody else was here")
     before = history(ledger, seen)
 
-    with pytest.raises(Overtaken), ledger.write() as connection:
+    with pytest.raises(ConflictError), ledger.write() as connection:
         move_use(connection, seen, UseState.REDEEMING, WHY)
 
     assert (current, before) == (row(ledger, seen), history(ledger, seen))
@@ -162,7 +162,7 @@ def test_a_stale_state_is_overtaken(ledger: Ledger) -> None:
     with ledger.write() as connection:
         move_use(connection, seen, UseState.RELEASED, WHY)
 
-    with pytest.raises(Overtaken), ledger.write() as connection:
+    with pytest.raises(ConflictError), ledger.write() as connection:
         move_use(connection, seen, UseState.REDEEMING, WHY)
 
     assert [event.to_state for event in history(ledger, seen)] == [S.HELD, S.RELEASED]
@@ -173,7 +173,7 @@ def test_a_stale_touch_changes_nothing(ledger: Ledger) -> None:
     with ledger.write() as connection:
         current = touch_use(connection, seen, NOW, attempts=1)
 
-    with pytest.raises(Overtaken), ledger.write() as connection:
+    with pytest.raises(ConflictError), ledger.write() as connection:
         touch_use(connection, seen, NOW, attempts=7)
 
     assert current == row(ledger, seen)
@@ -205,7 +205,7 @@ def test_one_redemption_belongs_to_one_use(ledger: Ledger) -> None:
     with ledger.write() as connection:
         owner = move_use(connection, first, UseState.REDEEMED, WHY, redemption_id="159")
 
-    with pytest.raises(Overtaken), ledger.write() as connection:
+    with pytest.raises(ConflictError), ledger.write() as connection:
         move_use(connection, second, UseState.REDEEMED, WHY, redemption_id="159")
 
     with ledger.read() as connection:
@@ -302,7 +302,7 @@ def test_a_customers_uses_are_chosen_by_state(ledger: Ledger) -> None:
     use_in(ledger, UseState.CONSUMED, customer_id="1002")
 
     with ledger.read() as connection:
-        found = uses_of_customer(connection, "1001", states=[UseState.CONSUMED, UseState.UNDONE])
+        found = uses_of_customer(connection, "1001", states=[UseState.CONSUMED, UseState.ROLLED_BACK])
 
     assert [consumed] == found
 
@@ -333,7 +333,7 @@ def test_a_use_that_was_not_sent_cannot_take_its_cart_back_from_another_hold(led
     sending = use_in(ledger, UseState.REDEEMING, cart_id="cart-1")
     use_in(ledger, UseState.HELD, cart_id="cart-1", benefit_id="8")
 
-    with pytest.raises(Overtaken), ledger.write() as connection:
+    with pytest.raises(ConflictError), ledger.write() as connection:
         move_use(connection, sending, UseState.HELD, WHY)
 
     assert sending == row(ledger, sending)

@@ -12,8 +12,8 @@ from sqlalchemy import event
 from sqlalchemy.engine import make_url
 
 from claimable_benefits.ledger import Ledger
-from claimable_benefits.ledger.customer_version import Standings
-from claimable_benefits.ledger.facts import remember, remember_profile
+from claimable_benefits.ledger.customer_version import CustomerVersions
+from claimable_benefits.ledger.facts import remember_profile, set_value
 from claimable_benefits.ledger.watch import Watch
 from tests.ledger.rows import NOW
 
@@ -40,7 +40,7 @@ def watch(ledger: Ledger) -> Iterator[Watch]:
 
 def write(ledger: Ledger, value: str) -> None:
     with ledger.write() as connection:
-        remember(connection, "something", value, NOW)
+        set_value(connection, "something", value, NOW)
 
 
 def test_a_moment_lasts_until_the_next_commit(ledger: Ledger, watch: Watch) -> None:
@@ -55,7 +55,7 @@ def test_a_moment_lasts_until_the_next_commit(ledger: Ledger, watch: Watch) -> N
 def test_what_is_rolled_back_is_no_commit(ledger: Ledger, watch: Watch) -> None:
     before = watch.moment()
     with ledger.write() as connection:
-        remember(connection, "something", "1", NOW)
+        set_value(connection, "something", "1", NOW)
         connection.rollback()
 
     assert watch.moment() == before
@@ -102,13 +102,13 @@ def test_what_cannot_be_watched_has_no_moment(url: str) -> None:
 def test_where_a_customer_stands_is_asked_again_only_after_a_commit(ledger: Ledger) -> None:
     asked: list[object] = []
     event.listen(ledger.engine, "checkout", lambda *_: asked.append(1))
-    standings = Standings(ledger)
-    unknown = [standings.of("1001") for _ in range(3)]
+    customer_versions = CustomerVersions(ledger)
+    unknown = [customer_versions.of("1001") for _ in range(3)]
     questions = [len(asked)]
     with ledger.write() as connection:
         remember_profile(connection, "1001", "mia", NOW)
     asked.clear()
-    known = [standings.of("1001") for _ in range(3)]
+    known = [customer_versions.of("1001") for _ in range(3)]
     questions.append(len(asked))
 
     assert unknown == [None] * 3

@@ -5,18 +5,25 @@ from __future__ import annotations
 import claimable_benefits
 
 SURFACE = [
+    "Applied",
     "BenefitsError",
     "Cart",
     "ClaimableBenefits",
     "Declined",
+    "Discount",
     "Item",
     "Line",
     "OmneoError",
     "Order",
+    "OrderRecord",
     "OrderState",
+    "Policy",
+    "Refund",
     "SettingsError",
     "Shopper",
     "Transaction",
+    "TurnResult",
+    "Use",
 ]
 
 

@@ -19,10 +19,10 @@ from claimable_benefits.domain.states import UseState
 from claimable_benefits.errors import Declined
 from claimable_benefits.ledger.tables import UtcDateTime, events, outbox, uses
 from claimable_benefits.service.holds.offers import read_applied
-from claimable_benefits.service.orders.refund import give_back_in
+from claimable_benefits.service.orders.refund import refund_in
 from claimable_benefits.service.orders.submit import submit
 from claimable_benefits.service.redemption.redeem import redeem_for_order
-from claimable_benefits.service.redemption.rollback import undo_order
+from claimable_benefits.service.redemption.rollback import roll_back_order
 from claimable_benefits.service.worker.turn import run_once
 from tests.service.conftest import World, new_client
 
@@ -114,7 +114,7 @@ class ModelShop:
     def _pay(self, number: str, payment: str) -> None:
         if payment == "declined":
             self._write(number, state="cancelled")
-            undo_order(self.world.ctx, number, actor="shop", reason="the payment was declined")
+            roll_back_order(self.world.ctx, number, actor="shop", reason="the payment was declined")
             return
         self.fuse.step("before capture")
         self.captured[number] = self.authorised[number]
@@ -136,7 +136,7 @@ class ModelShop:
         paid = update(shop_orders).where(shop_orders.c.number == number, shop_orders.c.state == "paid")
         with ctx.ledger.write() as connection:
             if connection.execute(paid.values(state="cancelled")).rowcount:
-                give_back_in(ctx, connection, number, full_refund=True, actor="shop", reason="cancelled")
+                refund_in(ctx, connection, number, full_refund=True, actor="shop", reason="cancelled")
         self.fuse.step("before refund")
         self.refund(number)
 
@@ -197,16 +197,16 @@ class ModelShop:
             number = order["number"]
             ours = [t for t in transactions if t["external_id"] == number]
             consumed = [u for u in every_use if u["order_number"] == number and u["state"] == "consumed"]
-            standing = [u for u in consumed if u["redemption_id"] in live]
+            kept = [u for u in consumed if u["redemption_id"] in live]
             if order["state"] == "paid":
                 if self.captured.get(number) != Decimal(order["total"]):
                     said.append(f"{number} was shown {order['total']} and charged {self.captured.get(number)}")
                 if len(ours) != 1:
                     said.append(f"{number} has {len(ours)} transactions")
-                if order["use_id"] and [u["use_id"] for u in standing] != [order["use_id"]]:
-                    said.append(f"{number} was discounted and has {len(standing)} live redemptions")
+                if order["use_id"] and [u["use_id"] for u in kept] != [order["use_id"]]:
+                    said.append(f"{number} was discounted and has {len(kept)} live redemptions")
                 linked = [str(t["redemption_id"]) for t in ours if t["redemption_id"]]
-                if linked != [u["redemption_id"] for u in standing]:
+                if linked != [u["redemption_id"] for u in kept]:
                     said.append(f"{number} is linked to {linked}")
             else:
                 if number in self.captured:
@@ -224,13 +224,13 @@ class ModelShop:
             reference = redemption["external_id"] or redemption["transaction_external_id"]
             if redemption["live"] and reference in ours and str(redemption["id"]) not in owned:
                 use = ours[reference]
-                if use["state"] != UseState.NEEDS_A_PERSON:
+                if use["state"] != UseState.MANUAL_REVIEW:
                     said.append(f"redemption {redemption['id']} stands and nobody owns it: use is {use['state']}")
         return said
 
     def _ledger(self) -> list[str]:
         said = []
-        moving = {"redeeming", "in_doubt", "redeemed", "undoing"}
+        moving = {"redeeming", "in_doubt", "redeemed", "rolling_back"}
         paths: dict[str, list[tuple[str, str]]] = {}
         for told in self.rows(events):
             paths.setdefault(told["subject"], []).append((told["from_state"], told["to_state"]))

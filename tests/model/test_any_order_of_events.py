@@ -18,7 +18,7 @@ from claimable_benefits.domain.states import LIVE_USES, UNCOUNTED_USES
 from claimable_benefits.errors import BenefitsError
 from claimable_benefits.ledger.tables import uses
 from claimable_benefits.sandbox.state.switches import SWITCHES
-from claimable_benefits.service.account.wallet_view import read_shelf
+from claimable_benefits.service.account.wallet_view import read_wallet
 from claimable_benefits.service.claims.claim import claim
 from claimable_benefits.service.holds.hold import hold
 from claimable_benefits.service.holds.release import release
@@ -85,7 +85,7 @@ class AnyOrder(RuleBasedStateMachine):
     @rule(shopper=SHOPPERS, cart=CARTS, choice=st.integers(0, 5), move=st.booleans())
     def apply(self, shopper: Shopper, cart: str, choice: int, move: bool) -> None:
         with self.whatever():
-            yours = read_shelf(self.shop.world.ctx, shopper).yours
+            yours = read_wallet(self.shop.world.ctx, shopper).usable
             if yours:
                 benefit = yours[choice % len(yours)].benefit
                 hold(self.shop.world.ctx, shopper, self._cart(shopper, cart), benefit.id, move=move)
@@ -129,7 +129,7 @@ class AnyOrder(RuleBasedStateMachine):
     def use_now(self, shopper: Shopper) -> None:
         self.clicks += 1
         with self.whatever():
-            for held in read_shelf(self.shop.world.ctx, shopper).yours:
+            for held in read_wallet(self.shop.world.ctx, shopper).usable:
                 if held.benefit.handle == "vip-lounge":
                     use_from_account(self.shop.world.ctx, shopper, held.benefit.id, f"click {self.clicks}")
                     break
@@ -138,7 +138,7 @@ class AnyOrder(RuleBasedStateMachine):
     def claim(self, shopper: Shopper, choice: int, again: bool) -> None:
         self.clicks += not again
         with self.whatever():
-            ready = read_shelf(self.shop.world.ctx, shopper).ready
+            ready = read_wallet(self.shop.world.ctx, shopper).claimable
             if ready:
                 claim(self.shop.world.ctx, shopper, ready[choice % len(ready)].handle, f"claim {self.clicks}")
 
@@ -147,7 +147,7 @@ class AnyOrder(RuleBasedStateMachine):
         wire, step = self.shop.world.wire, self.shop.world.wire.step
         faults, wire.faults, wire.step = wire.faults, [], lambda _what: None  # a till has a wire of its own
         with self.whatever():
-            yours = read_shelf(self.shop.world.ctx, shopper).yours
+            yours = read_wallet(self.shop.world.ctx, shopper).usable
             if yours:
                 benefit = yours[choice % len(yours)].benefit
                 path = f"/api/v3/profiles/{benefit.profile_id}/benefits/{benefit.id}"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from claimable_benefits.errors import BenefitsError
-from claimable_benefits.service.account.wallet_view import read_shelf
+from claimable_benefits.service.account.wallet_view import read_wallet
 from claimable_benefits.service.claims.claim import claim
 from claimable_benefits.service.holds.hold import hold
 from claimable_benefits.service.redemption.redeem import use_from_account
@@ -87,7 +87,7 @@ def applied(shop: ModelShop, run: int) -> None:
 def shop(tmp_path: Path) -> Iterator[ModelShop]:
     (tmp_path / "omneo").mkdir()
     opened = ModelShop(open_world(tmp_path))
-    read_shelf(opened.world.ctx, MIA)
+    read_wallet(opened.world.ctx, MIA)
     opened.work(0.5)  # what a worker does once per process is no part of a story
     yield opened
     opened.world.ctx.omneo.close()

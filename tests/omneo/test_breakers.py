@@ -9,9 +9,9 @@ from decimal import Decimal
 import httpx
 import pytest
 
-from claimable_benefits.cache.circuit_breaker import Breaker
+from claimable_benefits.cache.circuit_breaker import CircuitBreaker
 from claimable_benefits.domain.shop import Transaction
-from claimable_benefits.errors import OmneoError, OutcomeUnknown, Rejected, SlowDown, Unreachable
+from claimable_benefits.errors import ConnectionFailed, NotApplied, OmneoError, OutcomeUnknown, RateLimited, Rejected
 from claimable_benefits.omneo import OmneoClient
 from tests.omneo.doubles import answer, client_of, data
 
@@ -22,8 +22,8 @@ DELIVER = "POST /transactions/update-create"
 SALE = Transaction("A1", None, Decimal(1), Decimal(1), NOW, "AUD", ())
 
 
-def breakers(failures: int = 2) -> dict[str, Breaker]:
-    return {lane: Breaker(failures, 60) for lane in ("read", "redeem", "deliver")}
+def breakers(failures: int = 2) -> dict[str, CircuitBreaker]:
+    return {lane: CircuitBreaker(failures, 60) for lane in ("read", "redeem", "deliver")}
 
 
 def read(client: OmneoClient) -> object:
@@ -42,9 +42,11 @@ LANES = {"read": (read, BENEFIT), "redeem": (redeem, REDEEM), "deliver": (delive
 
 
 @pytest.mark.parametrize("lane", LANES)
-@pytest.mark.parametrize("silence", [httpx.ReadTimeout("silent"), answer({}, 503)])
+@pytest.mark.parametrize(
+    ("silence", "of_a_read"), [(httpx.ReadTimeout("silent"), ConnectionFailed), (answer({}, 503), NotApplied)]
+)
 def test_silence_opens_the_breaker_of_its_own_lane_and_then_nothing_is_sent(
-    lane: str, silence: httpx.Response | Exception
+    lane: str, silence: httpx.Response | Exception, of_a_read: type[OmneoError]
 ) -> None:
     ask, path = LANES[lane]
     with client_of({path: silence}, breakers=(held := breakers())) as (client, tenant):
@@ -55,8 +57,8 @@ def test_silence_opens_the_breaker_of_its_own_lane_and_then_nothing_is_sent(
             kinds.append(caught.type)
 
     assert len(tenant.calls) == 2
-    assert kinds[2:] == [Unreachable, Unreachable]
-    assert kinds[:2] == [Unreachable if lane == "read" else OutcomeUnknown] * 2
+    assert kinds[2:] == [NotApplied, NotApplied]
+    assert kinds[:2] == [of_a_read if lane == "read" else OutcomeUnknown] * 2
     assert [name for name, breaker in held.items() if breaker.is_open] == [lane]
 
 
@@ -65,7 +67,7 @@ def test_a_lane_rests_with_its_own_breaker_and_with_that_of_the_reads_before_it(
     held = breakers(failures=1)
     with client_of({}, breakers=held) as (client, _):
         before = [name for name in ("redeem", "deliver") if client.is_resting(name)]
-        held[lane].failed()
+        held[lane].record_failure()
 
         assert before == []
         assert [name for name in ("redeem", "deliver") if client.is_resting(name)] == resting
@@ -84,9 +86,9 @@ def test_a_no_is_an_answer(status: int) -> None:
 def test_a_pause_that_omneo_asks_for_is_kept() -> None:
     held = breakers(failures=99)
     with client_of({BENEFIT: answer({}, 429, **{"Retry-After": "30"})}, breakers=held) as (client, tenant):
-        with pytest.raises(SlowDown):
+        with pytest.raises(RateLimited):
             read(client)
-        with pytest.raises(Unreachable):
+        with pytest.raises(NotApplied):
             read(client)
 
     assert len(tenant.calls) == 1
@@ -94,8 +96,8 @@ def test_a_pause_that_omneo_asks_for_is_kept() -> None:
 
 def test_the_patient_client_heeds_the_same_breakers() -> None:
     with client_of({BENEFIT: answer({}, 503)}, breakers=breakers(failures=1)) as (client, tenant):
-        for each in (client, client.patient()):
-            with pytest.raises(Unreachable):
+        for each in (client, client.for_workers()):
+            with pytest.raises(NotApplied):
                 read(each)
 
     assert len(tenant.calls) == 1
@@ -103,7 +105,7 @@ def test_the_patient_client_heeds_the_same_breakers() -> None:
 
 def test_nothing_is_sent_once_the_time_is_up() -> None:
     with client_of({BENEFIT: data({"id": 7}), REDEEM: data({"id": 1})}) as (client, tenant):
-        with client.within(0.0), pytest.raises(Unreachable, match="no time left"):
+        with client.within(0.0), pytest.raises(NotApplied, match="no time left"):
             redeem(client)
         with client.within(30):
             read(client)

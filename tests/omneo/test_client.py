@@ -14,13 +14,13 @@ from claimable_benefits.domain.benefits import Benefit, Definition, RecordedTran
 from claimable_benefits.domain.references import external_id_of
 from claimable_benefits.domain.shop import Item, Transaction
 from claimable_benefits.errors import (
+    AuthenticationError,
     BenefitsError,
-    Malformed,
-    NotPermitted,
+    InvalidResponse,
+    NotApplied,
     OutcomeUnknown,
     Rejected,
     SettingsError,
-    Unreachable,
 )
 from claimable_benefits.omneo import OmneoClient
 from tests.omneo.doubles import BASE_URL, TOKEN, Reply, Tenant, answer, client_of, data, query
@@ -98,7 +98,7 @@ def test_an_empty_answer_is_nobody(reply: httpx.Response) -> None:
 
 
 def test_a_search_that_reads_is_safe_to_repeat_although_it_is_a_post() -> None:
-    with client_of({SEARCH_ID: answer({}, 503)}) as (client, _), pytest.raises(Unreachable):
+    with client_of({SEARCH_ID: answer({}, 503)}) as (client, _), pytest.raises(NotApplied):
         client.profile_id("C-1")
 
 
@@ -278,13 +278,13 @@ def test_a_reversal_has_no_body_and_brings_its_kind() -> None:
 
 def test_a_return_says_how_many_uses() -> None:
     with client_of({"POST /redemptions/159/benefit/return": data({"id": 160, "type": "return"})}) as (client, tenant):
-        returned = client.give_back("159", count=2)
+        returned = client.return_uses("159", count=2)
 
     assert (returned.id, returned.kind) == ("160", "return")
     assert tenant.sent() == {"count": 2}
 
 
-@pytest.mark.parametrize("undo", ["reverse", "give_back"])
+@pytest.mark.parametrize("undo", ["reverse", "return_uses"])
 def test_an_undo_without_an_answer_is_in_doubt(undo: str) -> None:
     reset = httpx.ReadError("reset")
     table = {"POST /redemptions/159/reversal": reset, "POST /redemptions/159/benefit/return": reset}
@@ -321,7 +321,7 @@ def test_a_tenant_that_does_not_count_says_none() -> None:
 
 def test_a_count_that_is_no_number_is_malformed() -> None:
     reply = data({"count": None})
-    with client_of({f"{OF_PROFILE}/benefit/7/count": reply}) as (client, _), pytest.raises(Malformed):
+    with client_of({f"{OF_PROFILE}/benefit/7/count": reply}) as (client, _), pytest.raises(InvalidResponse):
         client.redemption_count("p", "7")
 
 
@@ -360,7 +360,7 @@ def test_a_redemption_that_does_not_repeat_our_reference_is_trusted_if_the_filte
 
 
 def test_a_filter_that_is_not_heeded_proves_nothing() -> None:
-    with client_of({GLOBAL: data([{"id": 1}, {"id": 2}])}) as (client, _), pytest.raises(Malformed):
+    with client_of({GLOBAL: data([{"id": 1}, {"id": 2}])}) as (client, _), pytest.raises(InvalidResponse):
         client.redemptions_by_reference("r")
 
 
@@ -462,7 +462,7 @@ def test_an_order_that_was_taken_back_is_void_on_every_tenant() -> None:
 
 def test_a_tenant_without_upsert_that_cannot_be_asked_is_sent_nothing() -> None:
     table: dict[str, Reply] = {BY_ORDER: answer({}, 503), CREATE: data({"id": 5})}
-    with client_of(table) as (client, tenant), pytest.raises(Unreachable):
+    with client_of(table) as (client, tenant), pytest.raises(NotApplied):
         client.record_transaction(ORDER, profile_id="p", redemption_id=None)
 
     assert tenant.calls == [UPSERT, BY_ORDER]
@@ -545,7 +545,7 @@ def test_an_id_stays_in_its_place(odd: str) -> None:
 
 
 def test_an_identifier_that_cannot_be_written_is_not_sent() -> None:
-    with client_of({}) as (client, tenant), pytest.raises(Unreachable):
+    with client_of({}) as (client, tenant), pytest.raises(NotApplied):
         client.profile_id("\ud800")
 
     assert tenant.calls == []
@@ -603,7 +603,7 @@ def test_a_token_can_be_asked_for_before_every_call() -> None:
     with OmneoClient(BASE_URL, lambda: next(tokens), timezone="UTC", transport=tenant.transport) as client:
         client.benefit("p", "7")
         client.benefit("p", "7")
-        with pytest.raises(NotPermitted):
+        with pytest.raises(AuthenticationError):
             client.benefit("p", "7")
 
     assert [request.headers["Authorization"] for request in tenant.requests] == ["Bearer first", "Bearer second"]
@@ -612,7 +612,7 @@ def test_a_token_can_be_asked_for_before_every_call() -> None:
 def test_every_call_has_a_timeout_and_asks_for_json() -> None:
     with client_of({}) as (client, tenant):
         client.benefit("p", "7")
-        client.patient().benefit("p", "7")
+        client.for_workers().benefit("p", "7")
 
     interactive, patient = (request.extensions["timeout"] for request in tenant.requests)
     assert interactive == {"connect": 1.0, "read": 3.0, "write": 3.0, "pool": 0.5}
@@ -623,7 +623,7 @@ def test_every_call_has_a_timeout_and_asks_for_json() -> None:
 def test_the_patient_twin_shares_what_was_learnt() -> None:
     with client_of({STRATEGY: answer({}, 404), COUNT: data({"id": 1})}, dialect="reference") as (client, tenant):
         client.redeem("p", "7", reference="r1", at=NOW)
-        client.patient().redeem("p", "7", reference="r2", at=NOW)
+        client.for_workers().redeem("p", "7", reference="r2", at=NOW)
 
     assert tenant.calls == [STRATEGY, COUNT, COUNT]
 

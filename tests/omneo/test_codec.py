@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from claimable_benefits.errors import Malformed
+from claimable_benefits.errors import InvalidResponse
 from claimable_benefits.omneo import codec, pagination, parsing
-from claimable_benefits.omneo.parsing import Reader
+from claimable_benefits.omneo.parsing import FieldReader
 
 ZONES = sorted(available_timezones())
 MELBOURNE = ZoneInfo("Australia/Melbourne")
@@ -39,14 +39,14 @@ SCALARS = (
 JSON = st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(FIELDS | st.text(), inner), max_leaves=30)
 RECORDS = st.dictionaries(FIELDS, JSON)
 READERS: list[Callable[[object], object]] = [
-    Reader(MELBOURNE).definition,
-    Reader(MELBOURNE).benefit,
-    Reader(MELBOURNE).redemption,
-    Reader(MELBOURNE).transaction,
-    Reader(MELBOURNE, echo=True).benefit,
-    Reader(MELBOURNE, echo=True).redemption,
+    FieldReader(MELBOURNE).definition,
+    FieldReader(MELBOURNE).benefit,
+    FieldReader(MELBOURNE).redemption,
+    FieldReader(MELBOURNE).transaction,
+    FieldReader(MELBOURNE, echo=True).benefit,
+    FieldReader(MELBOURNE, echo=True).redemption,
     lambda value: parsing.profile_id(codec.data(value), "ecommerce", "C-1"),
-    lambda value: pagination.parse(value, 1, Reader(MELBOURNE).benefit),
+    lambda value: pagination.parse(value, 1, FieldReader(MELBOURNE).benefit),
 ]
 
 
@@ -55,7 +55,7 @@ def test_whatever_omneo_sends_is_read_or_is_malformed(value: object, reader: Cal
     body = json.dumps(value).encode()
     try:
         read = reader(codec.load(body))
-    except Malformed as problem:
+    except InvalidResponse as problem:
         read = problem
 
     assert repr(read).isprintable() or repr(read)  # it can be shown
@@ -65,7 +65,7 @@ def test_whatever_omneo_sends_is_read_or_is_malformed(value: object, reader: Cal
 def test_bytes_that_are_no_json_are_malformed(body: bytes) -> None:
     try:
         found = codec.load(body)
-    except Malformed as problem:
+    except InvalidResponse as problem:
         found = problem.message
 
     assert found == "Omneo's answer is not readable JSON." or found == json.loads(body, parse_float=Decimal)
@@ -233,5 +233,5 @@ def test_a_list_with_gaps_is_a_list() -> None:
 
 @pytest.mark.parametrize("value", ["x", 7, {"id": 7}])
 def test_what_is_no_list_is_malformed(value: object) -> None:
-    with pytest.raises(Malformed):
+    with pytest.raises(InvalidResponse):
         codec.elements(value)

@@ -10,7 +10,7 @@ from typing import get_args
 import httpx
 import pytest
 
-from claimable_benefits.errors import NotPermitted, OmneoError, Unreachable
+from claimable_benefits.errors import AuthenticationError, ConnectionFailed, NotApplied, OmneoError
 from claimable_benefits.omneo import paths
 from claimable_benefits.omneo.dialects import Dialect
 from tests.omneo.doubles import Reply, answer, client_of, data
@@ -46,11 +46,11 @@ def test_the_dialect_is_found_out_with_reads(table: dict[str, Reply], expected: 
 @pytest.mark.parametrize(
     ("reply", "kind"),
     [
-        (answer({}, 401), NotPermitted),
-        (answer({}, 500), Unreachable),
-        (httpx.ConnectError("refused"), Unreachable),
-        (httpx.Response(302, headers={"Location": "/login"}), Unreachable),
-        (httpx.Response(200, html="<p>"), Unreachable),
+        (answer({}, 401), AuthenticationError),
+        (answer({}, 500), NotApplied),
+        (httpx.ConnectError("refused"), ConnectionFailed),
+        (httpx.Response(302, headers={"Location": "/login"}), NotApplied),
+        (httpx.Response(200, html="<p>"), NotApplied),
     ],
 )
 def test_what_cannot_be_told_now_is_asked_again_later(reply: Reply, kind: type[OmneoError]) -> None:

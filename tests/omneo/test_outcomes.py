@@ -8,13 +8,15 @@ import httpx
 import pytest
 
 from claimable_benefits.errors import (
-    Malformed,
-    NotPermitted,
+    AuthenticationError,
+    ConnectionFailed,
+    InvalidResponse,
+    NotApplied,
     OmneoError,
     OutcomeUnknown,
+    PermissionDenied,
+    RateLimited,
     Rejected,
-    SlowDown,
-    Unreachable,
 )
 from claimable_benefits.omneo.outcomes import retry_after
 from tests.omneo.doubles import Reply, answer, client_of
@@ -51,7 +53,7 @@ def error_of_read(reply: Reply) -> OmneoError:
     ],
 )
 def test_a_write_that_never_left_is_not_applied(failure: Exception) -> None:
-    assert Unreachable is type(error_of_write(failure))
+    assert ConnectionFailed is type(error_of_write(failure))
 
 
 @pytest.mark.parametrize(
@@ -78,15 +80,15 @@ def test_a_write_that_fails_over_there_is_in_doubt(status: int) -> None:
     assert (OutcomeUnknown, status) == (type(error), error.status)
 
 
-@pytest.mark.parametrize("status", [401, 403])
-def test_a_write_without_permission_is_not_applied(status: int) -> None:
-    assert NotPermitted is type(error_of_write(answer({"message": "Unauthenticated."}, status)))
+@pytest.mark.parametrize(("status", "kind"), [(401, AuthenticationError), (403, PermissionDenied)])
+def test_a_write_without_permission_is_not_applied(status: int, kind: type[OmneoError]) -> None:
+    assert kind is type(error_of_write(answer({"message": "Unauthenticated."}, status)))
 
 
 def test_a_write_that_is_asked_to_wait_is_not_applied() -> None:
     error = error_of_write(answer({}, 429, **{"Retry-After": "17"}))
 
-    assert isinstance(error, SlowDown)
+    assert isinstance(error, RateLimited)
     assert error.retry_after == 17.0
 
 
@@ -155,15 +157,15 @@ def test_a_success_without_the_id_we_need_is_in_doubt(reply: httpx.Response) -> 
     [httpx.ConnectError("refused"), httpx.PoolTimeout("full"), httpx.ReadTimeout("slow"), httpx.ReadError("reset")],
 )
 def test_a_read_without_an_answer_may_be_repeated(failure: Exception) -> None:
-    assert Unreachable is type(error_of_read(failure))
+    assert ConnectionFailed is type(error_of_read(failure))
 
 
 @pytest.mark.parametrize("status", [408, 500, 503])
 def test_a_read_that_fails_over_there_may_be_repeated(status: int) -> None:
-    assert Unreachable is type(error_of_read(answer({}, status)))
+    assert NotApplied is type(error_of_read(answer({}, status)))
 
 
-@pytest.mark.parametrize(("status", "kind"), [(401, NotPermitted), (403, NotPermitted), (429, SlowDown)])
+@pytest.mark.parametrize(("status", "kind"), [(401, AuthenticationError), (403, PermissionDenied), (429, RateLimited)])
 def test_a_read_is_turned_away_like_a_write(status: int, kind: type[OmneoError]) -> None:
     assert kind is type(error_of_read(answer({}, status)))
 
@@ -179,7 +181,7 @@ def test_a_read_is_turned_away_like_a_write(status: int, kind: type[OmneoError])
     ],
 )
 def test_a_read_that_makes_no_sense_is_malformed(reply: httpx.Response) -> None:
-    assert Malformed is type(error_of_read(reply))
+    assert InvalidResponse is type(error_of_read(reply))
 
 
 def test_a_refused_read_is_rejected() -> None:
@@ -235,5 +237,5 @@ def test_a_pause_until_a_date_is_measured_on_the_clock_of_the_server() -> None:
 
     error = error_of_write(answer({}, 429, **headers))
 
-    assert isinstance(error, SlowDown)
+    assert isinstance(error, RateLimited)
     assert error.retry_after == 40.0

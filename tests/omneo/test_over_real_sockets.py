@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from claimable_benefits.errors import Malformed, OmneoError, OutcomeUnknown, Rejected, Unreachable
+from claimable_benefits.errors import ConnectionFailed, InvalidResponse, OmneoError, OutcomeUnknown, Rejected
 from claimable_benefits.omneo import OmneoClient, Timeouts
 from tests.omneo.doubles import TOKEN, read_request, server
 
@@ -73,32 +73,32 @@ def test_a_refused_connection_is_not_applied() -> None:
     with socket.create_server(("127.0.0.1", 0)) as vacant:
         port = vacant.getsockname()[1]
 
-    assert (Unreachable, Unreachable) == kinds_of_errors(f"http://127.0.0.1:{port}/api/v3")
+    assert (ConnectionFailed, ConnectionFailed) == kinds_of_errors(f"http://127.0.0.1:{port}/api/v3")
 
 
 def test_a_handshake_that_fails_is_not_applied() -> None:
     with server(lambda connection: connection.sendall(b"this is no TLS\r\n")) as base_url:
-        assert (Unreachable, Unreachable) == kinds_of_errors(base_url.replace("http:", "https:"))
+        assert (ConnectionFailed, ConnectionFailed) == kinds_of_errors(base_url.replace("http:", "https:"))
 
 
 def test_a_connection_closed_after_the_request_is_in_doubt() -> None:
     with server(hears) as base_url:
-        assert (Unreachable, OutcomeUnknown) == kinds_of_errors(base_url)
+        assert (ConnectionFailed, OutcomeUnknown) == kinds_of_errors(base_url)
 
 
 def test_a_connection_reset_is_in_doubt() -> None:
     with server(resets) as base_url:
-        assert (Unreachable, OutcomeUnknown) == kinds_of_errors(base_url)
+        assert (ConnectionFailed, OutcomeUnknown) == kinds_of_errors(base_url)
 
 
 def test_a_silent_server_is_in_doubt() -> None:
     with server(hangs) as base_url:
-        assert (Unreachable, OutcomeUnknown) == kinds_of_errors(base_url)
+        assert (ConnectionFailed, OutcomeUnknown) == kinds_of_errors(base_url)
 
 
 def test_an_answer_that_trickles_in_is_given_up_and_in_doubt() -> None:
     with server(trickles) as base_url:
-        assert (Unreachable, OutcomeUnknown) == kinds_of_errors(base_url)
+        assert (ConnectionFailed, OutcomeUnknown) == kinds_of_errors(base_url)
 
 
 def test_an_answer_whose_last_piece_is_late_is_an_answer() -> None:
@@ -118,7 +118,7 @@ def test_an_answer_whose_last_piece_is_late_is_an_answer() -> None:
 def test_a_torn_body_is_in_doubt() -> None:
     head = "HTTP/1.1 200 OK\nContent-Type: application/json\nContent-Length: 100"
     with server(sends(head, b'{"data": {"id": 1}}')) as base_url:
-        assert (Malformed, OutcomeUnknown) == kinds_of_errors(base_url)
+        assert (InvalidResponse, OutcomeUnknown) == kinds_of_errors(base_url)
 
 
 def test_a_torn_refusal_is_still_a_refusal() -> None:
@@ -130,26 +130,26 @@ def test_a_torn_refusal_is_still_a_refusal() -> None:
 def test_a_wrongly_packed_body_is_in_doubt() -> None:
     head = "HTTP/1.1 200 OK\nContent-Encoding: gzip\nContent-Length: 8"
     with server(sends(head, b"not gzip")) as base_url:
-        assert (Malformed, OutcomeUnknown) == kinds_of_errors(base_url)
+        assert (InvalidResponse, OutcomeUnknown) == kinds_of_errors(base_url)
 
 
 def test_a_body_that_unpacks_to_more_than_five_mebibytes_is_not_swallowed() -> None:
     bomb = gzip.compress(b'{"data": {"id": 1, "x": "' + b" " * 6_000_000 + b'"}}')
     head = f"HTTP/1.1 200 OK\nContent-Encoding: gzip\nContent-Length: {len(bomb)}"
     with server(sends(head, bomb)) as base_url:
-        assert (Malformed, OutcomeUnknown) == kinds_of_errors(base_url)
+        assert (InvalidResponse, OutcomeUnknown) == kinds_of_errors(base_url)
 
 
 def test_what_is_no_http_is_in_doubt() -> None:
     with server(sends("SSH-2.0-OpenSSH_9.2")) as base_url:
-        assert (Unreachable, OutcomeUnknown) == kinds_of_errors(base_url)
+        assert (ConnectionFailed, OutcomeUnknown) == kinds_of_errors(base_url)
 
 
 def test_a_page_in_html_is_in_doubt() -> None:
     page = b"<html>hello</html>"
     head = f"HTTP/1.1 200 OK\nContent-Type: text/html\nContent-Length: {len(page)}"
     with server(sends(head, page)) as base_url:
-        assert (Malformed, OutcomeUnknown) == kinds_of_errors(base_url)
+        assert (InvalidResponse, OutcomeUnknown) == kinds_of_errors(base_url)
 
 
 def test_a_redirect_is_never_followed() -> None:
@@ -159,7 +159,7 @@ def test_a_redirect_is_never_followed() -> None:
         with server(sends(head)) as base_url:
             kinds = kinds_of_errors(base_url)
 
-    assert (Malformed, Rejected) == kinds
+    assert (InvalidResponse, Rejected) == kinds
     assert not visited.is_set()
 
 
@@ -183,7 +183,7 @@ def test_cookies_are_not_carried_from_call_to_call() -> None:
 def test_a_closed_client_sends_nothing() -> None:
     client = client_at("http://127.0.0.1:9/api/v3")
     client.close()
-    with pytest.raises(Unreachable) as caught:
+    with pytest.raises(ConnectionFailed) as caught:
         client.redeem("p", "7", reference="r", at=NOW)
 
     assert caught.value.message == "Nothing was sent to Omneo: the client is closed."

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from claimable_benefits.cache.thread_pool import Crew
-from claimable_benefits.errors import Malformed, Unreachable
+from claimable_benefits.cache.thread_pool import ThreadPool
+from claimable_benefits.errors import InvalidResponse, NotApplied
 from tests.omneo.doubles import answer, client_of, data, query
 
 BENEFITS, REDEMPTIONS = "GET /profiles/p/benefits", "GET /profiles/p/redemptions"
@@ -88,7 +88,7 @@ def test_a_tenant_that_always_answers_the_first_page_is_malformed() -> None:
     def stuck(request: httpx.Request) -> httpx.Response:
         return answer({"data": rows[:2], "meta": {"last_page": 2, "total": 4}})
 
-    with pytest.raises(Malformed, match="repeats the same page"):
+    with pytest.raises(InvalidResponse, match="repeats the same page"):
         ids_of(stuck)
 
 
@@ -96,7 +96,7 @@ def test_a_list_that_never_ends_is_malformed() -> None:
     def endless(request: httpx.Request) -> httpx.Response:
         return answer({"data": [{"id": query(request)["page[number]"]}], "links": {"next": "…"}})
 
-    with pytest.raises(Malformed, match="does not come to an end"):
+    with pytest.raises(InvalidResponse, match="does not come to an end"):
         ids_of(endless)
 
 
@@ -117,13 +117,13 @@ def test_a_page_that_fails_fails_the_list() -> None:
             return answer({}, 503)
         return answer({"data": [{"id": 1}], "meta": {"last_page": 2}})
 
-    with pytest.raises(Unreachable):
+    with pytest.raises(NotApplied):
         ids_of(failing)
 
 
 @pytest.mark.parametrize("body", [{"data": "x"}, {"data": [1]}, {"data": [{}]}, "x", 7])
 def test_a_list_that_is_none_is_malformed(body: object) -> None:
-    with client_of({BENEFITS: answer(body)}) as (client, _), pytest.raises(Malformed):
+    with client_of({BENEFITS: answer(body)}) as (client, _), pytest.raises(InvalidResponse):
         client.benefits("p")
 
 
@@ -181,7 +181,7 @@ def test_all_redemptions_are_read_where_no_time_is_given() -> None:
 
 def test_further_pages_are_fetched_at_the_same_time() -> None:
     rows = [{"id": number} for number in range(35)]
-    listed, crew = paged(lambda: rows, 5), Crew(threads=8)
+    listed, thread_pool = paged(lambda: rows, 5), ThreadPool(threads=8)
     meeting = threading.Barrier(6, timeout=5)
 
     def together(request: httpx.Request) -> httpx.Response:
@@ -189,9 +189,9 @@ def test_further_pages_are_fetched_at_the_same_time() -> None:
             meeting.wait()  # comes to its end only if all six are asked for at once
         return listed(request)
 
-    with client_of({BENEFITS: together}, together=crew.together) as (client, tenant):
+    with client_of({BENEFITS: together}, together=thread_pool.gather) as (client, tenant):
         found = client.benefits("p")
-    crew.stop()
+    thread_pool.stop()
 
     assert [str(number) for number in range(35)] == [benefit.id for benefit in found]
     assert len(tenant.calls) == 7
@@ -200,7 +200,7 @@ def test_further_pages_are_fetched_at_the_same_time() -> None:
 @pytest.mark.parametrize("change", ["grown", "shrunk"])
 def test_a_list_that_changes_while_its_pages_are_fetched_at_once_is_read_again(change: str) -> None:
     rows = [{"id": number} for number in range(40)]
-    crew, changed = Crew(), threading.Event()
+    thread_pool, changed = ThreadPool(), threading.Event()
 
     def changing() -> Rows:
         before = list(rows)
@@ -212,9 +212,9 @@ def test_a_list_that_changes_while_its_pages_are_fetched_at_once_is_read_again(c
                 rows.insert(0, {"id": 99})
         return before
 
-    with client_of({BENEFITS: paged(changing, 5)}, together=crew.together) as (client, _):
+    with client_of({BENEFITS: paged(changing, 5)}, together=thread_pool.gather) as (client, _):
         found = {benefit.id for benefit in client.benefits("p")}
-    crew.stop()
+    thread_pool.stop()
 
     assert {str(row["id"]) for row in rows} <= found
 
@@ -223,27 +223,27 @@ def test_a_stuck_tenant_is_not_asked_for_all_the_pages_that_it_claims_to_have() 
     def stuck(request: httpx.Request) -> httpx.Response:
         return answer({"data": [{"id": 1}, {"id": 2}], "meta": {"last_page": 400, "total": 800}})
 
-    crew = Crew()
+    thread_pool = ThreadPool()
     with (
-        client_of({BENEFITS: stuck}, together=crew.together) as (client, tenant),
-        pytest.raises(Malformed, match="repeats the same page"),
+        client_of({BENEFITS: stuck}, together=thread_pool.gather) as (client, tenant),
+        pytest.raises(InvalidResponse, match="repeats the same page"),
     ):
         client.benefits("p")
-    crew.stop()
+    thread_pool.stop()
 
     assert len(tenant.calls) <= 3 * 9
 
 
 def test_both_lists_of_a_shelf_are_fetched_at_the_same_time() -> None:
-    meeting, crew = threading.Barrier(2, timeout=5), Crew()
+    meeting, thread_pool = threading.Barrier(2, timeout=5), ThreadPool()
 
     def met(request: httpx.Request) -> httpx.Response:
         meeting.wait()
         return data([{"id": 1}])
 
-    with client_of({BENEFITS: met, f"{BENEFITS}/claimable": met}, together=crew.together) as (client, _):
-        held, claimable = client.shelf("p")
-    crew.stop()
+    with client_of({BENEFITS: met, f"{BENEFITS}/claimable": met}, together=thread_pool.gather) as (client, _):
+        held, claimable = client.holdings("p")
+    thread_pool.stop()
 
     assert [len(held), len(claimable)] == [1, 1]
 

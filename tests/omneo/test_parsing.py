@@ -9,11 +9,11 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from claimable_benefits.domain.benefits import Benefit, Definition, RecordedTransaction, Redemption
-from claimable_benefits.errors import Malformed
-from claimable_benefits.omneo.parsing import Reader, profile_id
+from claimable_benefits.errors import InvalidResponse
+from claimable_benefits.omneo.parsing import FieldReader, profile_id
 
 MELBOURNE = ZoneInfo("Australia/Melbourne")
-READER = Reader(MELBOURNE)
+READER = FieldReader(MELBOURNE)
 PROFILE = "5d0c1f2e-7b1a-4c3e-9f55-0a6b2c9d4e11"
 
 
@@ -155,7 +155,7 @@ def test_a_benefit_without_any_definition_is_a_benefit() -> None:
 
 def test_a_tenant_that_echoes_is_read_in_the_zone_of_the_record() -> None:
     raw = {"id": 1, "timezone": "Asia/Tokyo", "expires_at": "2025-06-15 09:00:00", "claimed_at": "2025-06-15 00:00:00"}
-    benefit = Reader(MELBOURNE, echo=True).benefit(raw)
+    benefit = FieldReader(MELBOURNE, echo=True).benefit(raw)
 
     assert datetime(2025, 6, 15, tzinfo=UTC) == benefit.expires_at
     assert datetime(2025, 6, 15, tzinfo=UTC) == benefit.claimed_at  # Omneo's own stamp, never echoed
@@ -165,7 +165,7 @@ def test_a_tenant_that_echoes_is_read_in_the_zone_of_the_record() -> None:
 def test_a_tenant_that_echoes_without_a_zone_is_read_in_its_own(zone: object) -> None:
     raw = {"id": 1, "timezone": zone, "expires_at": "2025-06-15"}
 
-    assert datetime(2025, 6, 14, 14, tzinfo=UTC) == Reader(MELBOURNE, echo=True).benefit(raw).expires_at
+    assert datetime(2025, 6, 14, 14, tzinfo=UTC) == FieldReader(MELBOURNE, echo=True).benefit(raw).expires_at
 
 
 REDEMPTION = {
@@ -233,7 +233,7 @@ def test_a_bare_item_names_its_redemption() -> None:
     ],
 )
 def test_the_id_of_an_item_or_a_benefit_is_never_taken_for_that_of_a_redemption(raw: dict[str, object]) -> None:
-    with pytest.raises(Malformed):
+    with pytest.raises(InvalidResponse):
         READER.redemption(raw)
 
 
@@ -291,7 +291,7 @@ def test_nobody_is_nobody(shape: object) -> None:
     [[PROFILE, "another"], {"id": 12, "identifier": "C-1"}, {"name": "Mia"}, [7], [[PROFILE]]],
 )
 def test_a_shape_that_could_name_somebody_else_is_malformed(shape: object) -> None:
-    with pytest.raises(Malformed):
+    with pytest.raises(InvalidResponse):
         profile_id(shape, "ecommerce", "C-1")
 
 

@@ -51,7 +51,7 @@ def test_the_line_says_method_path_status_and_duration(caplog: pytest.LogCapture
         client.benefits("p")
 
     assert caplog.messages[0].startswith("GET /profiles/p/benefits: 503 after ")
-    assert caplog.messages[0].endswith(" ms, Unreachable")
+    assert caplog.messages[0].endswith(" ms, NotApplied")
 
 
 def test_a_call_over_a_real_connection_leaves_no_trace_in_any_log(caplog: pytest.LogCaptureFixture) -> None:

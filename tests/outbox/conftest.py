@@ -19,7 +19,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, scop
 
 from claimable_benefits import ClaimableBenefits, Transaction
 from claimable_benefits.runtime import Runtime
-from claimable_benefits.service.worker.loop import EmbeddedWorker
+from claimable_benefits.service.worker.loop import WorkerThread
 
 KINDS = ("flask-sqlalchemy", "flask-sqlalchemy-lite", "session", "scoped session")
 
@@ -87,7 +87,7 @@ def make_app(folder: Path, **config: Any) -> Flask:
     return app
 
 
-class Ear(EmbeddedWorker):
+class Ear(WorkerThread):
     """A worker that does nothing but hear that it is woken."""
 
     def __init__(self, heard: Callable[[], None]) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from claimable_benefits.domain.states import UseState
-from claimable_benefits.ledger.events import Because
+from claimable_benefits.ledger.events import Audit
 from claimable_benefits.ledger.uses import add_use, find_use, move_use
 from claimable_benefits.runtime import Runtime
 from tests.outbox.conftest import Shop, sale
@@ -81,7 +81,7 @@ def runtime(shop: Shop) -> Runtime:
 def redeemed_for(shop: Shop, number: str) -> str:
     """A use that stands where a redemption leaves it."""
     ctx = runtime(shop).context
-    because = Because("test", "set up", ctx.clock())
+    audit = Audit("test", "set up", ctx.clock())
     values: dict[str, Any] = {
         "use_id": "use-1",
         "reference": "shop-use-1",
@@ -98,7 +98,7 @@ def redeemed_for(shop: Shop, number: str) -> str:
         "order_number": number,
     }
     with ctx.ledger.write() as connection:
-        use = add_use(connection, because, **values)
-        use = move_use(connection, use, UseState.REDEEMING, because, sent_at=ctx.clock())
-        move_use(connection, use, UseState.REDEEMED, because, redemption_id="159", redeemed_at=ctx.clock())
+        use = add_use(connection, audit, **values)
+        use = move_use(connection, use, UseState.REDEEMING, audit, sent_at=ctx.clock())
+        move_use(connection, use, UseState.REDEEMED, audit, redemption_id="159", redeemed_at=ctx.clock())
     return "use-1"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from claimable_benefits.sandbox.state.call_log import Ledger
+from claimable_benefits.sandbox.state.call_log import CallLog
 from claimable_benefits.sandbox.state.request_state import sandbox
 from tests.sandbox.world import NOON, TOKEN, World
 
@@ -19,7 +19,7 @@ def empty(world: World) -> None:
     sandbox(world.app).calls.clear()
 
 
-def record(ledger: Ledger, **given: Any) -> int:
+def record(ledger: CallLog, **given: Any) -> int:
     usual: dict[str, Any] = {"method": "POST", "path": "/api/v3/x", "query": "", "request": b"", "status": 200}
     return ledger.record(**{**usual, "at": NOON, "answer": b"", "seconds": 0.001, **given})
 
@@ -99,7 +99,7 @@ def test_no_token_is_ever_written_down(world: World) -> None:
 
 
 def test_the_ledger_is_a_ring_and_bodies_are_cut_short() -> None:
-    ledger = Ledger(kept=3)
+    ledger = CallLog(kept=3)
     for _ in range(5):
         record(ledger, request=b"x" * 100_000, answer=b"y" * 100_000)
 
@@ -110,7 +110,7 @@ def test_the_ledger_is_a_ring_and_bodies_are_cut_short() -> None:
 
 
 def test_a_secret_that_is_cut_in_two_is_hidden_all_the_same() -> None:
-    ledger = Ledger()
+    ledger = CallLog()
     record(ledger, answer=b'{"pad":"' + b"x" * 4_060 + b'","token":"s3cret-that-is-long"}')
 
     assert b"s3cret" not in ledger.calls()[0].answer

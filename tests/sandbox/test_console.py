@@ -11,7 +11,7 @@ from claimable_benefits.sandbox import create_sandbox
 from claimable_benefits.sandbox.access.loopback import is_loopback
 from claimable_benefits.sandbox.demo import people
 from claimable_benefits.sandbox.faults.presets import PRESETS
-from claimable_benefits.sandbox.state.fault_injector import Dial
+from claimable_benefits.sandbox.state.fault_injector import FaultInjector
 from claimable_benefits.sandbox.state.request_state import sandbox
 from tests.sandbox.world import World
 
@@ -110,7 +110,7 @@ def test_a_benefit_is_issued_and_used_at_the_till(calm: World) -> None:
 
 
 def test_the_clock_is_moved_stopped_and_set_going(calm: World) -> None:
-    machine = sandbox(calm.app).machine
+    machine = sandbox(calm.app).clock_control
     start = machine.now
 
     submit(calm, "/console/clock", {"do": "freeze"})
@@ -136,7 +136,7 @@ def test_every_position_of_the_dial_can_be_set_is_said_and_is_taken_back(calm: W
 
 
 def test_the_next_redemption_is_a_redemption_and_no_reversal() -> None:
-    dial = Dial()
+    dial = FaultInjector()
     fault = dial.add(**PRESETS["lost-answer"].fault)
 
     met = [path for path in PATHS if fault.fits("POST", f"/api/v3{path}")]

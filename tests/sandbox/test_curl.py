@@ -44,7 +44,7 @@ def run(running: RunningSandbox, step: str, **in_place_of: str) -> Any:
 
 
 def test_the_guides_four_curl_calls_work_as_they_are_written(running: RunningSandbox, world: World) -> None:
-    sandbox(world.app).machine.freeze(datetime(2025, 6, 15, 4, 30, tzinfo=UTC))  # the guide's own half past two
+    sandbox(world.app).clock_control.freeze(datetime(2025, 6, 15, 4, 30, tzinfo=UTC))  # the guide's own half past two
     profile = world.profile()
     written_profile = "92a7996b-abb6-4c9c-a845-9aaf8202fab6"
 

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from claimable_benefits.sandbox import RunningSandbox, create_sandbox, serve_sandbox
-from claimable_benefits.sandbox.server.disconnect import Lost
+from claimable_benefits.sandbox.server.disconnect import ConnectionCut
 from claimable_benefits.sandbox.state.request_state import sandbox
 from tests.sandbox.world import TOKEN, World
 
@@ -312,10 +312,10 @@ def test_a_wrong_fault_is_refused_with_its_field(world: World, fields: dict[str,
 def test_in_this_process_a_lost_answer_is_an_exception(world: World, redemptions: str) -> None:
     sandbox(world.app).faults.add("apply_then_drop", times=1)
 
-    with pytest.raises(Lost):
+    with pytest.raises(ConnectionCut):
         world.post(redemptions, {})
 
-    assert (issubclass(Lost, ConnectionError), used(world)) == (True, 1)
+    assert (issubclass(ConnectionCut, ConnectionError), used(world)) == (True, 1)
     sandbox(world.app).faults.clear()
 
 

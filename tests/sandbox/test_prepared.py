@@ -12,11 +12,11 @@ from flask import Response
 from werkzeug.test import Client
 
 from claimable_benefits.sandbox import create_sandbox
-from claimable_benefits.sandbox.faults.corruption import Answer
-from claimable_benefits.sandbox.faults.middleware import Gate
+from claimable_benefits.sandbox.faults.corruption import FaultyResponse
+from claimable_benefits.sandbox.faults.middleware import FaultMiddleware
 from claimable_benefits.sandbox.faults.prepared import Prepared
-from claimable_benefits.sandbox.state.call_log import Ledger
-from claimable_benefits.sandbox.state.fault_injector import Dial
+from claimable_benefits.sandbox.state.call_log import CallLog
+from claimable_benefits.sandbox.state.fault_injector import FaultInjector
 from claimable_benefits.sandbox.state.request_state import sandbox
 from tests.sandbox.crowd import Crowd, first_line, port_in, process
 from tests.sandbox.world import NOON, TOKEN, World
@@ -42,7 +42,7 @@ def test_a_list_that_nothing_changed_is_prepared_once(world: World, benefit: Any
         applied.append(environ["PATH_INFO"])
         return world.app.wsgi_app(environ, start)
 
-    gate = Gate(counted, Dial(), Ledger(), Prepared(box.store, world.clock))
+    gate = FaultMiddleware(counted, FaultInjector(), CallLog(), Prepared(box.store, world.clock))
     client, headers = Client(gate, Response), {"Authorization": f"Bearer {TOKEN}"}
     path = f"/api/v3/profiles/{benefit['profile_id']}/benefits"
 
@@ -105,7 +105,7 @@ def test_an_answer_ends_with_the_second_in_which_time_changes_it(world: World, m
         if moved_by == "its own clock":
             world.clock.turn(seconds=1)
         else:
-            sandbox(world.app).machine.move(seconds=1)
+            sandbox(world.app).clock_control.move(seconds=1)
 
     assert seen == [(False, False)] * 3 + [(True, False)] * 5 + [(False, True)] * 2
 
@@ -140,7 +140,7 @@ def test_an_answer_made_before_a_write_is_not_kept_after_it(world: World, benefi
     box = sandbox(world.app)
     prepared = Prepared(box.store, lambda: NOON)
     environ = {"REQUEST_METHOD": "GET", "PATH_INFO": f"/api/v3/profiles/{benefit['profile_id']}/benefits"}
-    old = Answer("200 OK", [], b"old")
+    old = FaultyResponse("200 OK", [], b"old")
 
     _now, key, _none = prepared.find(environ)
     assert key is not None

@@ -43,7 +43,7 @@ def test_one_request_can_move_by_seconds_and_let_run(world: World) -> None:
 
 
 def test_python_turns_the_same_clock(world: World) -> None:
-    machine = sandbox(world.app).machine
+    machine = sandbox(world.app).clock_control
     steps = [
         machine.freeze(),
         machine.move(seconds=90),
@@ -60,7 +60,7 @@ def test_python_turns_the_same_clock(world: World) -> None:
 
 
 def test_the_machine_refuses_times_that_no_clock_shows(world: World) -> None:
-    machine = sandbox(world.app).machine
+    machine = sandbox(world.app).clock_control
     with pytest.raises(ValueError, match="time zone"):
         machine.freeze(datetime(2026, 1, 1))  # noqa: DTZ001 - that is the fault
     with pytest.raises(ValueError, match="1950 to 2150"):

@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 
 from claimable_benefits.sandbox import create_sandbox
 from claimable_benefits.sandbox.demo.seed import plant
-from claimable_benefits.sandbox.state.request_state import look, sandbox
+from claimable_benefits.sandbox.state.request_state import sandbox, snapshot_state
 
 TOKEN = "sandbox-token"
 NOON = datetime(2026, 6, 15, 2, 0, 0, tzinfo=UTC)  # noon in Melbourne, where winter is UTC+10
@@ -62,7 +62,7 @@ class World:
         self.clock.now = NOON
         with sandbox(self.app).store.lent() as db:
             db.execute("DELETE FROM settings")
-            plant(look(sandbox(self.app), db), seed, anew=True)
+            plant(snapshot_state(sandbox(self.app), db), seed, anew=True)
 
     def call(self, method: str, path: str, body: Any = None, **options: Any) -> Reply:
         """Send a request; paths are the API's unless they start with ``/_sandbox``."""

@@ -17,7 +17,7 @@ from claimable_benefits.domain.policy import read_policies
 from claimable_benefits.domain.shop import Cart, Item, Line, Order, OrderState, Shopper, Transaction
 from claimable_benefits.ledger import Ledger
 from claimable_benefits.ledger.events import Event, events_of
-from claimable_benefits.ledger.tenant_facts import Memory
+from claimable_benefits.ledger.tenant_facts import TenantFacts
 from claimable_benefits.omneo import OmneoClient
 from claimable_benefits.sandbox import create_sandbox
 from claimable_benefits.service.context import Context
@@ -35,8 +35,8 @@ CART = Cart(
 POLICIES = read_policies(
     {
         "free-shipping": {"discount": "shipping", "used_at": "checkout"},
-        "first-spend": {"discount": "percent", "size": 10, "used_at": "checkout", "given_back": "full-refund"},
-        "alterations": {"used_at": ["checkout"], "given_back": "never"},
+        "first-spend": {"discount": "percent", "size": 10, "used_at": "checkout", "refundable": "full-refund"},
+        "alterations": {"used_at": ["checkout"], "refundable": "never"},
         "vip-lounge": {"used_at": "account"},
         "thank-you-10": {"discount": "amount", "size": 10, "minimum": 200, "used_at": "checkout"},
         "barista-coffee": {"used_at": "store"},
@@ -212,7 +212,7 @@ def new_client(
         dialect=dialect,
         dates=dates,
         transport=wire,
-        forms=Memory(ledger, clock),
+        forms=TenantFacts(ledger, clock),
         **more,
     )
 

@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 from claimable_benefits import Cart, ClaimableBenefits, Line, Shopper
 from claimable_benefits.sandbox.testing_kit.builders import OmneoSandbox
 from claimable_benefits.service.context import Context
-from claimable_benefits.wallet.wallet_cache import Shelves
+from claimable_benefits.wallet.wallet_cache import WalletCache
 from tests.web.reading import Element, Form, forms, read_page
 
 HERE = "/account/benefits"
@@ -44,8 +44,8 @@ class Shop:
         return context
 
     @property
-    def shelves(self) -> Shelves:
-        return self.ctx.shelves
+    def wallets(self) -> WalletCache:
+        return self.ctx.wallets
 
     def get(self, customer_id: str, path: str = HERE) -> tuple[int, str]:
         with self.app.test_client() as client:
@@ -104,7 +104,7 @@ def meet(shop: Shop, sandbox: OmneoSandbox, *customers: str) -> None:
 
             profile_id = known_profile(connection, customer_id)
         assert profile_id is not None
-        shop.shelves.forget(profile_id)
+        shop.wallets.forget(profile_id)
     sandbox.running.calls.clear()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from claimable_benefits.errors import Declined, OmneoError
-from claimable_benefits.service.account.wallet_view import read_shelf
+from claimable_benefits.service.account.wallet_view import read_wallet
 from claimable_benefits.service.claims.claim import claim
 from claimable_benefits.service.worker.turn import run_once
 from tests.service.conftest import KIM, LEO, MIA, World
@@ -25,10 +25,10 @@ def claimed_at_omneo(world: World, handle: str) -> int:
 def test_a_claim_moves_the_benefit_from_ready_to_yours(world: World) -> None:
     done = claim(world.ctx, MIA, "free-shipping", "click-1")
 
-    shelf = read_shelf(world.ctx, MIA)
+    wallet = read_wallet(world.ctx, MIA)
     assert (done.name, done.already, done.confirmed) == ("Free Shipping", False, True)
-    assert shelf.definition("free-shipping") is None
-    assert shelf.holds("free-shipping") is not None
+    assert wallet.definition("free-shipping") is None
+    assert wallet.holds("free-shipping") is not None
 
 
 @pytest.mark.parametrize("second_click", ["click-1", "click-2"])
@@ -55,14 +55,14 @@ def test_a_claim_without_a_trace_is_not_repeated_and_can_be_made_again_when_sett
 
     first = claim(world.ctx, MIA, "free-shipping", "click-1")
     meanwhile = claim(world.ctx, MIA, "free-shipping", "click-2")
-    on_the_shelf = read_shelf(world.ctx, MIA)
+    on_the_shelf = read_wallet(world.ctx, MIA)
     for _ in range(8):
         world.clock.forward(seconds=30)
         run_once(world.ctx)
     again = claim(world.ctx, MIA, "free-shipping", "click-3")
 
     assert (first.confirmed, meanwhile.already, meanwhile.confirmed) == (False, True, False)
-    assert on_the_shelf.claiming == ("Free Shipping",)
+    assert on_the_shelf.pending_claims == ("Free Shipping",)
     assert on_the_shelf.definition("free-shipping") is None
     assert again.confirmed
     assert claimed_at_omneo(world, "free-shipping") == 1
@@ -104,13 +104,13 @@ def test_a_click_of_somebody_else_is_not_taken_for_ones_own(world: World) -> Non
 
 
 def test_a_shopper_unknown_to_omneo_has_an_empty_shelf(world: World) -> None:
-    shelf = read_shelf(world.ctx, KIM)
+    wallet = read_wallet(world.ctx, KIM)
 
-    assert (shelf.known, shelf.ready, shelf.yours, shelf.past) == (False, (), (), ())
+    assert (wallet.known, wallet.claimable, wallet.usable, wallet.past) == (False, (), (), ())
 
 
 def test_an_unreadable_shelf_is_an_omneo_error(world: World) -> None:
     world.wire.fail("GET", "/benefits", "503", times=9)
 
     with pytest.raises(OmneoError):
-        read_shelf(world.ctx, MIA)
+        read_wallet(world.ctx, MIA)

@@ -13,7 +13,7 @@ from claimable_benefits.domain.states import DeliveryState, UseState
 from claimable_benefits.errors import Declined
 from claimable_benefits.ledger.outbox import find_delivery
 from claimable_benefits.ledger.uses import Use, find_use, held_in_cart
-from claimable_benefits.service.account.wallet_view import read_shelf
+from claimable_benefits.service.account.wallet_view import read_wallet
 from claimable_benefits.service.delivery.deliver import deliver_due
 from claimable_benefits.service.holds.hold import hold
 from claimable_benefits.service.redemption.redeem import redeem_for_order
@@ -21,7 +21,7 @@ from tests.service.conftest import CART, MIA, World
 
 
 def own(world: World, handle: str) -> str:
-    found = read_shelf(world.ctx, MIA).holds(handle)
+    found = read_wallet(world.ctx, MIA).holds(handle)
     assert found is not None
     return found.id
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine
 
-from claimable_benefits.cache.circuit_breaker import Breaker
+from claimable_benefits.cache.circuit_breaker import CircuitBreaker
 from claimable_benefits.domain.states import DeliveryState
 from claimable_benefits.errors import SettingsError
 from claimable_benefits.ledger.outbox import Delivery, find_delivery
-from claimable_benefits.service.account.history import recall_history
-from claimable_benefits.service.account.wallet_view import read_shelf
+from claimable_benefits.service.account.history import remembered_history
+from claimable_benefits.service.account.wallet_view import read_wallet
 from claimable_benefits.service.holds.hold import hold
 from claimable_benefits.service.operations.admin import resume
 from claimable_benefits.service.orders.record import read_record
@@ -25,7 +25,7 @@ from tests.service.conftest import CART, MIA, World, new_client, sale
 
 
 def placed(world: World, number: str = "A1", handle: str = "first-spend") -> str:
-    benefit = read_shelf(world.ctx, MIA).holds(handle)
+    benefit = read_wallet(world.ctx, MIA).holds(handle)
     assert benefit is not None
     use_id = hold(world.ctx, MIA, CART, benefit.id).use_id
     redeemed = redeem_for_order(world.ctx, use_id, number, actor="shopper 1001")
@@ -131,11 +131,11 @@ def test_a_gate_that_is_shut_pauses_every_delivery_without_wearing_attempts_out(
 
 
 def test_while_omneo_does_not_answer_no_delivery_wears_its_attempts_out(world: World) -> None:
-    breaker = Breaker(failures=1, seconds=5, clock=lambda: world.clock().timestamp())
+    breaker = CircuitBreaker(failures=1, seconds=5, clock=lambda: world.clock().timestamp())
     client = new_client(world.wire, world.ctx.ledger, world.clock, breakers={"deliver": breaker})
     ctx = replace(world.ctx, omneo=client)
     placed(world)
-    breaker.failed()
+    breaker.record_failure()
     for _ in range(4):
         world.clock.forward(seconds=1)
         run_once(ctx)
@@ -181,18 +181,18 @@ def test_history_tells_what_was_used_when_and_on_which_order(world: World) -> No
     redemption_id = placed(world)
     run_once(world.ctx)
 
-    newest = recall_history(world.ctx, MIA, ask=True).entries[0]
+    newest = remembered_history(world.ctx, MIA, ask=True).entries[0]
 
     assert (newest.name, newest.order_number, newest.where) == ("First Spend Discount", "A1", "checkout")
-    assert (newest.redemption_id, newest.given_back) == (redemption_id, False)
+    assert (newest.redemption_id, newest.is_returned) == (redemption_id, False)
 
 
 def test_history_shows_a_till_use_without_an_order(world: World) -> None:
-    shelf = read_shelf(world.ctx, MIA)
-    coffee = shelf.holds("barista-coffee")
+    wallet = read_wallet(world.ctx, MIA)
+    coffee = wallet.holds("barista-coffee")
     assert coffee is not None
-    world.ctx.omneo.redeem(shelf.profile_id or "", coffee.id, reference="till", at=world.clock.now)
+    world.ctx.omneo.redeem(wallet.profile_id or "", coffee.id, reference="till", at=world.clock.now)
 
-    newest = recall_history(world.ctx, MIA, ask=True).entries[0]
+    newest = remembered_history(world.ctx, MIA, ask=True).entries[0]
 
     assert (newest.name, newest.where, newest.order_number) == ("Coffee On Us", "store", None)

@@ -15,21 +15,21 @@ from claimable_benefits.domain.states import UseState
 from claimable_benefits.errors import Declined
 from claimable_benefits.ledger.tables import uses
 from claimable_benefits.ledger.uses import Use, find_use, touch_use, uses_of_order
-from claimable_benefits.service.account.wallet_view import read_shelf
+from claimable_benefits.service.account.wallet_view import read_wallet
 from claimable_benefits.service.claims.claim import claim
 from claimable_benefits.service.holds.hold import hold
 from claimable_benefits.service.orders.submit import consume
 from claimable_benefits.service.redemption.redeem import redeem_for_order, use_from_account
-from claimable_benefits.service.redemption.rollback import undo_order
+from claimable_benefits.service.redemption.rollback import roll_back_order
 from claimable_benefits.service.worker.turn import run_once
 from tests.service.conftest import CART, MIA, OpenWorld, World, new_client, sale
 
 
 def benefit_id(world: World, handle: str = "first-spend") -> str:
-    found = read_shelf(world.ctx, MIA).holds(handle)
+    found = read_wallet(world.ctx, MIA).holds(handle)
     if found is None:
         claim(world.ctx, MIA, handle, f"claim of {handle}")
-        found = read_shelf(world.ctx, MIA).holds(handle)
+        found = read_wallet(world.ctx, MIA).holds(handle)
     assert found is not None
     return found.id
 
@@ -75,7 +75,7 @@ def test_a_request_that_omneo_applies_minutes_later_is_given_back(world: World, 
 
     assert len(was_live) == 1
     assert world.live_redemptions() == []
-    assert use(world, use_id).state is UseState.UNDONE
+    assert use(world, use_id).state is UseState.ROLLED_BACK
 
 
 def test_a_settled_use_that_never_turns_up_is_looked_for_eight_times_and_then_no_more(world: World) -> None:
@@ -139,7 +139,7 @@ def test_an_answer_that_comes_after_it_was_given_up_is_taken_back(world: World) 
     run_once(world.ctx)
 
     assert declined.value.reason == "not_confirmed"
-    assert use(world, use_id).state is UseState.UNDONE
+    assert use(world, use_id).state is UseState.ROLLED_BACK
     assert world.live_redemptions() == []
 
 
@@ -228,7 +228,7 @@ def test_a_till_that_uses_it_later_is_not_robbed_where_references_are_not_kept(n
     world.work(minutes=30)
 
     assert settled.state is UseState.RELEASED
-    assert use(world, use_id).state is UseState.NEEDS_A_PERSON
+    assert use(world, use_id).state is UseState.MANUAL_REVIEW
     assert len(world.live_redemptions()) == 1
 
 
@@ -241,7 +241,7 @@ def test_an_order_that_is_placed_with_another_benefit_gives_the_first_one_back(w
     world.submit("A1")
     run_once(world.ctx)
 
-    assert (use(world, first).state, use(world, second).state) == (UseState.UNDONE, UseState.CONSUMED)
+    assert (use(world, first).state, use(world, second).state) == (UseState.ROLLED_BACK, UseState.CONSUMED)
     assert world.live_redemptions() == [use(world, second).redemption_id]
 
 
@@ -258,7 +258,7 @@ def test_a_late_attempt_of_an_order_is_not_taken_for_the_one_it_was_charged_with
     world.orders.set("A1", OrderState.PAID, sale("A1", "1001", world.clock.now))
     world.work(minutes=2)
 
-    assert (use(world, first).state, use(world, second).state) == (UseState.UNDONE, UseState.CONSUMED)
+    assert (use(world, first).state, use(world, second).state) == (UseState.ROLLED_BACK, UseState.CONSUMED)
     assert world.live_redemptions() == [use(world, second).redemption_id]
 
 
@@ -272,7 +272,7 @@ def test_an_order_that_the_shop_cannot_name_for_a_day_waits_for_a_person(world: 
     world.clock.forward(hours=2)
     run_once(world.ctx)
 
-    assert (before, use(world, use_id).state) == (UseState.REDEEMED, UseState.NEEDS_A_PERSON)
+    assert (before, use(world, use_id).state) == (UseState.REDEEMED, UseState.MANUAL_REVIEW)
 
 
 # Taking back.
@@ -284,12 +284,12 @@ def test_a_lost_answer_to_an_undo_never_undoes_twice(world: World, kind: str) ->
     redeem_for_order(world.ctx, use_id, "A1", actor="shopper 1001")
     world.wire.fail("POST", "/reversal", kind)
 
-    undo_order(world.ctx, "A1", actor="shop", reason="payment failed")
+    roll_back_order(world.ctx, "A1", actor="shop", reason="payment failed")
     world.work(minutes=1)
     world.wire.rise()
     world.work(minutes=5)
 
-    assert use(world, use_id).state is UseState.UNDONE
+    assert use(world, use_id).state is UseState.ROLLED_BACK
     assert len(world.redemptions("reversal")) + len(world.redemptions("return")) == 1
 
 
@@ -299,13 +299,13 @@ def test_two_uses_of_one_benefit_are_both_undone_though_one_answer_was_lost(worl
     second = hold(world.ctx, MIA, replace(CART, id="cart-2"), benefit).use_id
     redeem_for_order(world.ctx, first, "A1", actor="shopper 1001")
     redeem_for_order(world.ctx, second, "A2", actor="shopper 1001")
-    undo_order(world.ctx, "A1", actor="shop", reason="payment failed")
+    roll_back_order(world.ctx, "A1", actor="shop", reason="payment failed")
     world.wire.fail("POST", "/reversal", "dropped")
 
-    undo_order(world.ctx, "A2", actor="shop", reason="payment failed")
+    roll_back_order(world.ctx, "A2", actor="shop", reason="payment failed")
     world.work(minutes=5)
 
-    assert (use(world, first).state, use(world, second).state) == (UseState.UNDONE, UseState.UNDONE)
+    assert (use(world, first).state, use(world, second).state) == (UseState.ROLLED_BACK, UseState.ROLLED_BACK)
     assert world.live_redemptions() == []
 
 
@@ -321,10 +321,10 @@ def test_two_undos_of_one_benefit_whose_answers_are_both_lost_do_not_take_each_o
         redeem_for_order(world.ctx, use_id, order, actor="shopper 1001")
     for order, kind in zip(("A1", "A2"), kinds, strict=True):
         world.wire.fail("POST", "/reversal", kind)
-        undo_order(world.ctx, order, actor="shop", reason="payment failed")
+        roll_back_order(world.ctx, order, actor="shop", reason="payment failed")
     world.work(minutes=minutes)
 
-    assert (use(world, first).state, use(world, second).state) == (UseState.UNDONE, UseState.UNDONE)
+    assert (use(world, first).state, use(world, second).state) == (UseState.ROLLED_BACK, UseState.ROLLED_BACK)
     assert world.live_redemptions() == []
     assert len(world.redemptions("reversal")) + len(world.redemptions("return")) == 2
 
@@ -335,17 +335,17 @@ def test_an_undo_that_was_done_an_hour_ago_casts_no_doubt_on_a_trace(world: Worl
     second = hold(world.ctx, MIA, replace(CART, id="cart-2"), benefit).use_id
     for use_id, order in ((first, "A1"), (second, "A2")):
         redeem_for_order(world.ctx, use_id, order, actor="shopper 1001")
-    undo_order(world.ctx, "A1", actor="shop", reason="payment failed")
+    roll_back_order(world.ctx, "A1", actor="shop", reason="payment failed")
     with world.ctx.ledger.write() as connection:  # as where Omneo's answer repeats the redemption's own id
-        connection.execute(update(uses).where(uses.c.use_id == first).values(undo_id=None))
+        connection.execute(update(uses).where(uses.c.use_id == first).values(rollback_id=None))
     world.clock.forward(hours=1)
-    read_shelf(world.ctx, MIA)  # Omneo's clock has gone on as well
+    read_wallet(world.ctx, MIA)  # Omneo's clock has gone on as well
     world.wire.fail("POST", "/benefit/return", "applied then dropped")
 
-    undo_order(world.ctx, "A2", actor="shop", reason="payment failed")
+    roll_back_order(world.ctx, "A2", actor="shop", reason="payment failed")
     world.work(minutes=5)
 
-    assert use(world, second).state is UseState.UNDONE
+    assert use(world, second).state is UseState.ROLLED_BACK
     assert world.wire.sent("POST", "/benefit/return") == 1
 
 
@@ -353,12 +353,12 @@ def test_a_late_refusal_of_a_reversal_ends_in_a_return(world: World) -> None:
     use_id = held(world)
     redeem_for_order(world.ctx, use_id, "A1", actor="shopper 1001")
     world.clock.forward(minutes=8, seconds=50)
-    sandbox_ahead = world.sandbox.extensions["omneo_sandbox"].machine
+    sandbox_ahead = world.sandbox.extensions["omneo_sandbox"].clock_control
     sandbox_ahead.move(seconds=120)
 
-    undo_order(world.ctx, "A1", actor="shop", reason="payment failed")
+    roll_back_order(world.ctx, "A1", actor="shop", reason="payment failed")
 
-    assert use(world, use_id).state is UseState.UNDONE
+    assert use(world, use_id).state is UseState.ROLLED_BACK
     assert (len(world.redemptions("reversal")), len(world.redemptions("return"))) == (0, 1)
     assert world.live_redemptions() == []
 
@@ -366,11 +366,11 @@ def test_a_late_refusal_of_a_reversal_ends_in_a_return(world: World) -> None:
 def test_what_omneo_took_back_itself_is_undone_and_needs_nobody(world: World) -> None:
     use_id = held(world)
     redemption_id = redeem_for_order(world.ctx, use_id, "A1", actor="shopper 1001").redemption_id or ""
-    world.ctx.omneo.give_back(redemption_id)
+    world.ctx.omneo.return_uses(redemption_id)
 
-    undo_order(world.ctx, "A1", actor="shop", reason="payment failed")
+    roll_back_order(world.ctx, "A1", actor="shop", reason="payment failed")
 
-    assert use(world, use_id).state is UseState.UNDONE
+    assert use(world, use_id).state is UseState.ROLLED_BACK
 
 
 def test_what_omneo_refuses_both_ways_without_a_trace_waits_for_a_person(world: World) -> None:
@@ -379,9 +379,9 @@ def test_what_omneo_refuses_both_ways_without_a_trace_waits_for_a_person(world: 
     world.wire.fail("POST", "/reversal", "422")
     world.wire.fail("POST", "/benefit/return", "422")
 
-    undo_order(world.ctx, "A1", actor="shop", reason="payment failed")
+    roll_back_order(world.ctx, "A1", actor="shop", reason="payment failed")
 
-    assert use(world, use_id).state is UseState.NEEDS_A_PERSON
+    assert use(world, use_id).state is UseState.MANUAL_REVIEW
 
 
 class Gone(BaseException):
@@ -404,7 +404,7 @@ def test_a_second_redemption_under_one_reference_goes_back_and_the_order_keeps_i
 
     with world.ctx.ledger.read() as connection:
         states = sorted(attempt.state for attempt in uses_of_order(connection, "A1"))
-    assert states == [UseState.CONSUMED, UseState.UNDONE]
+    assert states == [UseState.CONSUMED, UseState.ROLLED_BACK]
     assert len(world.live_redemptions()) == 1
 
 
@@ -418,7 +418,7 @@ def test_an_attempt_that_turns_up_before_its_order_is_placed_without_it_goes_bac
     world.submit("A1")
     world.work(minutes=1)
 
-    assert use(world, use_id).state is UseState.UNDONE
+    assert use(world, use_id).state is UseState.ROLLED_BACK
     assert world.live_redemptions() == []
     assert [t["redemption_id"] for t in world.held_at_omneo()["transactions"] if t["external_id"] == "A1"] == [None]
 
@@ -431,7 +431,7 @@ def test_a_worker_that_notes_something_at_the_moment_of_submission_takes_nothing
         touch_use(connection, stale, world.clock.now, note="order A1 is unknown")
 
     with world.ctx.ledger.write() as connection:
-        moved = consume(connection, [stale], world.ctx.because("shop", "order A1 is placed"))
+        moved = consume(connection, [stale], world.ctx.audit("shop", "order A1 is placed"))
 
     assert moved is not None
     assert moved.state is UseState.CONSUMED
@@ -450,14 +450,14 @@ def test_an_account_use_that_turns_up_late_goes_back(world: World) -> None:
     world.work(minutes=10)
 
     assert declined.value.reason == "not_confirmed"
-    assert (settled, use(world, "click-1").state) == (UseState.RELEASED, UseState.UNDONE)
+    assert (settled, use(world, "click-1").state) == (UseState.RELEASED, UseState.ROLLED_BACK)
     assert world.live_redemptions() == []
 
 
 def test_a_shop_whose_clock_is_wrong_by_an_hour_finds_its_traces(new_world: OpenWorld) -> None:
     """By Omneo's clock, which each answer tells: only a witness speaks here, and it speaks of times."""
     world = new_world(switches={"external_id_filter": "ignored"})
-    world.sandbox.extensions["omneo_sandbox"].machine.move(seconds=3600)
+    world.sandbox.extensions["omneo_sandbox"].clock_control.move(seconds=3600)
     use_id = held(world)
     world.wire.fail("POST", "/redemptions", "applied then dropped")
 

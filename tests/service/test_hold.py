@@ -9,7 +9,7 @@ import pytest
 
 from claimable_benefits.domain.shop import Cart, Shopper
 from claimable_benefits.errors import Declined
-from claimable_benefits.service.account.wallet_view import read_shelf
+from claimable_benefits.service.account.wallet_view import read_wallet
 from claimable_benefits.service.holds.hold import hold
 from claimable_benefits.service.holds.offers import Offers, read_applied, read_offers
 from claimable_benefits.service.holds.release import release, release_overdue
@@ -19,7 +19,7 @@ OTHER = replace(CART, id="cart-2")
 
 
 def own(world: World, handle: str, shopper: Shopper = MIA) -> str:
-    found = read_shelf(world.ctx, shopper).holds(handle)
+    found = read_wallet(world.ctx, shopper).holds(handle)
     assert found is not None
     return found.id
 

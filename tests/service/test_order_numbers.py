@@ -6,7 +6,7 @@ import pytest
 
 from claimable_benefits.domain.references import external_id_of
 from claimable_benefits.domain.states import UseState
-from claimable_benefits.service.account.wallet_view import read_shelf
+from claimable_benefits.service.account.wallet_view import read_wallet
 from claimable_benefits.service.holds.hold import hold
 from claimable_benefits.service.redemption.redeem import redeem_for_order
 from claimable_benefits.service.worker.turn import run_once
@@ -15,7 +15,7 @@ from tests.service.conftest import CART, MIA, World
 
 @pytest.mark.parametrize("number", ["x" * 400, "2026/11/25-1", "Größe 7, größer", "..", "50%?", "a\nb"])
 def test_the_order_is_redeemed_delivered_and_verified(world: World, number: str) -> None:
-    benefit = read_shelf(world.ctx, MIA).holds("first-spend")
+    benefit = read_wallet(world.ctx, MIA).holds("first-spend")
     assert benefit is not None
     use_id = hold(world.ctx, MIA, CART, benefit.id).use_id
 
@@ -29,7 +29,7 @@ def test_the_order_is_redeemed_delivered_and_verified(world: World, number: str)
 
 
 def test_a_number_that_cannot_be_stored_is_refused_before_anything_is_used(world: World) -> None:
-    benefit = read_shelf(world.ctx, MIA).holds("first-spend")
+    benefit = read_wallet(world.ctx, MIA).holds("first-spend")
     assert benefit is not None
     use_id = hold(world.ctx, MIA, CART, benefit.id).use_id
 

@@ -14,12 +14,12 @@ from claimable_benefits.domain.reconcile import Code
 from claimable_benefits.domain.shop import Order, OrderState
 from claimable_benefits.domain.states import UseState
 from claimable_benefits.ledger.uses import Use, find_use, move_use, uses_of_order
-from claimable_benefits.service.account.wallet_view import read_shelf
+from claimable_benefits.service.account.wallet_view import read_wallet
 from claimable_benefits.service.holds.hold import hold
 from claimable_benefits.service.operations.reconcile import Report, reconcile
 from claimable_benefits.service.operations.repair import Repaired, repair
-from claimable_benefits.service.redemption.rollback import undo_order
-from claimable_benefits.service.worker.periodic import reconcile_daily, upkeep
+from claimable_benefits.service.redemption.rollback import roll_back_order
+from claimable_benefits.service.worker.periodic import reconcile_daily, run_periodic
 from claimable_benefits.service.worker.turn import run_once
 from tests.service.conftest import CART, LEO, MIA, World, open_world, sale
 from tests.service.test_deliver import at_omneo, placed
@@ -52,13 +52,13 @@ def use_of(world: World, number: str = "A1") -> Use:
 
 def force(world: World, use: Use, to: UseState) -> None:
     with world.ctx.ledger.write() as connection:
-        move_use(connection, use, to, world.ctx.because("test", "as told"), note="as told")
+        move_use(connection, use, to, world.ctx.audit("test", "as told"), note="as told")
 
 
 def at_the_till(world: World) -> str:
-    shelf = read_shelf(world.ctx, LEO)
-    benefit = shelf.yours[0].benefit
-    used = world.ctx.omneo.redeem(shelf.profile_id or "", benefit.id, reference="till-77", at=world.clock.now)
+    wallet = read_wallet(world.ctx, LEO)
+    benefit = wallet.usable[0].benefit
+    used = world.ctx.omneo.redeem(wallet.profile_id or "", benefit.id, reference="till-77", at=world.clock.now)
     return used.id
 
 
@@ -110,15 +110,15 @@ def test_a_second_transaction_of_an_order_is_voided_and_costs_no_benefit(tmp_pat
     world = open_world(tmp_path, switches={"void": void})
     redemption_id = delivered(world)
     twin = sale("A1", "1001", world.clock.now)
-    profile_id = read_shelf(world.ctx, MIA).profile_id
+    profile_id = read_wallet(world.ctx, MIA).profile_id
     world.ctx.omneo.create_transaction(twin, profile_id=profile_id, redemption_id=redemption_id)
 
     found = codes(compared(world))
     after, again = mended(world), mended(world)
 
-    standing = [t for t in at_omneo(world) if not t["is_void"]]
+    customer_version = [t for t in at_omneo(world) if not t["is_void"]]
     assert (found, codes(after.left), again.done) == ([Code.TRANSACTION_DUPLICATED], [], ())
-    assert [str(t["redemption_id"]) for t in standing] == [redemption_id]
+    assert [str(t["redemption_id"]) for t in customer_version] == [redemption_id]
     assert (world.live_redemptions(), len(at_omneo(world))) == ([redemption_id], 2)
     assert any("void transaction" in event.reason for event in world.events("order A1"))
     world.ctx.omneo.close()
@@ -127,7 +127,7 @@ def test_a_second_transaction_of_an_order_is_voided_and_costs_no_benefit(tmp_pat
 
 def test_a_sale_of_somebody_else_under_the_same_number_is_told_and_left_alone(world: World) -> None:
     delivered(world)
-    profile_id = read_shelf(world.ctx, LEO).profile_id
+    profile_id = read_wallet(world.ctx, LEO).profile_id
     world.ctx.omneo.create_transaction(
         sale("A1", None, world.clock.now), profile_id=profile_id, redemption_id=at_the_till(world)
     )
@@ -184,7 +184,7 @@ def test_a_paid_order_that_was_never_submitted_is_found_by_the_orders_loader(wor
 
 
 def test_a_paid_order_whose_use_still_waits_is_consumed(world: World) -> None:
-    benefit = read_shelf(world.ctx, MIA).holds("first-spend")
+    benefit = read_wallet(world.ctx, MIA).holds("first-spend")
     assert benefit is not None
     from claimable_benefits.service.redemption.redeem import redeem_for_order
 
@@ -200,7 +200,7 @@ def test_a_paid_order_whose_use_still_waits_is_consumed(world: World) -> None:
 
 def test_a_redemption_that_somebody_took_back_at_omneo_is_told(world: World) -> None:
     redemption_id = delivered(world)
-    world.ctx.omneo.give_back(redemption_id)
+    world.ctx.omneo.return_uses(redemption_id)
 
     after = mended(world)
 
@@ -208,13 +208,13 @@ def test_a_redemption_that_somebody_took_back_at_omneo_is_told(world: World) -> 
 
 
 def test_a_redemption_that_was_undone_or_used_at_the_till_is_no_disagreement(world: World) -> None:
-    benefit = read_shelf(world.ctx, MIA).holds("first-spend")
+    benefit = read_wallet(world.ctx, MIA).holds("first-spend")
     assert benefit is not None
     from claimable_benefits.service.redemption.redeem import redeem_for_order
 
     redeem_for_order(world.ctx, hold(world.ctx, MIA, CART, benefit.id).use_id, "A1", actor="shopper 1001")
-    undo_order(world.ctx, "A1", actor="shop", reason="declined")
-    profile_id = read_shelf(world.ctx, MIA).profile_id or ""
+    roll_back_order(world.ctx, "A1", actor="shop", reason="declined")
+    profile_id = read_wallet(world.ctx, MIA).profile_id or ""
     till = world.ctx.omneo.redeem(profile_id, benefit.id, reference="till-5", at=world.clock.now).id
 
     after = mended(world)
@@ -225,17 +225,17 @@ def test_a_redemption_that_was_undone_or_used_at_the_till_is_no_disagreement(wor
 
 def test_a_redemption_that_nothing_owns_is_given_back_and_a_tills_is_left_alone(world: World) -> None:
     delivered(world)
-    shelf = read_shelf(world.ctx, MIA)
-    other = shelf.holds("alterations")
+    wallet = read_wallet(world.ctx, MIA)
+    other = wallet.holds("alterations")
     assert other is not None
     held = hold(world.ctx, MIA, replace(CART, id="cart-2"), other.id)
     with world.ctx.ledger.write() as connection:
         use = find_use(connection, held.use_id)
         assert use is not None
-        sending = move_use(connection, use, UseState.REDEEMING, world.ctx.because("t", "t"), sent_at=world.clock.now)
-        move_use(connection, sending, UseState.REFUSED, world.ctx.because("t", "t"))
-    ours = world.ctx.omneo.redeem(shelf.profile_id or "", other.id, reference=use.reference, at=world.clock.now).id
-    till = world.ctx.omneo.redeem(shelf.profile_id or "", other.id, reference="till-9", at=world.clock.now).id
+        sending = move_use(connection, use, UseState.REDEEMING, world.ctx.audit("t", "t"), sent_at=world.clock.now)
+        move_use(connection, sending, UseState.REFUSED, world.ctx.audit("t", "t"))
+    ours = world.ctx.omneo.redeem(wallet.profile_id or "", other.id, reference=use.reference, at=world.clock.now).id
+    till = world.ctx.omneo.redeem(wallet.profile_id or "", other.id, reference="till-9", at=world.clock.now).id
 
     found = codes(compared(world))
     after, again = mended(world), mended(world)
@@ -249,8 +249,8 @@ def test_a_redemption_that_nothing_owns_is_given_back_and_a_tills_is_left_alone(
 def test_what_waits_for_a_person_is_stopped_or_stuck_is_told(world: World) -> None:
     delivered(world)
     use = use_of(world)
-    force(world, use, UseState.UNDOING)
-    force(world, use_of(world), UseState.NEEDS_A_PERSON)
+    force(world, use, UseState.ROLLING_BACK)
+    force(world, use_of(world), UseState.MANUAL_REVIEW)
     world.submit("B2")
     world.wire.fail("POST", "/transactions", "422")
     run_once(world.ctx)
@@ -259,7 +259,7 @@ def test_what_waits_for_a_person_is_stopped_or_stuck_is_told(world: World) -> No
 
     found = codes(compared(world))
 
-    assert sorted(found) == [Code.DELIVERY_STOPPED, Code.NEEDS_A_PERSON, Code.STUCK]
+    assert sorted(found) == [Code.DELIVERY_STOPPED, Code.MANUAL_REVIEW, Code.STUCK]
 
 
 def test_the_daily_comparison_is_done_by_one_process_and_warns_once(
@@ -300,8 +300,8 @@ def test_a_tenant_that_ignores_our_references_is_told_once(
     world = open_world(tmp_path, switches={"external_id_filter": switch})
 
     with caplog.at_level(logging.WARNING, logger="claimable_benefits"):
-        upkeep(world.ctx)
-        upkeep(world.ctx)
+        run_periodic(world.ctx)
+        run_periodic(world.ctx)
 
     assert len([r for r in caplog.records if "does not filter" in r.getMessage()]) == warnings
     world.ctx.omneo.close()

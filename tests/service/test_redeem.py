@@ -10,17 +10,17 @@ from claimable_benefits.domain.shop import OrderState
 from claimable_benefits.domain.states import UseState
 from claimable_benefits.errors import Declined
 from claimable_benefits.ledger.uses import Use, find_use, live_uses_of, uses_of_order
-from claimable_benefits.service.account.wallet_view import read_shelf
+from claimable_benefits.service.account.wallet_view import read_wallet
 from claimable_benefits.service.holds.hold import hold
 from claimable_benefits.service.holds.offers import read_applied
 from claimable_benefits.service.redemption.redeem import redeem_for_order, use_from_account
-from claimable_benefits.service.redemption.rollback import undo_order
+from claimable_benefits.service.redemption.rollback import roll_back_order
 from claimable_benefits.service.worker.turn import run_once
 from tests.service.conftest import CART, MIA, OpenWorld, World
 
 
 def benefit_id(world: World, handle: str) -> str:
-    found = read_shelf(world.ctx, MIA).holds(handle)
+    found = read_wallet(world.ctx, MIA).holds(handle)
     assert found is not None
     return found.id
 
@@ -128,7 +128,7 @@ def test_a_gate_that_lies_gives_back_what_it_let_through(world: World) -> None:
         redeem_for_order(world.ctx, use_id, "A1", actor="shopper 1001")
     world.work(minutes=2)
 
-    assert use(world, use_id).state is UseState.UNDONE
+    assert use(world, use_id).state is UseState.ROLLED_BACK
     assert world.live_redemptions() == []
 
 
@@ -205,9 +205,9 @@ def test_a_redemption_found_late_goes_back_when_its_order_was_cancelled(world: W
         world.clock.forward(seconds=30)
         run_once(world.ctx)
 
-    assert use(world, use_id).state is UseState.UNDONE
+    assert use(world, use_id).state is UseState.ROLLED_BACK
     assert len(world.redemptions("reversal")) == 1
-    assert read_shelf(world.ctx, MIA).holds("first-spend") is not None
+    assert read_wallet(world.ctx, MIA).holds("first-spend") is not None
 
 
 def test_an_order_placed_without_the_benefit_in_doubt_gives_it_back(world: World) -> None:
@@ -224,7 +224,7 @@ def test_an_order_placed_without_the_benefit_in_doubt_gives_it_back(world: World
         run_once(world.ctx)
 
     transactions = [t for t in world.held_at_omneo()["transactions"] if t["external_id"] == "A1"]
-    assert use(world, use_id).state is UseState.UNDONE
+    assert use(world, use_id).state is UseState.ROLLED_BACK
     assert [t["redemption_id"] for t in transactions] == [None]
 
 
@@ -260,7 +260,7 @@ def test_a_process_that_died_before_the_order_was_placed_gives_the_benefit_back(
     run_once(world.ctx)
 
     assert inside_the_grace is UseState.REDEEMED
-    assert use(world, use_id).state is UseState.UNDONE
+    assert use(world, use_id).state is UseState.ROLLED_BACK
 
 
 def test_an_order_that_nobody_knows_of_waits(world: World) -> None:
@@ -293,11 +293,11 @@ def test_a_failed_payment_reverses_and_holds_again(world: World) -> None:
     use_id = held(world)
     redeem_for_order(world.ctx, use_id, "A1", actor="shopper 1001")
 
-    undone = undo_order(world.ctx, "A1", actor="shop", reason="card declined")
+    undone = roll_back_order(world.ctx, "A1", actor="shop", reason="card declined")
 
     applied = read_applied(world.ctx, MIA, CART)
     assert undone
-    assert use(world, use_id).state is UseState.UNDONE
+    assert use(world, use_id).state is UseState.ROLLED_BACK
     assert len(world.redemptions("reversal")) == 1
     assert applied is not None
     assert applied.use_id != use_id
@@ -308,9 +308,9 @@ def test_an_undo_after_ten_minutes_is_a_return(world: World) -> None:
     redeem_for_order(world.ctx, use_id, "A1", actor="shopper 1001")
     world.clock.forward(minutes=30)
 
-    undo_order(world.ctx, "A1", actor="shop", reason="bank said no")
+    roll_back_order(world.ctx, "A1", actor="shop", reason="bank said no")
 
-    assert use(world, use_id).state is UseState.UNDONE
+    assert use(world, use_id).state is UseState.ROLLED_BACK
     assert (len(world.redemptions("reversal")), len(world.redemptions("return"))) == (0, 1)
 
 
@@ -319,13 +319,13 @@ def test_an_undo_whose_answer_is_lost_happens_once(world: World) -> None:
     redeem_for_order(world.ctx, use_id, "A1", actor="shopper 1001")
     world.wire.fail("POST", "/reversal", "applied then dropped")
 
-    undo_order(world.ctx, "A1", actor="shop", reason="card declined")
+    roll_back_order(world.ctx, "A1", actor="shop", reason="card declined")
     in_between = use(world, use_id).state
     world.clock.forward(minutes=2)
     run_once(world.ctx)
 
-    assert in_between is UseState.UNDOING
-    assert use(world, use_id).state is UseState.UNDONE
+    assert in_between is UseState.ROLLING_BACK
+    assert use(world, use_id).state is UseState.ROLLED_BACK
     assert (len(world.redemptions("reversal")), len(world.redemptions("return"))) == (1, 0)
 
 
@@ -334,12 +334,12 @@ def test_an_undo_that_did_not_reach_omneo_is_tried_again(world: World) -> None:
     redeem_for_order(world.ctx, use_id, "A1", actor="shopper 1001")
     world.wire.fail("POST", "/reversal", "refused", times=2)
 
-    undo_order(world.ctx, "A1", actor="shop", reason="card declined")
+    roll_back_order(world.ctx, "A1", actor="shop", reason="card declined")
     for _ in range(3):
         world.clock.forward(seconds=60)
         run_once(world.ctx)
 
-    assert use(world, use_id).state is UseState.UNDONE
+    assert use(world, use_id).state is UseState.ROLLED_BACK
 
 
 def test_what_omneo_refuses_to_undo_needs_a_person(world: World) -> None:
@@ -348,9 +348,9 @@ def test_what_omneo_refuses_to_undo_needs_a_person(world: World) -> None:
     world.wire.fail("POST", "/reversal", "422", times=9)
     world.wire.fail("POST", "/return", "422", times=9)
 
-    undo_order(world.ctx, "A1", actor="shop", reason="card declined")
+    roll_back_order(world.ctx, "A1", actor="shop", reason="card declined")
 
-    assert use(world, use_id).state is UseState.NEEDS_A_PERSON
+    assert use(world, use_id).state is UseState.MANUAL_REVIEW
 
 
 def test_a_use_from_the_account_is_done_at_once_and_a_second_click_uses_nothing(world: World) -> None:
@@ -417,7 +417,7 @@ def test_a_lost_answer_ends_in_one_redemption_whatever_the_tenant_is_like(
     final = use(world, use_id).state
 
     assert made == 1
-    assert final is UseState.UNDONE
+    assert final is UseState.ROLLED_BACK
 
 
 def test_a_till_use_at_the_same_moment_is_not_taken_for_ours_where_no_reference_is_kept(new_world: OpenWorld) -> None:
@@ -436,5 +436,5 @@ def test_a_till_use_at_the_same_moment_is_not_taken_for_ours_where_no_reference_
         run_once(world.ctx)
     final = use(world, use_id)
 
-    assert final.state is UseState.NEEDS_A_PERSON
+    assert final.state is UseState.MANUAL_REVIEW
     assert final.redemption_id is None

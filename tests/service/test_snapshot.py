@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from claimable_benefits.domain.benefits import Benefit, Definition
-from claimable_benefits.wallet.snapshot import Snapshot, interned, read, weigh, write
+from claimable_benefits.wallet.snapshot import Snapshot, interned, read, size_of, write
 
 moments = st.none() | st.datetimes(
     min_value=datetime(2000, 1, 1),  # noqa: DTZ001 - the zone follows
@@ -101,7 +101,7 @@ def test_a_definition_that_many_hold_weighs_and_travels_once() -> None:
     long = replace(KIND, terms="x" * 10_000)
     many = Snapshot("p", tuple(Benefit(str(number), long) for number in range(50)))
 
-    assert weigh(many) < 50_000
+    assert size_of(many) < 50_000
     assert len(write(many)) < 20_000
 
 

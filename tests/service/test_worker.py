@@ -11,13 +11,13 @@ from dataclasses import replace
 import pytest
 
 from claimable_benefits.errors import BenefitsError
-from claimable_benefits.service.worker.loop import EmbeddedWorker, Rounds
-from claimable_benefits.service.worker.pool import Crew
-from claimable_benefits.service.worker.turn import WorkDone
+from claimable_benefits.service.worker.loop import WorkerLoop, WorkerThread
+from claimable_benefits.service.worker.pool import WorkerPool
+from claimable_benefits.service.worker.turn import TurnResult
 from tests.service.conftest import World
 
-DONE = WorkDone(delivered=1)
-NOTHING = WorkDone()
+DONE = TurnResult(delivered=1)
+NOTHING = TurnResult()
 
 
 def until(happened: Callable[[], bool]) -> None:
@@ -27,7 +27,7 @@ def until(happened: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
-def ended(rounds: Rounds) -> threading.Thread:
+def ended(rounds: WorkerLoop) -> threading.Thread:
     thread = threading.Thread(target=rounds.run)
     thread.start()
     return thread
@@ -36,14 +36,14 @@ def ended(rounds: Rounds) -> threading.Thread:
 def test_a_turn_that_raises_is_told_once_in_full_and_the_next_one_goes_on(caplog: pytest.LogCaptureFixture) -> None:
     turns: list[int] = []
 
-    def turn() -> WorkDone:
+    def turn() -> TurnResult:
         turns.append(len(turns))
         if len(turns) < 3:
             raise RuntimeError("the database is away")
         rounds.stop()
         return DONE
 
-    rounds = Rounds(turn, 0.01)
+    rounds = WorkerLoop(turn, 0.01)
     began = time.monotonic()
     with caplog.at_level(logging.ERROR, "claimable_benefits"):
         rounds.run()
@@ -56,11 +56,11 @@ def test_a_turn_that_raises_is_told_once_in_full_and_the_next_one_goes_on(caplog
 def test_being_stopped_ends_a_long_wait_after_a_failure() -> None:
     failed = threading.Event()
 
-    def turn() -> WorkDone:
+    def turn() -> TurnResult:
         failed.set()
         raise RuntimeError
 
-    rounds = Rounds(turn, 600)
+    rounds = WorkerLoop(turn, 600)
     thread = ended(rounds)
     failed.wait(10)
     rounds.stop()
@@ -71,7 +71,7 @@ def test_being_stopped_ends_a_long_wait_after_a_failure() -> None:
 
 def test_a_turn_that_found_something_is_followed_by_the_next_at_once() -> None:
     left = [DONE, DONE, DONE]
-    rounds = Rounds(lambda: left.pop() if left else NOTHING, 600)
+    rounds = WorkerLoop(lambda: left.pop() if left else NOTHING, 600)
     thread = ended(rounds)
     until(lambda: not left)
     rounds.stop()
@@ -82,7 +82,7 @@ def test_a_turn_that_found_something_is_followed_by_the_next_at_once() -> None:
 
 def test_a_worker_that_is_woken_while_it_rests_looks_at_once() -> None:
     turns: list[int] = []
-    worker = EmbeddedWorker(lambda: turns.append(1), 600)
+    worker = WorkerThread(lambda: turns.append(1), 600)
     worker.start()
     until(lambda: len(turns) == 1)
     worker.wake()
@@ -95,13 +95,13 @@ def test_a_worker_that_is_woken_while_it_rests_looks_at_once() -> None:
 def test_a_worker_that_is_stopped_waits_for_its_turn() -> None:
     began, finished = threading.Event(), threading.Event()
 
-    def turn() -> WorkDone:
+    def turn() -> TurnResult:
         began.set()
         time.sleep(0.3)
         finished.set()
         return DONE
 
-    worker = EmbeddedWorker(turn, 600)
+    worker = WorkerThread(turn, 600)
     worker.start()
     began.wait(10)
     worker.stop()
@@ -111,35 +111,35 @@ def test_a_worker_that_is_stopped_waits_for_its_turn() -> None:
 
 def test_a_crew_counts_what_all_its_threads_did() -> None:
     left = [DONE] * 9
-    told: list[WorkDone] = []
-    crew = Crew(lambda: left.pop() if left else NOTHING, threads=3, seconds=0.01, tell=told.append)
+    told: list[TurnResult] = []
+    thread_pool = WorkerPool(lambda: left.pop() if left else NOTHING, threads=3, seconds=0.01, tell=told.append)
 
-    assert crew.run_until_idle() == WorkDone(delivered=9)
+    assert thread_pool.run_until_idle() == TurnResult(delivered=9)
     assert len(told) == 9
 
 
 def test_a_crew_that_is_to_work_once_says_why_it_cannot() -> None:
-    def turn() -> WorkDone:
+    def turn() -> TurnResult:
         raise RuntimeError("the database is away\nand more")
 
-    crew = Crew(turn, threads=2, seconds=0.01, tell=lambda _done: None)
+    thread_pool = WorkerPool(turn, threads=2, seconds=0.01, tell=lambda _done: None)
 
     with pytest.raises(BenefitsError, match=r"A turn failed: the database is away$"):
-        crew.run_until_idle()
+        thread_pool.run_until_idle()
 
 
 def test_a_crew_that_is_stopped_while_it_works_begins_no_further_turn() -> None:
     turns: list[int] = []
 
-    def turn() -> WorkDone:
+    def turn() -> TurnResult:
         turns.append(1)
-        crew.stop()
-        until(crew.is_stopping)
+        thread_pool.stop()
+        until(thread_pool.is_stopping)
         return DONE
 
-    crew = Crew(turn, threads=1, seconds=600, tell=lambda _done: None)
+    thread_pool = WorkerPool(turn, threads=1, seconds=600, tell=lambda _done: None)
 
-    assert crew.run() == DONE
+    assert thread_pool.run() == DONE
     assert len(turns) == 1
 
 

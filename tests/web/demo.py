@@ -10,9 +10,9 @@ from claimable_benefits.domain.policy import DiscountKind, Place, Policy
 from claimable_benefits.domain.shop import Shopper
 from claimable_benefits.domain.states import DeliveryState, UseState
 from claimable_benefits.service.account.history import Entry
-from claimable_benefits.service.account.wallet_view import Shelf
+from claimable_benefits.service.account.wallet_view import Wallet
 from claimable_benefits.service.holds.offers import Offers
-from claimable_benefits.service.orders.record import Record
+from claimable_benefits.service.orders.record import OrderRecord
 from tests.web.world import (
     ACCOUNT,
     AT_ONCE,
@@ -90,10 +90,10 @@ def demo() -> World:
         "free-shipping": Policy("free-shipping", DiscountKind.SHIPPING, Decimal(0), CHECKOUT),
         "prize-draw": Policy("prize-draw", used_at=AT_ONCE),
     }
-    world.shelves["mia"] = Shelf(
+    world.wallets["mia"] = Wallet(
         True,
-        ready=(FREE_SHIPPING, ALTERATIONS, PRIZE_DRAW),
-        yours=(
+        claimable=(FREE_SHIPPING, ALTERATIONS, PRIZE_DRAW),
+        usable=(
             held("b-birthday", BIRTHDAY, STORE, expires_at=datetime(2025, 6, 15, 13, 59, 59, tzinfo=UTC)),
             held("b-ten", TEN_OFF, policy=ten, remaining=2, expires_at=datetime(2025, 6, 16, 13, 59, 59, tzinfo=UTC)),
             held("b-lounge", LOUNGE, ACCOUNT, expires_at=datetime(2025, 8, 1, 13, 59, 59, tzinfo=UTC)),
@@ -104,10 +104,10 @@ def demo() -> World:
     world.histories["mia"] = (
         Entry("Free Shipping", NOW - timedelta(days=2), "checkout", order_number="1001", redemption_id="159"),
         Entry("Lounge Visit", NOW - timedelta(days=9), "account", use_id="11111111-1111-4111-8111-111111111111"),
-        Entry("Gift Wrapping", NOW - timedelta(days=20), "checkout", order_number="0987", given_back=True),
+        Entry("Gift Wrapping", NOW - timedelta(days=20), "checkout", order_number="0987", is_returned=True),
         Entry("Birthday Treat", NOW - timedelta(days=364), "store"),
     )
-    world.shelves["new"] = Shelf(True)
+    world.wallets["new"] = Wallet(True)
     world.offers["mia"] = Offers(
         applied=applied("b-ship", "Free Shipping", instructions="<p>We ship it free.</p>"),
         fitting=(
@@ -120,7 +120,7 @@ def demo() -> World:
         ),
         pending=("Express Delivery",),
     )
-    world.records["1001"] = Record(
+    world.records["1001"] = OrderRecord(
         "1001",
         benefit_name="Free Shipping",
         redemption_id="159",

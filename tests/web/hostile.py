@@ -9,9 +9,9 @@ from claimable_benefits.domain.policy import Place, Policy
 from claimable_benefits.domain.shop import Cart, Line, Shopper
 from claimable_benefits.domain.states import DeliveryState, UseState
 from claimable_benefits.service.account.history import Entry
-from claimable_benefits.service.account.wallet_view import Held, Shelf
+from claimable_benefits.service.account.wallet_view import Held, Wallet
 from claimable_benefits.service.holds.offers import Applied, Offer, Offers
-from claimable_benefits.service.orders.record import Record
+from claimable_benefits.service.orders.record import OrderRecord
 from tests.web.world import NOW, World, applied, cart, use
 
 PAYLOADS = (
@@ -45,19 +45,19 @@ def hostile(payload: str) -> World:
     kind = _definition(payload)
     past = Benefit("past", kind, remaining=0)
     world = World(shoppers={"mia": Shopper("mia", name=payload)}, cart=_cart(payload))
-    world.shelves["mia"] = Shelf(
+    world.wallets["mia"] = Wallet(
         True,
-        ready=(kind, replace(kind, handle=payload)),
-        yours=tuple(_held(benefit_id, kind, payload) for benefit_id in ("yours", payload)),
+        claimable=(kind, replace(kind, handle=payload)),
+        usable=tuple(_held(benefit_id, kind, payload) for benefit_id in ("yours", payload)),
         past=(past,),
-        claiming=(payload,),
+        pending_claims=(payload,),
     )
     world.histories["mia"] = tuple(
         Entry(payload, NOW, where, order_number=payload, redemption_id=payload) for where in ("checkout", "store")
     )
     world.offers["mia"] = _offers(payload, kind)
     world.uses["u"] = ("mia", use("u", past, name=payload, code=payload, instructions=payload))
-    world.records["1"] = Record(
+    world.records["1"] = OrderRecord(
         "1",
         benefit_name=payload,
         redemption_id=payload,

@@ -7,8 +7,8 @@ from uuid import UUID
 import pytest
 
 from claimable_benefits.domain.states import UseState
-from claimable_benefits.errors import Declined, OutcomeUnknown, Overtaken, Rejected, Unreachable
-from claimable_benefits.service.account.wallet_view import Shelf
+from claimable_benefits.errors import ConflictError, Declined, NotApplied, OutcomeUnknown, Rejected
+from claimable_benefits.service.account.wallet_view import Wallet
 from claimable_benefits.service.claims.claim import Claimed
 from tests.web.conftest import Browser
 from tests.web.demo import LOUNGE
@@ -80,10 +80,10 @@ def test_a_claim_in_doubt_is_being_confirmed(world: World, mia: Browser) -> None
     ("error", "role", "words"),
     [
         (Declined("not_claimable", "Free Shipping has gone."), "alert", "Free Shipping has gone."),
-        (Unreachable("no connection"), "alert", "nothing was changed"),
+        (NotApplied("no connection"), "alert", "nothing was changed"),
         (Rejected("secret words of the server", status=422), "alert", "nothing was changed"),
         (OutcomeUnknown("timeout"), "status", "We are confirming this"),
-        (Overtaken("someone else"), "alert", "at the same moment"),
+        (ConflictError("someone else"), "alert", "at the same moment"),
     ],
 )
 def test_whatever_goes_wrong_becomes_a_sentence(
@@ -105,7 +105,7 @@ def test_another_shopper_in_the_same_browser_sees_no_notice_of_the_first(mia: Br
 
 
 def test_using_leads_to_a_receipt_with_code_and_instructions(world: World, mia: Browser) -> None:
-    world.shelves["mia"] = Shelf(True, yours=(held("b-lounge", LOUNGE, ACCOUNT, code_online="LOUNGE-1"),))
+    world.wallets["mia"] = Wallet(True, usable=(held("b-lounge", LOUNGE, ACCOUNT, code_online="LOUNGE-1"),))
     answer = mia.press("Use Lounge Visit now")
     receipt = mia.read(answer.location)
 
@@ -159,9 +159,9 @@ def test_a_declined_use_says_why(world: World, mia: Browser) -> None:
         (UseState.REDEEMED, "Used on"),
         (UseState.CONSUMED, "Used on"),
         (UseState.REDEEMING, "We are confirming this"),
-        (UseState.UNDOING, "being given back"),
-        (UseState.UNDONE, "was given back"),
-        (UseState.NEEDS_A_PERSON, "Somebody is looking into this"),
+        (UseState.ROLLING_BACK, "being given back"),
+        (UseState.ROLLED_BACK, "was given back"),
+        (UseState.MANUAL_REVIEW, "Somebody is looking into this"),
         (UseState.REFUSED, "was not used"),
         (UseState.RELEASED, "was not used"),
         (UseState.HELD, "was not used"),
@@ -214,7 +214,7 @@ def test_every_details_link_of_the_list_leads_somewhere(mia: Browser) -> None:
 
 @pytest.mark.parametrize("path", ["held/b-lounge", "claimable/free-shipping"])
 def test_a_benefits_page_stands_while_omneo_is_down(world: World, mia: Browser, path: str) -> None:
-    world.fails("peek_shelf", Unreachable("down"))
+    world.fails("preview_wallet", NotApplied("down"))
 
     assert "This benefit cannot be shown right now." in mia.read(f"{HERE}/{path}", status=503).text
 
@@ -229,7 +229,7 @@ def test_a_guest_is_invited_on_every_page(guest: Browser, path: str) -> None:
 
 def test_a_ten_thousand_character_description_is_folded(world: World, mia: Browser) -> None:
     kind = definition("long", "Long Story", long_description=f"<p>{'words and more ' * 700}</p>")
-    world.shelves["mia"] = Shelf(True, yours=(held("b-long", kind),))
+    world.wallets["mia"] = Wallet(True, usable=(held("b-long", kind),))
     page = mia.read(f"{HERE}/held/b-long")
 
     assert len(page.one("details").text) > 10_000
@@ -274,7 +274,7 @@ def test_notices_fit_into_a_cookie(world: World, mia: Browser) -> None:
 
 
 def test_a_get_on_an_action_is_not_answered(mia: Browser) -> None:
-    paths = [f"{HERE}/{name}" for name in ("claim", "claim-and-use", "use")]
+    paths = [f"{HERE}/{name}" for name in ("claim", "claim-and-redeem", "use")]
     paths += [f"/checkout/benefits/{name}" for name in ("apply", "remove", "move")]
 
     assert {mia.get(path).status_code for path in paths} == {405}

@@ -8,9 +8,9 @@ import pytest
 
 from claimable_benefits.domain.policy import Place, Policy
 from claimable_benefits.domain.states import UseState
-from claimable_benefits.errors import Declined, OutcomeUnknown, Unreachable
+from claimable_benefits.errors import Declined, NotApplied, OutcomeUnknown
 from claimable_benefits.service.account.history import Entry
-from claimable_benefits.service.account.wallet_view import Shelf
+from claimable_benefits.service.account.wallet_view import Wallet
 from tests.web.conftest import Browser
 from tests.web.demo import PRIZE_DRAW
 from tests.web.reading import Element, forms, region
@@ -58,7 +58,10 @@ def test_one_press_leads_to_a_receipt_with_code_and_instructions(world: World, m
     answer = mia.press(BUTTON, path)
     receipt = mia.read(answer.location)
 
-    assert (answer.status_code, [call[:3] for call in world.calls]) == (303, [("claim_and_use", "mia", "prize-draw")])
+    assert (answer.status_code, [call[:3] for call in world.calls]) == (
+        303,
+        [("claim_and_redeem", "mia", "prize-draw")],
+    )
     assert receipt.one("h1").text == "Prize Draw Entry"
     assert "Used on 15 June 2025 at 12:00" in receipt.one("p", role="status").text
     assert receipt.one("code").text == "DRAW-LORNE"
@@ -82,7 +85,7 @@ def test_afterwards_the_button_is_gone(mia: Browser) -> None:
 def test_in_doubt_the_receipt_says_that_it_is_being_confirmed(world: World, mia: Browser) -> None:
     unsure = use("u-1", held("b", PRIZE_DRAW).benefit, channel="claim", state=UseState.IN_DOUBT)
     world.uses["u-1"] = ("mia", unsure)
-    world.fails("claim_and_use", Declined("not_confirmed", "We could not confirm it.", use_id="u-1"))
+    world.fails("claim_and_redeem", Declined("not_confirmed", "We could not confirm it.", use_id="u-1"))
     answer = mia.press(BUTTON)
     receipt = mia.read(answer.location)
 
@@ -97,14 +100,14 @@ def test_in_doubt_the_receipt_says_that_it_is_being_confirmed(world: World, mia:
     [
         (Declined("benefit_gone", "The draw is closed."), "alert", "The draw is closed."),
         (Declined("not_confirmed", "It is being claimed."), "alert", "It is being claimed."),
-        (Unreachable("no connection"), "alert", "nothing was changed"),
+        (NotApplied("no connection"), "alert", "nothing was changed"),
         (OutcomeUnknown("timeout"), "status", "We are confirming this"),
     ],
 )
 def test_a_declined_one_says_why_on_the_list(
     world: World, mia: Browser, error: Exception, role: str, words: str
 ) -> None:
-    world.fails("claim_and_use", error)
+    world.fails("claim_and_redeem", error)
     answer = mia.press(BUTTON)
     [(shown_role, sentence)] = notices(mia.read())
 
@@ -121,7 +124,7 @@ def test_the_history_says_so_and_leads_to_the_receipt(world: World, mia: Browser
 
 
 def test_one_that_is_held_after_all_is_used_from_the_account(world: World, mia: Browser) -> None:
-    world.shelves["mia"] = Shelf(True, yours=(held("b-draw", PRIZE_DRAW, AT_ONCE),))
+    world.wallets["mia"] = Wallet(True, usable=(held("b-draw", PRIZE_DRAW, AT_ONCE),))
 
     assert list(forms(mia.read())) == ["Use Prize Draw Entry now"]
 
@@ -129,7 +132,7 @@ def test_one_that_is_held_after_all_is_used_from_the_account(world: World, mia: 
 def test_two_of_one_name_have_buttons_and_notes_of_their_own(world: World, mia: Browser) -> None:
     twin = replace(PRIZE_DRAW, handle="twin")
     world.policies["twin"] = Policy("twin", used_at=AT_ONCE)
-    world.shelves["mia"] = Shelf(True, ready=(PRIZE_DRAW, twin))
+    world.wallets["mia"] = Wallet(True, claimable=(PRIZE_DRAW, twin))
     page = mia.read()
     ids = [button.attributes["aria-describedby"] for button in page.all("button")]
 

@@ -15,8 +15,8 @@ from flask.wrappers import Response
 from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
 from werkzeug.serving import make_server
 
-from claimable_benefits.errors import Unreachable
-from claimable_benefits.service.account.wallet_view import Shelf
+from claimable_benefits.errors import NotApplied
+from claimable_benefits.service.account.wallet_view import Wallet
 from claimable_benefits.service.holds.offers import Offers
 from tests.support.chromium import REMEDY, find_chromium, launch_arguments
 from tests.web.demo import LOUNGE, demo
@@ -159,8 +159,8 @@ def test_every_empty_state_is_accessible(chromium: Chromium, served: tuple[World
     if state == "guest":
         world.shoppers.clear()
     if state == "down":
-        world.fails("peek_shelf", Unreachable("down"))
-    world.shelves["mia"] = Shelf(known=state != "unknown")
+        world.fails("preview_wallet", NotApplied("down"))
+    world.wallets["mia"] = Wallet(known=state != "unknown")
     world.offers["mia"] = Offers(reachable=state != "down")
     world.histories.clear()
     troubles = chromium.walk(looked_at(address, ("/account/benefits", "/checkout")))

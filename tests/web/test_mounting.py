@@ -25,7 +25,7 @@ def paths(app: Flask) -> list[str]:
 
 def under(account: str, checkout: str) -> list[str]:
     pages = ("", "/claimable/<handle>", "/held/<benefit_id>", "/uses/<use_id>", "/static/<path:filename>")
-    posts = ("/claim", "/claim-and-use", "/use", "/webhook")
+    posts = ("/claim", "/claim-and-redeem", "/use", "/webhook")
     forms_of_the_cart = [f"{checkout}/{name}" for name in ("apply", "move", "remove")]
     return sorted([f"{account}{name}" for name in (*pages, *posts)] + forms_of_the_cart)
 
@@ -47,20 +47,20 @@ def test_the_prefixes_say_where_everything_is(
     world: World, options: dict[str, str], account: str, checkout: str
 ) -> None:
     app = make_shop(world, register=False)
-    app.register_blueprint(make_blueprint(world.verbs()), **options)
+    app.register_blueprint(make_blueprint(world.services()), **options)
 
     assert paths(app) == under(account, checkout)
 
 
 def test_the_buttons_post_to_where_the_blueprint_is(world: World) -> None:
     app = make_shop(world, register=False)
-    app.register_blueprint(make_blueprint(world.verbs()), url_prefix="/club")
+    app.register_blueprint(make_blueprint(world.services()), url_prefix="/club")
     mia = Browser(app.test_client(), "mia")
     found = forms(mia.read("/club")) | forms(mia.read("/checkout"))
 
     assert {form.action for form in found.values()} == {
         "/club/claim",
-        "/club/claim-and-use",
+        "/club/claim-and-redeem",
         "/club/use",
         "/club/checkout/apply",
         "/club/checkout/move",
@@ -71,7 +71,7 @@ def test_the_buttons_post_to_where_the_blueprint_is(world: World) -> None:
 
 def test_two_mounts_in_one_app_lead_to_themselves(world: World) -> None:
     app = make_shop(world)
-    blueprint = make_blueprint(world.verbs())
+    blueprint = make_blueprint(world.services())
     app.register_blueprint(blueprint, url_prefix="/club", name="club")
     mia = Browser(app.test_client(), "mia")
 
@@ -83,7 +83,7 @@ def test_two_mounts_in_one_app_lead_to_themselves(world: World) -> None:
 def test_the_blueprint_may_be_inside_another(world: World) -> None:
     app = make_shop(world, register=False)
     parent = Blueprint("members", "members", url_prefix="/members")
-    parent.register_blueprint(make_blueprint(world.verbs()), url_prefix="/benefits")
+    parent.register_blueprint(make_blueprint(world.services()), url_prefix="/benefits")
     app.register_blueprint(parent)
     mia = Browser(app.test_client(), "mia")
 
@@ -93,7 +93,7 @@ def test_the_blueprint_may_be_inside_another(world: World) -> None:
 
 
 def test_one_blueprint_serves_several_apps(world: World) -> None:
-    blueprint = make_blueprint(world.verbs())
+    blueprint = make_blueprint(world.services())
     apps = [make_shop(world, register=False) for _ in range(2)]
     for number, app in enumerate(apps):
         app.register_blueprint(blueprint, url_prefix=f"/club-{number}")
@@ -142,9 +142,9 @@ def test_a_file_of_the_shops_extends_the_one_it_replaces(world: World, tmp_path:
 
 def test_a_card_of_the_shops_gets_everything_that_ours_gets(world: World, tmp_path: Path) -> None:
     override = (
-        '{% import "claimable_benefits:cards.html" as ours %}{% set yours = ours.yours %}'
+        '{% import "claimable_benefits:cards.html" as ours %}{% set usable = ours.usable %}'
         '{% import "claimable_benefits/parts.html" as parts %}'
-        "{% macro ready(card, id) %}<b>{{ card.definition.handle }}</b>{{ parts.button(card.claim) }}{% endmacro %}"
+        "{% macro claimable(card, id) %}<b>{{ card.definition.handle }}</b>{{ parts.button(card.claim) }}{% endmacro %}"
     )
     page = with_templates(world, tmp_path, cards=override).read()
 

@@ -10,9 +10,9 @@ import pytest
 from claimable_benefits.domain.benefits import Benefit, Definition
 from claimable_benefits.domain.policy import Place, Policy
 from claimable_benefits.domain.shop import Shopper
-from claimable_benefits.errors import NotPermitted, Unreachable
+from claimable_benefits.errors import AuthenticationError, NotApplied
 from claimable_benefits.service.account.history import Entry
-from claimable_benefits.service.account.wallet_view import Held, Shelf
+from claimable_benefits.service.account.wallet_view import Held, Wallet
 from tests.web.conftest import Browser
 from tests.web.reading import Element, forms, region
 from tests.web.world import ACCOUNT, CHECKOUT, MELBOURNE, NOW, STORE, World, definition, held, make_shop
@@ -26,7 +26,7 @@ def card(page: Element, name: str) -> Element:
 
 
 def give(world: World, *benefits: Held, ready: tuple[Definition, ...] = ()) -> None:
-    world.shelves["mia"] = Shelf(True, ready=ready, yours=benefits)
+    world.wallets["mia"] = Wallet(True, claimable=ready, usable=benefits)
 
 
 def test_the_page_has_its_heading_and_three_sections(mia: Browser) -> None:
@@ -178,7 +178,7 @@ def test_a_use_that_is_being_confirmed_takes_the_button_away(mia: Browser) -> No
 
 
 def test_a_claim_that_is_being_confirmed_is_told(world: World, mia: Browser) -> None:
-    world.shelves["mia"] = Shelf(True, claiming=("Free Shipping",))
+    world.wallets["mia"] = Wallet(True, pending_claims=("Free Shipping",))
     ready = region(mia.read(), "Ready to claim")
 
     assert "We are confirming Free Shipping with the loyalty programme." in ready.text
@@ -270,7 +270,7 @@ def test_the_way_back_keeps_the_query(guest: Browser) -> None:
 
 
 def test_a_shopper_unknown_to_omneo_sees_a_calm_page(world: World, mia: Browser) -> None:
-    world.shelves["mia"] = Shelf(False)
+    world.wallets["mia"] = Wallet(False)
     page = mia.read()
 
     assert "No benefits yet." in page.text
@@ -278,7 +278,7 @@ def test_a_shopper_unknown_to_omneo_sees_a_calm_page(world: World, mia: Browser)
 
 
 def test_every_empty_section_says_so(world: World, mia: Browser) -> None:
-    world.shelves["mia"], world.histories["mia"] = Shelf(True), ()
+    world.wallets["mia"], world.histories["mia"] = Wallet(True), ()
     page = mia.read()
 
     assert "There is nothing to claim right now." in region(page, "Ready to claim").text
@@ -286,9 +286,9 @@ def test_every_empty_section_says_so(world: World, mia: Browser) -> None:
     assert "You have not used a benefit yet." in region(page, "History").text
 
 
-@pytest.mark.parametrize("error", [Unreachable("down"), NotPermitted("no token", status=401)])
+@pytest.mark.parametrize("error", [NotApplied("down"), AuthenticationError("no token", status=401)])
 def test_while_omneo_is_down_the_page_stands_and_says_so(world: World, mia: Browser, error: Exception) -> None:
-    world.fails("peek_shelf", error)
+    world.fails("preview_wallet", error)
     page = mia.read(status=503)
 
     assert page.one("h1").text == "Your benefits"
@@ -297,7 +297,7 @@ def test_while_omneo_is_down_the_page_stands_and_says_so(world: World, mia: Brow
 
 def test_a_history_that_cannot_be_read_leaves_the_rest(world: World, mia: Browser) -> None:
     world.is_whole = False
-    world.fails("recall_history", Unreachable("down"))
+    world.fails("remembered_history", NotApplied("down"))
     page = mia.read("/account/benefits?history=all")
 
     assert "Your history cannot be shown right now." in region(page, "History").text
@@ -351,6 +351,6 @@ def test_the_clock_is_the_shops_own(world: World, mia: Browser) -> None:
 
 def test_nobody_else_in_the_same_zone_is_touched(world: World, mia: Browser) -> None:
     world.shoppers["leo"] = replace(world.shoppers["mia"], customer_id="leo", timezone=MELBOURNE)
-    world.shelves["leo"] = Shelf(True, yours=(held("leo-1", definition("leos", "Leo's own")),))
+    world.wallets["leo"] = Wallet(True, usable=(held("leo-1", definition("leos", "Leo's own")),))
 
     assert "Leo's own" not in mia.read().text

@@ -14,7 +14,7 @@ from claimable_benefits.domain.discounts import Discount
 from claimable_benefits.domain.eligibility import Fit, Misfit
 from claimable_benefits.domain.policy import DiscountKind, Policy
 from claimable_benefits.domain.shop import Shopper
-from claimable_benefits.errors import Declined, Unreachable
+from claimable_benefits.errors import Declined, NotApplied
 from claimable_benefits.service.holds.hold import Hold
 from claimable_benefits.service.holds.offers import Offers
 from tests.web.conftest import Browser
@@ -251,7 +251,7 @@ def test_removing_what_is_gone_says_so(world: World, mia: Browser) -> None:
     ("error", "words"),
     [
         (Declined("in_another_cart", "It is in another cart of yours."), "It is in another cart of yours."),
-        (Unreachable("down"), "We cannot reach the loyalty programme right now"),
+        (NotApplied("down"), "We cannot reach the loyalty programme right now"),
     ],
 )
 def test_what_goes_wrong_is_told_in_the_panel(world: World, mia: Browser, error: Exception, words: str) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from claimable_benefits.domain.states import DeliveryState, UseState
-from claimable_benefits.service.orders.record import Record
+from claimable_benefits.service.orders.record import OrderRecord
 from tests.web.conftest import Browser
 from tests.web.reading import Element, region
 from tests.web.world import NOW, World
@@ -61,10 +61,10 @@ def test_the_delivery_says_where_it_stands(world: World, mia: Browser, changes: 
 @pytest.mark.parametrize(
     ("state", "words"),
     [
-        (UseState.UNDONE, "Free Shipping given back"),
-        (UseState.UNDOING, "Free Shipping being given back"),
+        (UseState.ROLLED_BACK, "Free Shipping given back"),
+        (UseState.ROLLING_BACK, "Free Shipping being given back"),
         (UseState.IN_DOUBT, "Free Shipping being confirmed"),
-        (UseState.NEEDS_A_PERSON, "Free Shipping being looked into"),
+        (UseState.MANUAL_REVIEW, "Free Shipping being looked into"),
     ],
 )
 def test_the_use_says_where_it_stands_and_keeps_its_code(
@@ -83,7 +83,7 @@ def test_a_redemption_in_doubt_is_being_confirmed(world: World, mia: Browser) ->
 
 
 def test_an_order_without_a_benefit_has_a_record_too(world: World, mia: Browser) -> None:
-    world.records["7"] = Record("7", delivery_state=DeliveryState.DELIVERED, delivered_at=NOW, transaction_id="9")
+    world.records["7"] = OrderRecord("7", delivery_state=DeliveryState.DELIVERED, delivered_at=NOW, transaction_id="9")
 
     assert facts(mia, "7") == {
         "Benefit": "None used",

@@ -36,7 +36,7 @@ def tell(world: World, heard: list[tuple[str, bytes]]) -> Callable[..., TestResp
         heard.append((event, body))
         return 1
 
-    app.register_blueprint(make_blueprint(replace(world.verbs(), handle_webhook=hear)))
+    app.register_blueprint(make_blueprint(replace(world.services(), handle_webhook=hear)))
     client = app.test_client()
 
     def send(body: bytes = BODY, signature: str | None = None, **headers: str) -> TestResponse:
@@ -96,7 +96,7 @@ def test_a_hosts_csrf_protection_is_told_that_the_signature_is_enough(world: Wor
     excused: list[object] = []
     app = make_shop(world, register=False)
     app.extensions["csrf"] = SimpleNamespace(exempt=excused.append)
-    app.register_blueprint(make_blueprint(world.verbs()))
+    app.register_blueprint(make_blueprint(world.services()))
 
     assert excused == [webhook]
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from jinja2 import ChoiceLoader, DictLoader
 
-from claimable_benefits.cache.lru import Bounded
+from claimable_benefits.cache.lru import LruCache
 from claimable_benefits.domain.shop import Shopper
-from claimable_benefits.service.account.wallet_view import Peek, Shelf
+from claimable_benefits.service.account.wallet_view import Wallet, WalletPreview
 from claimable_benefits.web.blueprint import make_blueprint
-from claimable_benefits.web.services import Verbs
+from claimable_benefits.web.services import Services
 from tests.web.conftest import Browser
 from tests.web.reading import forms
 from tests.web.world import ACCOUNT, NOW, Extension, World, definition, held, make_shop
@@ -22,39 +22,40 @@ from tests.web.world import ACCOUNT, NOW, Extension, World, definition, held, ma
 HERE = "/account/benefits"
 
 
-class Shelves:
+class Wallets:
     """Where the pages keep what they have rendered."""
 
     def __init__(self) -> None:
-        self.fragments: Bounded[object] = Bounded(entries=100, weight=1_000_000)
+        self.fragments: LruCache[object] = LruCache(entries=100, weight=1_000_000)
 
 
 class Remembering(Extension):
-    """An extension whose context has shelves."""
+    """An extension whose context has wallets."""
 
-    shelves = Shelves()
+    wallets = Wallets()
 
     @property
     def context(self) -> object:  # type: ignore[override] # a stand-in, as in the world
         found = super().context
-        found.shelves = self.shelves  # type: ignore[misc,assignment]
+        found.wallets = self.wallets  # type: ignore[misc,assignment]
         return found
 
 
 class Counted:
-    """A world whose shelf has a version, and that counts how often it is put together."""
+    """A world whose wallet has a version, and that counts how often it is put together."""
 
     def __init__(self, world: World) -> None:
         self.world, self.opened, self.version, self.age = world, 0, "1", 0.0
 
-    def verbs(self) -> Verbs:
+    def services(self) -> Services:
         return replace(
-            self.world.verbs(), peek_shelf=lambda _, shopper: Peek(lambda: self._open(shopper), self.version, self.age)
+            self.world.services(),
+            preview_wallet=lambda _, shopper: WalletPreview(lambda: self._open(shopper), self.version, self.age),
         )
 
-    def _open(self, shopper: Shopper) -> Shelf:
+    def _open(self, shopper: Shopper) -> Wallet:
         self.opened += 1
-        return self.world.shelves[shopper.customer_id]
+        return self.world.wallets[shopper.customer_id]
 
 
 @pytest.fixture
@@ -72,9 +73,9 @@ def browser(
     app = make_shop(counted.world, config, register=False)
     old = app.extensions["claimable_benefits"]
     new = Remembering(old.world, old.settings)
-    new.__class__.shelves = Shelves()
+    new.__class__.wallets = Wallets()
     app.extensions["claimable_benefits"] = new
-    app.register_blueprint(make_blueprint(counted.verbs()), url_prefix=HERE)
+    app.register_blueprint(make_blueprint(counted.services()), url_prefix=HERE)
     if templates:
         app.jinja_loader = ChoiceLoader([DictLoader(templates), *([app.jinja_loader] if app.jinja_loader else [])])
     if csrf:
@@ -113,14 +114,14 @@ def test_another_version_is_rendered_anew(counted: Counted) -> None:
     mia = browser(counted)
     mia.read()
     counted.version = "2"
-    counted.world.shelves["mia"] = Shelf(True, ready=(definition("new", "Brand new"),))
+    counted.world.wallets["mia"] = Wallet(True, claimable=(definition("new", "Brand new"),))
 
     assert "Claim Brand new" in forms(mia.read())
 
 
 def test_what_ends_today_is_not_kept_until_tomorrow(counted: Counted) -> None:
-    counted.world.shelves["mia"] = Shelf(
-        True, yours=(held("b", definition("x", "Thing"), expires_at=NOW + timedelta(hours=30)),)
+    counted.world.wallets["mia"] = Wallet(
+        True, usable=(held("b", definition("x", "Thing"), expires_at=NOW + timedelta(hours=30)),)
     )
     mia = browser(counted)
     before = mia.read().text
@@ -132,8 +133,8 @@ def test_what_ends_today_is_not_kept_until_tomorrow(counted: Counted) -> None:
 
 @pytest.mark.parametrize("step", [timedelta(hours=31), timedelta(days=-3650), timedelta(days=3650)])
 def test_it_ends_with_what_it_says_whichever_way_the_clock_steps(counted: Counted, step: timedelta) -> None:
-    counted.world.shelves["mia"] = Shelf(
-        True, yours=(held("b", definition("x", "Thing"), ACCOUNT, expires_at=NOW + timedelta(hours=30)),)
+    counted.world.wallets["mia"] = Wallet(
+        True, usable=(held("b", definition("x", "Thing"), ACCOUNT, expires_at=NOW + timedelta(hours=30)),)
     )
     mia = browser(counted)
     mia.read()
@@ -145,7 +146,7 @@ def test_it_ends_with_what_it_says_whichever_way_the_clock_steps(counted: Counte
 
 def test_another_language_or_zone_is_rendered_anew(counted: Counted) -> None:
     ends = datetime(2025, 6, 20, 13, 59, 59, tzinfo=UTC)
-    counted.world.shelves["mia"] = Shelf(True, yours=(held("b", definition("x", "Thing"), expires_at=ends),))
+    counted.world.wallets["mia"] = Wallet(True, usable=(held("b", definition("x", "Thing"), expires_at=ends),))
     mia = browser(counted)
     english = mia.read().text
     counted.world.shoppers["mia"] = Shopper("mia", timezone="Europe/Paris", locale="de-DE")
@@ -156,7 +157,7 @@ def test_another_language_or_zone_is_rendered_anew(counted: Counted) -> None:
 
 def test_one_shoppers_region_is_never_anothers(counted: Counted) -> None:
     counted.world.shoppers["leo"] = Shopper("leo", timezone="Australia/Melbourne", locale="en_AU")
-    counted.world.shelves["leo"] = Shelf(True, yours=(held("l", definition("leos", "Leo's own")),))
+    counted.world.wallets["leo"] = Wallet(True, usable=(held("l", definition("leos", "Leo's own")),))
     mia = browser(counted)
     leo = Browser(mia.client.application.test_client(), "leo")
     pages = [each.read().text for each in (mia, leo, mia, leo)]
@@ -216,7 +217,7 @@ def test_how_old_a_shelf_is_is_on_the_page_of_that_moment_only(counted: Counted)
 def test_a_text_of_omneos_cannot_stand_in_for_a_token(counted: Counted) -> None:
     from claimable_benefits.web.forms import buttons
 
-    counted.world.shelves["mia"] = Shelf(True, ready=(definition("x", "Thing", short_description="0-0- -1-"),))
+    counted.world.wallets["mia"] = Wallet(True, claimable=(definition("x", "Thing", short_description="0-0- -1-"),))
     mia = browser(counted)
     pages = [mia.get(HERE).text for _ in range(3)]
 

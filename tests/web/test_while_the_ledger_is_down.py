@@ -13,7 +13,7 @@ from tests.web.world import World
 
 HERE = "/account/benefits"
 SENTENCE = "We cannot reach our records of your benefits right now, so nothing was changed."
-READS = {HERE: "peek_shelf", f"{HERE}/held/b-lounge": "peek_shelf", f"{HERE}/uses/u-1": "find_use"}
+READS = {HERE: "preview_wallet", f"{HERE}/held/b-lounge": "preview_wallet", f"{HERE}/uses/u-1": "find_use"}
 BUTTONS = {
     ("Claim Free Shipping", HERE): ("claim", HERE),
     ("Use Lounge Visit now", f"{HERE}/held/b-lounge"): ("use", HERE),
@@ -68,7 +68,7 @@ def test_a_shops_own_page_for_such_times_is_shown_instead(shop: Flask, world: Wo
 
     mia = Browser(shop.test_client(), "mia")
     form = mia.form("Claim Free Shipping")
-    world.fails("peek_shelf", locked)
+    world.fails("preview_wallet", locked)
     world.fails("claim", locked)
 
     answers = [mia.get(HERE), mia.send(form)]
@@ -87,7 +87,7 @@ def test_a_checkout_works_without_its_panel(world: World, mia: Browser, locked: 
 def test_the_log_says_why(
     world: World, mia: Browser, locked: LedgerUnavailable, caplog: pytest.LogCaptureFixture
 ) -> None:
-    world.fails("peek_shelf", locked)
+    world.fails("preview_wallet", locked)
 
     mia.get(HERE)
 

@@ -14,9 +14,9 @@ from itsdangerous.timed import TimestampSigner
 from werkzeug.exceptions import BadRequest
 
 from claimable_benefits.domain.shop import Shopper
-from claimable_benefits.service.account.wallet_view import Shelf
+from claimable_benefits.service.account.wallet_view import Wallet
 from claimable_benefits.service.holds.offers import Offers
-from claimable_benefits.web.http_errors import FormRefused, NoSuchBenefit
+from claimable_benefits.web.http_errors import BenefitNotFound, FormRefused
 from tests.web.conftest import Browser
 from tests.web.reading import Form, forms, read_page
 from tests.web.world import ACCOUNT, World, definition, held, make_shop, offer, use
@@ -24,7 +24,7 @@ from tests.web.world import ACCOUNT, World, definition, held, make_shop, offer, 
 HERE = "/account/benefits"
 BUTTONS = {
     "claim": ("Claim Free Shipping", HERE),
-    "claim_and_use": ("Claim and use Prize Draw Entry now", HERE),
+    "claim_and_redeem": ("Claim and use Prize Draw Entry now", HERE),
     "use": ("Use Lounge Visit now", HERE),
     "apply": ("Apply 10% off", "/checkout"),
     "remove": ("Remove Free Shipping", "/checkout"),
@@ -35,7 +35,7 @@ every_action = pytest.mark.parametrize("action", BUTTONS)
 
 def subject_of(action: str) -> str:
     """The field that names what a button is about."""
-    return "handle" if action in ("claim", "claim_and_use") else "benefit_id"
+    return "handle" if action in ("claim", "claim_and_redeem") else "benefit_id"
 
 
 def button_of(mia: Browser, action: str) -> Form:
@@ -70,7 +70,7 @@ def test_the_buttons_work_as_they_are(world: World, mia: Browser, action: str) -
 def test_these_are_all_the_routes_that_are_not_read_only(shop: Flask) -> None:
     assert post_rules(shop) == [
         "/account/benefits/claim",
-        "/account/benefits/claim-and-use",
+        "/account/benefits/claim-and-redeem",
         "/account/benefits/use",
         "/account/benefits/webhook",
         "/checkout/benefits/apply",
@@ -169,7 +169,7 @@ def test_after_signing_out_a_button_asks_to_sign_in(world: World, mia: Browser, 
     mia.client.get("/sign-in/nobody")
     answer = mia.send(form)
     page = read_page(answer.text)
-    back_to = HERE if action in ("claim", "claim_and_use", "use") else "/checkout"
+    back_to = HERE if action in ("claim", "claim_and_redeem", "use") else "/checkout"
 
     assert answer.status_code == 400
     assert page.one("a", href=f"/login?next={back_to}").text == "Sign in"
@@ -224,7 +224,7 @@ def test_the_refusal_leads_back_to_where_the_button_was(mia: Browser, action: st
     form = button_of(mia, action)
     page = read_page(mia.client.post(form.action, data=form.fields | {"cb_token": ""}).text)
 
-    assert page.one("a", href=HERE if action in ("claim", "claim_and_use", "use") else "/checkout")
+    assert page.one("a", href=HERE if action in ("claim", "claim_and_redeem", "use") else "/checkout")
 
 
 @pytest.mark.parametrize("handled", [400, FormRefused, BadRequest])
@@ -244,12 +244,12 @@ def test_a_shop_may_show_a_missing_benefit_its_own_way(world: World) -> None:
     app = make_shop(world)
 
     @app.errorhandler(404)
-    def theirs(error: NoSuchBenefit) -> ResponseReturnValue:
+    def theirs(error: BenefitNotFound) -> ResponseReturnValue:
         return f"nothing here: {type(error).__name__}", 404
 
     answer = Browser(app.test_client(), "mia").get(f"{HERE}/held/nope")
 
-    assert answer.text == "nothing here: NoSuchBenefit"
+    assert answer.text == "nothing here: BenefitNotFound"
 
 
 def test_the_hosts_own_csrf_field_goes_along(world: World) -> None:
@@ -271,10 +271,10 @@ def two(world: World) -> World:
     """Mia, and Leo who has a claimable, a held benefit, a past one, a receipt and a cart of his own."""
     world.shoppers["leo"] = Shopper("leo")
     past = held("leo-past", definition("leo-past", "Leo past"), remaining=0).benefit
-    world.shelves["leo"] = Shelf(
+    world.wallets["leo"] = Wallet(
         True,
-        ready=(definition("leo-ready", "Leo ready"),),
-        yours=(held("leo-held", definition("leo-held", "Leo held"), ACCOUNT),),
+        claimable=(definition("leo-ready", "Leo ready"),),
+        usable=(held("leo-held", definition("leo-held", "Leo held"), ACCOUNT),),
         past=(past,),
     )
     world.uses["leo-use"] = ("leo", use("leo-use", past))

@@ -22,16 +22,16 @@ from claimable_benefits.domain.states import UseState
 from claimable_benefits.errors import Declined
 from claimable_benefits.ledger.uses import Use
 from claimable_benefits.service.account.history import Entry, History
-from claimable_benefits.service.account.wallet_view import Held, Peek, Shelf
+from claimable_benefits.service.account.wallet_view import Held, Wallet, WalletPreview
 from claimable_benefits.service.claims.claim import Claimed
 from claimable_benefits.service.context import Context
 from claimable_benefits.service.holds.hold import Hold
-from claimable_benefits.service.holds.offers import Applied, Offer, Offers, OffersPeek
-from claimable_benefits.service.orders.record import Record
+from claimable_benefits.service.holds.offers import Applied, Offer, Offers, OffersPreview
+from claimable_benefits.service.orders.record import OrderRecord
 from claimable_benefits.service.redemption.redeem import Used
 from claimable_benefits.settings import Settings, read_settings
 from claimable_benefits.web.blueprint import make_blueprint
-from claimable_benefits.web.services import Verbs
+from claimable_benefits.web.services import Services
 
 NOW = datetime(2025, 6, 15, 2, 0, tzinfo=UTC)  # noon in Melbourne
 MELBOURNE = "Australia/Melbourne"
@@ -45,11 +45,11 @@ class World:
     """What Omneo and the ledger would know; ``calls`` is every verb that would change something."""
 
     shoppers: dict[str, Shopper] = field(default_factory=dict)
-    shelves: dict[str, Shelf] = field(default_factory=dict)
+    wallets: dict[str, Wallet] = field(default_factory=dict)
     histories: dict[str, tuple[Entry, ...]] = field(default_factory=dict)
     offers: dict[str, Offers] = field(default_factory=dict)
     uses: dict[str, tuple[str, Use]] = field(default_factory=dict)
-    records: dict[str, Record] = field(default_factory=dict)
+    records: dict[str, OrderRecord] = field(default_factory=dict)
     cart: Cart | None = None
     policies: dict[str, Policy] = field(default_factory=dict)
     now: datetime = NOW
@@ -58,29 +58,29 @@ class World:
     failing: dict[str, Exception] = field(default_factory=dict)
     answers: dict[str, Any] = field(default_factory=dict)
 
-    def verbs(self) -> Verbs:
-        return Verbs(
-            peek_shelf=lambda _, shopper: self._peek(shopper),
-            recall_history=self._history,
-            peek_offers=lambda _, shopper, __: OffersPeek(
+    def services(self) -> Services:
+        return Services(
+            preview_wallet=lambda _, shopper: self._peek(shopper),
+            remembered_history=self._history,
+            preview_offers=lambda _, shopper, __: OffersPreview(
                 partial(self._read, "read_offers", self.offers.get(shopper.customer_id, Offers()))
             ),
             read_record=lambda _, number: self._read("read_record", self.records.get(number)),
             claim=self._claim,
-            claim_and_redeem=self._claim_and_use,
+            claim_and_redeem=self._claim_and_redeem,
             hold=self._hold,
             release=self._release,
             use_from_account=self._use,
             find_use=self._find_use,
         )
 
-    def _peek(self, shopper: Shopper) -> Peek:
-        found = self._read("peek_shelf", self.shelves.get(shopper.customer_id, Shelf(False)))
-        return Peek(lambda: found)
+    def _peek(self, shopper: Shopper) -> WalletPreview:
+        found = self._read("preview_wallet", self.wallets.get(shopper.customer_id, Wallet(False)))
+        return WalletPreview(lambda: found)
 
     def _history(self, _: Context, shopper: Shopper, *, ask: bool = False) -> History:
         found = History(self.histories.get(shopper.customer_id, ()), self.is_whole or ask)
-        return cast(History, self._read("recall_history", found))
+        return cast(History, self._read("remembered_history", found))
 
     def fails(self, verb: str, error: Exception) -> None:
         self.failing[verb] = error
@@ -96,28 +96,30 @@ class World:
 
     def _claim(self, _: Context, shopper: Shopper, handle: str, claim_id: str) -> Claimed:
         self._did("claim", shopper, handle, claim_id)
-        shelf = self.shelves[shopper.customer_id]
-        definition = shelf.definition(handle)
+        wallet = self.wallets[shopper.customer_id]
+        definition = wallet.definition(handle)
         if "claim" in self.answers:
             return cast(Claimed, self.answers["claim"])
         if definition is None:
-            if held := shelf.holds(handle):
+            if held := wallet.holds(handle):
                 return Claimed(held.name, already=True, confirmed=True)
             raise Declined("not_claimable", "This benefit can no longer be claimed.")
         mine = Held(Benefit(f"new-{handle}", definition, remaining=1), self.policies.get(handle, Policy(handle)))
-        rest = tuple(one for one in shelf.ready if one.handle != handle)
-        self.shelves[shopper.customer_id] = Shelf(True, ready=rest, yours=(*shelf.yours, mine), past=shelf.past)
+        rest = tuple(one for one in wallet.claimable if one.handle != handle)
+        self.wallets[shopper.customer_id] = Wallet(
+            True, claimable=rest, usable=(*wallet.usable, mine), past=wallet.past
+        )
         return Claimed(definition.name, already=False, confirmed=True)
 
-    def _claim_and_use(self, _: Context, shopper: Shopper, handle: str, use_id: str) -> Used:
-        self._did("claim_and_use", shopper, handle, use_id)
+    def _claim_and_redeem(self, _: Context, shopper: Shopper, handle: str, use_id: str) -> Used:
+        self._did("claim_and_redeem", shopper, handle, use_id)
         if use_id in self.uses:
             return Used(self.uses[use_id][1], already=True)
-        shelf = self.shelves[shopper.customer_id]
-        definition = shelf.definition(handle)
+        wallet = self.wallets[shopper.customer_id]
+        definition = wallet.definition(handle)
         if definition is None:
             raise Declined("not_claimable", "This benefit cannot be claimed any more.")
-        state = self.answers.get("claim_and_use", UseState.CONSUMED)
+        state = self.answers.get("claim_and_redeem", UseState.CONSUMED)
         made = use(
             use_id,
             Benefit(f"new-{handle}", definition, code_online=definition.code_online),
@@ -125,7 +127,9 @@ class World:
             state=state,
         )
         self.uses[use_id] = (shopper.customer_id, made)
-        self.shelves[shopper.customer_id] = replace(shelf, ready=tuple(d for d in shelf.ready if d != definition))
+        self.wallets[shopper.customer_id] = replace(
+            wallet, claimable=tuple(d for d in wallet.claimable if d != definition)
+        )
         return Used(made)
 
     def _hold(self, _: Context, shopper: Shopper, cart: Cart, benefit_id: str, *, move: bool = False) -> Hold:
@@ -138,7 +142,7 @@ class World:
 
     def _use(self, _: Context, shopper: Shopper, benefit_id: str, use_id: str) -> Used:
         self._did("use", shopper, benefit_id, use_id)
-        held = self.shelves[shopper.customer_id].benefit(benefit_id)
+        held = self.wallets[shopper.customer_id].benefit(benefit_id)
         if held is None:
             raise Declined("unknown_benefit", "There is no such benefit in your account.")
         made = use(use_id, held.benefit, state=self.answers.get("use", UseState.CONSUMED))
@@ -195,7 +199,7 @@ def make_shop(
     settings = read_settings(ours, instance_path=app.instance_path, root_path=app.root_path)
     app.extensions["claimable_benefits"] = Extension(world, settings)
     if register:
-        blueprint = make_blueprint(world.verbs())
+        blueprint = make_blueprint(world.services())
         app.register_blueprint(blueprint, url_prefix="/account/benefits", checkout_prefix="/checkout/benefits")
     _add_shop_pages(app)
     return app

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 
-class Breaker:
+class CircuitBreaker:
     """Opens after ``failures`` in a row for ``seconds``; then one attempt at a time shows whether it is over.
 
     ``clock`` counts seconds and never goes back. Safe between threads.
@@ -31,7 +31,7 @@ class Breaker:
         next_trial = self._next_trial
         return next_trial is not None and self._clock() < next_trial
 
-    def allows(self) -> bool:
+    def allow_request(self) -> bool:
         """Whether an attempt may be made now. While open, one in ``seconds`` may: the trial."""
         if self._next_trial is None:
             return True
@@ -43,13 +43,13 @@ class Breaker:
             self._next_trial = self._clock() + self._seconds
             return True
 
-    def worked(self) -> None:
+    def record_success(self) -> None:
         """An attempt brought an answer."""
         if self._failures or self._next_trial is not None:
             with self._lock:
                 self._failures, self._next_trial = 0, None
 
-    def failed(self, pause: float | None = None) -> None:
+    def record_failure(self, pause: float | None = None) -> None:
         """An attempt brought none; with ``pause``, the other side asked for so many seconds of rest."""
         with self._lock:
             self._failures += 1

@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class Bounded(Generic[T]):
+class LruCache(Generic[T]):
     """Values by key, at most ``entries`` of them and at most ``weight`` bytes by the callers' estimates.
 
     Safe between threads.

@@ -15,13 +15,13 @@ T = TypeVar("T")
 _log = logging.getLogger("claimable_benefits")
 
 
-class Together(Protocol):
+class Gather(Protocol):
     """Makes calls, at the same time if it can, and gives their results in order; raises the first error."""
 
     def __call__(self, calls: Sequence[Callable[[], T]], /) -> list[T]: ...
 
 
-class Crew:
+class ThreadPool:
     """At most ``threads`` daemon threads and a queue of at most ``queue`` jobs: what does not fit is dropped.
 
     An unbounded queue would keep thousands of dead refreshes after an outage. The threads start when they are first
@@ -41,7 +41,7 @@ class Crew:
         self._idle = 0
         self._stopped = False
 
-    def start(self, job: Callable[[], None]) -> bool:
+    def submit(self, job: Callable[[], None]) -> bool:
         """Have ``job`` done soon. False where the queue is full, or all was stopped: then it is not done."""
         if self._pid != os.getpid():
             self._begin()
@@ -54,14 +54,14 @@ class Crew:
             self._ready.notify()
             return True
 
-    def together(self, calls: Sequence[Callable[[], T]]) -> list[T]:
+    def gather(self, calls: Sequence[Callable[[], T]]) -> list[T]:
         """Make the calls at the same time, and give their results in order; the first error is raised.
 
         The caller does its part, and whatever no thread has begun: so it never waits for a thread that is not there.
         """
         tasks = [_Task(call) for call in calls]
         for task in tasks[1:]:
-            self.start(task.run)
+            self.submit(task.run)
         for task in tasks:
             task.run()
         return [task.result() for task in tasks]

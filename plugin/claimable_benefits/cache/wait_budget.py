@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 
-class Patience:
+class WaitBudget:
     """At most ``places`` threads wait, each for at most ``budget`` seconds.
 
     Whoever finds no place does not wait at all, and for ``pause`` seconds after somebody has waited in vain nobody
@@ -35,7 +35,7 @@ class Patience:
             return True
         if self._clock() < self._not_before:
             return False
-        with self.place() as has_place:
+        with self.slot() as has_place:
             came = has_place and done.wait(self.budget)
         if has_place and not came:
             self.in_vain += 1
@@ -43,7 +43,7 @@ class Patience:
         return came
 
     @contextmanager
-    def place(self) -> Iterator[bool]:
+    def slot(self) -> Iterator[bool]:
         """Take one of the places for the length of a block; gives whether there was one."""
         if not self._places.acquire(blocking=False):
             yield False

@@ -21,13 +21,13 @@ class _Context(Protocol):
     def ledger(self) -> Ledger: ...
 
 
-class _Runtime(Protocol):
+class LedgerRuntime(Protocol):
     @property
     def context(self) -> _Context: ...
 
 
 def _ledger() -> Ledger:
-    return cast(_Runtime, current_app.extensions["claimable_benefits"]).context.ledger
+    return cast(LedgerRuntime, current_app.extensions["claimable_benefits"]).context.ledger
 
 
 @contextmanager

@@ -25,14 +25,21 @@ from claimable_benefits.cli.database import database
 from claimable_benefits.domain.benefits import Benefit
 from claimable_benefits.domain.shop import Shopper, Transaction
 from claimable_benefits.domain.states import DeliveryState
-from claimable_benefits.errors import BenefitsError, Declined, NotPermitted, OutcomeUnknown, Rejected
-from claimable_benefits.service.account.wallet_view import read_shelf
+from claimable_benefits.errors import (
+    AuthenticationError,
+    BenefitsError,
+    Declined,
+    OutcomeUnknown,
+    PermissionDenied,
+    Rejected,
+)
+from claimable_benefits.service.account.wallet_view import read_wallet
 from claimable_benefits.service.context import Context
 from claimable_benefits.service.operations import admin
 from claimable_benefits.service.operations import doctor as examinations
 from claimable_benefits.service.redemption.redeem import use_for_customer
-from claimable_benefits.service.worker.pool import Crew, stopped_by_signals
-from claimable_benefits.service.worker.turn import WorkDone, run_once
+from claimable_benefits.service.worker.pool import WorkerPool, stopped_by_signals
+from claimable_benefits.service.worker.turn import TurnResult, run_once
 from claimable_benefits.settings import Settings
 from claimable_benefits.settings.table import TABLE
 
@@ -41,20 +48,20 @@ commands = AppGroup("benefits", help="Loyalty benefits from Omneo: define, issue
 commands.add_command(database)
 
 
-class _Runtime(Protocol):
+class CliRuntime(Protocol):
     @property
     def context(self) -> Context: ...
     @property
     def settings(self) -> Settings: ...
 
 
-def runtime_of_app() -> _Runtime:
-    return cast(_Runtime, current_app.extensions["claimable_benefits"])
+def runtime_of_app() -> CliRuntime:
+    return cast(CliRuntime, current_app.extensions["claimable_benefits"])
 
 
 def open_context() -> Context:
     context = runtime_of_app().context
-    return replace(context, omneo=context.omneo.patient())
+    return replace(context, omneo=context.omneo.for_workers())
 
 
 @contextmanager
@@ -66,7 +73,7 @@ def one_line_errors() -> Iterator[None]:
         raise click.ClickException(error.shopper_message) from error
     except Rejected as error:
         raise click.ClickException(f"Omneo refuses this: {error.words}") from error
-    except NotPermitted as error:
+    except (AuthenticationError, PermissionDenied) as error:
         raise click.ClickException(f"{error} Check OMNEO_TOKEN and its permissions.") from error
     except OutcomeUnknown as error:
         raise click.ClickException(f"{error} It may have happened all the same: look before you repeat it.") from error
@@ -171,13 +178,13 @@ def submit(
 def show(customer: str) -> None:
     """Show what a customer may claim, holds, and has had."""
     with without_log(), one_line_errors():
-        shelf = read_shelf(open_context(), Shopper(customer))
-    if not shelf.known:
+        wallet = read_wallet(open_context(), Shopper(customer))
+    if not wallet.known:
         raise click.ClickException(f"Omneo does not know customer {customer!r}.")
-    click.echo(f"Customer {customer} is profile {shelf.profile_id}.")
-    _list("Ready to claim", [f"{d.handle}  {d.name}" for d in shelf.ready])
-    _list("Theirs to use", [_held(held.benefit) for held in shelf.yours])
-    _list("Used up or expired", [_held(benefit) for benefit in shelf.past])
+    click.echo(f"Customer {customer} is profile {wallet.profile_id}.")
+    _list("Ready to claim", [f"{d.handle}  {d.name}" for d in wallet.claimable])
+    _list("Theirs to use", [_held(held.benefit) for held in wallet.usable])
+    _list("Used up or expired", [_held(benefit) for benefit in wallet.past])
 
 
 @commands.command()
@@ -197,14 +204,14 @@ def work(once: bool, threads: int, seconds: float) -> None:
     """
     context = open_context()
 
-    def turn() -> WorkDone:
-        return run_once(replace(context, stopping=crew.is_stopping))
+    def turn() -> TurnResult:
+        return run_once(replace(context, stopping=pool.is_stopping))
 
-    crew = Crew(turn, threads=threads, seconds=seconds, tell=lambda done: click.echo(_told(done)))
-    with one_line_errors(), stopped_by_signals(crew.stop):
+    pool = WorkerPool(turn, threads=threads, seconds=seconds, tell=lambda done: click.echo(_turn_line(done)))
+    with one_line_errors(), stopped_by_signals(pool.stop):
         if not once:
             click.echo(f"Working in {threads} thread{'s' if threads > 1 else ''}. Ctrl-C stops.")
-        done = crew.run_until_idle() if once else crew.run()
+        done = pool.run_until_idle() if once else pool.run()
     if not once:
         click.echo(f"Stopped. {_counts(done)} in all." if done else "Stopped. There was nothing to do.")
     elif not done:
@@ -300,14 +307,14 @@ def _list(title: str, rows: list[str]) -> None:
         click.echo(f"  {row}")
 
 
-def _told(done: WorkDone) -> str:
+def _turn_line(done: TurnResult) -> str:
     return f"{datetime.now(UTC):%H:%M:%S} UTC  {_counts(done)}."
 
 
-def _counts(done: WorkDone) -> str:
+def _counts(done: TurnResult) -> str:
     return (
-        f"{done.delivered} delivered, {done.settled} settled, {done.decided} orders decided, "
-        f"{done.undone} undone, {done.released} holds released"
+        f"{done.delivered} delivered, {done.resolved} settled, {done.decided} orders decided, "
+        f"{done.rolled_back} undone, {done.released} holds released"
     )
 
 

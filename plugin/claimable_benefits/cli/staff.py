@@ -19,12 +19,10 @@ from claimable_benefits.cli.group import (
 )
 from claimable_benefits.domain.states import UseState
 from claimable_benefits.service.operations import admin
-from claimable_benefits.service.operations.attention import read_attention
+from claimable_benefits.service.operations import review as reviews
 from claimable_benefits.service.operations.reconcile import Report
 from claimable_benefits.service.operations.reconcile import reconcile as compare
 from claimable_benefits.service.operations.repair import repair as mend
-from claimable_benefits.service.operations.review import VERDICTS
-from claimable_benefits.service.operations.review import resolve as decide
 from claimable_benefits.service.operations.timeline import read_timeline
 
 __all__ = ["commands"]
@@ -55,9 +53,9 @@ def reconcile(since: str | None, until: str | None, days: int, *, repair: bool, 
 
 
 @commands.command()
-def attention() -> None:
+def review() -> None:
     """List everything that waits for a person."""
-    waiting = read_attention(open_context())
+    waiting = reviews.read_reviews(open_context())
     for one in waiting:
         click.echo(f"{one.subject}: {one.known}")
         for remedy in one.remedies:
@@ -69,15 +67,15 @@ def attention() -> None:
 
 @commands.command()
 @click.argument("use_id")
-@click.option("--as", "verdict", required=True, type=click.Choice(sorted(VERDICTS)), help="What became of it.")
-@click.option("--because", "reason", required=True, help="Why; kept in its history.")
-def resolve(use_id: str, verdict: str, reason: str) -> None:
+@click.option("--as", "verdict", required=True, type=click.Choice(sorted(reviews.VERDICTS)), help="What became of it.")
+@click.option("--reason", "reason", required=True, help="Why; kept in its history.")
+def decide(use_id: str, verdict: str, reason: str) -> None:
     """Decide about a use that waits for a person."""
     if not reason.strip():
-        raise click.ClickException("Say why with --because: it is kept in the history of the use.")
+        raise click.ClickException("Say why with --reason: it is kept in the history of the use.")
     with without_log(), one_line_errors():
-        use = decide(open_context(), use_id, verdict, actor=staff(), reason=reason.strip())
-    if use.state is UseState.NEEDS_A_PERSON:
+        use = reviews.decide(open_context(), use_id, verdict, actor=staff(), reason=reason.strip())
+    if use.state is UseState.MANUAL_REVIEW:
         raise click.ClickException(f"Omneo refused again, so it still waits for a person: {use.note}")
     click.echo(f"Use {use_id} is {use.state.replace('_', ' ')} now.")
 

@@ -16,7 +16,7 @@ from claimable_benefits.domain.benefits import Benefit, Redemption
 SKEW = timedelta(minutes=2)
 
 
-class Trace(StrEnum):
+class Evidence(StrEnum):
     """What a look tells."""
 
     FOUND = "found"
@@ -31,7 +31,7 @@ class Finding:
     ``is_named`` is whether it bears our reference; ``benefit_id`` is told for a claim that was used at once.
     """
 
-    trace: Trace
+    evidence: Evidence
     found_id: str | None = None
     extra_ids: tuple[str, ...] = ()
     is_named: bool = False
@@ -39,29 +39,31 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class SentUse:
     """A use as it went out, ``at`` by Omneo's clock. ``owned`` are redemption ids that belong to other uses of ours."""
 
     reference: str
     benefit_id: str
     at: datetime
-    settle: timedelta
+    trust_absence_after: timedelta
     baseline_remaining: int | None
     owned: Collection[str]
 
 
-ABSENT = Finding(Trace.ABSENT)
-UNCLEAR = Finding(Trace.UNCLEAR)
+ABSENT = Finding(Evidence.ABSENT)
+UNCLEAR = Finding(Evidence.UNCLEAR)
 
 
-def find_by_reference(sent: Sent, answered: Iterable[Redemption]) -> Finding:
+def find_by_reference(sent: SentUse, answered: Iterable[Redemption]) -> Finding:
     """Judge what Omneo's filter by our reference brought, where the filter is known to work."""
     ours = [one for one in answered if one.external_id in (None, sent.reference) and one.kind == "redeem"]
     ids = [one.id for one in ours if one.id not in sent.owned]
-    return Finding(Trace.FOUND, ids[0], tuple(ids[1:]), is_named=True) if ids else ABSENT
+    return Finding(Evidence.FOUND, ids[0], tuple(ids[1:]), is_named=True) if ids else ABSENT
 
 
-def find_by_witness(sent: Sent, recent: Iterable[Redemption], remaining: int | None, *, readable: bool) -> Finding:
+def find_by_remaining_uses(
+    sent: SentUse, recent: Iterable[Redemption], remaining: int | None, *, readable: bool
+) -> Finding:
     """Judge by the profile's redemptions and the uses left, where Omneo does not filter by our reference.
 
     ``remaining`` is what Omneo says now; ``readable`` whether it said so at all. A single new redemption of this
@@ -70,23 +72,23 @@ def find_by_witness(sent: Sent, recent: Iterable[Redemption], remaining: int | N
     candidates = [redemption for redemption in recent if _could_be(sent, redemption)]
     named = [redemption for redemption in candidates if redemption.external_id == sent.reference]
     if named:
-        return Finding(Trace.FOUND, named[0].id, is_named=True)
+        return Finding(Evidence.FOUND, named[0].id, is_named=True)
     if not candidates:
         return ABSENT
     if len(candidates) > 1 or sent.baseline_remaining is None or not readable or remaining is None:
         return UNCLEAR
-    return Finding(Trace.FOUND, candidates[0].id) if sent.baseline_remaining - remaining == 1 else UNCLEAR
+    return Finding(Evidence.FOUND, candidates[0].id) if sent.baseline_remaining - remaining == 1 else UNCLEAR
 
 
-def _could_be(sent: Sent, redemption: Redemption) -> bool:
+def _could_be(sent: SentUse, redemption: Redemption) -> bool:
     at = redemption.created_at or redemption.redeemed_at
-    in_time = at is not None and sent.at - SKEW <= at <= sent.at + sent.settle + SKEW
+    in_time = at is not None and sent.at - SKEW <= at <= sent.at + sent.trust_absence_after + SKEW
     ours = redemption.external_id in (None, sent.reference)
     free = redemption.transaction_id is None and redemption.id not in sent.owned
     return redemption.kind == "redeem" and sent.benefit_id in redemption.benefit_ids and in_time and ours and free
 
 
-def find_undo(
+def find_rollback(
     benefit_id: str, since: datetime | None, recent: Iterable[Redemption], owned: Collection[str], *, rivals: int = 0
 ) -> Finding:
     """Whether a reversal or return of this benefit has appeared since ``since`` (None: ever) that nobody owns.
@@ -105,7 +107,7 @@ def find_undo(
     ]
     if not undone:
         return ABSENT
-    return Finding(Trace.FOUND, undone[0].id) if len(undone) > rivals else UNCLEAR
+    return Finding(Evidence.FOUND, undone[0].id) if len(undone) > rivals else UNCLEAR
 
 
 def find_claimed(
@@ -123,7 +125,7 @@ def find_claimed(
         and benefit.claimed_at >= sent_at - SKEW
     ]
     found = named or recent
-    return Finding(Trace.FOUND, found[0].id) if found else ABSENT
+    return Finding(Evidence.FOUND, found[0].id) if found else ABSENT
 
 
 def find_claimed_use(
@@ -151,4 +153,4 @@ def find_claimed_use(
 
 def _of_claim(redemption: Redemption, *, is_named: bool) -> Finding:
     benefit_id = next(iter(redemption.benefit_ids), None)
-    return Finding(Trace.FOUND, redemption.id, is_named=is_named, benefit_id=benefit_id)
+    return Finding(Evidence.FOUND, redemption.id, is_named=is_named, benefit_id=benefit_id)

@@ -31,7 +31,7 @@ class Place(StrEnum):
     CLAIM = "claim"  # in the very moment in which it is claimed, such as an entry or a seat
 
 
-class GiveBack(StrEnum):
+class Refundable(StrEnum):
     """When a used benefit is given back after a cancellation or refund."""
 
     ALWAYS = "always"
@@ -51,7 +51,7 @@ class Policy:
     discount: DiscountKind = DiscountKind.NONE
     size: Decimal = Decimal(0)
     used_at: frozenset[Place] = field(default_factory=frozenset)
-    given_back: GiveBack = GiveBack.ALWAYS
+    refundable: Refundable = Refundable.ALWAYS
     minimum: Decimal = Decimal(0)
     fits: frozenset[str] = field(default_factory=frozenset)
     excludes: frozenset[str] = field(default_factory=frozenset)
@@ -78,7 +78,7 @@ class PolicyError(ValueError):
 Choice = TypeVar("Choice", bound=StrEnum)
 
 _MOST = 10**9  # nobody means more, and the arithmetic of cents ends somewhere
-_KEYS = ("discount", "size", "used_at", "given_back", "minimum", "fits", "excludes")
+_KEYS = ("discount", "size", "used_at", "refundable", "minimum", "fits", "excludes")
 
 
 def read_policies(document: Mapping[str, Any]) -> dict[str, Policy]:
@@ -100,7 +100,7 @@ def _read_policy(handle: str, table: Any) -> Policy:
         discount=discount,
         size=size,
         used_at=_places(table, handle),
-        given_back=_choice(GiveBack, table, handle, "given_back", GiveBack.ALWAYS),
+        refundable=_choice(Refundable, table, handle, "refundable", Refundable.ALWAYS),
         minimum=_number(table, handle, "minimum"),
         fits=_tags(table, handle, "fits"),
         excludes=_tags(table, handle, "excludes"),

@@ -33,7 +33,7 @@ class Code(StrEnum):
     REDEMPTION_GONE = "redemption_gone"
     REDEMPTION_LEFT_OVER = "redemption_left_over"
     REDEMPTION_UNKNOWN = "redemption_unknown"
-    NEEDS_A_PERSON = "needs_a_person"
+    MANUAL_REVIEW = "manual_review"
     DELIVERY_STOPPED = "delivery_stopped"
     STUCK = "stuck"
     NOT_COMPARED = "not_compared"
@@ -68,7 +68,7 @@ class KnownUse(Protocol):
     @property
     def redemption_id(self) -> str | None: ...
     @property
-    def undo_id(self) -> str | None: ...
+    def rollback_id(self) -> str | None: ...
     @property
     def sent_at(self) -> datetime | None: ...
     @property
@@ -116,7 +116,7 @@ class Sides:
     uses: Sequence[KnownUse]
     recorded: Sequence[RecordedTransaction]
     gone: Collection[str]
-    gives_back: Callable[[KnownUse], bool]
+    is_refundable: Callable[[KnownUse], bool]
 
     @property
     def state(self) -> OrderState | None:
@@ -186,7 +186,7 @@ def _cancelled(sides: Sides) -> Iterator[Disagreement]:
         sentence = f"Order {sides.number} is cancelled, but its transaction at Omneo is not void."
         yield Disagreement(Code.TRANSACTION_NOT_VOID, sentence, sides.number, ids=(sides.ours[0].id,))
     for use in sides.uses:
-        is_left = use.state is UseState.REDEEMED or (use.state is UseState.CONSUMED and sides.gives_back(use))
+        is_left = use.state is UseState.REDEEMED or (use.state is UseState.CONSUMED and sides.is_refundable(use))
         if is_left and use.redemption_id and use.redemption_id not in sides.gone:
             sentence = f"Order {sides.number} is cancelled, but redemption {use.redemption_id} of {use.name} stands."
             yield Disagreement(Code.REDEMPTION_LEFT_OVER, sentence, sides.number, use.use_id, ids=(use.redemption_id,))
@@ -211,14 +211,14 @@ def _duplicates(sides: Sides) -> Iterator[Disagreement]:
         )
 
 
-_OVER = (UseState.RELEASED, UseState.REFUSED, UseState.UNDONE, UseState.HELD)
+_OVER = (UseState.RELEASED, UseState.REFUSED, UseState.ROLLED_BACK, UseState.HELD)
 
 
 def compare_redemptions(
     redemptions: Sequence[Redemption], uses: Sequence[KnownUse], prefix: str
 ) -> Iterator[Disagreement]:
     """Standing redemptions of one profile that are ours and belong to nothing. ``uses`` are all of that profile."""
-    gone = taken_back(redemptions, uses)
+    gone = is_returned(redemptions, uses)
     by_id = {use.redemption_id: use for use in uses if use.redemption_id}
     by_reference = {use.reference: use for use in uses}
     for one in redemptions:
@@ -238,7 +238,7 @@ def compare_redemptions(
             yield Disagreement(Code.REDEMPTION_LEFT_OVER, sentence, owner.order_number, owner.use_id, (one.id,))
 
 
-def taken_back(redemptions: Sequence[Redemption], uses: Sequence[KnownUse]) -> set[str]:
+def is_returned(redemptions: Sequence[Redemption], uses: Sequence[KnownUse]) -> set[str]:
     """The ids of the redemptions that a reversal or return took back.
 
     Omneo does not say which redemption an undo belongs to. Those that the ledger owns are told by it; any other is
@@ -248,21 +248,21 @@ def taken_back(redemptions: Sequence[Redemption], uses: Sequence[KnownUse]) -> s
         (one for one in redemptions if one.created_at), key=lambda one: (one.created_at, _number(one))
     )
     undos = [one for one in oldest_first if one.kind != "redeem"]
-    undone_by = {use.redemption_id: use.undo_id for use in uses if use.redemption_id and use.undo_id}
+    returned_by = {use.redemption_id: use.rollback_id for use in uses if use.redemption_id and use.rollback_id}
     shown = {one.id for one in undos}
-    gone = {redemption_id for redemption_id, undo_id in undone_by.items() if undo_id in shown}
-    free = [one for one in undos if one.id not in undone_by.values()]
-    unnamed = {use.redemption_id for use in uses if use.state is UseState.UNDONE and use.undo_id is None}
+    gone = {redemption_id for redemption_id, rollback_id in returned_by.items() if rollback_id in shown}
+    free = [one for one in undos if one.id not in returned_by.values()]
+    unnamed = {use.redemption_id for use in uses if use.state is UseState.ROLLED_BACK and use.rollback_id is None}
     ours = {use.redemption_id for use in uses if use.redemption_id}
     for undo in free:
-        earlier = [one for one in oldest_first if one.kind == "redeem" and one.id not in gone and _undoes(undo, one)]
+        earlier = [one for one in oldest_first if one.kind == "redeem" and one.id not in gone and _returns(undo, one)]
         by_likelihood = sorted(earlier, key=lambda one: (one.id in unnamed, one.id not in ours))
         if by_likelihood:
             gone.add(by_likelihood[-1].id)
     return gone
 
 
-def _undoes(undo: Redemption, one: Redemption) -> bool:
+def _returns(undo: Redemption, one: Redemption) -> bool:
     is_later = undo.created_at is not None and one.created_at is not None and undo.created_at >= one.created_at
     return is_later and bool(set(undo.benefit_ids) & set(one.benefit_ids))
 
@@ -271,15 +271,15 @@ def _number(one: Redemption) -> int:
     return int(one.id) if one.id.isdecimal() else 0
 
 
-def compare_standing(
+def compare_waiting(
     uses: Sequence[KnownUse], deliveries: Sequence[KnownDelivery], now: datetime
 ) -> Iterator[Disagreement]:
     """What waits for a person, and what nobody has worked on for an hour."""
     for use in uses:
         about = f"Use {use.use_id} of {use.name}{f' for order {use.order_number}' if use.order_number else ''}"
-        if use.state is UseState.NEEDS_A_PERSON:
+        if use.state is UseState.MANUAL_REVIEW:
             sentence = f"{about} waits for a person: {use.note or 'no reason is noted'}."
-            yield Disagreement(Code.NEEDS_A_PERSON, sentence, use.order_number, use.use_id)
+            yield Disagreement(Code.MANUAL_REVIEW, sentence, use.order_number, use.use_id)
         elif _is_stuck(use, now):
             sentence = (
                 f"{about} is {use.state.replace('_', ' ')} for more than an hour: {use.note or 'is a worker running?'}"

@@ -20,7 +20,7 @@ SWEEP_GAPS = tuple(timedelta(minutes=gap) for gap in (1, 1.5, 2.5, 3, 3, 4, 5, 5
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class NextLook:
     """How to go on after a look that found nothing: look again in ``again_in``, or believe it (None).
 
     ``looks`` counts those that were late enough to be believed.
@@ -30,12 +30,12 @@ class Patience:
     looks: int
 
 
-def after_absence(age: timedelta, looks: int, settle: timedelta, between: timedelta = BETWEEN_LOOKS) -> Patience:
+def after_absence(age: timedelta, looks: int, settle: timedelta, between: timedelta = BETWEEN_LOOKS) -> NextLook:
     """What follows when nothing is there ``age`` after it was sent, with ``looks`` late looks before this one."""
     if age < settle:
-        return Patience(min(settle - age, between), looks)
+        return NextLook(min(settle - age, between), looks)
     looks += 1
-    return Patience(between if looks < LOOKS else None, looks)
+    return NextLook(between if looks < LOOKS else None, looks)
 
 
 def next_sweep(sweeps: int, gaps: tuple[timedelta, ...] = SWEEP_GAPS) -> timedelta | None:

@@ -16,11 +16,11 @@ class UseState(StrEnum):
     IN_DOUBT = "in_doubt"  # sent, no answer: it may or may not have happened
     REDEEMED = "redeemed"  # Omneo says yes; the order is not placed yet
     CONSUMED = "consumed"  # the order is placed, or the account use is done
-    UNDOING = "undoing"  # a reversal or return is due or on its way
-    UNDONE = "undone"
+    ROLLING_BACK = "rolling_back"  # a reversal or return is due or on its way
+    ROLLED_BACK = "rolled_back"
     RELEASED = "released"  # dropped before Omneo heard of it, or settled as never applied
     REFUSED = "refused"  # Omneo said no
-    NEEDS_A_PERSON = "needs_a_person"
+    MANUAL_REVIEW = "manual_review"
 
 
 class ClaimState(StrEnum):
@@ -60,18 +60,20 @@ USE_MOVES: dict[UseState, frozenset[UseState]] = {
             UseState.CONSUMED,
             UseState.REFUSED,  # the answer came after all, and late
             UseState.RELEASED,
-            UseState.UNDOING,
-            UseState.NEEDS_A_PERSON,
+            UseState.ROLLING_BACK,
+            UseState.MANUAL_REVIEW,
         }
     ),
-    UseState.REDEEMED: frozenset({UseState.CONSUMED, UseState.UNDOING, UseState.NEEDS_A_PERSON}),
-    UseState.CONSUMED: frozenset({UseState.UNDOING}),  # cancelled or refunded
-    UseState.UNDOING: frozenset({UseState.UNDONE, UseState.NEEDS_A_PERSON}),
-    UseState.UNDONE: frozenset(),
+    UseState.REDEEMED: frozenset({UseState.CONSUMED, UseState.ROLLING_BACK, UseState.MANUAL_REVIEW}),
+    UseState.CONSUMED: frozenset({UseState.ROLLING_BACK}),  # cancelled or refunded
+    UseState.ROLLING_BACK: frozenset({UseState.ROLLED_BACK, UseState.MANUAL_REVIEW}),
+    UseState.ROLLED_BACK: frozenset(),
     # A late look found it after all: at Omneo where it bears our reference, else only perhaps.
-    UseState.RELEASED: frozenset({UseState.UNDOING, UseState.NEEDS_A_PERSON}),
-    UseState.REFUSED: frozenset({UseState.UNDOING}),
-    UseState.NEEDS_A_PERSON: frozenset({UseState.UNDOING, UseState.CONSUMED, UseState.RELEASED, UseState.UNDONE}),
+    UseState.RELEASED: frozenset({UseState.ROLLING_BACK, UseState.MANUAL_REVIEW}),
+    UseState.REFUSED: frozenset({UseState.ROLLING_BACK}),
+    UseState.MANUAL_REVIEW: frozenset(
+        {UseState.ROLLING_BACK, UseState.CONSUMED, UseState.RELEASED, UseState.ROLLED_BACK}
+    ),
 }
 
 CLAIM_MOVES: dict[ClaimState, frozenset[ClaimState]] = {

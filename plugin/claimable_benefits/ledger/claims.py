@@ -11,9 +11,9 @@ from sqlalchemy import Connection, bindparam, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from claimable_benefits.domain.states import CLAIM_MOVES, LIVE_CLAIMS, ClaimState
-from claimable_benefits.errors import Overtaken
-from claimable_benefits.ledger.compiled import Prepared, among
-from claimable_benefits.ledger.events import Because, write_event
+from claimable_benefits.errors import ConflictError
+from claimable_benefits.ledger.compiled import CompiledStatement, among
+from claimable_benefits.ledger.events import Audit, write_event
 from claimable_benefits.ledger.optimistic_lock import compare_and_set, due
 from claimable_benefits.ledger.tables import claims
 
@@ -43,23 +43,23 @@ class Claim:
     updated_at: datetime
 
 
-def add_claim(connection: Connection, because: Because, **values: Any) -> Claim:
+def add_claim(connection: Connection, audit: Audit, **values: Any) -> Claim:
     """Write the intention to claim. Raises `Overtaken` where such a claim is under way, or this click came before."""
-    row = {**values, "state": ClaimState.CLAIMING, "version": 1, "created_at": because.at, "updated_at": because.at}
+    row = {**values, "state": ClaimState.CLAIMING, "version": 1, "created_at": audit.at, "updated_at": audit.at}
     try:
         added = connection.execute(insert(claims).values(row).returning(*claims.c)).mappings().one()
     except IntegrityError as error:
-        raise Overtaken("A claim of this definition is under way.") from error
-    write_event(connection, values["claim_id"], because, from_state=None, to_state=ClaimState.CLAIMING, version=1)
+        raise ConflictError("A claim of this definition is under way.") from error
+    write_event(connection, values["claim_id"], audit, from_state=None, to_state=ClaimState.CLAIMING, version=1)
     return _claim(added)
 
 
-def move_claim(connection: Connection, claim: Claim, to: ClaimState, because: Because, **changes: Any) -> Claim:
+def move_claim(connection: Connection, claim: Claim, to: ClaimState, audit: Audit, **changes: Any) -> Claim:
     """Move ``claim`` if it still stands where the caller saw it; `Overtaken` where it does not."""
     if to not in CLAIM_MOVES[claim.state]:
         raise ValueError(f"A claim does not go from {claim.state} to {to}.")
-    moved = _change(connection, claim, because.at, state=to, **{"lease_until": None, "due_at": None, **changes})
-    write_event(connection, claim.claim_id, because, from_state=claim.state, to_state=to, version=moved.version)
+    moved = _change(connection, claim, audit.at, state=to, **{"lease_until": None, "due_at": None, **changes})
+    write_event(connection, claim.claim_id, audit, from_state=claim.state, to_state=to, version=moved.version)
     return moved
 
 
@@ -74,10 +74,10 @@ def find_claim(connection: Connection, claim_id: str) -> Claim | None:
 
 
 def live_claims_of(connection: Connection, profile_id: str) -> list[Claim]:
-    return [_claim(row) for row in _LIVE.rows(connection, {"its_profile": profile_id})]
+    return [_claim(row) for row in _LIVE.fetch_all(connection, {"its_profile": profile_id})]
 
 
-_LIVE = Prepared(
+_LIVE = CompiledStatement(
     select(claims).where(claims.c.profile_id == bindparam("its_profile"), among(claims.c.state, LIVE_CLAIMS))
 )
 

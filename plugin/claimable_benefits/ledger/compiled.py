@@ -43,7 +43,7 @@ class _Compiled:
         return {name: way(value) if way else value for (name, way), value in pairs}
 
 
-class Prepared:
+class CompiledStatement:
     """One statement whose parameters are `bindparam`s or constants; for an IN, see `among`."""
 
     def __init__(self, statement: ClauseElement) -> None:
@@ -55,7 +55,7 @@ class Prepared:
         compiled = self._for(connection.dialect)
         return connection.exec_driver_sql(compiled.sql, compiled.parameters(values))
 
-    def rows(self, connection: Connection, values: Mapping[str, Any]) -> list[dict[str, Any]]:
+    def fetch_all(self, connection: Connection, values: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Carry out a SELECT, and read its rows: the values by the names of their columns.
 
         By the driver's own cursor, as SQLAlchemy's result looks at every column first. Raises `DBAPIError`.

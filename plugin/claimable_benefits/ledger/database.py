@@ -13,9 +13,9 @@ from sqlalchemy.exc import DBAPIError
 
 from claimable_benefits.ledger import schema
 from claimable_benefits.ledger.clock import Monotonic, ServerClock, Wall, machine_time
-from claimable_benefits.ledger.db_errors import told, words
+from claimable_benefits.ledger.db_errors import translate_db_errors, words
 from claimable_benefits.ledger.engine import begin_to_write, is_sqlite, open_engine
-from claimable_benefits.ledger.write_lock import Turns
+from claimable_benefits.ledger.write_lock import WriteLock
 
 BUSY_SECONDS = 5.0
 # Another process may be changing the tables; with a million rows that takes its time.
@@ -42,7 +42,7 @@ class Ledger:
         # SQLite has it anyway; PostgreSQL would let each statement of a block see a later moment.
         snapshot = {} if is_sqlite(self.engine.url) else {"isolation_level": "REPEATABLE READ"}
         self._reading = self.engine.execution_options(**snapshot)
-        self._turns = Turns(needed=is_sqlite(self.engine.url), wait=wait)
+        self._turns = WriteLock(needed=is_sqlite(self.engine.url), wait=wait)
         self._clock = wall if is_sqlite(self.engine.url) else ServerClock(self._server_time, monotonic=monotonic)
 
     @property
@@ -59,8 +59,8 @@ class Ledger:
 
         Raises `SettingsError` for tables of a newer version, and `LedgerUnavailable`.
         """
-        with told(), self._patiently() as engine:
-            schema.bring_up_to_date(engine)
+        with translate_db_errors(), self._patiently() as engine:
+            schema.upgrade_schema(engine)
 
     def version(self) -> str | None:
         """The version of the tables; None where there are none."""
@@ -79,15 +79,15 @@ class Ledger:
         row does not fit into the earlier tables; `SettingsError` for tables of a newer version; `LedgerUnavailable`.
         """
         try:
-            with told(), self._patiently() as engine:
-                schema.take_back(engine, to)
+            with translate_db_errors(), self._patiently() as engine:
+                schema.downgrade_schema(engine, to)
         except DBAPIError as error:
             raise ValueError(f"The database refuses to go down to version {to}: {words(error)}.") from error
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """One consistent look, without a lock. Raises `LedgerUnavailable`."""
-        with told(), self._reading.connect() as connection:
+        with translate_db_errors(), self._reading.connect() as connection:
             yield connection
 
     @contextmanager
@@ -97,7 +97,7 @@ class Ledger:
         Raises `LedgerUnavailable`. Where a server goes away during the commit, nobody knows whether it committed: the
         rows say so when it is back, and every movement is safe to try again.
         """
-        with self._turns.take(), told(), self.engine.connect() as connection:
+        with self._turns.acquire(), translate_db_errors(), self.engine.connect() as connection:
             begin_to_write(connection)
             with connection.begin():
                 yield connection
@@ -110,7 +110,7 @@ class Ledger:
         self.engine.dispose()
 
     def _server_time(self) -> datetime:
-        with told(), self.engine.connect() as connection:
+        with translate_db_errors(), self.engine.connect() as connection:
             now: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
             return now
 

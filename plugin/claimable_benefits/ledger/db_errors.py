@@ -16,7 +16,7 @@ _OURS = (DataError, IntegrityError, NotSupportedError, ProgrammingError)
 
 
 @contextmanager
-def told() -> Iterator[None]:
+def translate_db_errors() -> Iterator[None]:
     """Turn a database that is locked, full, read-only, damaged or away into `LedgerUnavailable`."""
     try:
         yield

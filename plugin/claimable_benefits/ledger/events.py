@@ -7,16 +7,16 @@ from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, insert, select
 
-from claimable_benefits.ledger.compiled import Prepared
+from claimable_benefits.ledger.compiled import CompiledStatement
 from claimable_benefits.ledger.tables import events
 
 _NAMES = ("subject", "at", "actor", "reason", "from_state", "to_state", "version")
 # Nobody needs the number that the event gets.
-_ADD = Prepared(insert(events).inline().values({name: bindparam(name) for name in _NAMES}))
+_ADD = CompiledStatement(insert(events).inline().values({name: bindparam(name) for name in _NAMES}))
 
 
 @dataclass(frozen=True, slots=True)
-class Because:
+class Audit:
     """Who moves a row, why and when: said once, written with every movement."""
 
     actor: str  # "shopper 1001", "worker", "staff anna"
@@ -38,15 +38,15 @@ class Event:
 
 
 def write_event(
-    connection: Connection, subject: str, because: Because, *, from_state: str | None, to_state: str, version: int
+    connection: Connection, subject: str, audit: Audit, *, from_state: str | None, to_state: str, version: int
 ) -> None:
     _ADD.execute(
         connection,
         {
             "subject": subject,
-            "at": because.at,
-            "actor": because.actor,
-            "reason": because.reason,
+            "at": audit.at,
+            "actor": audit.actor,
+            "reason": audit.reason,
             "from_state": from_state,
             "to_state": to_state,
             "version": version,

@@ -7,7 +7,7 @@ from functools import cache
 
 from sqlalchemy import Connection, Table, bindparam, delete, select, update
 
-from claimable_benefits.ledger.compiled import Prepared
+from claimable_benefits.ledger.compiled import CompiledStatement
 from claimable_benefits.ledger.optimistic_lock import Insert, insert_for
 from claimable_benefits.ledger.tables import facts, profiles
 
@@ -23,28 +23,28 @@ def forget_profile(connection: Connection, customer_id: str) -> None:
     connection.execute(delete(profiles).where(profiles.c.customer_id == customer_id))
 
 
-_KNOWN = Prepared(select(profiles.c.profile_id).where(profiles.c.customer_id == bindparam("its_customer")))
+_KNOWN = CompiledStatement(select(profiles.c.profile_id).where(profiles.c.customer_id == bindparam("its_customer")))
 
 
 def known_profile(connection: Connection, customer_id: str) -> str | None:
-    found = _KNOWN.rows(connection, {"its_customer": customer_id})
+    found = _KNOWN.fetch_all(connection, {"its_customer": customer_id})
     return str(found[0]["profile_id"]) if found else None
 
 
-def remember(connection: Connection, name: str, value: str, now: datetime) -> None:
+def set_value(connection: Connection, name: str, value: str, now: datetime) -> None:
     statement = _upsert(insert_for(connection), facts, "name", ("value", "updated_at"))
     statement.execute(connection, {"name": name, "value": value, "updated_at": now})
 
 
-_RECALL = Prepared(select(facts.c.value).where(facts.c.name == bindparam("its_name")))
+_RECALL = CompiledStatement(select(facts.c.value).where(facts.c.name == bindparam("its_name")))
 
 
-def recall(connection: Connection, name: str) -> str | None:
-    found = _RECALL.rows(connection, {"its_name": name})
+def get_value(connection: Connection, name: str) -> str | None:
+    found = _RECALL.fetch_all(connection, {"its_name": name})
     return str(found[0]["value"]) if found else None
 
 
-def replace_fact(connection: Connection, name: str, seen: str | None, value: str, now: datetime) -> bool:
+def compare_and_set_value(connection: Connection, name: str, seen: str | None, value: str, now: datetime) -> bool:
     """Write ``value`` if the fact is still what was ``seen``: of several processes, one gets True."""
     values = {"value": value, "updated_at": now}
     if seen is not None:
@@ -55,7 +55,7 @@ def replace_fact(connection: Connection, name: str, seen: str | None, value: str
 
 
 @cache
-def _upsert(insert: Insert, table: Table, key: str, names: tuple[str, ...], unless: str = "") -> Prepared:
+def _upsert(insert: Insert, table: Table, key: str, names: tuple[str, ...], unless: str = "") -> CompiledStatement:
     """In one statement: two that look first would both find nothing, and the second would fail.
 
     What is there is left alone where its ``unless`` is the same.
@@ -63,4 +63,4 @@ def _upsert(insert: Insert, table: Table, key: str, names: tuple[str, ...], unle
     row = insert(table).inline().values({name: bindparam(name) for name in (key, *names)})
     is_another = table.c[unless] != row.excluded[unless] if unless else None
     new = {name: row.excluded[name] for name in names}
-    return Prepared(row.on_conflict_do_update(index_elements=[key], set_=new, where=is_another))
+    return CompiledStatement(row.on_conflict_do_update(index_elements=[key], set_=new, where=is_another))

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from sqlalchemy import Column, ColumnElement, Connection, Table, bindparam, or_, update
 from sqlalchemy.exc import IntegrityError
 
-from claimable_benefits.errors import Overtaken
-from claimable_benefits.ledger.compiled import Prepared
+from claimable_benefits.errors import ConflictError
+from claimable_benefits.ledger.compiled import CompiledStatement
 
 if TYPE_CHECKING:
     from sqlalchemy.dialects import postgresql, sqlite
@@ -41,18 +41,18 @@ def compare_and_set(
     try:
         changed = _change_of(table, key, tuple(sorted(values))).execute(connection, {**expected, **values}).rowcount
     except IntegrityError as error:
-        raise Overtaken("Another row has this cart, this slot or this id of Omneo's.") from error
+        raise ConflictError("Another row has this cart, this slot or this id of Omneo's.") from error
     if changed != 1:
-        raise Overtaken(f"This row is no longer {seen.state} in version {seen.version}.")
+        raise ConflictError(f"This row is no longer {seen.state} in version {seen.version}.")
     return values
 
 
 @cache
-def _change_of(table: Table, key: Column[str], names: tuple[str, ...]) -> Prepared:
+def _change_of(table: Table, key: Column[str], names: tuple[str, ...]) -> CompiledStatement:
     """The statement is the same for every movement that changes the same columns: it is built once."""
     same = (key == bindparam("seen_key")) & (table.c.version == bindparam("seen_version"))
     change = update(table).where(same & (table.c.state == bindparam("seen_state")))
-    return Prepared(change.values({name: bindparam(name) for name in names}))
+    return CompiledStatement(change.values({name: bindparam(name) for name in names}))
 
 
 def due(table: Table, state: Any, now: datetime) -> tuple[ColumnElement[bool], ...]:

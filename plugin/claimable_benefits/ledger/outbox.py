@@ -15,8 +15,8 @@ from sqlalchemy.sql.dml import ReturningUpdate
 
 from claimable_benefits.domain.shop import Item, Transaction
 from claimable_benefits.domain.states import DELIVERY_MOVES, DeliveryState
-from claimable_benefits.ledger.compiled import Prepared
-from claimable_benefits.ledger.events import Because, write_event
+from claimable_benefits.ledger.compiled import CompiledStatement
+from claimable_benefits.ledger.events import Audit, write_event
 from claimable_benefits.ledger.optimistic_lock import insert_for
 from claimable_benefits.ledger.tables import outbox
 
@@ -48,7 +48,7 @@ class Delivery:
 
 
 def put_delivery(
-    connection: Connection, transaction: Transaction, because: Because, *, use_id: str | None, redemption_id: str | None
+    connection: Connection, transaction: Transaction, audit: Audit, *, use_id: str | None, redemption_id: str | None
 ) -> None:
     """Add the order's transaction, or replace it by a newer revision. The caller commits."""
     content = write_transaction(transaction)
@@ -59,16 +59,16 @@ def put_delivery(
         "redemption_id": redemption_id,
         "state": DeliveryState.DUE,
         "attempts": 0,
-        "due_at": because.at,
+        "due_at": audit.at,
         "note": None,
         "verify_at": None,
-        "updated_at": because.at,
+        "updated_at": audit.at,
     }
     known = _find_alone(connection, transaction.order_number)
     if known is None:
-        first = {"order_number": transaction.order_number, "revision": 1, "created_at": because.at, **row}
+        first = {"order_number": transaction.order_number, "revision": 1, "created_at": audit.at, **row}
         if _add_first(connection, first):
-            _note(connection, transaction.order_number, because, None, DeliveryState.DUE, 1)
+            _note(connection, transaction.order_number, audit, None, DeliveryState.DUE, 1)
             return
         known = _find_alone(connection, transaction.order_number)
     if known and (known.content, known.redemption_id) != (content, redemption_id):
@@ -78,7 +78,7 @@ def put_delivery(
             .where(outbox.c.order_number == transaction.order_number)
             .values(revision=known.revision + 1, **row)
         )
-        _note(connection, transaction.order_number, because, known.state, DeliveryState.DUE, known.revision + 1)
+        _note(connection, transaction.order_number, audit, known.state, DeliveryState.DUE, known.revision + 1)
 
 
 def find_delivery(connection: Connection, order_number: str) -> Delivery | None:
@@ -117,7 +117,7 @@ _is_due = and_(
     or_(outbox.c.lease_until.is_(None), outbox.c.lease_until <= _moment),
     outbox.c.due_at <= _moment,
 )
-_ANY_DUE = Prepared(select(outbox.c.order_number).where(_is_due).limit(1))
+_ANY_DUE = CompiledStatement(select(outbox.c.order_number).where(_is_due).limit(1))
 
 
 @cache
@@ -137,7 +137,7 @@ def _lease_of(dialect: str) -> ReturningUpdate[Any]:
 
 
 def finish_delivery(
-    connection: Connection, delivery: Delivery, to: DeliveryState, because: Because, **changes: Any
+    connection: Connection, delivery: Delivery, to: DeliveryState, audit: Audit, **changes: Any
 ) -> bool:
     """Write the outcome of an attempt. False where it no longer counts.
 
@@ -145,10 +145,10 @@ def finish_delivery(
     """
     if to not in DELIVERY_MOVES[DeliveryState.DELIVERING]:
         raise ValueError(f"A delivery does not go from delivering to {to}.")
-    outcome = {"state": to, "lease_until": None, "updated_at": because.at, **changes}
+    outcome = {"state": to, "lease_until": None, "updated_at": audit.at, **changes}
     held = {"its_order": delivery.order_number, "its_lease": delivery.lease_until, "its_revision": delivery.revision}
     if _outcome_of(tuple(sorted(outcome))).execute(connection, {**held, **outcome}).rowcount == 1:
-        _note(connection, delivery.order_number, because, DeliveryState.DELIVERING, to, delivery.revision)
+        _note(connection, delivery.order_number, audit, DeliveryState.DELIVERING, to, delivery.revision)
         return True
     this_order = (outbox.c.order_number == delivery.order_number) & (outbox.c.lease_until == delivery.lease_until)
     connection.execute(update(outbox).where(this_order).values(lease_until=None))
@@ -156,11 +156,11 @@ def finish_delivery(
 
 
 @cache
-def _outcome_of(names: tuple[str, ...]) -> Prepared:
+def _outcome_of(names: tuple[str, ...]) -> CompiledStatement:
     """Built once for every outcome that changes the same columns."""
     held = (outbox.c.order_number == bindparam("its_order")) & (outbox.c.lease_until == bindparam("its_lease"))
     same = (outbox.c.revision == bindparam("its_revision")) & (outbox.c.state == DeliveryState.DELIVERING)
-    return Prepared(update(outbox).where(held, same).values({name: bindparam(name) for name in names}))
+    return CompiledStatement(update(outbox).where(held, same).values({name: bindparam(name) for name in names}))
 
 
 def deliveries_to_verify(connection: Connection, now: datetime, *, limit: int = 50) -> list[Delivery]:
@@ -174,15 +174,15 @@ def note_verified(connection: Connection, delivery: Delivery, *, again_at: datet
     connection.execute(update(outbox).where(_still(delivery)).values(verify_at=again_at))
 
 
-def mistrust_delivery(connection: Connection, delivery: Delivery, to: DeliveryState, because: Because) -> bool:
+def deliver_again(connection: Connection, delivery: Delivery, to: DeliveryState, audit: Audit) -> bool:
     """Omneo has not what was delivered: deliver it again, or stop. False where it is no longer what it was."""
     if to not in DELIVERY_MOVES[DeliveryState.DELIVERED]:
         raise ValueError(f"A delivery does not go from delivered to {to}.")
-    values = {"state": to, "due_at": because.at, "verify_at": None, "note": because.reason}
-    change = update(outbox).where(_still(delivery)).values(updated_at=because.at, **values)
+    values = {"state": to, "due_at": audit.at, "verify_at": None, "note": audit.reason}
+    change = update(outbox).where(_still(delivery)).values(updated_at=audit.at, **values)
     if connection.execute(change).rowcount == 0:
         return False
-    _note(connection, delivery.order_number, because, DeliveryState.DELIVERED, to, delivery.revision)
+    _note(connection, delivery.order_number, audit, DeliveryState.DELIVERED, to, delivery.revision)
     return True
 
 
@@ -197,24 +197,24 @@ def deliveries_between(connection: Connection, since: datetime, until: datetime)
     return [_delivery(row) for row in connection.execute(query.order_by(outbox.c.created_at, outbox.c.order_number))]
 
 
-def deliveries_standing_in(connection: Connection, *states: DeliveryState, limit: int = 1_000) -> list[Delivery]:
+def deliveries_in_state(connection: Connection, *states: DeliveryState, limit: int = 1_000) -> list[Delivery]:
     """The deliveries in one of these states, those that are due longest first."""
     query = select(outbox).where(outbox.c.state.in_(states)).order_by(outbox.c.due_at).limit(limit)
     return [_delivery(row) for row in connection.execute(query)]
 
 
-def resume_delivery(connection: Connection, order_number: str, because: Because) -> bool:
+def resume_delivery(connection: Connection, order_number: str, audit: Audit) -> bool:
     """Let a stopped delivery try again. False where it is not stopped."""
     result = connection.execute(
         update(outbox)
         .where(outbox.c.order_number == order_number, outbox.c.state == DeliveryState.STOPPED)
-        .values(state=DeliveryState.DUE, due_at=because.at, attempts=0, note=None, updated_at=because.at)
+        .values(state=DeliveryState.DUE, due_at=audit.at, attempts=0, note=None, updated_at=audit.at)
     )
     if result.rowcount == 0:
         return False
     stopped = select(outbox.c.revision).where(outbox.c.order_number == order_number)
     revision = connection.execute(stopped).scalar_one()
-    _note(connection, order_number, because, DeliveryState.STOPPED, DeliveryState.DUE, revision)
+    _note(connection, order_number, audit, DeliveryState.STOPPED, DeliveryState.DUE, revision)
     return True
 
 
@@ -238,9 +238,9 @@ def _item(document: Mapping[str, Any]) -> Item:
 
 
 def _note(
-    connection: Connection, order_number: str, because: Because, before: str | None, after: str, revision: int
+    connection: Connection, order_number: str, audit: Audit, before: str | None, after: str, revision: int
 ) -> None:
-    write_event(connection, f"order {order_number}", because, from_state=before, to_state=after, version=revision)
+    write_event(connection, f"order {order_number}", audit, from_state=before, to_state=after, version=revision)
 
 
 def _delivery(row: Row[Any]) -> Delivery:

@@ -60,7 +60,7 @@ def version_of(connection: Connection) -> str | None:
     return REVISIONS[0] if looking.has_table(uses.name) else None
 
 
-def bring_up_to_date(engine: Engine) -> None:
+def upgrade_schema(engine: Engine) -> None:
     """Create the tables, or bring those of an earlier version up to date; every row is kept.
 
     Any number of processes may do this at once: one does, the others wait and find it done. Raises `SettingsError` for
@@ -80,7 +80,7 @@ def bring_up_to_date(engine: Engine) -> None:
             _alembic(connection, lambda command, config: command.upgrade(config, NEWEST))
 
 
-def take_back(engine: Engine, to: str) -> None:
+def downgrade_schema(engine: Engine, to: str) -> None:
     """Bring the tables back to an earlier version, for an earlier version of this package; every row is kept.
 
     Raises `ValueError` where ``to`` is no version of the package's, or is newer than the tables.

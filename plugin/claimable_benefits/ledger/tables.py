@@ -84,8 +84,8 @@ uses = Table(
     Column("held_until", UtcDateTime, nullable=False),
     Column("sent_at", UtcDateTime),
     Column("redeemed_at", UtcDateTime),
-    Column("undo_sent_at", UtcDateTime),
-    Column("undo_id", String(64)),  # Omneo's id of the reversal or return
+    Column("rollback_sent_at", UtcDateTime),
+    Column("rollback_id", String(64)),  # Omneo's id of the reversal or return
     Column("lease_until", UtcDateTime),  # whoever is working on this row has it until then
     Column("due_at", UtcDateTime),  # when the worker looks at it next
     Column("attempts", Integer, nullable=False, default=0),
@@ -109,7 +109,7 @@ Index(
 # One hold per cart: Omneo's transaction carries a single redemption_id (Omneo facts 11).
 Index("benefits_uses_held", uses.c.cart_id, unique=True, info=_only(_held))
 Index("benefits_uses_due", uses.c.state, uses.c.due_at)
-Index("benefits_uses_undo", uses.c.undo_id, unique=True)  # no undo of Omneo's is taken for two of ours
+Index("benefits_uses_rollback", uses.c.rollback_id, unique=True)  # no undo of Omneo's is taken for two of ours
 _swept = uses.c.sweep_at.is_not(None)
 Index("benefits_uses_sweep", uses.c.sweep_at, info=_only(_swept))
 

@@ -15,7 +15,7 @@ from claimable_benefits.ledger.database import Ledger
 _SHARED = frozenset({"redeem", "canary of external_id"})
 
 
-class Memory(MutableMapping[str, str]):
+class TenantFacts(MutableMapping[str, str]):
     """A dictionary whose shared entries stand in the ledger too; without it, it knows what it has seen itself."""
 
     def __init__(self, ledger: Ledger, clock: Callable[[], datetime]) -> None:
@@ -26,7 +26,7 @@ class Memory(MutableMapping[str, str]):
     def __getitem__(self, name: str) -> str:
         if name not in self._seen and name in _SHARED:
             with suppress(LedgerUnavailable), self._ledger.read() as connection:
-                known = facts.recall(connection, _fact(name))
+                known = facts.get_value(connection, _fact(name))
                 if known is not None:
                     self._seen[name] = known
         return self._seen[name]
@@ -35,7 +35,7 @@ class Memory(MutableMapping[str, str]):
         self._seen[name] = value
         if name in _SHARED:
             with suppress(LedgerUnavailable), self._ledger.write() as connection:
-                facts.remember(connection, _fact(name), value, self._clock())
+                facts.set_value(connection, _fact(name), value, self._clock())
 
     def __delitem__(self, name: str) -> None:
         del self._seen[name]

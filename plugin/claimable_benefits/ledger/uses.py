@@ -12,9 +12,9 @@ from sqlalchemy import ColumnElement, Connection, bindparam, insert, or_, select
 from sqlalchemy.exc import IntegrityError
 
 from claimable_benefits.domain.states import LIVE_USES, UNANSWERED_USES, USE_MOVES, UseState
-from claimable_benefits.errors import Overtaken
-from claimable_benefits.ledger.compiled import Prepared, among
-from claimable_benefits.ledger.events import Because, write_event
+from claimable_benefits.errors import ConflictError
+from claimable_benefits.ledger.compiled import CompiledStatement, among
+from claimable_benefits.ledger.events import Audit, write_event
 from claimable_benefits.ledger.optimistic_lock import compare_and_set, due
 from claimable_benefits.ledger.tables import uses
 
@@ -43,8 +43,8 @@ class Use:
     held_until: datetime
     sent_at: datetime | None
     redeemed_at: datetime | None
-    undo_sent_at: datetime | None
-    undo_id: str | None
+    rollback_sent_at: datetime | None
+    rollback_id: str | None
     lease_until: datetime | None
     due_at: datetime | None
     attempts: int
@@ -59,21 +59,21 @@ class Use:
         return self.lease_until is not None and self.lease_until > now
 
 
-def add_use(connection: Connection, because: Because, *, state: UseState = UseState.HELD, **values: Any) -> Use:
+def add_use(connection: Connection, audit: Audit, *, state: UseState = UseState.HELD, **values: Any) -> Use:
     """Write a new use, a hold unless ``state`` says otherwise.
 
     Raises `Overtaken` where the slot or the cart got another live use meanwhile.
     """
-    row = {**values, "state": state, "version": 1, "created_at": because.at, "updated_at": because.at}
+    row = {**values, "state": state, "version": 1, "created_at": audit.at, "updated_at": audit.at}
     try:
         added = connection.execute(insert(uses).values(row).returning(*uses.c)).mappings().one()
     except IntegrityError as error:
-        raise Overtaken("This benefit, or this cart, has another live use.") from error
-    write_event(connection, values["use_id"], because, from_state=None, to_state=state, version=1)
+        raise ConflictError("This benefit, or this cart, has another live use.") from error
+    write_event(connection, values["use_id"], audit, from_state=None, to_state=state, version=1)
     return _use(added)
 
 
-def move_use(connection: Connection, use: Use, to: UseState, because: Because, **changes: Any) -> Use:
+def move_use(connection: Connection, use: Use, to: UseState, audit: Audit, **changes: Any) -> Use:
     """Move ``use`` to another state, if it still stands where the caller saw it.
 
     Raises `Overtaken` where it does not, or where another use has the cart, the slot or the redemption that this one
@@ -81,8 +81,8 @@ def move_use(connection: Connection, use: Use, to: UseState, because: Because, *
     """
     if to not in USE_MOVES[use.state]:
         raise ValueError(f"A use does not go from {use.state} to {to}.")
-    moved = _change(connection, use, because.at, state=to, **{"lease_until": None, "due_at": None, **changes})
-    write_event(connection, use.use_id, because, from_state=use.state, to_state=to, version=moved.version)
+    moved = _change(connection, use, audit.at, state=to, **{"lease_until": None, "due_at": None, **changes})
+    write_event(connection, use.use_id, audit, from_state=use.state, to_state=to, version=moved.version)
     return moved
 
 
@@ -105,11 +105,11 @@ def use_of_redemption(connection: Connection, redemption_id: str) -> Use | None:
 
 def held_in_cart(connection: Connection, customer_id: str, cart_id: str) -> Use | None:
     """The hold of this shopper's cart, if there is one."""
-    found = _HELD_IN_CART.rows(connection, {"its_customer": customer_id, "its_cart": cart_id})
+    found = _HELD_IN_CART.fetch_all(connection, {"its_customer": customer_id, "its_cart": cart_id})
     return _use(found[0]) if found else None
 
 
-_HELD_IN_CART = Prepared(
+_HELD_IN_CART = CompiledStatement(
     select(uses).where(
         uses.c.customer_id == bindparam("its_customer"),
         uses.c.cart_id == bindparam("its_cart"),
@@ -125,25 +125,25 @@ def uses_of_order(connection: Connection, order_number: str) -> list[Use]:
 
 def live_uses_of(connection: Connection, profile_id: str, benefit_id: str | None = None) -> list[Use]:
     """The live uses of a profile, or of one of its benefits, oldest first."""
-    found = [_use(row) for row in _LIVE.rows(connection, {"its_profile": profile_id})]
+    found = [_use(row) for row in _LIVE.fetch_all(connection, {"its_profile": profile_id})]
     return [use for use in found if benefit_id in (None, use.benefit_id)]
 
 
 def uses_of_customer(connection: Connection, customer_id: str, *, states: Iterable[UseState]) -> list[Use]:
     """The uses of a customer that stand in one of ``states``, oldest first."""
-    return [_use(row) for row in _of_customer(tuple(states)).rows(connection, {"its_customer": customer_id})]
+    return [_use(row) for row in _of_customer(tuple(states)).fetch_all(connection, {"its_customer": customer_id})]
 
 
 _oldest_first = select(uses).order_by(uses.c.created_at, uses.c.use_id)
-_LIVE = Prepared(
+_LIVE = CompiledStatement(
     _oldest_first.where(uses.c.profile_id == bindparam("its_profile"), among(uses.c.state, LIVE_USES)),
 )
 
 
 @cache
-def _of_customer(states: tuple[UseState, ...]) -> Prepared:
+def _of_customer(states: tuple[UseState, ...]) -> CompiledStatement:
     whose = uses.c.customer_id == bindparam("its_customer")
-    return Prepared(_oldest_first.where(whose, among(uses.c.state, states)))
+    return CompiledStatement(_oldest_first.where(whose, among(uses.c.state, states)))
 
 
 def unanswered_uses_of(connection: Connection, profile_id: str, benefit_id: str) -> list[Use]:
@@ -156,7 +156,7 @@ def unanswered_uses_of(connection: Connection, profile_id: str, benefit_id: str)
     )
 
 
-def undos_without_a_trace(connection: Connection, use: Use, since: datetime) -> list[Use]:
+def concurrent_rollbacks(connection: Connection, use: Use, since: datetime) -> list[Use]:
     """The other uses of the same benefit whose undo was asked for, and of which no id of Omneo's is known.
 
     Those that were done before ``since`` are left out: whatever they left at Omneo is older.
@@ -166,15 +166,15 @@ def undos_without_a_trace(connection: Connection, use: Use, since: datetime) -> 
         uses.c.profile_id == use.profile_id,
         uses.c.benefit_id == use.benefit_id,
         uses.c.use_id != use.use_id,
-        uses.c.state.in_((UseState.UNDOING, UseState.UNDONE)),
-        uses.c.undo_sent_at.is_not(None),
-        uses.c.undo_id.is_(None),
-        or_(uses.c.state == UseState.UNDOING, uses.c.updated_at >= since),
+        uses.c.state.in_((UseState.ROLLING_BACK, UseState.ROLLED_BACK)),
+        uses.c.rollback_sent_at.is_not(None),
+        uses.c.rollback_id.is_(None),
+        or_(uses.c.state == UseState.ROLLING_BACK, uses.c.updated_at >= since),
     )
 
 
 def owned_ids(connection: Connection, use: Use, column: str) -> set[str]:
-    """Omneo's ids in ``column`` (redemption_id or undo_id) that belong to other uses of the same profile."""
+    """Omneo's ids in ``column`` (redemption_id or rollback_id) that belong to other uses of the same profile."""
     owner = uses.c[column]
     query = select(owner).where(uses.c.profile_id == use.profile_id, owner.is_not(None), uses.c.use_id != use.use_id)
     return {str(row[0]) for row in connection.execute(query)}
@@ -202,7 +202,7 @@ def uses_between(connection: Connection, since: datetime, until: datetime) -> li
     return _all(connection, uses.c.updated_at >= since, uses.c.created_at < until)
 
 
-def uses_standing_in(connection: Connection, *states: UseState) -> list[Use]:
+def uses_in_state(connection: Connection, *states: UseState) -> list[Use]:
     """Every use in one of these states, oldest first."""
     return _all(connection, uses.c.state.in_(states))
 

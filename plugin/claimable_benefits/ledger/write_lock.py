@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from claimable_benefits.errors import LedgerUnavailable
 
 
-class Turns:
+class WriteLock:
     """One writer of this process at a time, where ``needed``; whoever waits longer than ``wait`` seconds is told."""
 
     def __init__(self, *, needed: bool, wait: float) -> None:
@@ -24,7 +24,7 @@ class Turns:
         self._pid = os.getpid()
 
     @contextmanager
-    def take(self) -> Iterator[None]:
+    def acquire(self) -> Iterator[None]:
         """Wait for a turn. Raises `LedgerUnavailable` where none comes."""
         if not self._needed:
             yield

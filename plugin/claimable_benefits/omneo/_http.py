@@ -15,8 +15,8 @@ from urllib.parse import urlencode
 
 import httpx
 
-from claimable_benefits.errors import NotPermitted, SettingsError
-from claimable_benefits.omneo.outcomes import Answer, NoAnswer, Outcome
+from claimable_benefits.errors import AuthenticationError, SettingsError
+from claimable_benefits.omneo.outcomes import HttpAnswer, NoAnswer, Outcome
 
 # Raised before the first byte of the request is on its way. Everything else counts as sent.
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
@@ -116,10 +116,10 @@ class Http:
         query: Mapping[str, str] | None = None,
         body: str | None = None,
     ) -> Outcome:
-        """Send one request, never twice, and say what came back; raises ``NotPermitted`` where there is no token."""
+        """Send one request, never twice, and say what came back. Raises `AuthenticationError` without a token."""
         authorization = self._token.header()
         if authorization is None:
-            raise NotPermitted("There is no usable token, so nothing was sent.", request=f"{method} {path}")
+            raise AuthenticationError("There is no usable token, so nothing was sent.", request=f"{method} {path}")
         headers = {**_HEADERS, "Authorization": authorization}
         if body is not None:
             headers["Content-Type"] = "application/json"
@@ -200,8 +200,8 @@ def _body(response: httpx.Response, deadline: float) -> bytes | None:
     return bytes(read)
 
 
-def _answer(response: httpx.Response, body: bytes | None, at: datetime) -> Answer:
-    return Answer(
+def _answer(response: httpx.Response, body: bytes | None, at: datetime) -> HttpAnswer:
+    return HttpAnswer(
         status=response.status_code,
         body=body,
         content_type=response.headers.get("content-type", ""),

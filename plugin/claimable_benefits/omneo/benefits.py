@@ -9,9 +9,9 @@ from typing import cast
 from claimable_benefits.domain.benefits import Benefit, Definition, Redemption
 from claimable_benefits.omneo import paths
 from claimable_benefits.omneo.codec import data
-from claimable_benefits.omneo.dialects import Form
+from claimable_benefits.omneo.dialects import CallVariant
 from claimable_benefits.omneo.resource import Resource
-from claimable_benefits.omneo.session import Call
+from claimable_benefits.omneo.session import ApiCall
 
 
 class Benefits(Resource):
@@ -27,15 +27,15 @@ class Benefits(Resource):
     def benefit(self, profile_id: str, benefit_id: str) -> Benefit | None:
         """One benefit; None where the profile holds no such benefit."""
         ids = {"profile_id": profile_id, "benefit_id": benefit_id}
-        return self._session.find(Call("GET", paths.BENEFIT.guide, ids), self._benefit)
+        return self._session.find(ApiCall("GET", paths.BENEFIT.guide, ids), self._benefit)
 
     def claimable(self, profile_id: str) -> tuple[Definition, ...]:
         """The kinds of benefit that the profile may claim now."""
         return self._all(paths.CLAIMABLE.guide, self._session.reader.definition, {"profile_id": profile_id})
 
-    def shelf(self, profile_id: str) -> tuple[tuple[Benefit, ...], tuple[Definition, ...]]:
+    def holdings(self, profile_id: str) -> tuple[tuple[Benefit, ...], tuple[Definition, ...]]:
         """What the profile holds, and what it may claim, asked for at the same time; raises as ``benefits`` does."""
-        lists: list[tuple[Benefit, ...] | tuple[Definition, ...]] = self._session.together(
+        lists: list[tuple[Benefit, ...] | tuple[Definition, ...]] = self._session.gather(
             [partial(self.benefits, profile_id), partial(self.claimable, profile_id)]
         )
         held, claimable = lists
@@ -53,10 +53,10 @@ class Benefits(Resource):
         ids = {"profile_id": profile_id, "definition_id": definition.id}
         body = self._session.writer.claim(definition.handle, reference)
         forms = [
-            Form(path, partial(self._session.write, Call("POST", path, ids, body=body), self._benefit))
+            CallVariant(path, partial(self._session.write, ApiCall("POST", path, ids, body=body), self._benefit))
             for path in (paths.CLAIM.guide, paths.CLAIM_BY_ID.guide)
         ]
-        return self._session.dialects.first_present("claim", forms, loyal=False)
+        return self._session.dialects.first_supported("claim", forms, loyal=False)
 
     def claim_and_redeem(self, profile_id: str, handle: str, *, reference: str) -> Redemption:
         """Claim the definition ``handle`` and use the benefit up in one step (Omneo facts 7).
@@ -64,7 +64,7 @@ class Benefits(Resource):
         The benefit carries ``reference``. Raises ``OutcomeUnknown`` as ``claim`` does.
         """
         body = self._session.writer.claim(handle, reference)
-        call = Call("POST", paths.CLAIM_AND_REDEEM.guide, {"profile_id": profile_id}, body=body)
+        call = ApiCall("POST", paths.CLAIM_AND_REDEEM.guide, {"profile_id": profile_id}, body=body)
         return self._session.write(call, lambda answer: self._session.reader.redemption(data(answer)))
 
     def issue(
@@ -78,7 +78,7 @@ class Benefits(Resource):
     ) -> Benefit:
         """Give a profile a benefit as of ``at``; Omneo works out ``expires_at`` where it is None (Omneo facts 4)."""
         body = self._session.writer.issue(definition_id, profile_id, at, reference, expires_at)
-        return self._session.write(Call("POST", paths.ISSUE.guide, body=body), self._benefit)
+        return self._session.write(ApiCall("POST", paths.ISSUE.guide, body=body), self._benefit)
 
     def _benefit(self, body: object) -> Benefit:
         return self._session.reader.benefit(data(body))

@@ -9,26 +9,33 @@ from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Self
 
-from claimable_benefits.cache.circuit_breaker import Breaker
-from claimable_benefits.cache.thread_pool import Together, one_by_one
-from claimable_benefits.errors import Malformed, NotPermitted, Rejected, SettingsError, Unreachable
+from claimable_benefits.cache.circuit_breaker import CircuitBreaker
+from claimable_benefits.cache.thread_pool import Gather, one_by_one
+from claimable_benefits.errors import (
+    AuthenticationError,
+    InvalidResponse,
+    NotApplied,
+    PermissionDenied,
+    Rejected,
+    SettingsError,
+)
 from claimable_benefits.omneo import codec, paths
 from claimable_benefits.omneo._http import INTERACTIVE, PATIENT, Http, Timeouts, Token, Transport
 from claimable_benefits.omneo.benefits import Benefits
 from claimable_benefits.omneo.definitions import Definitions
 from claimable_benefits.omneo.dialects import NO_SUCH_ROUTE, Dialect, Dialects
-from claimable_benefits.omneo.parsing import Reader
-from claimable_benefits.omneo.payloads import Writer
+from claimable_benefits.omneo.parsing import FieldReader
+from claimable_benefits.omneo.payloads import PayloadWriter
 from claimable_benefits.omneo.profiles import Profiles
 from claimable_benefits.omneo.redemptions import Redemptions
-from claimable_benefits.omneo.session import Call, Session, within
+from claimable_benefits.omneo.session import ApiCall, Session, within
 from claimable_benefits.omneo.transactions import Transactions
 
 
 class OmneoClient(Profiles, Benefits, Redemptions, Transactions, Definitions):
     """One tenant of Omneo; safe to share between threads, and to be closed once when the process ends.
 
-    Reads raise ``Unreachable`` (``NotPermitted``, ``SlowDown``), ``Malformed`` or ``Rejected``. Writes are sent once
+    Reads raise ``NotApplied`` and its kinds, ``InvalidResponse`` or ``Rejected``. Writes are sent once
     and raise ``Unreachable`` where nothing was applied, ``Rejected`` for a definite no, and ``OutcomeUnknown`` where it
     may or may not have happened. Ids are opaque texts, times aware, amounts ``Decimal``.
 
@@ -60,8 +67,8 @@ class OmneoClient(Profiles, Benefits, Redemptions, Transactions, Definitions):
         on_dialect: Callable[[str], None] | None = None,
         forms: MutableMapping[str, str] | None = None,
         timeouts: Timeouts = INTERACTIVE,
-        together: Together = one_by_one,
-        breakers: Mapping[str, Breaker] | None = None,
+        together: Gather = one_by_one,
+        breakers: Mapping[str, CircuitBreaker] | None = None,
     ) -> None:
         zone = codec.zone_named(timezone)
         if zone is None:
@@ -70,9 +77,9 @@ class OmneoClient(Profiles, Benefits, Redemptions, Transactions, Definitions):
             raise SettingsError("OMNEO_DATES", f"{dates!r} is not known.", "Use utc or echo.")
         dialects = Dialects(dialect, self._answers, paths.DEFINITIONS, on_dialect, forms)
         http = Http(base_url, Token(token), transport)
-        reader = Reader(zone, echo=dates == "echo")
+        reader = FieldReader(zone, echo=dates == "echo")
         super().__init__(
-            Session(http, dialects, reader, Writer(zone), identity_handle, timeouts, together, breakers or {})
+            Session(http, dialects, reader, PayloadWriter(zone), identity_handle, timeouts, together, breakers or {})
         )
 
     def __enter__(self) -> Self:
@@ -100,7 +107,7 @@ class OmneoClient(Profiles, Benefits, Redemptions, Transactions, Definitions):
         breakers = self._session.breakers
         return any(breakers[name].is_resting for name in ("read", lane) if name in breakers)
 
-    def patient(self) -> Self:
+    def for_workers(self) -> Self:
         """The same client for the worker, waiting ten seconds for an answer; both share connections and ``close``."""
         twin = copy.copy(self)
         twin._session = self._session.waiting(PATIENT)  # noqa: SLF001 - the twin is ours
@@ -112,22 +119,22 @@ class OmneoClient(Profiles, Benefits, Redemptions, Transactions, Definitions):
 
     def dialect(self) -> Dialect:
         """The dialect that the tenant speaks; finds out on first use, and raises ``Unreachable`` where it cannot."""
-        return self._session.dialects.spoken()
+        return self._session.dialects.dialect()
 
     def _answers(self, path: str) -> bool:
         """Whether the tenant has a list at ``path``, asked by a read that changes nothing."""
         try:
             self._session.read(
-                Call("GET", path, query={"page[size]": "1"}), lambda body: codec.elements(codec.data(body))
+                ApiCall("GET", path, query={"page[size]": "1"}), lambda body: codec.elements(codec.data(body))
             )
-        except NotPermitted as refusal:
+        except (AuthenticationError, PermissionDenied) as refusal:
             if refusal.status != 403:
                 raise
         except Rejected:
             return False
-        except Malformed as problem:
+        except InvalidResponse as problem:
             if problem.status in NO_SUCH_ROUTE:
                 return False
             # Raised before a write, so it has to say that nothing was applied.
-            raise Unreachable(problem.message, request=problem.request, status=problem.status) from problem
+            raise NotApplied(problem.message, request=problem.request, status=problem.status) from problem
         return True

@@ -13,7 +13,7 @@ from decimal import Decimal, InvalidOperation
 from typing import NoReturn
 from zoneinfo import ZoneInfo
 
-from claimable_benefits.errors import Malformed
+from claimable_benefits.errors import InvalidResponse
 
 _MOST_DIGITS = 18
 _TOO_LARGE = 10**_MOST_DIGITS
@@ -26,7 +26,7 @@ def load(body: bytes | None) -> object:
         return json.loads(body or b"", parse_float=Decimal, parse_constant=_refuse)
     except (ValueError, RecursionError, InvalidOperation):
         problem = "Omneo's answer is not readable JSON."
-    raise Malformed(problem)
+    raise InvalidResponse(problem)
 
 
 def _refuse(constant: str) -> NoReturn:
@@ -64,7 +64,7 @@ def elements(value: object) -> list[object]:
         return value
     if isinstance(value, dict) and all(key.isdecimal() for key in value):
         return list(value.values())
-    raise Malformed("Omneo's answer should hold a list, and does not.")
+    raise InvalidResponse("Omneo's answer should hold a list, and does not.")
 
 
 def identifier(value: object) -> str | None:
@@ -80,7 +80,7 @@ def required_id(raw: Mapping[str, object], name: str = "id") -> str:
     """The id without which a record is of no use; raises ``Malformed`` where it is missing."""
     found = identifier(raw.get(name))
     if found is None:
-        raise Malformed("Omneo's answer has no id where there should be one.")
+        raise InvalidResponse("Omneo's answer has no id where there should be one.")
     return found
 
 

@@ -9,9 +9,9 @@ from typing import TypeVar
 from claimable_benefits.domain.benefits import Definition
 from claimable_benefits.omneo import paths
 from claimable_benefits.omneo.codec import data
-from claimable_benefits.omneo.dialects import Form
+from claimable_benefits.omneo.dialects import CallVariant
 from claimable_benefits.omneo.resource import Resource
-from claimable_benefits.omneo.session import Call
+from claimable_benefits.omneo.session import ApiCall
 
 T = TypeVar("T")
 
@@ -35,7 +35,7 @@ class Definitions(Resource):
         body = self._session.writer.definition(fields)
         return self._in_dialect(
             "create a definition",
-            lambda at: self._session.write(Call("POST", at, body=body), self._definition),
+            lambda at: self._session.write(ApiCall("POST", at, body=body), self._definition),
         )
 
     def _kinds(self, template: str, query: Mapping[str, str]) -> tuple[Definition, ...]:
@@ -44,12 +44,14 @@ class Definitions(Resource):
     def _by_id(self, definition_id: str) -> Definition | None:
         is_guide = self._session.dialects.known_form("list definitions") == paths.DEFINITIONS.guide
         template = paths.DEFINITION.guide if is_guide else paths.DEFINITION.reference
-        return self._session.find(Call("GET", template, {"definition_id": definition_id}), self._definition)
+        return self._session.find(ApiCall("GET", template, {"definition_id": definition_id}), self._definition)
 
     def _in_dialect(self, purpose: str, send: Callable[[str], T]) -> T:
         guide, reference = paths.DEFINITIONS
-        return self._session.dialects.ask(
-            purpose, guide=[Form(guide, partial(send, guide))], reference=[Form(reference, partial(send, reference))]
+        return self._session.dialects.call(
+            purpose,
+            guide=[CallVariant(guide, partial(send, guide))],
+            reference=[CallVariant(reference, partial(send, reference))],
         )
 
     def _definition(self, body: object) -> Definition:

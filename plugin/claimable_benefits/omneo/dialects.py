@@ -17,7 +17,7 @@ NO_SUCH_ROUTE = frozenset({404, 405})
 
 
 @dataclass(frozen=True, slots=True)
-class Form(Generic[T]):
+class CallVariant(Generic[T]):
     """One of several ways to ask the same thing.
 
     A status in ``absent`` says that the tenant has no such way. Each must be a definite no, so that asking another way
@@ -25,7 +25,7 @@ class Form(Generic[T]):
     """
 
     name: str
-    send: Callable[[], T]
+    call: Callable[[], T]
     absent: frozenset[int] = NO_SUCH_ROUTE
 
 
@@ -55,7 +55,7 @@ class Dialects:
         self._forms: MutableMapping[str, str] = {} if forms is None else forms
         self._lock = Lock()
 
-    def spoken(self) -> Dialect:
+    def dialect(self) -> Dialect:
         """The dialect to prefer; probes on first use and raises ``OmneoError`` where the probe has no clear answer."""
         with self._lock:
             if self._decided is not None:
@@ -74,7 +74,9 @@ class Dialects:
         """Note that ``form`` has worked for ``purpose``."""
         self._forms[purpose] = form
 
-    def ask(self, purpose: str, *, guide: Sequence[Form[T]] = (), reference: Sequence[Form[T]] = ()) -> T:
+    def call(
+        self, purpose: str, *, guide: Sequence[CallVariant[T]] = (), reference: Sequence[CallVariant[T]] = ()
+    ) -> T:
         """Ask in the tenant's dialect; where the dialect is not fixed by a setting, the other one comes second.
 
         A form that has worked is the only one asked, unless the tenant is found to speak another dialect since.
@@ -82,21 +84,21 @@ class Dialects:
         known = self._known_among(purpose, [*guide, *reference])
         if known is not None:
             try:
-                return known.send()
+                return known.call()
             except OmneoError as refusal:
                 is_spoken_still = not self._is_auto or refusal.status not in NO_SUCH_ROUTE
                 if is_spoken_still or self._speaks_still("guide" if known in guide else "reference"):
                     raise
-        first, second = (guide, reference) if self.spoken() == "guide" else (reference, guide)
+        first, second = (guide, reference) if self.dialect() == "guide" else (reference, guide)
         return self._in_turn(purpose, [*first, *second] if self._is_auto else list(first or second))
 
     def _speaks_still(self, dialect: Dialect) -> bool:
         """Probe anew after a 404 or 405, which may be about the record or about the route."""
         with self._lock:
             self._decided = None
-        return self.spoken() == dialect
+        return self.dialect() == dialect
 
-    def first_present(self, purpose: str, forms: Sequence[Form[T]], *, loyal: bool = True) -> T:
+    def first_supported(self, purpose: str, forms: Sequence[CallVariant[T]], *, loyal: bool = True) -> T:
         """Ask in the form that is known to work, else in the first that the tenant has; the last refusal is raised.
 
         Where the caller is not ``loyal``, a known form that says no gives way to the others: tenants are upgraded.
@@ -107,7 +109,7 @@ class Dialects:
         others = [] if loyal else [form for form in forms if form is not known]
         return self._in_turn(purpose, [known, *others])
 
-    def _in_turn(self, purpose: str, forms: Sequence[Form[T]]) -> T:
+    def _in_turn(self, purpose: str, forms: Sequence[CallVariant[T]]) -> T:
         *others, last = forms
         for form in others:
             try:
@@ -117,13 +119,13 @@ class Dialects:
                     raise
         return self._remembered(purpose, last)
 
-    def _remembered(self, purpose: str, form: Form[T]) -> T:
+    def _remembered(self, purpose: str, form: CallVariant[T]) -> T:
         # Only success proves a form: a 404 or 422 may be about the record, not about the route.
-        answer = form.send()
+        answer = form.call()
         if self._forms.get(purpose) != form.name:
             self.remember(purpose, form.name)
         return answer
 
-    def _known_among(self, purpose: str, forms: Sequence[Form[T]]) -> Form[T] | None:
+    def _known_among(self, purpose: str, forms: Sequence[CallVariant[T]]) -> CallVariant[T] | None:
         name = self._forms.get(purpose)
         return next((form for form in forms if form.name == name), None)

@@ -15,13 +15,15 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
 from claimable_benefits.errors import (
-    Malformed,
-    NotPermitted,
+    AuthenticationError,
+    ConnectionFailed,
+    InvalidResponse,
+    NotApplied,
     OmneoError,
     OutcomeUnknown,
+    PermissionDenied,
+    RateLimited,
     Rejected,
-    SlowDown,
-    Unreachable,
 )
 from claimable_benefits.omneo import codec
 
@@ -31,7 +33,7 @@ _MOST_FIELDS = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpAnswer:
     """An HTTP answer; ``body`` is None where it could not be read to its end, ``at`` is the server's own time."""
 
     status: int
@@ -57,24 +59,24 @@ class NoAnswer:
     reason: str
 
 
-Outcome = Answer | NoAnswer
+Outcome = HttpAnswer | NoAnswer
 
 
 def of_read(outcome: Outcome, request: str) -> OmneoError | None:
     """The error of a call that changes nothing; None where there is an answer to read."""
     if isinstance(outcome, NoAnswer):
-        return Unreachable(f"Omneo did not answer: {outcome.reason}.", request=request)
+        return ConnectionFailed(f"Omneo did not answer: {outcome.reason}.", request=request)
     status = outcome.status
     if (gate := _turned_away(outcome, request)) is not None:
         return gate
     if status >= 500 or status == HTTPStatus.REQUEST_TIMEOUT:
-        return Unreachable("Omneo could not answer.", request=request, status=status)
+        return NotApplied("Omneo could not answer.", request=request, status=status)
     if outcome.is_success:
-        return Malformed("Omneo sent a web page.", request=request, status=status) if outcome.is_html else None
+        return InvalidResponse("Omneo sent a web page.", request=request, status=status) if outcome.is_html else None
     if status < 400:
-        return Malformed("Omneo sent us elsewhere, and we did not go.", request=request, status=status)
+        return InvalidResponse("Omneo sent us elsewhere, and we did not go.", request=request, status=status)
     if outcome.is_html:
-        return Malformed("Something other than Omneo's API answered.", request=request, status=status)
+        return InvalidResponse("Something other than Omneo's API answered.", request=request, status=status)
     return _refused(outcome, request)
 
 
@@ -82,7 +84,7 @@ def of_write(outcome: Outcome, request: str) -> OmneoError | None:
     """The error of a call that changes something; None where there is an answer to read."""
     if isinstance(outcome, NoAnswer):
         if not outcome.sent:
-            return Unreachable(f"Nothing was sent to Omneo: {outcome.reason}.", request=request)
+            return ConnectionFailed(f"Nothing was sent to Omneo: {outcome.reason}.", request=request)
         return OutcomeUnknown(f"Omneo did not answer: {outcome.reason}.", request=request)
     status = outcome.status
     if (gate := _turned_away(outcome, request)) is not None:
@@ -96,39 +98,39 @@ def of_write(outcome: Outcome, request: str) -> OmneoError | None:
     return _refused(outcome, request)
 
 
-def unreadable_write(problem: Malformed, request: str, status: int) -> OutcomeUnknown:
+def unreadable_write(problem: InvalidResponse, request: str, status: int) -> OutcomeUnknown:
     """A success that does not say what we need to know is a doubt."""
     return OutcomeUnknown(problem.message, request=request, status=status)
 
 
-def unreadable_read(problem: Malformed, request: str, status: int) -> Malformed:
+def unreadable_read(problem: InvalidResponse, request: str, status: int) -> InvalidResponse:
     """The parser's complaint, with the call that it is about."""
-    return Malformed(problem.message, request=request, status=status)
+    return InvalidResponse(problem.message, request=request, status=status)
 
 
-def _turned_away(answer: Answer, request: str) -> Unreachable | None:
+def _turned_away(answer: HttpAnswer, request: str) -> NotApplied | None:
     if answer.status == HTTPStatus.UNAUTHORIZED:
-        return NotPermitted("Omneo does not accept the token.", request=request, status=answer.status)
+        return AuthenticationError("Omneo does not accept the token.", request=request, status=answer.status)
     if answer.status == HTTPStatus.FORBIDDEN:
-        return NotPermitted("The token lacks a permission for this.", request=request, status=answer.status)
+        return PermissionDenied("The token lacks a permission for this.", request=request, status=answer.status)
     if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
         pause = retry_after(answer.retry_after, answer.at)
-        return SlowDown("Omneo asks for a pause.", request=request, status=answer.status, retry_after=pause)
+        return RateLimited("Omneo asks for a pause.", request=request, status=answer.status, retry_after=pause)
     return None
 
 
-def _refused(answer: Answer, request: str) -> Rejected:
+def _refused(answer: HttpAnswer, request: str) -> Rejected:
     body = _json_of(answer)
     message = _plain(body.get("message")) or f"Omneo refused this with status {answer.status}."
     return Rejected(message, request=request, status=answer.status, fields=_fields(body.get("errors")))
 
 
-def _json_of(answer: Answer) -> Mapping[str, object]:
+def _json_of(answer: HttpAnswer) -> Mapping[str, object]:
     if answer.is_html:
         return {}
     try:
         return codec.mapping(codec.load(answer.body))
-    except Malformed:
+    except InvalidResponse:
         return {}
 
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Generic, Protocol, TypeVar
 
-from claimable_benefits.cache.lru import Bounded
-from claimable_benefits.cache.thread_pool import Together, one_by_one
-from claimable_benefits.errors import Malformed, Rejected
+from claimable_benefits.cache.lru import LruCache
+from claimable_benefits.cache.thread_pool import Gather, one_by_one
+from claimable_benefits.errors import InvalidResponse, Rejected
 from claimable_benefits.omneo import codec
 
 SIZE = 100
@@ -18,14 +18,14 @@ _PASSES = 3
 _AT_ONCE = 8  # as many as a crew has threads
 
 
-class Record(Protocol):
+class RawRecord(Protocol):
     """Anything with an id."""
 
     @property
     def id(self) -> str: ...
 
 
-R = TypeVar("R", bound=Record)
+R = TypeVar("R", bound=RawRecord)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +60,14 @@ def parse(body: object, number: int, item: Callable[[object], R]) -> Page[R]:
     )
 
 
-class Lengths:
+class ListLengths:
     """How many pages lists had when they were last read: that many can be asked for at once, as there was news of them.
 
     Safe between threads. A list of one page, as nearly all are, takes no room.
     """
 
     def __init__(self) -> None:
-        self._known: Bounded[int] = Bounded(entries=10_000, weight=10_000)
+        self._known: LruCache[int] = LruCache(entries=10_000, weight=10_000)
 
     def of(self, name: object) -> int:
         return self._known.get(name) or 1
@@ -79,7 +79,7 @@ class Lengths:
             self._known.drop(name)
 
 
-def all_of(fetch: Callable[[int], Page[R]], together: Together = one_by_one, *, expected: int = 1) -> Listed[R]:
+def all_of(fetch: Callable[[int], Page[R]], together: Gather = one_by_one, *, expected: int = 1) -> Listed[R]:
     """Every record once, newest reading first.
 
     As many pages as are ``expected`` are asked for at the same time, and the others as soon as a page says how many
@@ -100,7 +100,7 @@ def all_of(fetch: Callable[[int], Page[R]], together: Together = one_by_one, *, 
             return Listed(tuple(reading.found.values()), reading.pages)
         seen = reading.found | {key: record for key, record in seen.items() if key not in reading.found}
     if reading.stands_still:
-        raise Malformed("Omneo repeats the same page of a list.")
+        raise InvalidResponse("Omneo repeats the same page of a list.")
     return Listed(tuple(seen.values()), reading.pages)
 
 
@@ -109,7 +109,7 @@ def until(fetch: Callable[[int], Page[R]], is_enough: Callable[[Page[R]], bool])
     reading = _Reading[R]()
     reading.run(fetch, one_by_one, is_enough=is_enough)
     if reading.stands_still:
-        raise Malformed("Omneo repeats the same page of a list.")
+        raise InvalidResponse("Omneo repeats the same page of a list.")
     return tuple(reading.found.values())
 
 
@@ -132,7 +132,7 @@ class _Reading(Generic[R]):
     def run(
         self,
         fetch: Callable[[int], Page[R]],
-        together: Together,
+        together: Gather,
         *,
         expected: int = 1,
         is_enough: Callable[[Page[R]], bool] | None = None,
@@ -145,7 +145,7 @@ class _Reading(Generic[R]):
                 if self._take(number, page) or (is_enough and is_enough(page)):
                     return
                 number, told = number + 1, page.pages or 0
-        raise Malformed("A list at Omneo does not come to an end.")
+        raise InvalidResponse("A list at Omneo does not come to an end.")
 
     def _take(self, number: int, page: Page[R]) -> bool:
         """Add a page; gives whether it was the last one."""

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 
-from claimable_benefits.cache.lru import Bounded
+from claimable_benefits.cache.lru import LruCache
 from claimable_benefits.domain.benefits import Benefit, Definition, RecordedTransaction, Redemption
-from claimable_benefits.errors import Malformed
+from claimable_benefits.errors import InvalidResponse
 from claimable_benefits.omneo import codec
 
 
 @dataclass(frozen=True, slots=True)
-class Reader:
+class FieldReader:
     """Makes domain values of JSON; only a record without an id is ``Malformed``, the rest is tolerated.
 
     ``echo`` is for tenants that repeat the wall-clock times they were sent instead of converting them to UTC: those are
@@ -105,7 +105,7 @@ class Reader:
 
 
 # The same few definitions come along with every benefit of every shopper, and are long: each is read once.
-_read: Bounded[tuple[Mapping[str, object], Definition]] = Bounded(entries=2000, weight=4_000_000)
+_read: LruCache[tuple[Mapping[str, object], Definition]] = LruCache(entries=2000, weight=4_000_000)
 _BARE = 2000  # bytes of a definition without its texts, roughly
 
 
@@ -162,7 +162,7 @@ def profile_id(value: object, handle: str, customer_id: str) -> str | None:
     ours = [record for record in records if _is_about(codec.mapping(record), handle, customer_id)]
     found = {_profile_in(record) for record in ours}
     if len(found) > 1:
-        raise Malformed("Omneo's answer names more than one profile for one identity.")
+        raise InvalidResponse("Omneo's answer names more than one profile for one identity.")
     return found.pop() if found else None
 
 
@@ -177,7 +177,7 @@ def _profile_in(record: object) -> str:
     raw = codec.mapping(record)
     named = codec.identifier(raw.get("profile_id")) or codec.identifier(codec.mapping(raw.get("profile")).get("id"))
     if named is None and "identifier" in raw:  # its id is that of the identity, not of the profile
-        raise Malformed("Omneo's answer holds an identity without its profile.")
+        raise InvalidResponse("Omneo's answer holds an identity without its profile.")
     return named or codec.required_id(raw)
 
 

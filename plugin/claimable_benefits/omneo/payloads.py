@@ -15,7 +15,7 @@ Payload = dict[str, object]
 
 
 @dataclass(frozen=True, slots=True)
-class Writer:
+class PayloadWriter:
     """Makes payloads; times go out as wall-clock time of ``zone``, with its name beside them (Omneo facts 1.5)."""
 
     zone: ZoneInfo

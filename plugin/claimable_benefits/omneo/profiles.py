@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from claimable_benefits.errors import Rejected
 from claimable_benefits.omneo import codec, parsing, paths
-from claimable_benefits.omneo.dialects import NO_SUCH_ROUTE, Form
+from claimable_benefits.omneo.dialects import NO_SUCH_ROUTE, CallVariant
 from claimable_benefits.omneo.resource import Resource
-from claimable_benefits.omneo.session import Call
+from claimable_benefits.omneo.session import ApiCall
 
 _UNREADABLE = frozenset({200})  # the shape of the first form's answer is undocumented, so it may be beyond us
 
@@ -17,19 +17,19 @@ class Profiles(Resource):
     def profile_id(self, customer_id: str) -> str | None:
         """The profile that holds this customer as an identity; None where Omneo does not know them."""
         handle = self._session.identity_handle
-        search = Call("GET", paths.IDENTITY_SEARCH.guide, query={"handle": handle, "identifier": customer_id})
-        lookup = Call("POST", paths.PROFILE_SEARCH.guide, body={"type": handle, "id": customer_id})
+        search = ApiCall("GET", paths.IDENTITY_SEARCH.guide, query={"handle": handle, "identifier": customer_id})
+        lookup = ApiCall("POST", paths.PROFILE_SEARCH.guide, body={"type": handle, "id": customer_id})
         forms = [
-            Form("identities/search", lambda: self._resolve(search, customer_id), NO_SUCH_ROUTE | _UNREADABLE),
-            Form("profiles/search-id", lambda: self._resolve(lookup, customer_id)),
+            CallVariant("identities/search", lambda: self._resolve(search, customer_id), NO_SUCH_ROUTE | _UNREADABLE),
+            CallVariant("profiles/search-id", lambda: self._resolve(lookup, customer_id)),
         ]
         try:
-            return self._session.dialects.first_present("profile", forms)
+            return self._session.dialects.first_supported("profile", forms)
         except Rejected as refusal:
             if refusal.status != 404:
                 raise
             return None
 
-    def _resolve(self, call: Call, customer_id: str) -> str | None:
+    def _resolve(self, call: ApiCall, customer_id: str) -> str | None:
         handle = self._session.identity_handle
         return self._session.read(call, lambda body: parsing.profile_id(codec.data(body), handle, customer_id))

@@ -7,13 +7,13 @@ from functools import partial
 from uuid import uuid4
 
 from claimable_benefits.domain.benefits import Redemption
-from claimable_benefits.errors import Malformed, Rejected
+from claimable_benefits.errors import InvalidResponse, Rejected
 from claimable_benefits.omneo import codec, pagination, paths
 from claimable_benefits.omneo.codec import data
-from claimable_benefits.omneo.dialects import NO_SUCH_ROUTE, Form
+from claimable_benefits.omneo.dialects import NO_SUCH_ROUTE, CallVariant
 from claimable_benefits.omneo.pagination import Page
 from claimable_benefits.omneo.resource import Resource
-from claimable_benefits.omneo.session import Call
+from claimable_benefits.omneo.session import ApiCall
 
 _NOT_ALLOWED = frozenset({400, 422})  # how servers refuse a filter or an order that they do not know
 _NO_SCOPE = frozenset({403})  # the strategy form needs a scope of its own
@@ -37,26 +37,26 @@ class Redemptions(Resource):
         """
         ids = {"profile_id": profile_id, "benefit_id": benefit_id}
         writer = self._session.writer
-        guide = Call("POST", paths.REDEEM.guide, ids, body=writer.redeem(at, reference))
+        guide = ApiCall("POST", paths.REDEEM.guide, ids, body=writer.redeem(at, reference))
         strategy = writer.redeem_by_strategy(benefit_id, handle, reference)
-        by_strategy = Call("POST", paths.REDEEM_BY_STRATEGY.reference, ids, body=strategy)
-        by_count = Call("POST", paths.REDEEM_BY_COUNT.reference, ids, body={"count": 1})
-        return self._session.dialects.ask(
+        by_strategy = ApiCall("POST", paths.REDEEM_BY_STRATEGY.reference, ids, body=strategy)
+        by_count = ApiCall("POST", paths.REDEEM_BY_COUNT.reference, ids, body={"count": 1})
+        return self._session.dialects.call(
             "redeem",
-            guide=[Form("redemptions", partial(self._use, guide))],
+            guide=[CallVariant("redemptions", partial(self._use, guide))],
             reference=[
-                Form("strategy", partial(self._use, by_strategy), NO_SUCH_ROUTE | _NO_SCOPE),
-                Form("count", partial(self._use, by_count)),
+                CallVariant("strategy", partial(self._use, by_strategy), NO_SUCH_ROUTE | _NO_SCOPE),
+                CallVariant("count", partial(self._use, by_count)),
             ],
         )
 
     def redemptions(self, profile_id: str, *, until: datetime | None = None) -> tuple[Redemption, ...]:
         """The profile's uses, returns and reversals, back to those made at ``until`` (None: all of them)."""
         forms = [
-            Form("newest first", partial(self._uses, profile_id, until, {"sort": "-created_at"}), _NOT_ALLOWED),
-            Form("any order", partial(self._uses, profile_id, until, {})),
+            CallVariant("newest first", partial(self._uses, profile_id, until, {"sort": "-created_at"}), _NOT_ALLOWED),
+            CallVariant("any order", partial(self._uses, profile_id, until, {})),
         ]
-        found = self._session.dialects.first_present("order of redemptions", forms)
+        found = self._session.dialects.first_supported("order of redemptions", forms)
         return tuple(one for one in found if until is None or one.created_at is None or one.created_at >= until)
 
     def _uses(self, profile_id: str, until: datetime | None, query: dict[str, str]) -> tuple[Redemption, ...]:
@@ -69,12 +69,12 @@ class Redemptions(Resource):
     def redemption(self, profile_id: str, redemption_id: str) -> Redemption | None:
         """One of the profile's redemptions; None where there is no such thing."""
         ids = {"profile_id": profile_id, "redemption_id": redemption_id}
-        return self._session.find(Call("GET", paths.PROFILE_REDEMPTION.guide, ids), self._redemption)
+        return self._session.find(ApiCall("GET", paths.PROFILE_REDEMPTION.guide, ids), self._redemption)
 
     def redemption_count(self, profile_id: str, benefit_id: str) -> int | None:
         """How often the benefit was used; None where the tenant does not count (Omneo facts 9)."""
         ids = {"profile_id": profile_id, "benefit_id": benefit_id}
-        return self._session.find(Call("GET", paths.REDEMPTION_COUNT.guide, ids), _count)
+        return self._session.find(ApiCall("GET", paths.REDEMPTION_COUNT.guide, ids), _count)
 
     def redemptions_by_reference(self, reference: str) -> tuple[Redemption, ...]:
         """Every redemption that was made with ``reference``, returns and reversals of it perhaps included.
@@ -83,12 +83,12 @@ class Redemptions(Resource):
         where the tenant redeems by count, for that form keeps no reference: look at the profile's redemptions too.
         """
         fields = _REFERENCE_FIELDS.get(self._session.dialects.known_form("redeem"), ("external_id", _FUTURE_ORDER))
-        problem: Rejected | Malformed | None = None
+        problem: Rejected | InvalidResponse | None = None
         found: dict[str, Redemption] = {}
         for field in fields:
             try:
                 found |= {one.id: one for one in self._filtered(field, reference)}
-            except (Rejected, Malformed) as error:
+            except (Rejected, InvalidResponse) as error:
                 problem = error
         if problem is not None and not found:
             raise problem
@@ -99,7 +99,7 @@ class Redemptions(Resource):
         form = self._session.dialects.known_form("redeem")
         return None if form is None else form in _REFERENCE_FIELDS
 
-    def heeds_references(self) -> bool | None:
+    def filters_by_reference(self) -> bool | None:
         """Whether the tenant filters redemptions by our reference; None while it has none at all to tell by.
 
         Asks by a reference that nobody has; what it found out is remembered. Raises ``OmneoError``.
@@ -114,7 +114,7 @@ class Redemptions(Resource):
                 answer = "heeded"
             else:
                 return None
-        except (Rejected, Malformed):
+        except (Rejected, InvalidResponse):
             answer = "ignored"
         dialects.remember(_HEEDED, answer)
         return _CANARY[answer]
@@ -130,7 +130,7 @@ class Redemptions(Resource):
         dialects, purpose = self._session.dialects, f"filter by {field}"
         if dialects.known_form(purpose) is None:
             if self._by_filter(field, f"nobody-{uuid4()}"):
-                raise Malformed("Omneo lists redemptions without heeding the filter.", request="GET /redemptions")
+                raise InvalidResponse("Omneo lists redemptions without heeding the filter.", request="GET /redemptions")
             dialects.remember(purpose, "heeded")
 
     def _by_filter(self, field: str, reference: str) -> tuple[Redemption, ...]:
@@ -144,15 +144,15 @@ class Redemptions(Resource):
 
         Raises ``OutcomeUnknown`` where it may or may not have happened.
         """
-        call = Call("POST", paths.REVERSAL.guide, {"redemption_id": redemption_id})
+        call = ApiCall("POST", paths.REVERSAL.guide, {"redemption_id": redemption_id})
         return self._use(call, "reversal")
 
-    def give_back(self, redemption_id: str, *, count: int = 1) -> Redemption:
+    def return_uses(self, redemption_id: str, *, count: int = 1) -> Redemption:
         """Return ``count`` uses of a redemption at any later time (Omneo facts 10); raises as ``reverse`` does."""
-        call = Call("POST", paths.RETURN.guide, {"redemption_id": redemption_id}, body={"count": count})
+        call = ApiCall("POST", paths.RETURN.guide, {"redemption_id": redemption_id}, body={"count": count})
         return self._use(call, "return")
 
-    def _use(self, call: Call, kind: str = "redeem") -> Redemption:
+    def _use(self, call: ApiCall, kind: str = "redeem") -> Redemption:
         return self._session.write(call, lambda body: self._session.reader.redemption(data(body), kind))
 
     def _redemption(self, body: object) -> Redemption:
@@ -169,5 +169,5 @@ def _reaches_back(page: Page[Redemption], until: datetime) -> bool:
 def _count(body: object) -> int:
     number = codec.integer(codec.mapping(data(body)).get("count"))
     if number is None:
-        raise Malformed("Omneo's answer has no count.")
+        raise InvalidResponse("Omneo's answer has no count.")
     return number

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from claimable_benefits.omneo import pagination, paths
 from claimable_benefits.omneo.pagination import Page, R
-from claimable_benefits.omneo.session import Call, Session
+from claimable_benefits.omneo.session import ApiCall, Session
 
 
 class Resource:
@@ -14,7 +14,7 @@ class Resource:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._lengths = pagination.Lengths()
+        self._lengths = pagination.ListLengths()
 
     def _all(
         self,
@@ -26,7 +26,7 @@ class Resource:
         """A whole list."""
         name = paths.fill(template, ids or {}), tuple(sorted((query or {}).items()))
         fetch = self._pages(template, item, ids, query)
-        listed = pagination.all_of(fetch, self._session.together, expected=self._lengths.of(name))
+        listed = pagination.all_of(fetch, self._session.gather, expected=self._lengths.of(name))
         self._lengths.note(name, listed.pages)
         return listed.items
 
@@ -41,7 +41,7 @@ class Resource:
 
         def fetch(number: int) -> Page[R]:
             asked = {**(query or {}), "page[size]": str(pagination.SIZE), "page[number]": str(number)}
-            call = Call("GET", template, ids or {}, asked)
+            call = ApiCall("GET", template, ids or {}, asked)
             return self._session.read(call, lambda body: pagination.parse(body, number, item))
 
         return fetch

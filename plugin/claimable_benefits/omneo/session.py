@@ -11,15 +11,15 @@ from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import TypeVar
 
-from claimable_benefits.cache.circuit_breaker import Breaker
-from claimable_benefits.cache.thread_pool import Together, one_by_one
-from claimable_benefits.errors import Malformed, OmneoError, Rejected, SlowDown, Unreachable
+from claimable_benefits.cache.circuit_breaker import CircuitBreaker
+from claimable_benefits.cache.thread_pool import Gather, one_by_one
+from claimable_benefits.errors import InvalidResponse, NotApplied, OmneoError, RateLimited, Rejected
 from claimable_benefits.omneo import codec, outcomes, paths
 from claimable_benefits.omneo._http import Http, Timeouts
 from claimable_benefits.omneo.dialects import Dialects
-from claimable_benefits.omneo.outcomes import Answer
-from claimable_benefits.omneo.parsing import Reader
-from claimable_benefits.omneo.payloads import Writer
+from claimable_benefits.omneo.outcomes import HttpAnswer
+from claimable_benefits.omneo.parsing import FieldReader
+from claimable_benefits.omneo.payloads import PayloadWriter
 
 T = TypeVar("T")
 Parse = Callable[[object], T]
@@ -32,7 +32,7 @@ _SHORT_REST, _LONGEST_REST = 1.0, 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class ApiCall:
     """One request to ``template``, filled with ``ids``.
 
     ``query`` and ``body`` stay out of every error and log: they may hold an e-mail address.
@@ -52,22 +52,22 @@ class Session:
 
     http: Http
     dialects: Dialects
-    reader: Reader
-    writer: Writer
+    reader: FieldReader
+    writer: PayloadWriter
     identity_handle: str
     timeouts: Timeouts
-    together: Together = one_by_one
-    breakers: Mapping[str, Breaker] = field(default_factory=dict)
+    gather: Gather = one_by_one
+    breakers: Mapping[str, CircuitBreaker] = field(default_factory=dict)
 
     def waiting(self, timeouts: Timeouts) -> Session:
         """The same conversation with another patience."""
         return replace(self, timeouts=timeouts)
 
-    def read(self, call: Call, parse: Parse[T]) -> T:
+    def read(self, call: ApiCall, parse: Parse[T]) -> T:
         """The parsed body of a call that changes nothing, whatever its method."""
         return self._run(replace(call, lane="read"), parse, outcomes.of_read, outcomes.unreadable_read)
 
-    def find(self, call: Call, parse: Parse[T]) -> T | None:
+    def find(self, call: ApiCall, parse: Parse[T]) -> T | None:
         """As ``read``; None where Omneo's API says that there is no such thing (404)."""
         try:
             return self.read(call, parse)
@@ -76,32 +76,32 @@ class Session:
                 raise
             return None
 
-    def write(self, call: Call, parse: Parse[T]) -> T:
+    def write(self, call: ApiCall, parse: Parse[T]) -> T:
         """The parsed body of a call that changes something; it is sent once and never repeated."""
         return self._run(call, parse, outcomes.of_write, outcomes.unreadable_write)
 
     def _run(
         self,
-        call: Call,
+        call: ApiCall,
         parse: Parse[T],
         judge: Verdict,
-        unreadable: Callable[[Malformed, str, int], OmneoError],
+        unreadable: Callable[[InvalidResponse, str, int], OmneoError],
     ) -> T:
         path = paths.fill(call.template, call.ids)
         request = f"{call.method} {path}"
         body = None if call.body is None else codec.dump(call.body)
         breaker = self.breakers.get(call.lane)
-        if breaker and not breaker.allows():
-            raise Unreachable("Omneo was not asked, as it has not answered lately.", request=request)
+        if breaker and not breaker.allow_request():
+            raise NotApplied("Omneo was not asked, as it has not answered lately.", request=request)
         started = time.perf_counter()
         outcome = self.http.send(call.method, path, _in_time(self.timeouts, request), call.query, body)
         error = judge(outcome, request)
         if breaker:
             _note(breaker, outcome, error)
-        if error is None and isinstance(outcome, Answer):
+        if error is None and isinstance(outcome, HttpAnswer):
             try:
                 return parse(codec.load(outcome.body))
-            except Malformed as problem:
+            except InvalidResponse as problem:
                 error = unreadable(problem, request, outcome.status)
         if error is None:
             raise AssertionError("A call without an answer always has an error.")
@@ -128,19 +128,19 @@ def _in_time(timeouts: Timeouts, request: str) -> Timeouts:
         return timeouts
     left = deadline - time.monotonic()
     if left <= _TOO_LITTLE:
-        raise Unreachable("Nothing was sent to Omneo, as there is no time left.", request=request)
+        raise NotApplied("Nothing was sent to Omneo, as there is no time left.", request=request)
     names = ("connect", "read", "pool", "total")
     return Timeouts(**{name: min(getattr(timeouts, name), left) for name in names})
 
 
-def _note(breaker: Breaker, outcome: outcomes.Outcome, error: OmneoError | None) -> None:
+def _note(breaker: CircuitBreaker, outcome: outcomes.Outcome, error: OmneoError | None) -> None:
     """Only silence and a server's own failure count: whatever else it says, it is there."""
-    if isinstance(error, SlowDown):
-        breaker.failed(min(error.retry_after or _SHORT_REST, _LONGEST_REST))
-    elif not isinstance(outcome, Answer) or outcome.status >= 500 or outcome.status == HTTPStatus.REQUEST_TIMEOUT:
-        breaker.failed()
+    if isinstance(error, RateLimited):
+        breaker.record_failure(min(error.retry_after or _SHORT_REST, _LONGEST_REST))
+    elif not isinstance(outcome, HttpAnswer) or outcome.status >= 500 or outcome.status == HTTPStatus.REQUEST_TIMEOUT:
+        breaker.record_failure()
     else:
-        breaker.worked()
+        breaker.record_success()
 
 
 def _tell(error: OmneoError, seconds: float) -> None:

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from claimable_benefits.domain.benefits import RecordedTransaction
 from claimable_benefits.domain.references import external_id_of
 from claimable_benefits.domain.shop import Transaction
-from claimable_benefits.errors import Malformed, NotPermitted, Rejected
+from claimable_benefits.errors import AuthenticationError, InvalidResponse, PermissionDenied, Rejected
 from claimable_benefits.omneo import paths
 from claimable_benefits.omneo.codec import data
-from claimable_benefits.omneo.dialects import Form
+from claimable_benefits.omneo.dialects import CallVariant
 from claimable_benefits.omneo.resource import Resource
-from claimable_benefits.omneo.session import Call
+from claimable_benefits.omneo.session import ApiCall
 
 _RECORD = "record a transaction"
 
@@ -29,12 +29,12 @@ class Transactions(Resource):
         senders at once: one order must have one sender at a time.
         """
         body = self._session.writer.transaction(transaction, profile_id, redemption_id)
-        upsert = Call("POST", paths.TRANSACTION_UPSERT.guide, body=_whole(body), lane="deliver")
+        upsert = ApiCall("POST", paths.TRANSACTION_UPSERT.guide, body=_whole(body), lane="deliver")
         forms = [
-            Form("update-create", lambda: self._session.write(upsert, self._transaction)),
-            Form("look first", lambda: self._look_and_record(transaction.order_number, body)),
+            CallVariant("update-create", lambda: self._session.write(upsert, self._transaction)),
+            CallVariant("look first", lambda: self._look_and_record(transaction.order_number, body)),
         ]
-        return self._session.dialects.first_present(_RECORD, forms, loyal=False)
+        return self._session.dialects.first_supported(_RECORD, forms, loyal=False)
 
     def upserts(self) -> bool:
         """Whether this tenant is known to record by upsert: a repeated order can then not become two."""
@@ -48,7 +48,7 @@ class Transactions(Resource):
 
     def transaction_by_order(self, order_number: str) -> RecordedTransaction | None:
         """The order as Omneo holds it; None where it does not."""
-        call = Call("GET", paths.TRANSACTION_BY_ORDER.guide, {"order_number": external_id_of(order_number)})
+        call = ApiCall("GET", paths.TRANSACTION_BY_ORDER.guide, {"order_number": external_id_of(order_number)})
         return self._session.find(call, self._transaction)
 
     def transactions_with(self, order_number: str) -> tuple[RecordedTransaction, ...]:
@@ -59,7 +59,12 @@ class Transactions(Resource):
         try:
             query = {"filter[external_id]": order_number, "sort": "id"}
             listed = self._pages(paths.TRANSACTIONS.guide, self._session.reader.transaction, query=query)(1).items
-        except (Rejected, Malformed, NotPermitted):  # no such filter, or no permission to list
+        except (
+            Rejected,
+            InvalidResponse,
+            AuthenticationError,
+            PermissionDenied,
+        ):  # no such filter, or no permission to list
             listed = ()
         if found := tuple(one for one in listed if one.external_id == order_number):
             return found
@@ -75,7 +80,7 @@ class Transactions(Resource):
         back (Omneo facts 16.31). Raises ``OutcomeUnknown`` where it may or may not have happened; repeating is safe.
         """
         link: dict[str, object] = {"redemption_id": None} if without_redemption else {}
-        call = Call(
+        call = ApiCall(
             "PUT", paths.TRANSACTION.guide, {"transaction_id": transaction_id}, body={"is_void": is_void, **link}
         )
         return self._session.write(call, self._transaction)
@@ -84,11 +89,13 @@ class Transactions(Resource):
         known = self.transaction_by_order(order_number)
         if known is None:
             return self._create(body)
-        call = Call("PUT", paths.TRANSACTION.guide, {"transaction_id": known.id}, body=_whole(body), lane="deliver")
+        call = ApiCall("PUT", paths.TRANSACTION.guide, {"transaction_id": known.id}, body=_whole(body), lane="deliver")
         return self._session.write(call, self._transaction)
 
     def _create(self, body: Mapping[str, object]) -> RecordedTransaction:
-        return self._session.write(Call("POST", paths.TRANSACTIONS.guide, body=body, lane="deliver"), self._transaction)
+        return self._session.write(
+            ApiCall("POST", paths.TRANSACTIONS.guide, body=body, lane="deliver"), self._transaction
+        )
 
     def _transaction(self, body: object) -> RecordedTransaction:
         return self._session.reader.transaction(data(body))

@@ -13,7 +13,7 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 from claimable_benefits.sandbox.access import loopback, omneo_id
-from claimable_benefits.sandbox.access.authentication import door
+from claimable_benefits.sandbox.access.authentication import authenticate
 from claimable_benefits.sandbox.api import (
     allocations,
     benefits,
@@ -37,11 +37,11 @@ from claimable_benefits.sandbox.faults.middleware import guard
 from claimable_benefits.sandbox.openapi import document
 from claimable_benefits.sandbox.protocol.dialects import PREFIX
 from claimable_benefits.sandbox.protocol.error_responses import Problem, Refusal
-from claimable_benefits.sandbox.protocol.responses import answer
+from claimable_benefits.sandbox.protocol.responses import respond
 from claimable_benefits.sandbox.rules import json_logic
 from claimable_benefits.sandbox.state import store
 from claimable_benefits.sandbox.state.clock import system_clock
-from claimable_benefits.sandbox.state.request_state import Sandbox, install, look, sandbox, scene
+from claimable_benefits.sandbox.state.request_state import Sandbox, install, request_state, sandbox, snapshot_state
 from claimable_benefits.sandbox.state.switches import PREFIX as SWITCH
 from claimable_benefits.sandbox.state.switches import faults as switch_faults
 from claimable_benefits.sandbox.state.times import is_zone
@@ -123,8 +123,8 @@ def _furnish(app: Flask) -> None:
     app.register_blueprint(views.bp)
     app.register_blueprint(faults.bp)
     app.register_blueprint(document.bp)
-    app.before_request(loopback.fence)
-    app.before_request(door)
+    app.before_request(loopback.require_loopback)
+    app.before_request(authenticate)
     app.before_request(document.check_body)
 
 
@@ -141,20 +141,20 @@ def _check(seed: str, switches: Mapping[str, str], timezone: str) -> None:
 def _prepare(box: Sandbox, kind: str, switches: Mapping[str, str], reset: bool) -> None:
     with box.store.lent() as db:
         store.save_settings(db, {SWITCH + name: value for name, value in switches.items()})
-        seed.plant(look(box, db), kind, anew=reset)
+        seed.plant(snapshot_state(box, db), kind, anew=reset)
 
 
 def _refuse(error: Exception) -> Response:
     """Turn every failure into JSON."""
     if isinstance(error, Refusal):
-        return answer(error.body(), int(scene().switches["refusal_status"]))
+        return respond(error.body(), int(request_state().switches["refusal_status"]))
     if isinstance(error, Problem):
-        return answer(error.body(), error.status)
+        return respond(error.body(), error.status)
     if isinstance(error, HTTPException):
-        refused = answer({"message": f"{error.name}."}, error.code or 500)
+        refused = respond({"message": f"{error.name}."}, error.code or 500)
         refused.headers.extend({key: value for key, value in error.get_headers() if key == "Allow"})
         return refused
     if isinstance(error, sqlite3.OperationalError) and "locked" in str(error):
-        return answer({"message": "The sandbox is busy; try again."}, 503)
+        return respond({"message": "The sandbox is busy; try again."}, 503)
     _log.error("the sandbox failed at %s %s", request.method, request.path, exc_info=error)
-    return answer({"message": "The sandbox itself failed; its log says why."}, 500)
+    return respond({"message": "The sandbox itself failed; its log says why."}, 500)

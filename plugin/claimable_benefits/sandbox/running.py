@@ -8,12 +8,12 @@ from typing import Self
 
 from flask import Flask
 
-from claimable_benefits.sandbox.faults.middleware import gate_of
+from claimable_benefits.sandbox.faults.middleware import fault_middleware_of
 from claimable_benefits.sandbox.protocol.dialects import PREFIX
 from claimable_benefits.sandbox.server.http_server import Server
-from claimable_benefits.sandbox.state.call_log import Ledger
-from claimable_benefits.sandbox.state.clock_control import TimeMachine
-from claimable_benefits.sandbox.state.fault_injector import Dial
+from claimable_benefits.sandbox.state.call_log import CallLog
+from claimable_benefits.sandbox.state.clock_control import ClockControl
+from claimable_benefits.sandbox.state.fault_injector import FaultInjector
 from claimable_benefits.sandbox.state.request_state import sandbox
 
 
@@ -33,19 +33,19 @@ class RunningSandbox:
         self._thread.start()
 
     @property
-    def faults(self) -> Dial:
+    def faults(self) -> FaultInjector:
         """Return the fault dial: ``faults.add("drop", path="*/redemptions", method="POST", times=1)``."""
         return sandbox(self.app).faults
 
     @property
-    def calls(self) -> Ledger:
+    def calls(self) -> CallLog:
         """Return the ledger of calls: ``calls.calls(path="*/redemptions")``."""
         return sandbox(self.app).calls
 
     @property
-    def clock(self) -> TimeMachine:
+    def clock(self) -> ClockControl:
         """Return the time machine: ``clock.move(seconds=601)``."""
-        return sandbox(self.app).machine
+        return sandbox(self.app).clock_control
 
     def close(self) -> None:
         """Stop listening; the app and its state stay, and may be served again."""
@@ -53,7 +53,7 @@ class RunningSandbox:
             self._server.shutdown()
             self._thread.join()
             self._server.server_close()
-            gate_of(self.app).zombies.clear()
+            fault_middleware_of(self.app).zombies.clear()
 
     def __enter__(self) -> Self:
         return self
@@ -70,4 +70,4 @@ def serve_sandbox(app: Flask, port: int = 0, host: str = "127.0.0.1") -> Running
     :param port: 0 for a free one
     :raises OSError: when the port is taken
     """
-    return RunningSandbox(app, Server((host, port), app, gate_of(app).admit))
+    return RunningSandbox(app, Server((host, port), app, fault_middleware_of(app).admit))

@@ -14,10 +14,10 @@ from claimable_benefits.domain.policy import Policy
 from claimable_benefits.domain.resolution import BETWEEN_LOOKS, SWEEP_GAPS
 from claimable_benefits.domain.shop import Order, Shopper
 from claimable_benefits.ledger import Ledger
-from claimable_benefits.ledger.events import Because
+from claimable_benefits.ledger.events import Audit
 from claimable_benefits.loaders import OrderLoader, OwnDiscount
 from claimable_benefits.omneo import OmneoClient
-from claimable_benefits.wallet.wallet_cache import Shelves
+from claimable_benefits.wallet.wallet_cache import WalletCache
 
 Clock = Callable[[], datetime]
 OrdersLoader = Callable[[datetime, datetime], Iterable[Order] | None]
@@ -35,7 +35,7 @@ class Timing:
     hold: timedelta = timedelta(minutes=30)
     order_grace: timedelta = timedelta(minutes=8)
     # Longer than any server or proxy holds a request: after that, what is not there will hardly come (reliability).
-    settle: timedelta = timedelta(seconds=90)
+    trust_absence_after: timedelta = timedelta(seconds=90)
     # Longer than the client's whole timeout, so that a live holder of a row is never robbed.
     lease: timedelta = timedelta(seconds=40)
     # A lost answer is usually there at the next look: the shopper is still waiting.
@@ -45,7 +45,7 @@ class Timing:
     look: float = 0.4
     # The first click of a double click is usually done by then.
     first_click: tuple[float, ...] = (0.1, 0.2, 0.4, 0.8, 1.5)
-    between_looks: timedelta = BETWEEN_LOOKS
+    look_gap: timedelta = BETWEEN_LOOKS
     # The order is placed in the same request, a moment later; only a crash leaves it for the worker to find.
     placed_within: timedelta = timedelta(minutes=1)
     # What only somebody else knows, such as the shop about an order, is asked for again after this long.
@@ -57,7 +57,7 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Ledger, client, clock, rules and loaders of one app. ``sender`` is the app's name, for signals.
+    """Ledger, client, clock, rules and loaders of one app. ``sender`` is the app, for signals.
 
     ``stopping`` says whether this process is to begin nothing more.
     """
@@ -70,9 +70,9 @@ class Context:
     policies: Mapping[str, Policy] = field(default_factory=dict)
     own_discounts: Mapping[str, OwnDiscount] = field(default_factory=dict)
     timing: Timing = field(default_factory=Timing)
-    shelves: Shelves = field(default_factory=Shelves)
+    wallets: WalletCache = field(default_factory=WalletCache)
     reference_prefix: str = "shop"
-    sender: str = "app"
+    sender: object = "app"
     # The paid and cancelled orders of a period; None: the outbox stands in for the shop's orders.
     orders_loader: OrdersLoader = field(default=lambda _since, _until: None)
     reconcile: str = "report"  # or repair, or off
@@ -89,13 +89,13 @@ class Context:
         """The merchant's policy; without one a benefit is shown and used nowhere online, as its worth is not known."""
         return self.policies.get(handle) or Policy(handle)
 
-    def because(self, actor: str, reason: str) -> Because:
-        return Because(actor, reason, self.clock())
+    def audit(self, actor: str, reason: str) -> Audit:
+        return Audit(actor, reason, self.clock())
 
-    def tell(self, signal: NamedSignal, **facts: object) -> None:
+    def send_signal(self, signal: NamedSignal, **facts: object) -> None:
         signals.send(signal, self.sender, **facts)
 
 
-def by(shopper: Shopper) -> str:
+def shopper_actor(shopper: Shopper) -> str:
     """The shopper as the actor of an event."""
     return f"shopper {shopper.customer_id}"

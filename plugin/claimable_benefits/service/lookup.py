@@ -9,19 +9,19 @@ from claimable_benefits.domain.benefits import Redemption
 from claimable_benefits.domain.evidence import (
     SKEW,
     UNCLEAR,
+    Evidence,
     Finding,
-    Sent,
-    Trace,
+    SentUse,
     find_by_reference,
-    find_by_witness,
+    find_by_remaining_uses,
     find_claimed,
     find_claimed_use,
-    find_undo,
+    find_rollback,
 )
 from claimable_benefits.domain.states import UseState
-from claimable_benefits.errors import Malformed, Rejected
+from claimable_benefits.errors import InvalidResponse, Rejected
 from claimable_benefits.ledger.claims import Claim, claimed_ids
-from claimable_benefits.ledger.uses import Use, owned_ids, unanswered_uses_of, undos_without_a_trace
+from claimable_benefits.ledger.uses import Use, concurrent_rollbacks, owned_ids, unanswered_uses_of
 from claimable_benefits.service.context import Context
 
 
@@ -35,38 +35,38 @@ def look_for_redemption(ctx: Context, use: Use) -> Finding:
         return _look_for_claimed_use(ctx, use)
     sent_at = use.sent_at or use.updated_at
     # A settled use is looked for later than its answer could be expected.
-    window = ctx.clock() - sent_at if use.state is UseState.RELEASED else ctx.timing.settle
-    sent = Sent(
+    window = ctx.clock() - sent_at if use.state is UseState.RELEASED else ctx.timing.trust_absence_after
+    sent = SentUse(
         reference=use.reference,
         benefit_id=use.benefit_id,
         at=_sent_at(ctx, sent_at),
-        settle=window,
+        trust_absence_after=window,
         baseline_remaining=use.baseline_remaining,
         owned=_owned(ctx, use, "redemption_id"),
     )
     named = _named(ctx, use)
     if named is not None:
         finding = find_by_reference(sent, named)
-        if finding.trace is Trace.FOUND or ctx.omneo.keeps_references():
+        if finding.evidence is Evidence.FOUND or ctx.omneo.keeps_references():
             return finding
-    finding = _witnessed(ctx, use, sent)
+    finding = _by_remaining_uses(ctx, use, sent)
     doubly_doubtful = named is not None and ctx.omneo.keeps_references() is None
     is_ours = not doubly_doubtful and not _others_unanswered(ctx, use)
-    return UNCLEAR if finding.trace is Trace.FOUND and not is_ours else finding
+    return UNCLEAR if finding.evidence is Evidence.FOUND and not is_ours else finding
 
 
 def _named(ctx: Context, use: Use) -> Sequence[Redemption] | None:
     """What bears our reference; None where the tenant cannot be asked for it."""
     try:
         return ctx.omneo.redemptions_by_reference(use.reference)
-    except (Rejected, Malformed):
+    except (Rejected, InvalidResponse):
         return None
 
 
-def _witnessed(ctx: Context, use: Use, sent: Sent) -> Finding:
+def _by_remaining_uses(ctx: Context, use: Use, sent: SentUse) -> Finding:
     recent = ctx.omneo.redemptions(use.profile_id, until=sent.at - SKEW)
     benefit = ctx.omneo.benefit(use.profile_id, use.benefit_id)
-    return find_by_witness(sent, recent, benefit.remaining if benefit else None, readable=benefit is not None)
+    return find_by_remaining_uses(sent, recent, benefit.remaining if benefit else None, readable=benefit is not None)
 
 
 def _others_unanswered(ctx: Context, use: Use) -> bool:
@@ -83,18 +83,18 @@ def _look_for_claimed_use(ctx: Context, use: Use) -> Finding:
     return find_claimed_use(use.reference, use.definition_handle, sent_at, recent, owned)
 
 
-def look_for_undo(ctx: Context, use: Use, *, ever: bool = False) -> Finding:
+def look_for_rollback(ctx: Context, use: Use, *, ever: bool = False) -> Finding:
     """Whether a reversal or return of this use has appeared at Omneo since it was asked for.
 
     ``ever`` is for a use that Omneo refuses to undo: then any trace will do.
     """
-    sent_at = use.undo_sent_at or use.updated_at
+    sent_at = use.rollback_sent_at or use.updated_at
     since = None if ever else _sent_at(ctx, sent_at)
     recent = ctx.omneo.redemptions(use.profile_id, until=None if since is None else since - SKEW)
     # After the list was read: whoever has a trace in it was written down before it was asked for.
     with ctx.ledger.read() as connection:
-        rivals = 0 if ever else len(undos_without_a_trace(connection, use, sent_at - 2 * SKEW))
-    return find_undo(use.benefit_id, since, recent, _owned(ctx, use, "undo_id"), rivals=rivals)
+        rivals = 0 if ever else len(concurrent_rollbacks(connection, use, sent_at - 2 * SKEW))
+    return find_rollback(use.benefit_id, since, recent, _owned(ctx, use, "rollback_id"), rivals=rivals)
 
 
 def look_for_claim(ctx: Context, claim: Claim) -> Finding:

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from claimable_benefits.errors import SettingsError
 from claimable_benefits.settings.addresses import base_url, cache_url, database_url
-from claimable_benefits.settings.reader import Reader
+from claimable_benefits.settings.reader import SettingsReader
 
 _SHORTEST_SECRET = 8
 
@@ -66,7 +66,7 @@ class Settings:
 
 def read_settings(config: Mapping[str, Any], *, instance_path: str, root_path: str) -> Settings:
     """Check an app's configuration. Raises `SettingsError` with the key and the remedy."""
-    reader = Reader(config)
+    reader = SettingsReader(config)
     policies_path, policies = _policies(reader.text("BENEFITS_POLICIES"), Path(root_path))
     return Settings(
         base_url=base_url(reader),
@@ -105,7 +105,7 @@ def read_settings(config: Mapping[str, Any], *, instance_path: str, root_path: s
     )
 
 
-def _token(reader: Reader) -> str:
+def _token(reader: SettingsReader) -> str:
     if token := reader.text("OMNEO_TOKEN"):
         if not token.isascii() or not token.isprintable() or " " in token:
             raise SettingsError("OMNEO_TOKEN", "holds characters that no token has.", "Copy it again, without spaces.")
@@ -113,7 +113,7 @@ def _token(reader: Reader) -> str:
     raise SettingsError("OMNEO_TOKEN", "is not set.", "Make an API token in Omneo's CX Manager and set it here.")
 
 
-def _webhook_secret(reader: Reader) -> str:
+def _webhook_secret(reader: SettingsReader) -> str:
     secret = reader.text("OMNEO_WEBHOOK_SECRET")
     if secret and len(secret) < _SHORTEST_SECRET:
         problem = f"is shorter than {_SHORTEST_SECRET} characters, so it could be guessed."

@@ -9,10 +9,10 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from claimable_benefits.errors import SettingsError
-from claimable_benefits.settings.reader import Reader
+from claimable_benefits.settings.reader import SettingsReader
 
 
-def base_url(reader: Reader) -> str:
+def base_url(reader: SettingsReader) -> str:
     url, tenant = reader.text("OMNEO_BASE_URL"), reader.text("OMNEO_TENANT")
     if not url and not tenant:
         raise SettingsError("OMNEO_TENANT", "is not set.", "Set it to your tenant's name, or set OMNEO_BASE_URL.")
@@ -43,7 +43,7 @@ def _address(url: str) -> SplitResult | None:
     return parts if is_readable and is_plain else None
 
 
-def cache_url(reader: Reader) -> str:
+def cache_url(reader: SettingsReader) -> str:
     url = reader.text("BENEFITS_CACHE_URL")
     if url and not url.startswith(("redis://", "rediss://", "unix://", "valkey://", "valkeys://")):
         problem = "is no address of a Valkey or Redis."  # not quoted, because it may hold a password

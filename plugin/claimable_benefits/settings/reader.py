@@ -13,7 +13,7 @@ _HIDDEN = frozenset({"OMNEO_TOKEN", "OMNEO_WEBHOOK_SECRET", "BENEFITS_CACHE_URL"
 _MOST = 1_000_000  # minutes, that is nearly two years; far more, and there is no date to count to
 
 
-class Reader:
+class SettingsReader:
     """One configuration. Raises `SettingsError` where it has a key of ours that does not exist."""
 
     def __init__(self, config: Mapping[str, Any]) -> None:

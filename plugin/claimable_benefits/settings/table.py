@@ -51,20 +51,23 @@ TABLE: tuple[Setting, ...] = (
     ),
     Setting("BENEFITS_FORM_MINUTES", "whole number", 120, "How long a page's buttons stay valid."),
     Setting(
-        "BENEFITS_CACHE_SECONDS", "whole number", 60, "How long a shelf is shown before Omneo is asked again; 0: never."
+        "BENEFITS_CACHE_SECONDS",
+        "whole number",
+        60,
+        "How long a wallet is shown before Omneo is asked again; 0: never.",
     ),
     Setting(
         "BENEFITS_CACHE_STALE_MINUTES",
         "whole number",
         60,
-        "How old a shelf may be that is shown, with its age, while Omneo does not answer.",
+        "How old a wallet may be that is shown, with its age, while Omneo does not answer.",
     ),
-    Setting("BENEFITS_CACHE_MEGABYTES", "whole number", 16, "How much memory each process keeps shelves in, about."),
+    Setting("BENEFITS_CACHE_MEGABYTES", "whole number", 16, "How much memory each process keeps wallets in, about."),
     Setting(
         "BENEFITS_CACHE_URL",
         "url",
         None,
-        "A Valkey or Redis in which all processes share shelves, such as redis://localhost:6379/0.",
+        "A Valkey or Redis in which all processes share wallets, such as redis://localhost:6379/0.",
     ),
     Setting("BENEFITS_PAGE_BUDGET_MS", "whole number", 400, "How many milliseconds a page waits for Omneo at most."),
     Setting(

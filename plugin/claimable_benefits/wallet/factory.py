@@ -1,35 +1,37 @@
-"""Make the shelves of an app from its settings."""
+"""Make the wallets of an app from its settings."""
 
 from __future__ import annotations
 
 from hashlib import sha256
 
-from claimable_benefits.cache.redis_store import Fleet
-from claimable_benefits.cache.thread_pool import Crew
+from claimable_benefits.cache.redis_store import RedisStore
+from claimable_benefits.cache.thread_pool import ThreadPool
 from claimable_benefits.errors import SettingsError
 from claimable_benefits.ledger import Ledger
-from claimable_benefits.ledger.customer_version import Standings
+from claimable_benefits.ledger.customer_version import CustomerVersions
 from claimable_benefits.settings import Settings
-from claimable_benefits.wallet.wallet_cache import Limits, Shelves, remembering
+from claimable_benefits.wallet.wallet_cache import Limits, WalletCache, make_wallet_cache
 
 
-def remember_shelves(settings: Settings, crew: Crew, ledger: Ledger) -> Shelves:
-    """Shelves that are remembered as the settings say. Raises `SettingsError`."""
+def wallet_cache_of(settings: Settings, thread_pool: ThreadPool, ledger: Ledger) -> WalletCache:
+    """Wallets that are remembered as the settings say. Raises `SettingsError`."""
     limits = Limits(
         fresh=settings.cache_seconds,
-        last=settings.cache_stale_minutes * 60,
+        max_stale=settings.cache_stale_minutes * 60,
         weight=settings.cache_megabytes * 1_000_000,
         budget=settings.page_budget_ms / 1000,
-        places=settings.waiting_threads,
+        slots=settings.waiting_threads,
     )
-    return remembering(limits, crew, _fleet(settings) if settings.cache_url else None, Standings(ledger))
+    return make_wallet_cache(
+        limits, thread_pool, _redis_store(settings) if settings.cache_url else None, CustomerVersions(ledger)
+    )
 
 
-def _fleet(settings: Settings) -> Fleet:
+def _redis_store(settings: Settings) -> RedisStore:
     """The shared cache; its keys tell tenants apart, and ways of reading their answers."""
     tenant = "|".join((settings.base_url, settings.identity_handle, settings.dates, settings.timezone))
     try:
-        return Fleet(settings.cache_url, f"claimable-benefits:1:{sha256(tenant.encode()).hexdigest()[:16]}:")
+        return RedisStore(settings.cache_url, f"claimable-benefits:1:{sha256(tenant.encode()).hexdigest()[:16]}:")
     except ImportError as error:
         remedy = 'pip install "flask-claimable-benefits[redis]".'
         raise SettingsError("BENEFITS_CACHE_URL", "needs the package redis, which is not installed.", remedy) from error

@@ -8,7 +8,7 @@ from claimable_benefits.domain.shop import Shopper
 from claimable_benefits.ledger import facts
 
 if TYPE_CHECKING:
-    from claimable_benefits.service.context import Context  # which has the shelves, which ask here
+    from claimable_benefits.service.context import Context  # which has the wallets, which ask here
 
 
 def profile_of(ctx: Context, shopper: Shopper) -> str | None:

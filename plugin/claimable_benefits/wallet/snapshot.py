@@ -9,7 +9,7 @@ from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from claimable_benefits.cache.lru import Bounded
+from claimable_benefits.cache.lru import LruCache
 from claimable_benefits.domain.benefits import Benefit, Definition
 
 _TIMES = frozenset({"issued_at", "expires_at", "claimed_at", "claim_from", "claim_until"})
@@ -26,7 +26,7 @@ class Snapshot:
 
 
 # Values without an owner: a definition is the same for whoever holds it.
-_known: Bounded[Definition] = Bounded(entries=2000, weight=4_000_000)
+_known: LruCache[Definition] = LruCache(entries=2000, weight=4_000_000)
 
 
 def interned(snapshot: Snapshot) -> Snapshot:
@@ -45,7 +45,7 @@ def _one(definition: Definition) -> Definition:
     return definition
 
 
-def weigh(snapshot: Snapshot) -> int:
+def size_of(snapshot: Snapshot) -> int:
     """About how many bytes of memory it takes, counting each definition once."""
     kinds = {id(kind): kind for kind in _kinds(snapshot)}
     return _BARE * (1 + len(snapshot.benefits)) + sum(map(_weight, kinds.values()))

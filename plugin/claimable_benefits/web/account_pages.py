@@ -12,15 +12,15 @@ from claimable_benefits.domain.shop import Shopper
 from claimable_benefits.domain.states import UseState
 from claimable_benefits.errors import OmneoError
 from claimable_benefits.service.account.history import History
-from claimable_benefits.service.account.wallet_view import Peek, Shelf
-from claimable_benefits.web.current import context, runtime, settings, shelf_url, stylesheet_url, verbs
-from claimable_benefits.web.flashes import take_notices
+from claimable_benefits.service.account.wallet_view import Wallet, WalletPreview
+from claimable_benefits.web.current import context, runtime, services, settings, stylesheet_url, wallet_url
+from claimable_benefits.web.flashes import take_flashes
 from claimable_benefits.web.forms.buttons import Buttons
 from claimable_benefits.web.forms.guard import login_url, this_page
-from claimable_benefits.web.http_errors import NoSuchBenefit
+from claimable_benefits.web.http_errors import BenefitNotFound
 from claimable_benefits.web.rendering import cards, history_rows, messages
-from claimable_benefits.web.rendering.formatting import Format, format_for
-from claimable_benefits.web.rendering.fragment_cache import Kept
+from claimable_benefits.web.rendering.formatting import Formatter, format_for
+from claimable_benefits.web.rendering.fragment_cache import FragmentCache
 from claimable_benefits.web.rendering.qr_codes import qr_code
 from claimable_benefits.web.rendering.sanitize import name_of, plain, safe_html
 
@@ -30,7 +30,7 @@ _CONFIRMING = (UseState.REDEEMING, UseState.IN_DOUBT)
 _FIRST_ROWS = 20
 
 
-def say_for(shopper: Shopper | None) -> Format:
+def formatter_of(shopper: Shopper | None) -> Formatter:
     """How this shopper reads dates and amounts, now."""
     here = runtime()
     return format_for(shopper, locale=here.settings.locale, timezone=here.settings.timezone, now=here.context.clock())
@@ -42,14 +42,14 @@ def page(template: str, status: int = 200, **values: Any) -> tuple[str, int]:
         template,
         cb_base=settings().base_template,
         stylesheet=stylesheet_url(),
-        shelf_url=shelf_url(),
+        wallet_url=wallet_url(),
         here=this_page(),
         **values,
     )
     return html, status
 
 
-def shelf() -> ResponseReturnValue:
+def wallet() -> ResponseReturnValue:
     """Your benefits: ready to claim, yours to use, history."""
     here = runtime()
     shopper = here.load_shopper()
@@ -58,35 +58,35 @@ def shelf() -> ResponseReturnValue:
     ask = bool(request.query_string) and request.args.get("history") == "all"
     try:
         whole = _whole_history(shopper) if ask else None  # before the peek, so that its version names it
-        peek = verbs().peek_shelf(here.context, shopper)
+        peek = services().preview_wallet(here.context, shopper)
     except OmneoError as error:
         return _out_of_reach("claimable_benefits/list.html", shopper, error)
-    notices, as_of = take_notices(shopper), messages.as_of(peek.age)
-    kept = Kept(
+    notices, as_of = take_flashes(shopper), messages.as_of(peek.age)
+    kept = FragmentCache(
         "list.html",
         shopper,
         () if ask and whole is None else peek.version,
-        say_for(shopper),
+        formatter_of(shopper),
         alone=not notices and not as_of,
         layout=here.settings.base_template,
     )
     if printed := kept.whole():
         return printed
     region = kept.region()
-    values = {"state": "shelf", "region": region} if region else _cards(shopper, peek, kept, whole)
+    values = {"state": "wallet", "region": region} if region else _cards(shopper, peek, kept, whole)
     html, _ = page("claimable_benefits/list.html", notices=notices, as_of=as_of, **values)
     return kept.printed(html)
 
 
-def _cards(shopper: Shopper, peek: Peek, kept: Kept, whole: History | None) -> dict[str, Any]:
+def _cards(shopper: Shopper, peek: WalletPreview, kept: FragmentCache, whole: History | None) -> dict[str, Any]:
     """What the list is rendered of."""
-    found, names, buttons, say = peek.open(), cards.Names(), kept.buttons(), say_for(shopper)
+    found, names, buttons, say = peek.load(), cards.Names(), kept.buttons(), formatter_of(shopper)
     return {
-        "state": "shelf" if found.known else "unknown",
-        "keep": kept.keeper(found.ends),
-        "ready": cards.ready_cards(buttons, found.ready, context().policy, say, cards.Names()),
-        "claiming": [name_of(name, "") for name in found.claiming],
-        "yours": cards.yours_cards(buttons, found.yours, say, names),
+        "state": "wallet" if found.known else "unknown",
+        "keep": kept.renderer(found.ends),
+        "claimable": cards.claimable_cards(buttons, found.claimable, context().policy, say, cards.Names()),
+        "pending_claims": [name_of(name, "") for name in found.pending_claims],
+        "usable": cards.usable_cards(buttons, found.usable, say, names),
         "past": [cards.past_card(benefit, say, names) for benefit in found.past],
         "checkout_url": settings().checkout_url,
         **_history(shopper, found, say, whole),
@@ -108,17 +108,17 @@ def receipt(use_id: str) -> ResponseReturnValue:
     shopper = runtime().load_shopper()
     if shopper is None:
         return _invitation()
-    use = verbs().find_use(context(), shopper, use_id)
+    use = services().find_use(context(), shopper, use_id)
     if use is None or use.channel not in history_rows.WITH_RECEIPT:
-        raise NoSuchBenefit
+        raise BenefitNotFound
     code = plain(use.code) if use.state in _USED else ""
     return page(
         "claimable_benefits/receipt.html",
-        notices=take_notices(shopper),
+        notices=take_flashes(shopper),
         name=name_of(use.name, use.definition_handle),
         use=use,
         state="used" if use.state in _USED else "confirming" if use.state in _CONFIRMING else use.state.value,
-        used=say_for(shopper).moment(use.redeemed_at or use.updated_at),
+        used=formatter_of(shopper).moment(use.redeemed_at or use.updated_at),
         code=code,
         qr=qr_code(code) if code else "",
         instructions=safe_html(use.instructions) if use.state in _USED else "",
@@ -130,53 +130,53 @@ def _detail(*, handle: str = "", benefit_id: str = "") -> ResponseReturnValue:
     if shopper is None:
         return _invitation()
     try:
-        peek = verbs().peek_shelf(context(), shopper)
+        peek = services().preview_wallet(context(), shopper)
     except OmneoError as error:
         return _out_of_reach("claimable_benefits/detail.html", shopper, error)
-    found = peek.open()
+    found = peek.load()
     card = _card(shopper, found, handle, benefit_id)
     return page(
         "claimable_benefits/detail.html",
         state="detail",
         kind=type(card).__name__.removesuffix("Card").lower(),
-        notices=take_notices(shopper),
+        notices=take_flashes(shopper),
         card=card,
         as_of=messages.as_of(peek.age),
         checkout_url=settings().checkout_url,
     )
 
 
-def _card(shopper: Shopper, found: Shelf, handle: str, benefit_id: str) -> object:
-    """The card of what the address names, taken from this shopper's own shelf and nowhere else."""
-    say, names, buttons = say_for(shopper), cards.Names(), Buttons(shopper)
+def _card(shopper: Shopper, found: Wallet, handle: str, benefit_id: str) -> object:
+    """The card of what the address names, taken from this shopper's own wallet and nowhere else."""
+    say, names, buttons = formatter_of(shopper), cards.Names(), Buttons(shopper)
     if definition := found.definition(handle):
-        return cards.ready_card(buttons, definition, context().policy(handle), say, names)
+        return cards.claimable_card(buttons, definition, context().policy(handle), say, names)
     if own := found.benefit(benefit_id):
-        return cards.yours_card(buttons, own, say, names)
+        return cards.usable_card(buttons, own, say, names)
     for benefit in found.past:
         if benefit.id == benefit_id:
             return cards.past_card(benefit, say, names)
-    raise NoSuchBenefit
+    raise BenefitNotFound
 
 
 def _whole_history(shopper: Shopper) -> History | None:
     """The history with what was used elsewhere; None where it cannot be read now."""
     try:
-        return verbs().recall_history(context(), shopper, ask=True)
+        return services().remembered_history(context(), shopper, ask=True)
     except OmneoError as error:
         _log.warning("The history of a shopper cannot be read: %s", error)
         return None
 
 
-def _history(shopper: Shopper, found: Shelf, say: Format, whole: History | None) -> dict[str, Any]:
+def _history(shopper: Shopper, found: Wallet, say: Formatter, whole: History | None) -> dict[str, Any]:
     """The history; a page that has everything else is shown without it."""
     if not found.known:
         return {}
     if request.args.get("history") == "all" and whole is None:
         return {"history": None}
-    history = whole or verbs().recall_history(context(), shopper)
+    history = whole or services().remembered_history(context(), shopper)
     rows = [history_rows.row(entry, say) for entry in history.entries]
-    more = None if history.is_whole else f"{shelf_url()}?history=all"
+    more = None if history.is_whole else f"{wallet_url()}?history=all"
     return {"history": rows[:_FIRST_ROWS], "older": rows[_FIRST_ROWS:], "whole_history_url": more}
 
 
@@ -186,4 +186,4 @@ def _invitation() -> ResponseReturnValue:
 
 def _out_of_reach(template: str, shopper: Shopper, error: OmneoError) -> ResponseReturnValue:
     _log.warning("The benefits of a shopper cannot be read: %s", error)
-    return page(template, 503, state="down", notices=take_notices(shopper))
+    return page(template, 503, state="down", notices=take_flashes(shopper))

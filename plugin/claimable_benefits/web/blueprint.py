@@ -16,10 +16,10 @@ from jinja2 import BaseLoader, ChoiceLoader, FileSystemLoader, PrefixLoader
 from claimable_benefits.errors import LedgerUnavailable
 from claimable_benefits.web import account_pages, actions
 from claimable_benefits.web.checkout_panel import benefits_panel, keep_out_of_caches
-from claimable_benefits.web.current import FACE, STATIC, Face
-from claimable_benefits.web.http_errors import LedgerDown
+from claimable_benefits.web.current import FACE, STATIC, WebContext
+from claimable_benefits.web.http_errors import LedgerUnavailablePage
 from claimable_benefits.web.order_record import benefits_record
-from claimable_benefits.web.services import Verbs
+from claimable_benefits.web.services import Services
 from claimable_benefits.web.webhook import webhook
 
 _log = logging.getLogger("claimable_benefits")
@@ -53,7 +53,7 @@ class BenefitsBlueprint(Blueprint):
         return _WEEK if request.args.get("v") else super().get_send_file_max_age(filename)
 
 
-def make_blueprint(verbs: Verbs | None = None) -> Blueprint:
+def make_blueprint(services: Services | None = None) -> Blueprint:
     """Make the blueprint "claimable_benefits".
 
     ``register_blueprint`` takes ``url_prefix`` for the account pages (without it: /account/benefits) and
@@ -62,21 +62,21 @@ def make_blueprint(verbs: Verbs | None = None) -> Blueprint:
     blueprint = BenefitsBlueprint(
         "claimable_benefits", __name__, url_prefix="/account/benefits", static_folder=STATIC, static_url_path="/static"
     )
-    blueprint.add_url_rule("", view_func=account_pages.shelf, strict_slashes=False)
+    blueprint.add_url_rule("", view_func=account_pages.wallet, strict_slashes=False)
     blueprint.add_url_rule("/held/<benefit_id>", view_func=account_pages.held)
     blueprint.add_url_rule("/claimable/<handle>", view_func=account_pages.claimable)
     blueprint.add_url_rule("/uses/<use_id>", view_func=account_pages.receipt)
     blueprint.add_url_rule("/claim", view_func=actions.claim, methods=["POST"])
-    blueprint.add_url_rule("/claim-and-use", view_func=actions.claim_and_use, methods=["POST"])
+    blueprint.add_url_rule("/claim-and-redeem", view_func=actions.claim_and_redeem, methods=["POST"])
     blueprint.add_url_rule("/webhook", view_func=webhook, methods=["POST"])
     blueprint.add_url_rule("/use", view_func=actions.use, methods=["POST"])
     blueprint.after_request(_protect)
     blueprint.register_error_handler(LedgerUnavailable, _ledger_down)
-    blueprint.record(lambda state: _settle_in(state, verbs or Verbs()))
+    blueprint.record(lambda state: _settle_in(state, services or Services()))
     return blueprint
 
 
-def _settle_in(state: BlueprintSetupState, verbs: Verbs) -> None:
+def _settle_in(state: BlueprintSetupState, services: Services) -> None:
     """Mount the checkout rules, remember where we are, and offer the panel and the record to templates."""
     prefix = state.options.get("checkout_prefix")
     base = prefix if prefix is not None else f"{(state.url_prefix or '').rstrip('/')}/checkout"
@@ -91,7 +91,7 @@ def _settle_in(state: BlueprintSetupState, verbs: Verbs) -> None:
             subdomain=state.subdomain,
         )
     before = state.app.extensions.get(FACE)
-    state.app.extensions[FACE] = Face(verbs, (*before.mounts, mount) if before else (mount,))
+    state.app.extensions[FACE] = WebContext(services, (*before.mounts, mount) if before else (mount,))
     _excuse(state.app)
     state.app.jinja_env.globals.update(benefits_panel=benefits_panel, benefits_record=benefits_record)
 
@@ -106,7 +106,7 @@ def _excuse(app: App) -> None:
 def _ledger_down(error: Exception) -> ResponseReturnValue:
     """A 503 in the shop's layout, or what the shop's own handler makes of it."""
     _log.warning("A page cannot be shown: %s", error)
-    return current_app.handle_http_exception(LedgerDown())
+    return current_app.handle_http_exception(LedgerUnavailablePage())
 
 
 def _protect(response: Response) -> Response:

@@ -11,15 +11,15 @@ from markupsafe import Markup
 
 from claimable_benefits.domain.shop import Cart
 from claimable_benefits.service.holds.offers import Applied, Offer, Offers
-from claimable_benefits.web.account_pages import say_for
-from claimable_benefits.web.current import context, runtime, shelf_url, stylesheet_url, verbs
-from claimable_benefits.web.flashes import take_notices
-from claimable_benefits.web.forms.buttons import Action, Buttons, Form
+from claimable_benefits.web.account_pages import formatter_of
+from claimable_benefits.web.current import context, runtime, services, stylesheet_url, wallet_url
+from claimable_benefits.web.flashes import take_flashes
+from claimable_benefits.web.forms.buttons import Action, ActionForm, Buttons
 from claimable_benefits.web.forms.guard import checkout_page, login_url
 from claimable_benefits.web.rendering import messages
 from claimable_benefits.web.rendering.cards import Names
-from claimable_benefits.web.rendering.formatting import Format, When
-from claimable_benefits.web.rendering.fragment_cache import Kept
+from claimable_benefits.web.rendering.formatting import Formatter, When
+from claimable_benefits.web.rendering.fragment_cache import FragmentCache
 from claimable_benefits.web.rendering.sanitize import name_of, plain, safe_html
 
 _log = logging.getLogger("claimable_benefits")
@@ -41,7 +41,7 @@ class AppliedRow:
     problem: str
     held_until: When
     instructions: Markup
-    remove: Form
+    remove: ActionForm
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class OfferRow:
     worth: str
     reason: str
     elsewhere: bool
-    apply: Form | None
+    apply: ActionForm | None
 
 
 def benefits_panel() -> Markup:
@@ -78,21 +78,21 @@ def _panel() -> str:
     if shopper is None:
         return _render(state="guest", login_url=login_url(back_to))
     if cart is None:
-        return _render(state="no-cart", notices=take_notices(shopper))
-    peek, say = verbs().peek_offers(context(), shopper, cart), say_for(shopper)
-    notices, as_of = take_notices(shopper), messages.as_of(peek.age)
+        return _render(state="no-cart", notices=take_flashes(shopper))
+    peek, say = services().preview_offers(context(), shopper, cart), formatter_of(shopper)
+    notices, as_of = take_flashes(shopper), messages.as_of(peek.age)
     version = (peek.version, as_of, cart, back_to) if peek.version else ()
-    kept = Kept("panel.html", shopper, version, say, alone=not notices)
+    kept = FragmentCache("panel.html", shopper, version, say, alone=not notices)
     if html := kept.whole():
         return html.decode()
     region = kept.region()
-    values = {"region": region} if region else _offers(peek.open(), kept, _Rows(kept.buttons(), cart, say, back_to))
+    values = {"region": region} if region else _offers(peek.load(), kept, _Rows(kept.buttons(), cart, say, back_to))
     return kept.printed(_render(state="offers", notices=notices, **values))
 
 
-def _offers(offers: Offers, kept: Kept, rows: _Rows) -> dict[str, object]:
+def _offers(offers: Offers, kept: FragmentCache, rows: _Rows) -> dict[str, object]:
     return {
-        "keep": kept.keeper(offers.ends),
+        "keep": kept.renderer(offers.ends),
         "applied": rows.applied(offers.applied) if offers.applied else None,
         "fitting": [rows.offer(offer) for offer in offers.fitting],
         "unfitting": [rows.offer(offer) for offer in offers.unfitting],
@@ -104,14 +104,14 @@ def _offers(offers: Offers, kept: Kept, rows: _Rows) -> dict[str, object]:
 
 def _render(**values: object) -> str:
     return render_template(
-        "claimable_benefits/panel.html", stylesheet=stylesheet_url(), shelf_url=shelf_url(), **values
+        "claimable_benefits/panel.html", stylesheet=stylesheet_url(), wallet_url=wallet_url(), **values
     )
 
 
 class _Rows:
     """Makes the rows of one panel."""
 
-    def __init__(self, buttons: Buttons, cart: Cart, say: Format, back_to: str) -> None:
+    def __init__(self, buttons: Buttons, cart: Cart, say: Formatter, back_to: str) -> None:
         self._buttons = buttons
         self._currency = cart.currency
         self._say = say
@@ -142,10 +142,10 @@ class _Rows:
             apply=self._button(offer, name) if offer.fit.fits else None,
         )
 
-    def _button(self, offer: Offer, name: str) -> Form:
+    def _button(self, offer: Offer, name: str) -> ActionForm:
         if offer.elsewhere:
             return self._form(Action.MOVE, offer.benefit.id, f"Use {name} here instead")
         return self._form(Action.APPLY, offer.benefit.id, f"Apply {name}")
 
-    def _form(self, action: Action, benefit_id: str, label: str) -> Form:
+    def _form(self, action: Action, benefit_id: str, label: str) -> ActionForm:
         return self._buttons.form(action, benefit_id, label, back_to=self._back_to)

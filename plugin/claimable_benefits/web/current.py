@@ -15,7 +15,7 @@ from flask import Flask, current_app, request, url_for
 from claimable_benefits.domain.shop import Cart, Shopper
 from claimable_benefits.service.context import Context
 from claimable_benefits.settings import Settings
-from claimable_benefits.web.services import Verbs
+from claimable_benefits.web.services import Services
 
 EXTENSION = "claimable_benefits"
 FACE = "claimable_benefits_web"
@@ -26,7 +26,7 @@ _AS_IT_IS = "!$&'()*+,/:;=@"  # what stands in a path as it is (RFC 3986), as we
 STATIC = Path(__file__).resolve().parent.parent / "static"
 
 
-class Runtime(Protocol):
+class WebRuntime(Protocol):
     """What the extension keeps for each app."""
 
     @property
@@ -38,10 +38,10 @@ class Runtime(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Face:
+class WebContext:
     """The web face of one app. ``mounts`` are the full names under which the blueprint is registered, oldest first."""
 
-    verbs: Verbs
+    services: Services
     mounts: tuple[str, ...]
     addresses: dict[str, str] = field(default_factory=dict)
 
@@ -51,8 +51,8 @@ def this_app() -> Flask:
     return cast(Flask, current_app._get_current_object())  # type: ignore[attr-defined] # noqa: SLF001 - werkzeug's documented way
 
 
-def runtime() -> Runtime:
-    return cast(Runtime, this_app().extensions[EXTENSION])
+def runtime() -> WebRuntime:
+    return cast(WebRuntime, this_app().extensions[EXTENSION])
 
 
 def context() -> Context:
@@ -63,12 +63,12 @@ def settings() -> Settings:
     return runtime().settings
 
 
-def face() -> Face:
-    return cast(Face, this_app().extensions[FACE])
+def web_context() -> WebContext:
+    return cast(WebContext, this_app().extensions[FACE])
 
 
-def verbs() -> Verbs:
-    return face().verbs
+def services() -> Services:
+    return web_context().services
 
 
 def url(endpoint: str, **values: str) -> str:
@@ -76,20 +76,23 @@ def url(endpoint: str, **values: str) -> str:
 
     Werkzeug takes longer to build one than a card takes to be printed, so each is built once, with marks for values.
     """
-    known, key = face().addresses, f"{endpoint} of {shelf_url()}"  # all that an address depends on is in the shelf's
+    known, key = (
+        web_context().addresses,
+        f"{endpoint} of {wallet_url()}",
+    )  # all that an address depends on is in the wallet's
     address = known.get(key) or _remember(known, key, _build(endpoint, **{name: _MARKS[name] for name in values}))
     for name, value in values.items():
         address = address.replace(_MARKS[name], quote(value, safe=_AS_IT_IS))
     return address
 
 
-def shelf_url() -> str:
+def wallet_url() -> str:
     """The address of the account page, built once for each place where it is mounted and reached."""
     if this_app().url_default_functions:
-        return _build("shelf")  # a language or a tenant in it may change with every request
-    asked, known = request._get_current_object(), face().addresses  # type: ignore[attr-defined] # noqa: SLF001
+        return _build("wallet")  # a language or a tenant in it may change with every request
+    asked, known = request._get_current_object(), web_context().addresses  # type: ignore[attr-defined] # noqa: SLF001
     key = f"{asked.blueprint} {asked.environ.get('HTTP_HOST')} {asked.environ.get('SCRIPT_NAME')}"
-    return known.get(key) or _remember(known, key, _build("shelf"))
+    return known.get(key) or _remember(known, key, _build("wallet"))
 
 
 def stylesheet_url() -> str:
@@ -98,7 +101,7 @@ def stylesheet_url() -> str:
 
 
 def _build(endpoint: str, **values: Any) -> str:
-    mounts = face().mounts
+    mounts = web_context().mounts
     here = request.blueprint if request.blueprint in mounts else mounts[0]
     return url_for(f"{here}.{endpoint}", **values)
 

@@ -3,7 +3,7 @@
 BadRequest
 └── FormRefused     a form that we do not trust: no token, or one that is forged, stale, or somebody else's
 NotFound
-└── NoSuchBenefit   nothing of that name on this shopper's own shelf
+└── NoSuchBenefit   nothing of that name on this shopper's own wallet
 ServiceUnavailable
 └── LedgerDown      our own records cannot be read or written right now
 """
@@ -45,7 +45,7 @@ class _Page(HTTPException):
             heading=self.heading,
             sentence=self.description,
             way_on=self.way_on or "Your benefits",
-            link=self.link or current.url("shelf"),
+            link=self.link or current.url("wallet"),
         )
 
 
@@ -55,7 +55,7 @@ class FormRefused(_Page, BadRequest):
     heading = "That did not work"
 
 
-class NoSuchBenefit(_Page, NotFound):
+class BenefitNotFound(_Page, NotFound):
     """The address names nothing that this shopper has; whether others have it is not said."""
 
     heading = "We could not find that"
@@ -64,7 +64,7 @@ class NoSuchBenefit(_Page, NotFound):
         super().__init__("There is no such benefit in your account. It may have ended, or the address is not complete.")
 
 
-class LedgerDown(_Page, ServiceUnavailable):
+class LedgerUnavailablePage(_Page, ServiceUnavailable):
     """The ledger's database is locked, full or away: nothing was done, and trying again is safe."""
 
     heading = "Please try again in a minute"

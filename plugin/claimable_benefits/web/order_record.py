@@ -9,13 +9,13 @@ from flask import render_template
 from markupsafe import Markup
 
 from claimable_benefits.domain.states import UseState
-from claimable_benefits.web.account_pages import say_for
-from claimable_benefits.web.current import context, runtime, stylesheet_url, verbs
+from claimable_benefits.web.account_pages import formatter_of
+from claimable_benefits.web.current import context, runtime, services, stylesheet_url
 from claimable_benefits.web.rendering import messages
 from claimable_benefits.web.rendering.sanitize import name_of, plain, safe_html
 
 if TYPE_CHECKING:
-    from claimable_benefits.service.orders.record import Record
+    from claimable_benefits.service.orders.record import OrderRecord
 
 _log = logging.getLogger("claimable_benefits")
 _USED = (UseState.REDEEMED, UseState.CONSUMED)
@@ -38,7 +38,7 @@ def benefits_record(order_number: str) -> Markup:
 
 
 def _record(order_number: str) -> str:
-    record = verbs().read_record(context(), order_number)
+    record = services().read_record(context(), order_number)
     values = _values(record) if record else {}
     return render_template(
         "claimable_benefits/record.html",
@@ -49,13 +49,13 @@ def _record(order_number: str) -> str:
     )
 
 
-def _values(record: Record) -> dict[str, object]:
+def _values(record: OrderRecord) -> dict[str, object]:
     used = record.use_state in _USED
     return {
         "benefit": name_of(record.benefit_name, "") if record.benefit_name else "",
         "use_state": messages.use_state(record.use_state),
         "redemption": messages.redemption(record),
-        "delivered": messages.delivered(record, say_for(runtime().load_shopper())),
+        "delivered": messages.delivered(record, formatter_of(runtime().load_shopper())),
         "transaction": record.transaction_id or "None yet",
         "code": plain(record.code) if used else "",
         "instructions": safe_html(record.instructions) if used else Markup(),

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from claimable_benefits.ledger.uses import Use  # the value that `service.redeem` gives; no table is touched here
     from claimable_benefits.service.claims.claim import Claimed
     from claimable_benefits.service.holds.hold import Hold
-    from claimable_benefits.service.orders.record import Record
+    from claimable_benefits.service.orders.record import OrderRecord
     from claimable_benefits.service.redemption.redeem import Used
 
 
@@ -31,12 +31,12 @@ class HoldVerb(Protocol):
 
 
 class HistoryVerb(Protocol):
-    """The shape of `service.history.recall_history`."""
+    """The shape of `service.history.remembered_history`."""
 
     def __call__(self, ctx: Context, shopper: Shopper, /, *, ask: bool = False) -> history.History: ...
 
 
-def _read_record(ctx: Context, order_number: str) -> Record | None:
+def _read_record(ctx: Context, order_number: str) -> OrderRecord | None:
     from claimable_benefits.service.orders import record
 
     return record.read_record(ctx, order_number)
@@ -51,7 +51,7 @@ def _claim(ctx: Context, shopper: Shopper, handle: str, claim_id: str) -> Claime
 def _claim_and_redeem(ctx: Context, shopper: Shopper, handle: str, use_id: str) -> Used:
     from claimable_benefits.service.claims import claim_and_redeem
 
-    return claim_and_redeem.claim_and_use(ctx, shopper, handle, use_id)
+    return claim_and_redeem.claim_and_redeem(ctx, shopper, handle, use_id)
 
 
 def _hold(ctx: Context, shopper: Shopper, cart: Cart, benefit_id: str, /, *, move: bool = False) -> Hold:
@@ -81,17 +81,17 @@ def _find_use(ctx: Context, shopper: Shopper, use_id: str) -> Use | None:
 def _handle_webhook(ctx: Context, topic: str, body: bytes) -> int:
     from claimable_benefits.service.account import invalidation
 
-    return invalidation.hear(ctx, topic, body)
+    return invalidation.handle_webhook(ctx, topic, body)
 
 
 @dataclass(frozen=True, slots=True)
-class Verbs:
+class Services:
     """What can be asked and done; each field is named after its service function."""
 
-    peek_shelf: Callable[[Context, Shopper], wallet_view.Peek] = wallet_view.peek_shelf
-    recall_history: HistoryVerb = history.recall_history
-    peek_offers: Callable[[Context, Shopper, Cart], offers.OffersPeek] = offers.peek_offers
-    read_record: Callable[[Context, str], Record | None] = _read_record
+    preview_wallet: Callable[[Context, Shopper], wallet_view.WalletPreview] = wallet_view.preview_wallet
+    remembered_history: HistoryVerb = history.remembered_history
+    preview_offers: Callable[[Context, Shopper, Cart], offers.OffersPreview] = offers.preview_offers
+    read_record: Callable[[Context, str], OrderRecord | None] = _read_record
     claim: Callable[[Context, Shopper, str, str], Claimed] = _claim
     claim_and_redeem: Callable[[Context, Shopper, str, str], Used] = _claim_and_redeem
     hold: HoldVerb = _hold

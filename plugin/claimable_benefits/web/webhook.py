@@ -8,7 +8,7 @@ import hmac
 from flask import abort, request
 from flask.typing import ResponseReturnValue
 
-from claimable_benefits.web.current import context, settings, verbs
+from claimable_benefits.web.current import context, services, settings
 
 _LARGEST = 512 * 1024  # an event tells all of a profile, and its order's lines
 
@@ -29,5 +29,5 @@ def webhook() -> ResponseReturnValue:
     meant = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
     if not hmac.compare_digest(meant.encode(), told.strip().lower().encode()):
         abort(401)
-    verbs().handle_webhook(context(), request.headers.get("x-omneo-event", ""), body)
+    services().handle_webhook(context(), request.headers.get("x-omneo-event", ""), body)
     return "", 204

@@ -8,14 +8,14 @@ from werkzeug.routing import Rule
 from claimable_benefits.sandbox.access import omneo_id
 from claimable_benefits.sandbox.protocol.dialects import PREFIX, answers
 from claimable_benefits.sandbox.protocol.error_responses import missing, unauthenticated, unscoped
-from claimable_benefits.sandbox.state.request_state import scene
+from claimable_benefits.sandbox.state.request_state import request_state
 from claimable_benefits.sandbox.tokens import api_tokens
 from claimable_benefits.sandbox.tokens.scopes import needed
 
 _ID_TOKEN = f"{omneo_id.ID_PREFIX}/auth/token"  # the one path of Omneo ID that takes an API token
 
 
-def door() -> None:
+def authenticate() -> None:
     """Let requests in that bear the right token for a path of the dialect spoken here."""
     rule = request.url_rule
     if rule is None or not rule.rule.startswith((PREFIX, omneo_id.ID_PREFIX)):
@@ -30,7 +30,7 @@ def door() -> None:
 
 
 def _admit(rule: Rule, text: str) -> None:
-    here = scene()
+    here = request_state()
     scopes = api_tokens.granted(here, text)
     if scopes is None:
         raise unauthenticated()

@@ -15,7 +15,7 @@ BEYOND = "SANDBOX_BEYOND_LOOPBACK"
 _SAFE = ("GET", "HEAD", "OPTIONS")
 
 
-def fence() -> None:
+def require_loopback() -> None:
     """Refuse a website that a browser of this machine was lured to: by its name, or by where it sends a form from.
 
     A name that is not this machine's, though the request arrived here, is how DNS rebinding looks.

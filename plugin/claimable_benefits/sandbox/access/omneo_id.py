@@ -8,13 +8,13 @@ from datetime import timedelta
 from flask import Blueprint, Flask, Response, request
 
 from claimable_benefits.sandbox.api import identities
-from claimable_benefits.sandbox.protocol.body_reader import Form, body
+from claimable_benefits.sandbox.protocol.body_reader import RequestForm, body
 from claimable_benefits.sandbox.protocol.dialects import PREFIX
 from claimable_benefits.sandbox.protocol.error_responses import unauthenticated
-from claimable_benefits.sandbox.protocol.references import absent
-from claimable_benefits.sandbox.protocol.responses import answer
+from claimable_benefits.sandbox.protocol.references import must_exist
+from claimable_benefits.sandbox.protocol.responses import respond
 from claimable_benefits.sandbox.state import store
-from claimable_benefits.sandbox.state.request_state import Scene, sandbox, scene
+from claimable_benefits.sandbox.state.request_state import RequestState, request_state, sandbox
 from claimable_benefits.sandbox.tokens import id_tokens
 from claimable_benefits.sandbox.tokens.members import admit_member
 
@@ -48,11 +48,11 @@ _ME = (
 @bp.post("/auth/token")
 def create_id_token() -> Response:
     """Make a token for a profile (``{id}``), for an identity's profile (``{id, id_handle}``), or for nobody."""
-    here, form = scene(), Form(body())
+    here, form = request_state(), RequestForm(body())
     profile_id = _profile_id(here, form)
     expires = here.now + timedelta(seconds=int(here.switches["id_token_seconds"]))
     seconds = int(expires.timestamp())
-    return answer({"data": {"token": id_tokens.sign(profile_id, seconds, _key()), "exp": seconds}})
+    return respond({"data": {"token": id_tokens.sign(profile_id, seconds, _key()), "exp": seconds}})
 
 
 def mirror(app: Flask) -> None:
@@ -66,7 +66,7 @@ def mirror(app: Flask) -> None:
 
 def admit(text: str) -> None:
     """Let a member in, as the profile that their token names, or raise 401."""
-    profile_id = id_tokens.profile_of(text, scene().now.timestamp(), _key())
+    profile_id = id_tokens.profile_of(text, request_state().now.timestamp(), _key())
     if profile_id is None:
         raise unauthenticated()
     admit_member()
@@ -78,14 +78,14 @@ def _add(app: Flask, method: str, path: str, endpoint: str) -> None:
     app.add_url_rule(ID_PREFIX + path, f"id.{endpoint}", app.view_functions[endpoint], methods=[method])
 
 
-def _profile_id(scene: Scene, form: Form) -> str:
+def _profile_id(scene: RequestState, form: RequestForm) -> str:
     key, handle = form.text("id"), form.text("id_handle")
     form.check()
     if not key:  # the official client asks for an anonymous token with an empty id
         return id_tokens.ANONYMOUS
     row = store.find(scene.db, "profiles", key) if handle is None else identities.resolve(scene, handle, key)
     if row is None:
-        absent(scene, form, "id", "profile")
+        must_exist(scene, form, "id", "profile")
     form.check()
     assert row is not None  # noqa: S101 - the check above raised
     return str(row["id"])

@@ -5,11 +5,11 @@ from __future__ import annotations
 from flask import Blueprint, Response
 
 from claimable_benefits.sandbox.api import definitions
-from claimable_benefits.sandbox.protocol.body_reader import Form, body, row_id
-from claimable_benefits.sandbox.protocol.list_query import Source, Where, page
-from claimable_benefits.sandbox.protocol.responses import answer, one
+from claimable_benefits.sandbox.protocol.body_reader import RequestForm, body, row_id
+from claimable_benefits.sandbox.protocol.list_query import Filter, Source, page
+from claimable_benefits.sandbox.protocol.responses import one, respond
 from claimable_benefits.sandbox.state import store
-from claimable_benefits.sandbox.state.request_state import scene
+from claimable_benefits.sandbox.state.request_state import request_state
 
 bp = Blueprint("allocations", __name__)
 
@@ -30,14 +30,17 @@ LIST = Source(
 def browse_allocations() -> Response:
     """List codes."""
     return page(
-        scene(), LIST, Where(), lambda rows: [{**dict(row), "definition_type": "benefit_definition"} for row in rows]
+        request_state(),
+        LIST,
+        Filter(),
+        lambda rows: [{**dict(row), "definition_type": "benefit_definition"} for row in rows],
     )
 
 
 @bp.get("/allocations/<definition_id>/count")
 def count_allocations(definition_id: str) -> Response:
     """Count the codes of a definition."""
-    here = scene()
+    here = request_state()
     row = definitions.known(here, row_id(definition_id))
     counted = here.db.execute(
         "SELECT count(*), coalesce(sum(allocated_at IS NULL), 0) FROM allocations WHERE definition_id = ?", (row["id"],)
@@ -48,9 +51,9 @@ def count_allocations(definition_id: str) -> Response:
 @bp.post("/allocations/batch.json")
 def create_allocations() -> Response:
     """Add codes to the pool of a definition."""
-    here, form = scene(), Form(body())
+    here, form = request_state(), RequestForm(body())
     target = form.anything("definition")
-    named = Form(target if isinstance(target, dict) else {}, "definition.")
+    named = RequestForm(target if isinstance(target, dict) else {}, "definition.")
     named.errors = form.errors
     number, codes = named.whole("id", required=True), form.forms("allocations")
     rows = [_row(code, number, here.stamp) for code in codes]
@@ -59,10 +62,10 @@ def create_allocations() -> Response:
         definitions.known(here, number or 0)
         for row in rows:
             store.insert(here.db, "allocations", row)
-    return answer({"message": "OK"})
+    return respond({"message": "OK"})
 
 
-def _row(form: Form, definition_id: int | None, now: str) -> dict[str, object]:
+def _row(form: RequestForm, definition_id: int | None, now: str) -> dict[str, object]:
     return {
         "definition_id": definition_id,
         "code": form.text("code", required=True),

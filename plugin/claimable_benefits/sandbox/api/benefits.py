@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from flask import Blueprint, Response, request
 
 from claimable_benefits.sandbox.api import definitions, grant, profiles
-from claimable_benefits.sandbox.protocol.body_reader import Form, body, row_id
+from claimable_benefits.sandbox.protocol.body_reader import RequestForm, body, row_id
 from claimable_benefits.sandbox.protocol.error_responses import missing
-from claimable_benefits.sandbox.protocol.list_query import Source, Where, page
+from claimable_benefits.sandbox.protocol.list_query import Filter, Source, page
 from claimable_benefits.sandbox.protocol.responses import Body, gone, one
 from claimable_benefits.sandbox.rules.redemption_rules import (
     ACTIVE,
@@ -23,7 +23,7 @@ from claimable_benefits.sandbox.rules.redemption_rules import (
     remaining,
 )
 from claimable_benefits.sandbox.state import store
-from claimable_benefits.sandbox.state.request_state import Scene, scene
+from claimable_benefits.sandbox.state.request_state import RequestState, request_state
 from claimable_benefits.sandbox.webhooks import events
 
 bp = Blueprint("benefits", __name__)
@@ -56,14 +56,14 @@ LIST = Source(
 @bp.get("/benefits")
 def browse_benefits() -> Response:
     """List every instance."""
-    return _page(scene(), Where())
+    return _page(request_state(), Filter())
 
 
 @bp.get("/benefits.count")
 def count_benefits() -> Response:
     """Count the instances, and those of which nothing is left."""
     row = (
-        scene()
+        request_state()
         .db.execute(
             "SELECT count(*), coalesce(sum(b.used >= d.max_redemptions), 0)"
             " FROM benefits b JOIN definitions d ON d.id = b.definition_id"
@@ -76,26 +76,26 @@ def count_benefits() -> Response:
 @bp.get("/benefits/<benefit_id>")
 def read_benefit(benefit_id: str) -> Response:
     """Read one instance."""
-    here = scene()
+    here = request_state()
     return one(shown(here, known(here, row_id(benefit_id))))
 
 
 @bp.put("/benefits/<benefit_id>")
 def update_benefit(benefit_id: str) -> Response:
     """Change an instance; a new end is read in the instance's own time zone."""
-    return _update(scene(), row_id(benefit_id), None)
+    return _update(request_state(), row_id(benefit_id), None)
 
 
 @bp.delete("/benefits/<benefit_id>")
 def delete_benefit(benefit_id: str) -> Response:
     """Remove an instance."""
-    return _delete(scene(), row_id(benefit_id), None)
+    return _delete(request_state(), row_id(benefit_id), None)
 
 
 @bp.get("/profiles/<profile_id>/benefits")
 def browse_profile_benefits(profile_id: str) -> Response:
     """List a profile's benefits: the active ones, or all of them (switch ``profile_benefits``)."""
-    here, where = scene(), _of_profile(profile_id)
+    here, where = request_state(), _of_profile(profile_id)
     if here.switches["profile_benefits"] == "active":
         where.add(ACTIVE, here.stamp)
     for tag in request.args.getlist("tags[]"):
@@ -106,7 +106,7 @@ def browse_profile_benefits(profile_id: str) -> Response:
 @bp.get("/profiles/<profile_id>/redeemable_benefits")
 def browse_redeemable(profile_id: str) -> Response:
     """List the benefits that a profile can use this moment."""
-    here, where = scene(), _of_profile(profile_id)
+    here, where = request_state(), _of_profile(profile_id)
     where.add(REDEEMABLE, here.stamp, begun_by(here.stamp, here.switches))
     return _page(here, where)
 
@@ -114,23 +114,23 @@ def browse_redeemable(profile_id: str) -> Response:
 @bp.get("/profiles/<profile_id>/benefits/<benefit_id>")
 def read_profile_benefit(profile_id: str, benefit_id: str) -> Response:
     """Read one benefit of a profile."""
-    here = scene()
+    here = request_state()
     return one(shown(here, owned(here, profile_id, row_id(benefit_id))))
 
 
 @bp.put("/profiles/<profile_id>/benefits/<benefit_id>")
 def update_profile_benefit(profile_id: str, benefit_id: str) -> Response:
     """Change one benefit of a profile."""
-    return _update(scene(), row_id(benefit_id), profile_id)
+    return _update(request_state(), row_id(benefit_id), profile_id)
 
 
 @bp.delete("/profiles/<profile_id>/benefits/<benefit_id>")
 def delete_profile_benefit(profile_id: str, benefit_id: str) -> Response:
     """Remove one benefit of a profile."""
-    return _delete(scene(), row_id(benefit_id), profile_id)
+    return _delete(request_state(), row_id(benefit_id), profile_id)
 
 
-def known(scene: Scene, benefit_id: int) -> sqlite3.Row:
+def known(scene: RequestState, benefit_id: int) -> sqlite3.Row:
     """Return a benefit's row, or raise 404."""
     row = store.find(scene.db, "benefits", benefit_id)
     if row is None:
@@ -138,7 +138,7 @@ def known(scene: Scene, benefit_id: int) -> sqlite3.Row:
     return row
 
 
-def owned(scene: Scene, profile_id: str, benefit_id: int) -> sqlite3.Row:
+def owned(scene: RequestState, profile_id: str, benefit_id: int) -> sqlite3.Row:
     """Return a benefit's row if it is this profile's, or raise 404 (16.18)."""
     profiles.known(scene, profile_id)
     row = known(scene, benefit_id)
@@ -147,12 +147,12 @@ def owned(scene: Scene, profile_id: str, benefit_id: int) -> sqlite3.Row:
     return row
 
 
-def shown(scene: Scene, row: sqlite3.Row) -> Body:
+def shown(scene: RequestState, row: sqlite3.Row) -> Body:
     """Return a benefit as answers show it, with its definition in full."""
     return _shown(scene, row, definitions.known(scene, row["definition_id"]))
 
 
-def shown_all(scene: Scene, rows: Iterable[sqlite3.Row]) -> list[Body]:
+def shown_all(scene: RequestState, rows: Iterable[sqlite3.Row]) -> list[Body]:
     """Return benefits as answers show them; each definition is read once."""
     held: dict[int, sqlite3.Row] = {}
     elements = []
@@ -163,7 +163,7 @@ def shown_all(scene: Scene, rows: Iterable[sqlite3.Row]) -> list[Body]:
     return elements
 
 
-def _shown(scene: Scene, row: sqlite3.Row, definition: sqlite3.Row) -> Body:
+def _shown(scene: RequestState, row: sqlite3.Row, definition: sqlite3.Row) -> Body:
     doc, zone = definitions.doc_of(definition), row["timezone"]
     times = ("issued_at", "expires_at", "claimed_at", "extended_at")
     return {
@@ -190,19 +190,19 @@ def _shown(scene: Scene, row: sqlite3.Row, definition: sqlite3.Row) -> Body:
     }
 
 
-def _page(scene: Scene, where: Where) -> Response:
+def _page(scene: RequestState, where: Filter) -> Response:
     return page(scene, LIST, where, lambda rows: shown_all(scene, rows))
 
 
-def _of_profile(profile_id: str) -> Where:
-    profiles.known(scene(), profile_id)
-    where = Where()
+def _of_profile(profile_id: str) -> Filter:
+    profiles.known(request_state(), profile_id)
+    where = Filter()
     where.add("b.profile_id = ?", profile_id)
     return where
 
 
-def _update(scene: Scene, benefit_id: int, profile_id: str | None) -> Response:
-    form = Form(body())
+def _update(scene: RequestState, benefit_id: int, profile_id: str | None) -> Response:
+    form = RequestForm(body())
     with scene.writing():
         row = known(scene, benefit_id) if profile_id is None else owned(scene, profile_id, benefit_id)
         changes: Body = {}
@@ -220,13 +220,13 @@ def _update(scene: Scene, benefit_id: int, profile_id: str | None) -> Response:
     return one(shown(scene, known(scene, benefit_id)))
 
 
-def change(scene: Scene, row: sqlite3.Row, changes: Body) -> None:
+def change(scene: RequestState, row: sqlite3.Row, changes: Body) -> None:
     """Set some columns of a benefit; to be called while writing."""
     store.update(scene.db, "benefits", row["id"], changes | {"updated_at": scene.stamp})
     events.record(scene, "benefit.updated", "benefit", row["id"], row["profile_id"])
 
 
-def _delete(scene: Scene, benefit_id: int, profile_id: str | None) -> Response:
+def _delete(scene: RequestState, benefit_id: int, profile_id: str | None) -> Response:
     with scene.writing():
         row = known(scene, benefit_id) if profile_id is None else owned(scene, profile_id, benefit_id)
         scene.db.execute("DELETE FROM benefits WHERE id = ?", (row["id"],))

@@ -7,14 +7,14 @@ import sqlite3
 
 from flask import Blueprint, Response
 
-from claimable_benefits.sandbox.protocol.body_reader import Form, body, read_kind, row_id
+from claimable_benefits.sandbox.protocol.body_reader import RequestForm, body, read_kind, row_id
 from claimable_benefits.sandbox.protocol.error_responses import missing, refused
-from claimable_benefits.sandbox.protocol.list_query import Where, page
+from claimable_benefits.sandbox.protocol.list_query import Filter, page
 from claimable_benefits.sandbox.protocol.responses import Body, created, gone, one
 from claimable_benefits.sandbox.rules.redemption_rules import PERIODS, global_remaining
 from claimable_benefits.sandbox.serializers.definition_fields import FLAGS, FREE, LIST, TIMES, TYPES
 from claimable_benefits.sandbox.state import store
-from claimable_benefits.sandbox.state.request_state import Scene, scene
+from claimable_benefits.sandbox.state.request_state import RequestState, request_state
 from claimable_benefits.sandbox.state.times import parse_wall
 from claimable_benefits.sandbox.webhooks import events
 
@@ -25,15 +25,15 @@ bp = Blueprint("definitions", __name__)
 @bp.get("/benefits/definitions")
 def browse_definitions() -> Response:
     """List definitions."""
-    here = scene()
-    return page(here, LIST, Where(), lambda rows: [shown(here, row) for row in rows])
+    here = request_state()
+    return page(here, LIST, Filter(), lambda rows: [shown(here, row) for row in rows])
 
 
 @bp.post("/benefit-definitions")
 @bp.post("/benefits/definitions")
 def create_definition() -> Response:
     """Make a definition; name, handle and period are required (16.1)."""
-    here, form = scene(), Form(body())
+    here, form = request_state(), RequestForm(body())
     with here.writing():
         row = add(here, form)
     return created(shown(here, row))
@@ -43,7 +43,7 @@ def create_definition() -> Response:
 @bp.get("/benefits/definitions/<definition_id>")
 def read_definition(definition_id: str) -> Response:
     """Read one definition."""
-    here = scene()
+    here = request_state()
     return one(shown(here, known(here, row_id(definition_id))))
 
 
@@ -51,7 +51,7 @@ def read_definition(definition_id: str) -> Response:
 @bp.get("/benefits/definitions/handle/<handle>")
 def read_definition_by_handle(handle: str) -> Response:
     """Read one definition by its handle."""
-    here = scene()
+    here = request_state()
     row = by_handle(here, handle)
     if row is None:
         raise missing("benefit definition")
@@ -62,7 +62,7 @@ def read_definition_by_handle(handle: str) -> Response:
 @bp.put("/benefits/definitions/<definition_id>")
 def update_definition(definition_id: str) -> Response:
     """Change some fields; the handle stays what it is (16.1)."""
-    here, form = scene(), Form(body())
+    here, form = request_state(), RequestForm(body())
     with here.writing():
         row = known(here, row_id(definition_id))
         changes = _read(here, form, row) | {"updated_at": here.stamp}
@@ -75,7 +75,7 @@ def update_definition(definition_id: str) -> Response:
 @bp.delete("/benefits/definitions/<definition_id>")
 def delete_definition(definition_id: str) -> Response:
     """Remove a definition of which nobody holds an instance."""
-    here = scene()
+    here = request_state()
     with here.writing():
         row = known(here, row_id(definition_id))
         if here.db.execute("SELECT 1 FROM benefits WHERE definition_id = ?", (row["id"],)).fetchone():
@@ -90,7 +90,7 @@ def delete_definition(definition_id: str) -> Response:
 @bp.post("/benefits/definitions/<definition_id>/clone")
 def clone_definition(definition_id: str) -> Response:
     """Copy a definition under a new handle, without its counters."""
-    here, form = scene(), Form(body())
+    here, form = request_state(), RequestForm(body())
     with here.writing():
         original = known(here, row_id(definition_id))
         handle = _new_handle(here, form)
@@ -104,7 +104,7 @@ def clone_definition(definition_id: str) -> Response:
     return created(shown(here, known(here, number)))
 
 
-def known(scene: Scene, definition_id: int) -> sqlite3.Row:
+def known(scene: RequestState, definition_id: int) -> sqlite3.Row:
     """Return a definition's row, or raise 404."""
     row = store.find(scene.db, "definitions", definition_id)
     if row is None:
@@ -112,13 +112,13 @@ def known(scene: Scene, definition_id: int) -> sqlite3.Row:
     return row
 
 
-def by_handle(scene: Scene, handle: str) -> sqlite3.Row | None:
+def by_handle(scene: RequestState, handle: str) -> sqlite3.Row | None:
     """Return a definition's row by its handle, or None."""
     row: sqlite3.Row | None = scene.db.execute("SELECT * FROM definitions WHERE handle = ?", (handle,)).fetchone()
     return row
 
 
-def add(scene: Scene, form: Form) -> sqlite3.Row:
+def add(scene: RequestState, form: RequestForm) -> sqlite3.Row:
     """Insert a definition; to be called while writing."""
     handle = _new_handle(scene, form)
     row = _read(scene, form, None) | {"handle": handle, "created_at": scene.stamp, "updated_at": scene.stamp}
@@ -127,7 +127,7 @@ def add(scene: Scene, form: Form) -> sqlite3.Row:
     return known(scene, number)
 
 
-def shown(scene: Scene, row: sqlite3.Row) -> Body:
+def shown(scene: RequestState, row: sqlite3.Row) -> Body:
     """Return a definition as answers show it."""
     doc = json.loads(row["doc"])
     total, free = _pool(scene, row)
@@ -150,14 +150,14 @@ def doc_of(row: sqlite3.Row) -> Body:
     return doc
 
 
-def _new_handle(scene: Scene, form: Form) -> str | None:
+def _new_handle(scene: RequestState, form: RequestForm) -> str | None:
     handle = form.handle("handle", required=True)
     if handle is not None and by_handle(scene, handle):
         form.fault("handle", "This handle is taken.")
     return handle
 
 
-def _read(scene: Scene, form: Form, row: sqlite3.Row | None) -> Body:
+def _read(scene: RequestState, form: RequestForm, row: sqlite3.Row | None) -> Body:
     """Return the columns that a body sets, with the defaults for a new one (`row` is None); 422 if any is wrong."""
     new = row is None
     columns: Body = {"period_type": "days", **dict.fromkeys(FLAGS, False)} if new else {}
@@ -182,7 +182,7 @@ def _read(scene: Scene, form: Form, row: sqlite3.Row | None) -> Body:
     return columns | {"doc": json.dumps(({} if row is None else doc_of(row)) | free)}
 
 
-def _check_together(scene: Scene, form: Form, row: Body) -> None:
+def _check_together(scene: RequestState, form: RequestForm, row: Body) -> None:
     """Check what one field asks of another (16.2, 16.3)."""
     start, end = row.get("claim_period_start_at"), row.get("claim_period_end_at")
     if start and end and end < start and scene.switches["claim_period_order"] == "checked":
@@ -196,7 +196,7 @@ def _check_together(scene: Scene, form: Form, row: Body) -> None:
         form.fault("absolute_expiry", "absolute_expiry must be written YYYY-MM-DD or YYYY-MM-DD HH:MM:SS.")
 
 
-def _pool(scene: Scene, row: sqlite3.Row) -> tuple[int | None, int | None]:
+def _pool(scene: RequestState, row: sqlite3.Row) -> tuple[int | None, int | None]:
     if not row["force_allocation"]:
         return None, None
     counted = scene.db.execute(

@@ -6,15 +6,15 @@ import json
 import sqlite3
 
 from claimable_benefits.sandbox.api import definitions
-from claimable_benefits.sandbox.protocol.body_reader import Form
+from claimable_benefits.sandbox.protocol.body_reader import RequestForm
 from claimable_benefits.sandbox.protocol.error_responses import refused
 from claimable_benefits.sandbox.protocol.responses import Body
 from claimable_benefits.sandbox.state import store
-from claimable_benefits.sandbox.state.request_state import Scene
+from claimable_benefits.sandbox.state.request_state import RequestState
 from claimable_benefits.sandbox.webhooks import events
 
 
-def grant(scene: Scene, definition: sqlite3.Row, profile_id: str, given: Body) -> sqlite3.Row:
+def grant(scene: RequestState, definition: sqlite3.Row, profile_id: str, given: Body) -> sqlite3.Row:
     """Insert an instance and count it, with a code of its own if it must have one; to be called while writing."""
     code = _allocate(scene, definition)
     doc = definitions.doc_of(definition)
@@ -40,13 +40,13 @@ def grant(scene: Scene, definition: sqlite3.Row, profile_id: str, given: Body) -
     return made
 
 
-def free(form: Form) -> Body:
+def free(form: RequestForm) -> Body:
     """Return the fields that an instance may be given besides its times."""
     given: Body = {"meta": json.dumps(form.mapping("meta")) if form.anything("meta") is not None else None}
     return given | ({"value": form.number("value")} if form.anything("value") is not None else {})
 
 
-def _allocate(scene: Scene, definition: sqlite3.Row) -> sqlite3.Row | None:
+def _allocate(scene: RequestState, definition: sqlite3.Row) -> sqlite3.Row | None:
     """Return the next free code of a pool, None where there need be none, or raise 422 when it is empty (16.9)."""
     if not definition["force_allocation"]:
         return None

@@ -7,12 +7,12 @@ import sqlite3
 from flask import Blueprint, Response, request
 
 from claimable_benefits.sandbox.api import profiles
-from claimable_benefits.sandbox.protocol.body_reader import Form, body, row_id
+from claimable_benefits.sandbox.protocol.body_reader import RequestForm, body, row_id
 from claimable_benefits.sandbox.protocol.error_responses import invalid_fields, missing, refused
-from claimable_benefits.sandbox.protocol.list_query import Source, Where, page
+from claimable_benefits.sandbox.protocol.list_query import Filter, Source, page
 from claimable_benefits.sandbox.protocol.responses import Body, created, gone, one
 from claimable_benefits.sandbox.state import store
-from claimable_benefits.sandbox.state.request_state import Scene, scene
+from claimable_benefits.sandbox.state.request_state import RequestState, request_state
 from claimable_benefits.sandbox.webhooks import events
 
 bp = Blueprint("identities", __name__)
@@ -36,7 +36,7 @@ LIST = Source(
 @bp.get("/identities/search")
 def search() -> Response:
     """Find the profile of a handle and identifier: the guide's way, whose answer's shape is a switch."""
-    here = scene()
+    here = request_state()
     absent = {name: [f"{name} is required."] for name in ("handle", "identifier") if not request.args.get(name)}
     if absent:
         raise invalid_fields(absent)
@@ -55,7 +55,7 @@ def search() -> Response:
 @bp.get("/identities/search-profile/<path:identifier>")
 def search_profile(identifier: str) -> Response:
     """List the profiles that hold an identifier under any handle."""
-    rows = scene().db.execute(
+    rows = request_state().db.execute(
         "SELECT DISTINCT p.* FROM profiles p JOIN identities i ON i.profile_id = p.id"
         " WHERE i.identifier = ? AND i.is_active",
         (identifier,),
@@ -66,37 +66,37 @@ def search_profile(identifier: str) -> Response:
 @bp.get("/identities/handles")
 def handles() -> Response:
     """List the handles in use."""
-    found = scene().db.execute("SELECT DISTINCT handle FROM identities WHERE is_active ORDER BY handle")
+    found = request_state().db.execute("SELECT DISTINCT handle FROM identities WHERE is_active ORDER BY handle")
     return one([row[0] for row in found if not row[0].startswith("merged_")])
 
 
 @bp.get("/identities")
 def browse_identities() -> Response:
     """List identities, with their profiles when asked for."""
-    here, full = scene(), request.args.get("include") == "profile"
+    here, full = request_state(), request.args.get("include") == "profile"
 
     def element(rows: list[sqlite3.Row]) -> list[Body]:
         return [shown(row) | ({"profile": _profile(here, row)} if full else {}) for row in rows]
 
-    return page(here, LIST, Where(), element)
+    return page(here, LIST, Filter(), element)
 
 
 @bp.post("/profiles/search-id")
 def search_id() -> Response:
     """Find one profile by ``{type, id}``: an identity's handle, or the word profile_id."""
-    return one(profiles.shown(_by_type(scene())))
+    return one(profiles.shown(_by_type(request_state())))
 
 
 @bp.post("/profiles/exists")
 def exists() -> Response:
     """Answer the id of the profile that ``{type, id}`` names."""
-    return one({"id": _by_type(scene())["id"]})
+    return one({"id": _by_type(request_state())["id"]})
 
 
 @bp.get("/profiles/<profile_id>/identities")
 def browse_profile_identities(profile_id: str) -> Response:
     """List a profile's identities."""
-    here = scene()
+    here = request_state()
     profiles.known(here, profile_id)
     found = here.db.execute("SELECT * FROM identities WHERE profile_id = ? ORDER BY id", (profile_id,))
     return one([shown(row) for row in found])
@@ -105,7 +105,7 @@ def browse_profile_identities(profile_id: str) -> Response:
 @bp.post("/profiles/<profile_id>/identities")
 def create_identity(profile_id: str) -> Response:
     """Give a profile an identity; handle and identifier are unique together."""
-    here, form = scene(), Form(body())
+    here, form = request_state(), RequestForm(body())
     with here.writing():
         profiles.known(here, profile_id)
         row = attach(here, profile_id, form)
@@ -115,19 +115,19 @@ def create_identity(profile_id: str) -> Response:
 @bp.get("/profiles/<profile_id>/identities/<handle>")
 def read_identity(profile_id: str, handle: str) -> Response:
     """Read a profile's identity by its handle."""
-    return one(shown(_of(scene(), profile_id, "handle = ?", handle)))
+    return one(shown(_of(request_state(), profile_id, "handle = ?", handle)))
 
 
 @bp.get("/profiles/<profile_id>/identities/id/<identity_id>")
 def read_identity_by_id(profile_id: str, identity_id: str) -> Response:
     """Read a profile's identity by its number."""
-    return one(shown(_of(scene(), profile_id, "id = ?", row_id(identity_id))))
+    return one(shown(_of(request_state(), profile_id, "id = ?", row_id(identity_id))))
 
 
 @bp.put("/profiles/<profile_id>/identities/<handle>")
 def update_identity(profile_id: str, handle: str) -> Response:
     """Change a profile's identity, named by its handle, or by its number as the guide has it."""
-    return _update(profile_id, *_named(scene(), profile_id, handle))
+    return _update(profile_id, *_named(request_state(), profile_id, handle))
 
 
 @bp.put("/profiles/<profile_id>/identities/id/<identity_id>")
@@ -139,7 +139,7 @@ def update_identity_by_id(profile_id: str, identity_id: str) -> Response:
 @bp.delete("/profiles/<profile_id>/identities/<handle>")
 def delete_identity(profile_id: str, handle: str) -> Response:
     """Remove a profile's identity, named by its handle, or by its number as the guide has it."""
-    return _delete(profile_id, *_named(scene(), profile_id, handle))
+    return _delete(profile_id, *_named(request_state(), profile_id, handle))
 
 
 @bp.delete("/profiles/<profile_id>/identities/id/<identity_id>")
@@ -148,7 +148,7 @@ def delete_identity_by_id(profile_id: str, identity_id: str) -> Response:
     return _delete(profile_id, "id = ?", row_id(identity_id))
 
 
-def resolve(scene: Scene, handle: str, identifier: str) -> sqlite3.Row | None:
+def resolve(scene: RequestState, handle: str, identifier: str) -> sqlite3.Row | None:
     """Return the one profile behind an active identity, or None."""
     row: sqlite3.Row | None = scene.db.execute(
         "SELECT p.* FROM profiles p JOIN identities i ON i.profile_id = p.id"
@@ -158,7 +158,7 @@ def resolve(scene: Scene, handle: str, identifier: str) -> sqlite3.Row | None:
     return row
 
 
-def attach(scene: Scene, profile_id: str, form: Form) -> sqlite3.Row:
+def attach(scene: RequestState, profile_id: str, form: RequestForm) -> sqlite3.Row:
     """Insert an identity; to be called while writing."""
     handle, identifier = form.handle("handle", required=True), form.text("identifier", required=True)
     primary, active = form.flag("is_primary"), form.flag("is_active")
@@ -183,12 +183,12 @@ def shown(row: sqlite3.Row) -> Body:
     return {**dict(row), "is_primary": bool(row["is_primary"]), "is_active": bool(row["is_active"])}
 
 
-def _profile(scene: Scene, row: sqlite3.Row) -> Body:
+def _profile(scene: RequestState, row: sqlite3.Row) -> Body:
     return profiles.shown(profiles.known(scene, row["profile_id"]))
 
 
-def _by_type(scene: Scene) -> sqlite3.Row:
-    form = Form(body())
+def _by_type(scene: RequestState) -> sqlite3.Row:
+    form = RequestForm(body())
     kind, key = form.text("type", required=True), form.text("id", required=True)
     form.check()
     if kind == "profile_id":
@@ -199,13 +199,13 @@ def _by_type(scene: Scene) -> sqlite3.Row:
     return row
 
 
-def _named(scene: Scene, profile_id: str, key: str) -> tuple[str, object]:
+def _named(scene: RequestState, profile_id: str, key: str) -> tuple[str, object]:
     """Return the condition and value that a path's last part means: a handle before a number."""
     held = scene.db.execute("SELECT 1 FROM identities WHERE profile_id = ? AND handle = ?", (profile_id, key))
     return ("handle = ?", key) if held.fetchone() or not row_id(key) else ("id = ?", row_id(key))
 
 
-def _of(scene: Scene, profile_id: str, condition: str, key: object) -> sqlite3.Row:
+def _of(scene: RequestState, profile_id: str, condition: str, key: object) -> sqlite3.Row:
     profiles.known(scene, profile_id)
     row: sqlite3.Row | None = scene.db.execute(
         f"SELECT * FROM identities WHERE profile_id = ? AND {condition} ORDER BY id",  # noqa: S608 - ours
@@ -217,7 +217,7 @@ def _of(scene: Scene, profile_id: str, condition: str, key: object) -> sqlite3.R
 
 
 def _update(profile_id: str, condition: str, key: object) -> Response:
-    here, form = scene(), Form(body())
+    here, form = request_state(), RequestForm(body())
     identifier = form.text("identifier")
     flags = {name: form.flag(name) for name in ("is_active", "is_primary")}
     with here.writing():
@@ -231,20 +231,20 @@ def _update(profile_id: str, condition: str, key: object) -> Response:
 
 
 def _delete(profile_id: str, condition: str, key: object) -> Response:
-    here = scene()
+    here = request_state()
     with here.writing():
         row = _of(here, profile_id, condition, key)
         here.db.execute("DELETE FROM identities WHERE id = ?", (row["id"],))
     return gone()
 
 
-def _check_free(scene: Scene, handle: str | None, identifier: str | None, but: int) -> None:
+def _check_free(scene: RequestState, handle: str | None, identifier: str | None, but: int) -> None:
     taken = "SELECT 1 FROM identities WHERE handle = ? AND identifier = ? AND id <> ?"
     if scene.db.execute(taken, (handle, identifier, but)).fetchone():
         raise refused(identifier="This handle and identifier belong to a profile already.")
 
 
-def _row(scene: Scene, identity_id: int) -> sqlite3.Row:
+def _row(scene: RequestState, identity_id: int) -> sqlite3.Row:
     row = store.find(scene.db, "identities", identity_id)
     assert row is not None  # noqa: S101 - it was just written
     return row

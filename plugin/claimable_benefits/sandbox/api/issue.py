@@ -8,13 +8,13 @@ from datetime import timedelta
 from flask import Blueprint, Response
 
 from claimable_benefits.sandbox.api import benefits, definitions, grant
-from claimable_benefits.sandbox.protocol.body_reader import Form, body, row_id
+from claimable_benefits.sandbox.protocol.body_reader import RequestForm, body, row_id
 from claimable_benefits.sandbox.protocol.error_responses import refused
-from claimable_benefits.sandbox.protocol.references import absent
-from claimable_benefits.sandbox.protocol.responses import answer, created, one
+from claimable_benefits.sandbox.protocol.references import must_exist
+from claimable_benefits.sandbox.protocol.responses import created, one, respond
 from claimable_benefits.sandbox.rules.redemption_rules import expiry
 from claimable_benefits.sandbox.state import store
-from claimable_benefits.sandbox.state.request_state import Scene, scene
+from claimable_benefits.sandbox.state.request_state import RequestState, request_state
 from claimable_benefits.sandbox.state.times import from_stamp, stamp
 
 bp = Blueprint("issuing", __name__)
@@ -23,7 +23,7 @@ bp = Blueprint("issuing", __name__)
 @bp.post("/benefits")
 def issue() -> Response:
     """Issue an instance of a definition to a profile."""
-    here, form = scene(), Form(body())
+    here, form = request_state(), RequestForm(body())
     with here.writing():
         row = _issue(here, form)
     return created(benefits.shown(here, row))
@@ -32,7 +32,7 @@ def issue() -> Response:
 @bp.post("/benefits/extend")
 def extend() -> Response:
     """Give instances of one profile more time: a new end, or some days more."""
-    here, form = scene(), Form(body())
+    here, form = request_state(), RequestForm(body())
     profile_id, days = form.text("profile_id", required=True), form.whole("extend_days", least=0, most=36500)
     ids = form.anything("ids")
     if not isinstance(ids, list) or not ids or not all(isinstance(part, int | str) for part in ids):
@@ -48,22 +48,22 @@ def extend() -> Response:
 @bp.post("/benefits/batch.json")
 def issue_batch() -> Response:
     """Issue several benefits at once, all or none."""
-    here, form = scene(), Form(body())
+    here, form = request_state(), RequestForm(body())
     with here.writing():
         wanted = form.forms("benefits")
         form.check()
         for one_of_them in wanted:
             _issue(here, one_of_them)
-    return answer({"message": f"{len(wanted)} benefits issued."})
+    return respond({"message": f"{len(wanted)} benefits issued."})
 
 
-def _issue(scene: Scene, form: Form) -> sqlite3.Row:
+def _issue(scene: RequestState, form: RequestForm) -> sqlite3.Row:
     number, profile_id = form.whole("benefit_definition_id", required=True), form.text("profile_id", required=True)
     definition = store.find(scene.db, "definitions", number)
     if number is not None and definition is None:
-        absent(scene, form, "benefit_definition_id", "benefit definition")
+        must_exist(scene, form, "benefit_definition_id", "benefit definition")
     if profile_id is not None and store.find(scene.db, "profiles", profile_id) is None:
-        absent(scene, form, "profile_id", "profile")
+        must_exist(scene, form, "profile_id", "profile")
     zone = form.zone(required=True)
     issued = form.moment("issued_at", zone) or scene.stamp
     ends = form.moment("expires_at", zone)
@@ -80,7 +80,7 @@ def _issue(scene: Scene, form: Form) -> sqlite3.Row:
     return grant.grant(scene, definition, profile_id, given | times)
 
 
-def _check_rules(scene: Scene, definition: sqlite3.Row, external_id: str | None) -> None:
+def _check_rules(scene: RequestState, definition: sqlite3.Row, external_id: str | None) -> None:
     if definition["is_archived"]:
         raise refused(benefit_definition_id="This benefit definition is archived.")
     if external_id is not None and scene.switches["benefit_external_id"] == "reject":
@@ -89,7 +89,7 @@ def _check_rules(scene: Scene, definition: sqlite3.Row, external_id: str | None)
             raise refused(external_id="A benefit with this external_id exists.")
 
 
-def _extend(scene: Scene, form: Form, benefit_id: int, profile_id: str, days: int | None) -> sqlite3.Row:
+def _extend(scene: RequestState, form: RequestForm, benefit_id: int, profile_id: str, days: int | None) -> sqlite3.Row:
     row = benefits.owned(scene, profile_id, benefit_id)
     if not definitions.known(scene, row["definition_id"])["is_extendable"]:
         raise refused(ids=f"Benefit {benefit_id} cannot be extended.")

@@ -7,12 +7,12 @@ import sqlite3
 
 from flask import Blueprint, Response
 
-from claimable_benefits.sandbox.protocol.body_reader import Form, body, read_kind, row_id
+from claimable_benefits.sandbox.protocol.body_reader import RequestForm, body, read_kind, row_id
 from claimable_benefits.sandbox.protocol.error_responses import missing
-from claimable_benefits.sandbox.protocol.list_query import Source, Where, page
+from claimable_benefits.sandbox.protocol.list_query import Filter, Source, page
 from claimable_benefits.sandbox.protocol.responses import Body, created, gone, one
 from claimable_benefits.sandbox.state import store
-from claimable_benefits.sandbox.state.request_state import Scene, scene
+from claimable_benefits.sandbox.state.request_state import RequestState, request_state
 
 bp = Blueprint("locations", __name__)
 
@@ -44,13 +44,13 @@ LIST = Source(
 @bp.get("/locations")
 def browse_locations() -> Response:
     """List locations."""
-    return page(scene(), LIST, Where(), lambda rows: [shown(row) for row in rows])
+    return page(request_state(), LIST, Filter(), lambda rows: [shown(row) for row in rows])
 
 
 @bp.post("/locations")
 def create_location() -> Response:
     """Make a location; it needs a name."""
-    here, form = scene(), Form(body())
+    here, form = request_state(), RequestForm(body())
     row = _read(form, None) | {"created_at": here.stamp, "updated_at": here.stamp}
     with here.writing():
         number = store.insert(here.db, "locations", row)
@@ -60,13 +60,13 @@ def create_location() -> Response:
 @bp.get("/locations/<location_id>")
 def read_location(location_id: str) -> Response:
     """Read one location."""
-    return one(shown(known(scene(), row_id(location_id))))
+    return one(shown(known(request_state(), row_id(location_id))))
 
 
 @bp.put("/locations/<location_id>")
 def update_location(location_id: str) -> Response:
     """Change some fields of a location."""
-    here, form = scene(), Form(body())
+    here, form = request_state(), RequestForm(body())
     with here.writing():
         row = known(here, row_id(location_id))
         store.update(here.db, "locations", row["id"], _read(form, row) | {"updated_at": here.stamp})
@@ -76,13 +76,13 @@ def update_location(location_id: str) -> Response:
 @bp.delete("/locations/<location_id>")
 def delete_location(location_id: str) -> Response:
     """Remove a location; what named it keeps its number."""
-    here = scene()
+    here = request_state()
     with here.writing():
         here.db.execute("DELETE FROM locations WHERE id = ?", (known(here, row_id(location_id))["id"],))
     return gone()
 
 
-def known(scene: Scene, location_id: int) -> sqlite3.Row:
+def known(scene: RequestState, location_id: int) -> sqlite3.Row:
     """Return a location's row, or raise 404."""
     row = store.find(scene.db, "locations", location_id)
     if row is None:
@@ -96,19 +96,19 @@ def shown(row: sqlite3.Row) -> Body:
     return {**dict.fromkeys(FREE), **_FLAGS, **json.loads(row["doc"]), **facts}
 
 
-def at(scene: Scene, location_id: int | None) -> Body | None:
+def at(scene: RequestState, location_id: int | None) -> Body | None:
     """Return the location that something names, or None when there is no such one."""
     row = store.find(scene.db, "locations", location_id) if location_id is not None else None
     return shown(row) if row is not None else None
 
 
-def briefly(scene: Scene, location_id: int | None) -> Body | None:
+def briefly(scene: RequestState, location_id: int | None) -> Body | None:
     """Return the few fields of a location that a redemption's transaction carries."""
     full = at(scene, location_id)
     return {name: full[name] for name in ("id", "name", "external_id")} if full is not None else None
 
 
-def _read(form: Form, row: sqlite3.Row | None) -> Body:
+def _read(form: RequestForm, row: sqlite3.Row | None) -> Body:
     columns: Body = {}
     if row is None or form.has("name"):
         columns["name"] = form.text("name", required=True)

@@ -8,12 +8,12 @@ import uuid
 
 from flask import Blueprint, Response
 
-from claimable_benefits.sandbox.protocol.body_reader import Form, body, read_kind
+from claimable_benefits.sandbox.protocol.body_reader import RequestForm, body, read_kind
 from claimable_benefits.sandbox.protocol.error_responses import missing
-from claimable_benefits.sandbox.protocol.list_query import Source, Where, page
+from claimable_benefits.sandbox.protocol.list_query import Filter, Source, page
 from claimable_benefits.sandbox.protocol.responses import Body, created, gone, one
 from claimable_benefits.sandbox.state import store
-from claimable_benefits.sandbox.state.request_state import Scene, scene
+from claimable_benefits.sandbox.state.request_state import RequestState, request_state
 from claimable_benefits.sandbox.webhooks import events
 
 bp = Blueprint("profiles", __name__)
@@ -62,13 +62,13 @@ LIST = Source(
 @bp.get("/profiles")
 def browse_profiles() -> Response:
     """List profiles; ``filter[email]`` finds one."""
-    return page(scene(), LIST, Where(), lambda rows: [shown(row) for row in rows])
+    return page(request_state(), LIST, Filter(), lambda rows: [shown(row) for row in rows])
 
 
 @bp.post("/profiles")
 def create_profile() -> Response:
     """Make a profile, with identities if it brings some."""
-    here, form = scene(), Form(body())
+    here, form = request_state(), RequestForm(body())
     doc = _read(here, form, None)
     with here.writing():
         row = add(here, doc, form)
@@ -78,13 +78,13 @@ def create_profile() -> Response:
 @bp.get("/profiles/<profile_id>")
 def read_profile(profile_id: str) -> Response:
     """Read one profile."""
-    return one(shown(known(scene(), profile_id)))
+    return one(shown(known(request_state(), profile_id)))
 
 
 @bp.put("/profiles/<profile_id>")
 def update_profile(profile_id: str) -> Response:
     """Change some fields of a profile."""
-    here, form = scene(), Form(body())
+    here, form = request_state(), RequestForm(body())
     with here.writing():
         row = known(here, profile_id)
         doc = json.loads(row["doc"]) | _read(here, form, profile_id)
@@ -97,7 +97,7 @@ def update_profile(profile_id: str) -> Response:
 @bp.delete("/profiles/<profile_id>")
 def delete_profile(profile_id: str) -> Response:
     """Remove a profile with its identities and benefits; its redemptions and transactions stand."""
-    here = scene()
+    here = request_state()
     with here.writing():
         known(here, profile_id)
         for table in ("identities", "benefits"):
@@ -110,7 +110,7 @@ def delete_profile(profile_id: str) -> Response:
 @bp.post("/profiles/availability")
 def availability() -> Response:
     """Say whether an email address or a mobile phone is free, and else whose it is."""
-    here, form = scene(), Form(body())
+    here, form = request_state(), RequestForm(body())
     wanted = {name: form.text(name) for name in _UNIQUE}
     form.check()
     return one({name: _availability(here, name, value) for name, value in wanted.items()})
@@ -119,12 +119,12 @@ def availability() -> Response:
 @bp.get("/profiles/<profile_id>/balances")
 def read_balances(profile_id: str) -> Response:
     """Read what a profile holds; only benefits are kept here."""
-    here = scene()
+    here = request_state()
     known(here, profile_id)
     return one(balances(here, profile_id))
 
 
-def known(scene: Scene, profile_id: str) -> sqlite3.Row:
+def known(scene: RequestState, profile_id: str) -> sqlite3.Row:
     """Return a profile's row, or raise 404."""
     row = store.find(scene.db, "profiles", profile_id)
     if row is None:
@@ -132,7 +132,7 @@ def known(scene: Scene, profile_id: str) -> sqlite3.Row:
     return row
 
 
-def add(scene: Scene, doc: Body, form: Form, profile_id: str | None = None) -> sqlite3.Row:
+def add(scene: RequestState, doc: Body, form: RequestForm, profile_id: str | None = None) -> sqlite3.Row:
     """Insert a profile with the identities its form brings; to be called while writing."""
     profile_id = profile_id or str(uuid.uuid4())
     _check_unique(scene, form, doc, profile_id)
@@ -176,13 +176,13 @@ def brief(row: sqlite3.Row | None) -> Body | None:
     return {name: full[name] for name in ("first_name", "last_name", "full_name", "email", "statuses")}
 
 
-def context(scene: Scene, profile_id: str) -> Body:
+def context(scene: RequestState, profile_id: str) -> Body:
     """Return what a claim or view condition is evaluated against."""
     full = shown(known(scene, profile_id))
     return full | {"reward_balance": 0, "point_balance": 0}
 
 
-def balances(scene: Scene, profile_id: str) -> Body:
+def balances(scene: RequestState, profile_id: str) -> Body:
     """Return the balances of a profile: none of money, and the number of benefits held."""
     from claimable_benefits.sandbox.rules.redemption_rules import ACTIVE
 
@@ -197,21 +197,21 @@ def balances(scene: Scene, profile_id: str) -> Body:
     return money | {"localised": money, "currency": "AUD"}
 
 
-def _read(scene: Scene, form: Form, profile_id: str | None) -> Body:
+def _read(scene: RequestState, form: RequestForm, profile_id: str | None) -> Body:
     doc = {name: read_kind(form, name, kind) for name, kind in FIELDS.items() if form.has(name)}
     if profile_id is not None:
         _check_unique(scene, form, doc, profile_id)
     return doc
 
 
-def _check_unique(scene: Scene, form: Form, doc: Body, profile_id: str) -> None:
+def _check_unique(scene: RequestState, form: RequestForm, doc: Body, profile_id: str) -> None:
     for name, (_column, what) in _UNIQUE.items():
         holder = _holder(scene, name, doc.get(name))
         if holder not in (None, profile_id):
             form.fault(name, f"The {what} exists.")
 
 
-def _holder(scene: Scene, name: str, value: str | None) -> str | None:
+def _holder(scene: RequestState, name: str, value: str | None) -> str | None:
     """Return the id of the profile that holds a unique value."""
     if value is None:
         return None
@@ -219,7 +219,7 @@ def _holder(scene: Scene, name: str, value: str | None) -> str | None:
     return row["id"] if row is not None else None
 
 
-def _availability(scene: Scene, name: str, value: str | None) -> Body | None:
+def _availability(scene: RequestState, name: str, value: str | None) -> Body | None:
     if value is None:
         return None
     holder = _holder(scene, name, value)

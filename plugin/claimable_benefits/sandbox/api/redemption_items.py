@@ -9,10 +9,10 @@ from flask import Blueprint, Response
 from claimable_benefits.sandbox.api import redemption_views
 from claimable_benefits.sandbox.protocol.body_reader import row_id
 from claimable_benefits.sandbox.protocol.error_responses import missing
-from claimable_benefits.sandbox.protocol.list_query import Source, Where, page
+from claimable_benefits.sandbox.protocol.list_query import Filter, Source, page
 from claimable_benefits.sandbox.protocol.responses import Body, one
 from claimable_benefits.sandbox.state import store
-from claimable_benefits.sandbox.state.request_state import Scene, scene
+from claimable_benefits.sandbox.state.request_state import RequestState, request_state
 
 bp = Blueprint("used_items", __name__)
 
@@ -37,20 +37,20 @@ LIST = Source(
 @bp.get("/redemptions/items")
 def browse_redemption_items() -> Response:
     """List what redemptions used."""
-    here = scene()
-    return page(here, LIST, Where(), lambda rows: [_shown(here, row) for row in rows])
+    here = request_state()
+    return page(here, LIST, Filter(), lambda rows: [_shown(here, row) for row in rows])
 
 
 @bp.get("/redemptions/items/<item_id>")
 def read_redemption_item(item_id: str) -> Response:
     """Read one thing that a redemption used."""
-    here = scene()
+    here = request_state()
     row = store.find(here.db, "redemption_items", row_id(item_id))
     if row is None:
         raise missing("item")
     return one(_shown(here, row))
 
 
-def _shown(scene: Scene, row: sqlite3.Row) -> Body:
+def _shown(scene: RequestState, row: sqlite3.Row) -> Body:
     facts = {"redemption_id": row["redemption_id"], "redeemable_type": "benefit", "redeemable_id": row["benefit_id"]}
     return redemption_views.item(scene, row) | facts

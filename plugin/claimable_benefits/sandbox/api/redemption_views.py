@@ -9,16 +9,16 @@ from collections.abc import Iterable
 from claimable_benefits.sandbox.api import benefits, locations, profiles
 from claimable_benefits.sandbox.protocol.responses import Body
 from claimable_benefits.sandbox.state import store
-from claimable_benefits.sandbox.state.request_state import Scene
+from claimable_benefits.sandbox.state.request_state import RequestState
 
 
-def items_of(scene: Scene, redemption_id: int) -> list[sqlite3.Row]:
+def items_of(scene: RequestState, redemption_id: int) -> list[sqlite3.Row]:
     """Return the rows of what a redemption used."""
     found = scene.db.execute("SELECT * FROM redemption_items WHERE redemption_id = ? ORDER BY id", (redemption_id,))
     return found.fetchall()
 
 
-def shown(scene: Scene, row: sqlite3.Row) -> Body:
+def shown(scene: RequestState, row: sqlite3.Row) -> Body:
     """Return a redemption as answers show it; external_id is not among its fields (13.3)."""
     return {
         "id": row["id"],
@@ -39,7 +39,7 @@ def shown(scene: Scene, row: sqlite3.Row) -> Body:
     }
 
 
-def successful(scene: Scene, row: sqlite3.Row) -> Body:
+def successful(scene: RequestState, row: sqlite3.Row) -> Body:
     """Return a redemption as a strategy, a return or a reversal answers it (13.4)."""
     return {
         "id": row["id"],
@@ -59,7 +59,7 @@ def successful(scene: Scene, row: sqlite3.Row) -> Body:
     }
 
 
-def item(scene: Scene, row: sqlite3.Row) -> Body:
+def item(scene: RequestState, row: sqlite3.Row) -> Body:
     """Return an item of a redemption as answers show it."""
     benefit = store.find(scene.db, "benefits", row["benefit_id"])
     return {
@@ -73,7 +73,7 @@ def item(scene: Scene, row: sqlite3.Row) -> Body:
     }
 
 
-def _transaction(scene: Scene, transaction_id: int | None) -> Body | None:
+def _transaction(scene: RequestState, transaction_id: int | None) -> Body | None:
     row = store.find(scene.db, "transactions", transaction_id) if transaction_id else None
     if row is None:
         return None
@@ -86,7 +86,7 @@ def _transaction(scene: Scene, transaction_id: int | None) -> Body | None:
     }
 
 
-def briefly(scene: Scene, rows: Iterable[sqlite3.Row]) -> list[Body]:
+def briefly(scene: RequestState, rows: Iterable[sqlite3.Row]) -> list[Body]:
     """Return redemptions as transactions carry them."""
     names = ("id", "type", "total", "total_localised", "location_id", "location")
     return [

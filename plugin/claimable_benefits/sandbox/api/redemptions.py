@@ -8,13 +8,13 @@ import sqlite3
 from flask import Blueprint, Response, request
 
 from claimable_benefits.sandbox.api import benefits, definitions, profiles, redemption_views
-from claimable_benefits.sandbox.protocol.body_reader import Form, body, row_id
+from claimable_benefits.sandbox.protocol.body_reader import RequestForm, body, row_id
 from claimable_benefits.sandbox.protocol.error_responses import Problem, missing, refused
-from claimable_benefits.sandbox.protocol.list_query import Source, Where, page
+from claimable_benefits.sandbox.protocol.list_query import Filter, Source, page
 from claimable_benefits.sandbox.protocol.responses import Body, created, one
 from claimable_benefits.sandbox.rules.redemption_rules import REDEEMABLE, begun_by, refusal
 from claimable_benefits.sandbox.state import store
-from claimable_benefits.sandbox.state.request_state import Scene, scene
+from claimable_benefits.sandbox.state.request_state import RequestState, request_state
 from claimable_benefits.sandbox.tokens.members import is_member
 from claimable_benefits.sandbox.webhooks import events
 
@@ -50,7 +50,7 @@ _KINDS = ("benefit", "reward", "point", "credit")
 @bp.post("/profiles/<profile_id>/benefits/<benefit_id>/redemptions")
 def redeem_with_reference(profile_id: str, benefit_id: str) -> Response:
     """Use a benefit once, as the guide has it: ``{issued_at, timezone, external_id}``."""
-    here, form = scene(), Form(body())
+    here, form = request_state(), RequestForm(body())
     with here.writing():
         benefit = benefits.owned(here, profile_id, row_id(benefit_id))
         zone = form.zone() or benefit["timezone"]
@@ -68,7 +68,7 @@ def redeem_with_reference(profile_id: str, benefit_id: str) -> Response:
 @bp.post("/profiles/<profile_id>/benefits/<benefit_id>/redeem")
 def redeem_by_count(profile_id: str, benefit_id: str) -> Response:
     """Use a benefit ``count`` times, once by default."""
-    here, form = scene(), Form(body())
+    here, form = request_state(), RequestForm(body())
     count = form.whole("count", least=1)
     form.check()
     with here.writing():
@@ -81,7 +81,7 @@ def redeem_by_count(profile_id: str, benefit_id: str) -> Response:
 @bp.post("/profiles/<profile_id>/redeem")
 def redeem_by_strategy(profile_id: str) -> Response:
     """Use several benefits at once, all or none, tied to an order by its future number."""
-    here, form = scene(), Form(body())
+    here, form = request_state(), RequestForm(body())
     check_strategies(form)
     facts: Body = {
         "transaction_external_id": form.text("transaction_external_id"),
@@ -101,21 +101,21 @@ def redeem_by_strategy(profile_id: str) -> Response:
 @bp.get("/redemptions")
 def browse_redemptions() -> Response:
     """List every redemption, returns and reversals among them."""
-    return _page(Where())
+    return _page(Filter())
 
 
 @bp.get("/redemptions/<redemption_id>")
 def read_redemption(redemption_id: str) -> Response:
     """Read one redemption."""
-    here = scene()
+    here = request_state()
     return one(redemption_views.shown(here, known(here, row_id(redemption_id))))
 
 
 @bp.get("/profiles/<profile_id>/redemptions")
 def browse_profile_redemptions(profile_id: str) -> Response:
     """List a profile's redemptions."""
-    profiles.known(scene(), profile_id)
-    where = Where()
+    profiles.known(request_state(), profile_id)
+    where = Filter()
     where.add("r.profile_id = ?", profile_id)
     return _page(where)
 
@@ -123,7 +123,7 @@ def browse_profile_redemptions(profile_id: str) -> Response:
 @bp.get("/profiles/<profile_id>/redemptions/<redemption_id>")
 def read_profile_redemption(profile_id: str, redemption_id: str) -> Response:
     """Read one redemption of a profile."""
-    here = scene()
+    here = request_state()
     profiles.known(here, profile_id)
     row = known(here, row_id(redemption_id))
     if row["profile_id"] != profile_id:
@@ -134,7 +134,7 @@ def read_profile_redemption(profile_id: str, redemption_id: str) -> Response:
 @bp.get("/profiles/<profile_id>/redemptions/<kind>/<instance_id>/count")
 def count_redemptions(profile_id: str, kind: str, instance_id: str) -> Response:
     """Count the uses of one instance that stand: those undone do not count."""
-    here = scene()
+    here = request_state()
     profiles.known(here, profile_id)
     if kind.removesuffix("s") not in _KINDS:
         raise missing("kind of redemption")
@@ -144,13 +144,13 @@ def count_redemptions(profile_id: str, kind: str, instance_id: str) -> Response:
     return one({"count": benefit["used"] if benefit is not None and kind.startswith("benefit") else 0})
 
 
-def check_strategies(form: Form) -> None:
+def check_strategies(form: RequestForm) -> None:
     """Note a fault when a body asks for more than benefits: rewards, points and credits are not kept here."""
     if form.strings("strategies") != ["benefits"]:
         form.fault("strategies", 'This sandbox knows the strategy ["benefits"] only.')
 
 
-def known(scene: Scene, redemption_id: int) -> sqlite3.Row:
+def known(scene: RequestState, redemption_id: int) -> sqlite3.Row:
     """Return a redemption's row, or raise 404."""
     row = store.find(scene.db, "redemptions", redemption_id)
     if row is None:
@@ -158,7 +158,7 @@ def known(scene: Scene, redemption_id: int) -> sqlite3.Row:
     return row
 
 
-def redeem(scene: Scene, profile_id: str, uses: Uses, facts: Body) -> sqlite3.Row:
+def redeem(scene: RequestState, profile_id: str, uses: Uses, facts: Body) -> sqlite3.Row:
     """Use benefits, or raise 422 for the first that cannot be used; to be called while writing (16.18 to 16.22)."""
     number = note(scene, profile_id, "redeem", facts)
     for stale, count in uses:
@@ -173,27 +173,27 @@ def redeem(scene: Scene, profile_id: str, uses: Uses, facts: Body) -> sqlite3.Ro
     return known(scene, number)
 
 
-def _check_member(scene: Scene, definition: sqlite3.Row) -> None:
+def _check_member(scene: RequestState, definition: sqlite3.Row) -> None:
     """Refuse a member's own use of what only the shop may use, as the switch ``allow_user_redeem`` says."""
     alone = is_member() and scene.switches["allow_user_redeem"] == "enforced"
     if alone and not definitions.doc_of(definition).get("allow_user_redeem"):
         raise refused(benefit="Members cannot use this benefit themselves.")
 
 
-def note(scene: Scene, profile_id: str, kind: str, facts: Body) -> int:
+def note(scene: RequestState, profile_id: str, kind: str, facts: Body) -> int:
     """Insert a redemption of type redeem, return or reversal, and answer its number."""
     times = {"created_at": scene.stamp, "updated_at": scene.stamp}
     return store.insert(scene.db, "redemptions", {"profile_id": profile_id, "type": kind} | facts | times)
 
 
-def note_item(scene: Scene, redemption_id: int, benefit_id: int, count: int) -> None:
+def note_item(scene: RequestState, redemption_id: int, benefit_id: int, count: int) -> None:
     """Insert what a redemption used, or gave back."""
     times = {"created_at": scene.stamp, "updated_at": scene.stamp}
     row: Body = {"redemption_id": redemption_id, "benefit_id": benefit_id, "count": count}
     store.insert(scene.db, "redemption_items", row | times)
 
 
-def spend(scene: Scene, benefit: sqlite3.Row, count: int) -> None:
+def spend(scene: RequestState, benefit: sqlite3.Row, count: int) -> None:
     """Move the counters of a benefit and its definition; a negative count gives back (16.21)."""
     used = "UPDATE benefits SET used = max(0, used + ?), updated_at = ? WHERE id = ?"
     scene.db.execute(used, (count, scene.stamp, benefit["id"]))
@@ -204,8 +204,8 @@ def spend(scene: Scene, benefit: sqlite3.Row, count: int) -> None:
         events.record(scene, "benefit.redeemed", "benefit", benefit["id"], benefit["profile_id"])
 
 
-def _page(where: Where) -> Response:
-    here, source = scene(), LIST
+def _page(where: Filter) -> Response:
+    here, source = request_state(), LIST
     for name in ("has_benefit", "has_reward", "has_point", "has_credit"):
         if request.args.get(name, "").lower() in ("1", "true"):  # the bare form that a live test uses
             where.add(LIST.columns[name][0])
@@ -214,7 +214,7 @@ def _page(where: Where) -> Response:
     return page(here, source, where, lambda rows: [redemption_views.shown(here, row) for row in rows])
 
 
-def _earlier(scene: Scene, reference: str | None) -> sqlite3.Row | None:
+def _earlier(scene: RequestState, reference: str | None) -> sqlite3.Row | None:
     """Return the redemption to answer instead of making one, as the switch ``duplicate_external_id`` says (16.23)."""
     kind = scene.switches["duplicate_external_id"]
     if reference is None or kind == "allow":
@@ -227,7 +227,7 @@ def _earlier(scene: Scene, reference: str | None) -> sqlite3.Row | None:
     return first
 
 
-def _uses(scene: Scene, profile_id: str, form: Form) -> Uses:
+def _uses(scene: RequestState, profile_id: str, form: RequestForm) -> Uses:
     uses: Uses = []
     for wanted in form.forms("benefits"):
         number, handle = wanted.whole("id"), wanted.text("handle")
@@ -243,7 +243,7 @@ def _uses(scene: Scene, profile_id: str, form: Form) -> Uses:
     return uses
 
 
-def usable(scene: Scene, profile_id: str, handle: str | None) -> sqlite3.Row:
+def usable(scene: RequestState, profile_id: str, handle: str | None) -> sqlite3.Row:
     """Return the benefit of this kind that ends first of those a profile can use now, or raise 404."""
     row: sqlite3.Row | None = scene.db.execute(
         "SELECT b.* FROM benefits b JOIN definitions d ON d.id = b.definition_id"  # noqa: S608 - the rule is ours

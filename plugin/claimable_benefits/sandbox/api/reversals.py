@@ -7,12 +7,12 @@ import sqlite3
 from flask import Blueprint, Response
 
 from claimable_benefits.sandbox.api import benefits, redemption_views, redemptions
-from claimable_benefits.sandbox.protocol.body_reader import Form, body, row_id
+from claimable_benefits.sandbox.protocol.body_reader import RequestForm, body, row_id
 from claimable_benefits.sandbox.protocol.error_responses import refused
 from claimable_benefits.sandbox.protocol.responses import created, one
 from claimable_benefits.sandbox.rules.redemption_rules import is_expired, may_reverse
 from claimable_benefits.sandbox.state import store
-from claimable_benefits.sandbox.state.request_state import Scene, scene
+from claimable_benefits.sandbox.state.request_state import RequestState, request_state
 
 bp = Blueprint("undo", __name__)
 
@@ -20,7 +20,7 @@ bp = Blueprint("undo", __name__)
 @bp.post("/redemptions/<redemption_id>/reversal")
 def reverse(redemption_id: str) -> Response:
     """Take a whole redemption back within ten minutes of its making (16.25)."""
-    here = scene()
+    here = request_state()
     with here.writing():
         row = redemptions.known(here, row_id(redemption_id))
         if row["reversed_by"] is not None and here.switches["second_reversal"] == "replay":
@@ -39,7 +39,7 @@ def reverse(redemption_id: str) -> Response:
 @bp.post("/redemptions/<redemption_id>/benefit/return")
 def return_benefit(redemption_id: str) -> Response:
     """Give some uses back, one by default, at any time (16.26)."""
-    here, form = scene(), Form(body())
+    here, form = request_state(), RequestForm(body())
     count = form.whole("count", least=1)
     form.check()
     with here.writing():
@@ -52,7 +52,7 @@ def return_benefit(redemption_id: str) -> Response:
 @bp.post("/redemptions/<redemption_id>/return")
 def return_by_strategy(redemption_id: str) -> Response:
     """Give uses of the benefits that the body names back, or all that stand when it names none."""
-    here, form = scene(), Form(body())
+    here, form = request_state(), RequestForm(body())
     redemptions.check_strategies(form)
     named = form.forms("benefits")
     form.check()
@@ -69,7 +69,7 @@ def return_by_strategy(redemption_id: str) -> Response:
     return created(redemption_views.successful(here, made))
 
 
-def release(scene: Scene, redemption_id: int) -> None:
+def release(scene: RequestState, redemption_id: int) -> None:
     """Return what stands of a redemption, as the switch ``void`` may ask for; to be called while writing (16.31)."""
     row = redemptions.known(scene, redemption_id)
     standing = [(item, item["count"] - item["returned"]) for item in redemption_views.items_of(scene, row["id"])]
@@ -85,7 +85,7 @@ def _check_undoable(row: sqlite3.Row) -> None:
         raise refused(redemption="This redemption was reversed already.")
 
 
-def _return(scene: Scene, row: sqlite3.Row, shares: list[tuple[sqlite3.Row, int]]) -> sqlite3.Row:
+def _return(scene: RequestState, row: sqlite3.Row, shares: list[tuple[sqlite3.Row, int]]) -> sqlite3.Row:
     """Return uses of a redemption; those of expired benefits as the switch ``return_after_expiry`` says (16.26)."""
     if scene.switches["return_after_expiry"] == "refuse":
         for item, _count in shares:
@@ -95,7 +95,7 @@ def _return(scene: Scene, row: sqlite3.Row, shares: list[tuple[sqlite3.Row, int]
     return _give_back(scene, row, "return", shares)
 
 
-def _named(scene: Scene, items: list[sqlite3.Row], part: Form) -> list[tuple[sqlite3.Row, int]]:
+def _named(scene: RequestState, items: list[sqlite3.Row], part: RequestForm) -> list[tuple[sqlite3.Row, int]]:
     """Return the share of a redemption that one entry of a body means, by a benefit's id or its definition's handle."""
     number, handle, count = part.whole("id"), part.text("handle"), part.whole("quantity", least=1)
     part.check()
@@ -106,7 +106,7 @@ def _named(scene: Scene, items: list[sqlite3.Row], part: Form) -> list[tuple[sql
     return _share(meant, count or 1)
 
 
-def _is(scene: Scene, item: sqlite3.Row, handle: str | None) -> bool:
+def _is(scene: RequestState, item: sqlite3.Row, handle: str | None) -> bool:
     found = scene.db.execute(
         "SELECT 1 FROM benefits b JOIN definitions d ON d.id = b.definition_id WHERE b.id = ? AND d.handle = ?",
         (item["benefit_id"], handle),
@@ -127,7 +127,7 @@ def _share(items: list[sqlite3.Row], count: int) -> list[tuple[sqlite3.Row, int]
     return shares
 
 
-def _give_back(scene: Scene, row: sqlite3.Row, kind: str, shares: list[tuple[sqlite3.Row, int]]) -> sqlite3.Row:
+def _give_back(scene: RequestState, row: sqlite3.Row, kind: str, shares: list[tuple[sqlite3.Row, int]]) -> sqlite3.Row:
     facts = {
         name: row[name] for name in ("timezone", "transaction_external_id", "transaction_receipt_ref", "location_id")
     }

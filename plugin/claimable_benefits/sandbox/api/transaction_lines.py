@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 
-from claimable_benefits.sandbox.protocol.body_reader import Form, read_kind
+from claimable_benefits.sandbox.protocol.body_reader import RequestForm, read_kind
 from claimable_benefits.sandbox.protocol.responses import Body
-from claimable_benefits.sandbox.state.request_state import Scene
+from claimable_benefits.sandbox.state.request_state import RequestState
 
 ITEM = {
     "external_id": "text",
@@ -25,7 +25,7 @@ ITEM = {
 }
 
 
-def merged(scene: Scene, form: Form, held: list[Body]) -> list[Body]:
+def merged(scene: RequestState, form: RequestForm, held: list[Body]) -> list[Body]:
     """Return the lines after a body's: merged by id or external_id, or replaced when it says delete_existing_items."""
     replace = form.flag("delete_existing_items")
     lines: list[Body] = [] if replace else [dict(line) for line in held]
@@ -50,7 +50,7 @@ def shown(line: Body, row: sqlite3.Row) -> Body:
     return dict.fromkeys(ITEM) | usual | held | line
 
 
-def _line(form: Form) -> Body:
+def _line(form: RequestForm) -> Body:
     line: Body = {name: read_kind(form, name, kind) for name, kind in ITEM.items() if form.has(name)}
     line["name"] = form.text("name", required=True)
     return line | {name: form.number(name, required=True) for name in ("quantity", "price_current", "price_sell")}

@@ -5,13 +5,13 @@ from __future__ import annotations
 import sqlite3
 
 from claimable_benefits.sandbox.api import identities
-from claimable_benefits.sandbox.protocol.body_reader import Form
+from claimable_benefits.sandbox.protocol.body_reader import RequestForm
 from claimable_benefits.sandbox.protocol.responses import Body
 from claimable_benefits.sandbox.state import store
-from claimable_benefits.sandbox.state.request_state import Scene
+from claimable_benefits.sandbox.state.request_state import RequestState
 
 
-def profile_id(scene: Scene, form: Form) -> str | None:
+def profile_id(scene: RequestState, form: RequestForm) -> str | None:
     """Return the profile that a body means by ``profile_id`` and ``profile_id_handle`` (16.30)."""
     key, handle = form.text("profile_id"), form.text("profile_id_handle")
     if key is None:
@@ -29,7 +29,7 @@ def profile_id(scene: Scene, form: Form) -> str | None:
     return str(row["id"])
 
 
-def redemption_id(scene: Scene, form: Form, columns: Body, row: sqlite3.Row | None) -> int | None:
+def redemption_id(scene: RequestState, form: RequestForm, columns: Body, row: sqlite3.Row | None) -> int | None:
     """Return the redemption to link: the one named, or one that named this order beforehand (16.28, 16.32)."""
     kept = None if row is None else row["redemption_id"]
     if not form.has("redemption_id"):
@@ -49,7 +49,7 @@ def redemption_id(scene: Scene, form: Form, columns: Body, row: sqlite3.Row | No
     return number
 
 
-def _announced(scene: Scene, external_id: str | None) -> int | None:
+def _announced(scene: RequestState, external_id: str | None) -> int | None:
     found = scene.db.execute(
         "SELECT id FROM redemptions WHERE transaction_external_id = ? AND type = 'redeem' AND transaction_id IS NULL"
         " ORDER BY id",
@@ -58,7 +58,7 @@ def _announced(scene: Scene, external_id: str | None) -> int | None:
     return found["id"] if found is not None else None
 
 
-def link(scene: Scene, transaction_id: int, redemption_id: int | None) -> None:
+def link(scene: RequestState, transaction_id: int, redemption_id: int | None) -> None:
     others = "UPDATE redemptions SET transaction_id = NULL WHERE transaction_id = ? AND id IS NOT ?"
     scene.db.execute(others, (transaction_id, redemption_id))
     if redemption_id is not None:

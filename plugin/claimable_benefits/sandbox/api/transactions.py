@@ -8,13 +8,13 @@ import sqlite3
 from flask import Blueprint, Response
 
 from claimable_benefits.sandbox.api import locations, redemption_views, reversals, transaction_lines, transaction_links
-from claimable_benefits.sandbox.protocol.body_reader import Form, body, read_kind, row_id
+from claimable_benefits.sandbox.protocol.body_reader import RequestForm, body, read_kind, row_id
 from claimable_benefits.sandbox.protocol.error_responses import missing
-from claimable_benefits.sandbox.protocol.list_query import Where, page
+from claimable_benefits.sandbox.protocol.list_query import Filter, page
 from claimable_benefits.sandbox.protocol.responses import Body, created, gone, one
 from claimable_benefits.sandbox.serializers.transaction_fields import COLUMNS, FREE, LIST
 from claimable_benefits.sandbox.state import store
-from claimable_benefits.sandbox.state.request_state import Scene, scene
+from claimable_benefits.sandbox.state.request_state import RequestState, request_state
 from claimable_benefits.sandbox.webhooks import events
 
 bp = Blueprint("transactions", __name__)
@@ -31,13 +31,13 @@ _ANSWERED: Body = {
 @bp.get("/transactions")
 def browse_transactions() -> Response:
     """List transactions."""
-    return browse(Where())
+    return browse(Filter())
 
 
 @bp.post("/transactions")
 def create_transaction() -> Response:
     """Record an order; a repeated external_id makes another one (16.29)."""
-    here, form = scene(), Form(body())
+    here, form = request_state(), RequestForm(body())
     with here.writing():
         row = record(here, form, None)
     return created(shown(here, row))
@@ -46,7 +46,7 @@ def create_transaction() -> Response:
 @bp.post("/transactions/update-create")
 def upsert_transaction() -> Response:
     """Record an order, or change the one with its external_id, else with its id (16.29)."""
-    here, form = scene(), Form(body())
+    here, form = request_state(), RequestForm(body())
     with here.writing():
         row, was_there = upsert(here, form)
     return one(shown(here, row)) if was_there else created(shown(here, row))
@@ -55,14 +55,14 @@ def upsert_transaction() -> Response:
 @bp.get("/transactions/<transaction_id>")
 def read_transaction(transaction_id: str) -> Response:
     """Read one transaction."""
-    here = scene()
+    here = request_state()
     return one(shown(here, known(here, row_id(transaction_id))))
 
 
 @bp.get("/transactions/external/<path:external_id>")
 def read_by_external_id(external_id: str) -> Response:
     """Read the first transaction with an external_id."""
-    here = scene()
+    here = request_state()
     row = _by_external_id(here, external_id)
     if row is None:
         raise missing("transaction")
@@ -72,14 +72,14 @@ def read_by_external_id(external_id: str) -> Response:
 @bp.get("/transactions/<transaction_id>/items")
 def browse_items(transaction_id: str) -> Response:
     """List the lines of a transaction."""
-    here = scene()
+    here = request_state()
     return one(shown(here, known(here, row_id(transaction_id)))["items"])
 
 
 @bp.get("/transactions/<transaction_id>/items/<item_id>")
 def read_item(transaction_id: str, item_id: str) -> Response:
     """Read one line of a transaction."""
-    here = scene()
+    here = request_state()
     for item in shown(here, known(here, row_id(transaction_id)))["items"]:
         if item["id"] == row_id(item_id):
             return one(item)
@@ -89,7 +89,7 @@ def read_item(transaction_id: str, item_id: str) -> Response:
 @bp.put("/transactions/<transaction_id>")
 def update_transaction(transaction_id: str) -> Response:
     """Change some fields; ``is_void`` keeps the row and leaves the redemption alone (16.31)."""
-    here, form = scene(), Form(body())
+    here, form = request_state(), RequestForm(body())
     with here.writing():
         row = record(here, form, known(here, row_id(transaction_id)))
     return one(shown(here, row))
@@ -98,7 +98,7 @@ def update_transaction(transaction_id: str) -> Response:
 @bp.delete("/transactions/<transaction_id>")
 def delete_transaction(transaction_id: str) -> Response:
     """Remove a transaction; its redemption stands, no longer linked."""
-    here = scene()
+    here = request_state()
     with here.writing():
         row = known(here, row_id(transaction_id))
         here.db.execute("UPDATE redemptions SET transaction_id = NULL WHERE transaction_id = ?", (row["id"],))
@@ -107,7 +107,7 @@ def delete_transaction(transaction_id: str) -> Response:
     return gone()
 
 
-def known(scene: Scene, transaction_id: int) -> sqlite3.Row:
+def known(scene: RequestState, transaction_id: int) -> sqlite3.Row:
     """Return a transaction's row, or raise 404."""
     row = store.find(scene.db, "transactions", transaction_id)
     if row is None:
@@ -115,7 +115,7 @@ def known(scene: Scene, transaction_id: int) -> sqlite3.Row:
     return row
 
 
-def shown(scene: Scene, row: sqlite3.Row) -> Body:
+def shown(scene: RequestState, row: sqlite3.Row) -> Body:
     """Return a transaction as answers show it."""
     doc, profile = json.loads(row["doc"]), store.find(scene.db, "profiles", row["profile_id"])
     redemption = store.find(scene.db, "redemptions", row["redemption_id"]) if row["redemption_id"] else None
@@ -147,20 +147,20 @@ def shown(scene: Scene, row: sqlite3.Row) -> Body:
     }
 
 
-def browse(where: Where) -> Response:
+def browse(where: Filter) -> Response:
     """Return a page of transactions."""
-    here = scene()
+    here = request_state()
     return page(here, LIST, where, lambda rows: [shown(here, row) for row in rows])
 
 
-def _by_external_id(scene: Scene, external_id: str) -> sqlite3.Row | None:
+def _by_external_id(scene: RequestState, external_id: str) -> sqlite3.Row | None:
     row: sqlite3.Row | None = scene.db.execute(
         "SELECT * FROM transactions WHERE external_id = ? ORDER BY id", (external_id,)
     ).fetchone()
     return row
 
 
-def upsert(scene: Scene, form: Form) -> tuple[sqlite3.Row, bool]:
+def upsert(scene: RequestState, form: RequestForm) -> tuple[sqlite3.Row, bool]:
     """Record a transaction, and say whether it was there; to be called while writing (16.29)."""
     for name in ("is_void", "receipt_is_email"):
         if form.has(name) and form.anything(name) is None:
@@ -173,7 +173,7 @@ def upsert(scene: Scene, form: Form) -> tuple[sqlite3.Row, bool]:
     return record(scene, form, row), row is not None
 
 
-def record(scene: Scene, form: Form, row: sqlite3.Row | None) -> sqlite3.Row:
+def record(scene: RequestState, form: RequestForm, row: sqlite3.Row | None) -> sqlite3.Row:
     """Insert a transaction, or change one, and link its redemption both ways; to be called while writing."""
     columns, doc = _read(scene, form, row), {} if row is None else json.loads(row["doc"])
     doc |= {name: read_kind(form, name, kind) for name, kind in FREE.items() if form.has(name)}
@@ -196,7 +196,7 @@ def record(scene: Scene, form: Form, row: sqlite3.Row | None) -> sqlite3.Row:
     return made
 
 
-def _read(scene: Scene, form: Form, row: sqlite3.Row | None) -> Body:
+def _read(scene: RequestState, form: RequestForm, row: sqlite3.Row | None) -> Body:
     """Return the columns that a body sets; a new transaction must bring total, time, zone and items (16.28)."""
     new = row is None
     columns: Body = {name: read_kind(form, name, kind) for name, kind in COLUMNS.items() if form.has(name)}

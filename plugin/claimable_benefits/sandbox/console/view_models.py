@@ -13,8 +13,8 @@ from claimable_benefits.sandbox.api import benefits, claims, definitions, profil
 from claimable_benefits.sandbox.demo.people import HANDLE
 from claimable_benefits.sandbox.protocol.dialects import PREFIX
 from claimable_benefits.sandbox.rules.redemption_rules import REDEEMABLE
-from claimable_benefits.sandbox.state.call_log import Call
-from claimable_benefits.sandbox.state.request_state import Scene
+from claimable_benefits.sandbox.state.call_log import LoggedCall
+from claimable_benefits.sandbox.state.request_state import RequestState
 from claimable_benefits.sandbox.state.times import from_stamp
 
 _PEOPLE, _LINES, _CALLS = 200, 50, 30
@@ -40,7 +40,7 @@ _FAULTS = {
 Values = dict[str, Any]
 
 
-def people(scene: Scene) -> list[Values]:
+def people(scene: RequestState) -> list[Values]:
     """Return the profiles, each with the number of benefits that can be used now."""
     rows = scene.db.execute(
         "SELECT p.*, (SELECT count(*) FROM benefits b JOIN definitions d ON d.id = b.definition_id"  # noqa: S608 - ours
@@ -50,7 +50,7 @@ def people(scene: Scene) -> list[Values]:
     return [_person(scene, row) | {"ready": row["ready"]} for row in rows]
 
 
-def person(scene: Scene, profile_id: str) -> Values:
+def person(scene: RequestState, profile_id: str) -> Values:
     """Return one profile with what Omneo believes of it, usable and newest first; 404 when there is none."""
     row = profiles.known(scene, profile_id)
     held = scene.db.execute("SELECT * FROM benefits WHERE profile_id = ? ORDER BY id DESC", (profile_id,)).fetchall()
@@ -65,7 +65,7 @@ def person(scene: Scene, profile_id: str) -> Values:
     }
 
 
-def call(scene: Scene, one: Call) -> Values:
+def call(scene: RequestState, one: LoggedCall) -> Values:
     """Return a call as a line of the ledger, with its bodies for those who look closer."""
     lost = one.status is None
     return {
@@ -84,12 +84,12 @@ def call(scene: Scene, one: Call) -> Values:
     }
 
 
-def calls(scene: Scene, kept: list[Call]) -> list[Values]:
+def calls(scene: RequestState, kept: list[LoggedCall]) -> list[Values]:
     """Return the latest calls, newest first."""
     return [call(scene, one) for one in reversed(kept[-_CALLS:])]
 
 
-def wall(scene: Scene, moment: str | datetime | None) -> str:
+def wall(scene: RequestState, moment: str | datetime | None) -> str:
     """Return a time on the tenant's wall clock, as people write it."""
     if moment is None:
         return "never"
@@ -98,7 +98,7 @@ def wall(scene: Scene, moment: str | datetime | None) -> str:
     return f"{local.day} {local:%b %Y, %H:%M}"
 
 
-def _person(scene: Scene, row: sqlite3.Row) -> Values:
+def _person(scene: RequestState, row: sqlite3.Row) -> Values:
     full = profiles.shown(row)
     held = scene.db.execute(
         "SELECT identifier FROM identities WHERE profile_id = ? ORDER BY handle <> ?, id", (row["id"], HANDLE)
@@ -112,7 +112,7 @@ def _person(scene: Scene, row: sqlite3.Row) -> Values:
     }
 
 
-def _benefit(scene: Scene, one: Values) -> Values:
+def _benefit(scene: RequestState, one: Values) -> Values:
     left = one["redemptions_remaining"]
     if one["is_redeemable"]:
         state, tone = "Ready", "good"
@@ -136,7 +136,7 @@ def _benefit(scene: Scene, one: Values) -> Values:
     }
 
 
-def _redemption(scene: Scene, row: sqlite3.Row) -> Values:
+def _redemption(scene: RequestState, row: sqlite3.Row) -> Values:
     named = []
     for item in redemption_views.items_of(scene, row["id"]):
         held = scene.db.execute("SELECT definition_id FROM benefits WHERE id = ?", (item["benefit_id"],)).fetchone()
@@ -154,7 +154,7 @@ def _redemption(scene: Scene, row: sqlite3.Row) -> Values:
     }
 
 
-def _transaction(scene: Scene, row: sqlite3.Row) -> Values:
+def _transaction(scene: RequestState, row: sqlite3.Row) -> Values:
     return {
         "id": row["id"],
         "reference": row["external_id"],
@@ -165,7 +165,7 @@ def _transaction(scene: Scene, row: sqlite3.Row) -> Values:
     }
 
 
-def _rows(scene: Scene, table: str, profile_id: str) -> list[sqlite3.Row]:
+def _rows(scene: RequestState, table: str, profile_id: str) -> list[sqlite3.Row]:
     return scene.db.execute(
         f"SELECT * FROM {table} WHERE profile_id = ? ORDER BY id DESC LIMIT ?",  # noqa: S608 - names are ours
         (profile_id, _LINES),

@@ -13,13 +13,13 @@ from werkzeug.wrappers import Response as BaseResponse
 from claimable_benefits.sandbox.api import benefits, definitions, grant, profiles, redemptions
 from claimable_benefits.sandbox.console import view_models
 from claimable_benefits.sandbox.demo import seed
-from claimable_benefits.sandbox.faults.middleware import gate_of
+from claimable_benefits.sandbox.faults.middleware import fault_middleware_of
 from claimable_benefits.sandbox.faults.presets import PRESETS, says
 from claimable_benefits.sandbox.protocol.body_reader import row_id
 from claimable_benefits.sandbox.protocol.error_responses import Problem, invalid, missing
 from claimable_benefits.sandbox.rules.redemption_rules import expiry
 from claimable_benefits.sandbox.state.fault_injector import described
-from claimable_benefits.sandbox.state.request_state import sandbox, scene
+from claimable_benefits.sandbox.state.request_state import request_state, sandbox
 
 SHOP = "SANDBOX_SHOP_URL"
 bp = Blueprint(
@@ -45,33 +45,33 @@ _POLICY = (
 @bp.get("/")
 def home() -> str:
     """Show the people and the latest calls."""
-    here = scene()
+    here = request_state()
     return _page("home", people=view_models.people(here), calls=view_models.calls(here, sandbox().calls.calls()))
 
 
 @bp.get("/console/people/<profile_id>")
 def person(profile_id: str) -> str:
     """Show what Omneo believes of one person, beside the shop."""
-    return _page("person", person=view_models.person(scene(), profile_id))
+    return _page("person", person=view_models.person(request_state(), profile_id))
 
 
 @bp.get("/console/calls")
 def calls() -> str:
     """Show the latest calls with their bodies."""
-    return _page("calls", calls=view_models.calls(scene(), sandbox().calls.calls()))
+    return _page("calls", calls=view_models.calls(request_state(), sandbox().calls.calls()))
 
 
 @bp.get("/console/calls/latest")
 def latest_calls() -> str:
     """Show the list of calls alone, for the page's script."""
-    listed = view_models.calls(scene(), sandbox().calls.calls())
+    listed = view_models.calls(request_state(), sandbox().calls.calls())
     return render_template("sandbox/ledger.html", calls=listed, full="full" in request.args)
 
 
 @bp.post("/console/people/<profile_id>/issue")
 def issue(profile_id: str) -> BaseResponse:
     """Issue a benefit to a person, for as long as its definition says."""
-    here = scene()
+    here = request_state()
     with here.writing():
         profiles.known(here, profile_id)
         kind = definitions.by_handle(here, request.form.get("definition", ""))
@@ -85,7 +85,7 @@ def issue(profile_id: str) -> BaseResponse:
 @bp.post("/console/people/<profile_id>/benefits/<benefit_id>/use")
 def use(profile_id: str, benefit_id: str) -> BaseResponse:
     """Use a benefit once, as a cashier does who knows nothing of the shop."""
-    here = scene()
+    here = request_state()
     with here.writing():
         benefit = benefits.owned(here, profile_id, row_id(benefit_id))
         facts = {"timezone": here.zone, "redeem_at": here.stamp}
@@ -96,7 +96,7 @@ def use(profile_id: str, benefit_id: str) -> BaseResponse:
 @bp.post("/console/clock")
 def turn_clock() -> BaseResponse:
     """Move the clock by ``seconds``, or ``freeze``, ``resume`` or ``follow`` it."""
-    machine, wanted = sandbox().machine, request.form.get("do", "")
+    machine, wanted = sandbox().clock_control, request.form.get("do", "")
     steps = {"freeze": machine.freeze, "resume": machine.resume, "follow": machine.follow}
     try:
         if wanted in steps:
@@ -123,10 +123,10 @@ def turn_dial() -> BaseResponse:
 def reset() -> BaseResponse:
     """Begin again with the demo's people or with nobody; the clock and the switches stay."""
     kind = "empty" if request.form.get("seed") == "empty" else "demo"
-    gate_of(current_app).zombies.clear()
+    fault_middleware_of(current_app).zombies.clear()
     sandbox().faults.clear()
     sandbox().calls.clear()
-    seed.plant(scene(), kind, anew=True)
+    seed.plant(request_state(), kind, anew=True)
     return redirect("/?done=reset", 303)
 
 
@@ -160,14 +160,14 @@ def shop_address(url: str | None) -> str | None:
 
 
 def _page(name: str, **values: Any) -> str:
-    here, box = scene(), sandbox()
+    here, box = request_state(), sandbox()
     set_to = [fault for fault in box.faults.faults if fault.times is None or fault.fired < fault.times]
     return render_template(
         f"sandbox/{name}.html",
         now=view_models.wall(here, here.now),
         seconds=f"{here.now:%S}",
         zone=here.zone,
-        frozen=box.machine.is_frozen,
+        frozen=box.clock_control.is_frozen,
         faults=[says(described(fault)) for fault in set_to],
         presets=PRESETS,
         done=_DONE.get(request.args.get("done", "")),

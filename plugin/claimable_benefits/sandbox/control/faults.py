@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, request
 
-from claimable_benefits.sandbox.protocol.body_reader import Form, body
+from claimable_benefits.sandbox.protocol.body_reader import RequestForm, body
 from claimable_benefits.sandbox.protocol.error_responses import invalid, invalid_fields, missing
-from claimable_benefits.sandbox.protocol.responses import answer, gone
+from claimable_benefits.sandbox.protocol.responses import gone, respond
 from claimable_benefits.sandbox.state import fault_injector
 from claimable_benefits.sandbox.state.request_state import sandbox
 
@@ -21,14 +21,14 @@ def read_faults() -> Response:
     """List the faults that are set, the seed of chance, and every kind there is."""
     set_to = sandbox().faults
     faults = [fault_injector.described(fault) for fault in set_to.faults]
-    return answer({"faults": faults, "seed": set_to.seed_value, "kinds": fault_injector.KINDS})
+    return respond({"faults": faults, "seed": set_to.seed_value, "kinds": fault_injector.KINDS})
 
 
 @bp.post("/_sandbox/faults")
 def add_fault() -> Response:
     """Set a fault; ``seed`` alone or beside it starts chance anew, so that a run repeats."""
     set_to, fields = sandbox().faults, body()
-    form = Form({_SEED: fields.pop(_SEED, None)})
+    form = RequestForm({_SEED: fields.pop(_SEED, None)})
     number = form.whole(_SEED, least=0)
     form.check()
     wrong = fault_injector.mistakes(fields) if fields or number is None else {}
@@ -37,8 +37,8 @@ def add_fault() -> Response:
     if number is not None:
         set_to.seed(number)
     if not fields:
-        return answer({"seed": number})
-    return answer(fault_injector.described(set_to.put(fields)), 201)
+        return respond({"seed": number})
+    return respond(fault_injector.described(set_to.put(fields)), 201)
 
 
 @bp.delete("/_sandbox/faults")
@@ -63,7 +63,7 @@ def read_calls() -> Response:
     if not (text.isascii() and text.isdigit() and int(text) < _UNTIL_NUMBER):
         raise invalid(since="since must be the number of a call, or 0 for all.")
     found = sandbox().calls.calls(int(text), request.args.get("path"))
-    return answer({"calls": [call.shown() for call in found], "last": found[-1].id if found else int(text)})
+    return respond({"calls": [call.shown() for call in found], "last": found[-1].id if found else int(text)})
 
 
 @bp.delete("/_sandbox/calls")

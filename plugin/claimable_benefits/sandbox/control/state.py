@@ -8,14 +8,14 @@ from datetime import UTC, datetime
 from flask import Blueprint, Response
 
 from claimable_benefits.sandbox.demo import seed
-from claimable_benefits.sandbox.protocol.body_reader import Form, body
+from claimable_benefits.sandbox.protocol.body_reader import RequestForm, body
 from claimable_benefits.sandbox.protocol.error_responses import invalid, invalid_fields
-from claimable_benefits.sandbox.protocol.responses import Body, answer
+from claimable_benefits.sandbox.protocol.responses import Body, respond
 from claimable_benefits.sandbox.state import store
 from claimable_benefits.sandbox.state.clock import FROZEN, BaseClock, advanced, frozen_at, now_of, resumed, running
-from claimable_benefits.sandbox.state.request_state import Scene, look, sandbox, scene
+from claimable_benefits.sandbox.state.request_state import RequestState, request_state, sandbox, snapshot_state
 from claimable_benefits.sandbox.state.switches import PREFIX, SWITCHES, faults
-from claimable_benefits.sandbox.webhooks.sender import courier
+from claimable_benefits.sandbox.webhooks.sender import webhook_sender
 
 bp = Blueprint("control", __name__)
 
@@ -23,37 +23,37 @@ bp = Blueprint("control", __name__)
 @bp.get("/_sandbox/health")
 def health() -> Response:
     """Answer that the sandbox is up."""
-    return answer({"status": "ok"})
+    return respond({"status": "ok"})
 
 
 @bp.get("/_sandbox/state")
 def state() -> Response:
     """Answer everything the sandbox holds; times are UTC."""
-    here = scene()
+    here = request_state()
     people = ("profiles", "identities", "definitions", "allocations", "benefits", "events")
     tables = (*people, "locations", "tokens", "webhooks", "webhook_deliveries")
     held: Body = {table: _rows(here, f"SELECT * FROM {table} ORDER BY rowid") for table in tables}  # noqa: S608 - ours
     held["redemptions"] = [_redemption(here, row) for row in _rows(here, "SELECT * FROM redemptions ORDER BY id")]
     held["transactions"] = _rows(here, "SELECT * FROM transactions ORDER BY id")
-    return answer(held | {"now": here.stamp, "timezone": here.zone, "switches": here.switches})
+    return respond(held | {"now": here.stamp, "timezone": here.zone, "switches": here.switches})
 
 
 @bp.post("/_sandbox/reset")
 def reset() -> Response:
     """Put the state back to a seed; switches and clock stay as they are."""
-    here, form = scene(), Form(body())
+    here, form = request_state(), RequestForm(body())
     kind = form.choice("seed", ("demo", "empty")) or "empty"
     form.check()
     seed.plant(here, kind, anew=True)
-    return answer({"seed": kind})
+    return respond({"seed": kind})
 
 
 @bp.post("/_sandbox/webhooks/flush")
 def flush_webhooks() -> Response:
     """Send every webhook that is due, and answer when each is delivered or given up."""
-    courier().flush()
-    counted = scene().db.execute("SELECT state, count(*) FROM webhook_deliveries GROUP BY state")
-    return answer({"delivered": 0, "failed": 0, "recorded": 0} | dict(counted.fetchall()))
+    webhook_sender().flush()
+    counted = request_state().db.execute("SELECT state, count(*) FROM webhook_deliveries GROUP BY state")
+    return respond({"delivered": 0, "failed": 0, "recorded": 0} | dict(counted.fetchall()))
 
 
 @bp.get("/_sandbox/clock")
@@ -68,9 +68,9 @@ def set_clock() -> Response:
 
     With ``resume`` it runs on from the time it shows, with ``run`` it shows the real time again.
     """
-    here, form = scene(), Form(body())
+    here, form = request_state(), RequestForm(body())
     settings = store.load_settings(here.db)
-    changed = _turned(sandbox().clock, settings, form)
+    changed = _changed(sandbox().clock, settings, form)
     if not changed:
         raise invalid(now='Send {"now": time}, {"advance_seconds": number}, {"freeze": true} or {"resume": true}.')
     if not 1950 <= now_of(sandbox().clock, settings | changed).year <= 2150:
@@ -88,7 +88,7 @@ def read_switches() -> Response:
 @bp.put("/_sandbox/switches")
 def set_switches() -> Response:
     """Set switches: ``{name: value}``."""
-    here, wanted = scene(), body()
+    here, wanted = request_state(), body()
     wrong = faults(wanted)
     if wrong:
         raise invalid_fields({name: [said] for name, said in wrong.items()})
@@ -96,7 +96,7 @@ def set_switches() -> Response:
     return _switches()
 
 
-def _turned(base: BaseClock, settings: dict[str, str], form: Form) -> dict[str, str]:
+def _changed(base: BaseClock, settings: dict[str, str], form: RequestForm) -> dict[str, str]:
     """Return the settings of the clock that a request changes."""
     changed: dict[str, str] = {}
     if form.anything("now") is not None:
@@ -112,7 +112,7 @@ def _turned(base: BaseClock, settings: dict[str, str], form: Form) -> dict[str, 
     return running() if form.anything("run") is True else changed
 
 
-def _moment(form: Form) -> datetime:
+def _moment(form: RequestForm) -> datetime:
     try:
         moment = datetime.fromisoformat(form.text("now") or "")
         moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
@@ -122,14 +122,14 @@ def _moment(form: Form) -> datetime:
 
 
 def _clock() -> Response:
-    settings = store.load_settings(scene().db)
+    settings = store.load_settings(request_state().db)
     moment = now_of(sandbox().clock, settings)
-    return answer({"now": moment.isoformat(), "mode": "frozen" if settings.get(FROZEN) else "running"})
+    return respond({"now": moment.isoformat(), "mode": "frozen" if settings.get(FROZEN) else "running"})
 
 
 def _switches() -> Response:
-    set_to = look(sandbox(), scene().db).switches
-    return answer(
+    set_to = snapshot_state(sandbox(), request_state().db).switches
+    return respond(
         {
             "switches": [
                 {
@@ -147,7 +147,7 @@ def _switches() -> Response:
     )
 
 
-def _rows(scene: Scene, sql: str) -> list[Body]:
+def _rows(scene: RequestState, sql: str) -> list[Body]:
     return [_plain(dict(row)) for row in scene.db.execute(sql)]
 
 
@@ -160,7 +160,7 @@ def _plain(row: Body) -> Body:
     return {**doc, **row}
 
 
-def _redemption(scene: Scene, row: Body) -> Body:
+def _redemption(scene: RequestState, row: Body) -> Body:
     items = _rows(scene, f"SELECT * FROM redemption_items WHERE redemption_id = {int(row['id'])} ORDER BY id")  # noqa: S608 - a number
     count, returned = sum(item["count"] for item in items), sum(item["returned"] for item in items)
     undone = row["reversed_by"] is not None

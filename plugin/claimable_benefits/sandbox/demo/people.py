@@ -8,10 +8,10 @@ from datetime import timedelta
 
 from claimable_benefits.sandbox.api import benefits, definitions, grant, profiles, redemptions, transactions
 from claimable_benefits.sandbox.demo.definitions import DEFINITIONS
-from claimable_benefits.sandbox.protocol.body_reader import Form
+from claimable_benefits.sandbox.protocol.body_reader import RequestForm
 from claimable_benefits.sandbox.protocol.responses import Body
 from claimable_benefits.sandbox.rules.redemption_rules import expiry
-from claimable_benefits.sandbox.state.request_state import Scene
+from claimable_benefits.sandbox.state.request_state import RequestState
 from claimable_benefits.sandbox.state.times import end_of_day, from_stamp, local_day, shown, stamp
 
 HANDLE = "ecommerce"  # the identity handle under which the example shop's customer ids are known
@@ -48,10 +48,10 @@ _ISSUED = (
 )
 
 
-def fill(scene: Scene) -> None:
+def fill(scene: RequestState) -> None:
     """Put the demo into an empty state; to be called while writing."""
     for fields in DEFINITIONS:
-        definitions.add(scene, Form(_dated(scene, fields)))
+        definitions.add(scene, RequestForm(_dated(scene, fields)))
     for customer, fields in PEOPLE.items():
         _person(scene, customer, fields)
     for customer, handle, days, uses in _ISSUED:
@@ -69,7 +69,7 @@ def profile_id(customer: str) -> str:
     return str(uuid.uuid5(_NAMES, customer))
 
 
-def _person(scene: Scene, customer: str, fields: Body) -> None:
+def _person(scene: RequestState, customer: str, fields: Body) -> None:
     first = fields["first_name"]
     doc = fields | {
         "full_name": f"{first} {fields['last_name']}",
@@ -79,10 +79,10 @@ def _person(scene: Scene, customer: str, fields: Body) -> None:
         "is_completed": True,
     }
     identity = {"handle": HANDLE, "identifier": customer, "is_primary": True}
-    profiles.add(scene, doc, Form({"identities": [identity]}), profile_id(customer))
+    profiles.add(scene, doc, RequestForm({"identities": [identity]}), profile_id(customer))
 
 
-def _dated(scene: Scene, fields: Body) -> Body:
+def _dated(scene: RequestState, fields: Body) -> Body:
     """Return a definition whose claim period, given in days from now, is in UTC wall clock."""
     times = {
         name: stamp(scene.now + timedelta(days=days))
@@ -93,7 +93,7 @@ def _dated(scene: Scene, fields: Body) -> Body:
 
 
 def _give(
-    scene: Scene, customer: str, handle: str, days: int, *, ends: str | None = None, claimed: bool = False
+    scene: RequestState, customer: str, handle: str, days: int, *, ends: str | None = None, claimed: bool = False
 ) -> sqlite3.Row:
     definition = definitions.by_handle(scene, handle)
     assert definition is not None  # noqa: S101 - both tables are in this folder
@@ -107,9 +107,9 @@ def _give(
     return grant.grant(scene, definition, profile_id(customer), given)
 
 
-def _use(scene: Scene, benefit: sqlite3.Row, days: int, order: str | None = None) -> int:
+def _use(scene: RequestState, benefit: sqlite3.Row, days: int, order: str | None = None) -> int:
     """Note a use of the past, which today's rules might refuse."""
-    used = Scene(scene.db, scene.now - timedelta(days=days), scene.switches, scene.zone)
+    used = RequestState(scene.db, scene.now - timedelta(days=days), scene.switches, scene.zone)
     facts = {"timezone": scene.zone, "redeem_at": used.stamp, "external_id": order}
     number = redemptions.note(used, benefit["profile_id"], "redeem", facts)
     redemptions.spend(used, benefits.known(used, benefit["id"]), 1)
@@ -117,7 +117,7 @@ def _use(scene: Scene, benefit: sqlite3.Row, days: int, order: str | None = None
     return number
 
 
-def _old_order(scene: Scene) -> None:
+def _old_order(scene: RequestState) -> None:
     """Give Mia a welcome gift that an order of last month used up."""
     benefit = _give(scene, "1001", "welcome-gift", 45)
     number = _use(scene, benefit, 40, "CHECKOUT-100007")
@@ -140,5 +140,5 @@ def _old_order(scene: Scene) -> None:
         "systems": ["storefront"],
         "items": lines,
     }
-    past = Scene(scene.db, from_stamp(then), scene.switches, scene.zone)
-    transactions.record(past, Form(order), None)
+    past = RequestState(scene.db, from_stamp(then), scene.switches, scene.zone)
+    transactions.record(past, RequestForm(order), None)

@@ -20,7 +20,7 @@ _PAGE = (
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class FaultyResponse:
     """What goes back to a client: a status line such as ``200 OK``, headers and a whole body."""
 
     status: str
@@ -33,7 +33,7 @@ class Answer:
         return int(self.status[:3])
 
 
-def instead(fault: Fault) -> Answer | None:
+def instead(fault: Fault) -> FaultyResponse | None:
     """Return the answer that takes the place of the true one, or None when the fault is not of that kind."""
     if fault.kind == "html":
         return _answer(200, _PAGE, ("Content-Type", "text/html; charset=utf-8"))
@@ -48,24 +48,24 @@ def instead(fault: Fault) -> Answer | None:
     return None
 
 
-def truncated(answer: Answer) -> Answer:
+def truncated(answer: FaultyResponse) -> FaultyResponse:
     """Return the first half of an answer."""
     return with_body(answer, answer.body[: len(answer.body) // 2])
 
 
-def mistyped(answer: Answer) -> Answer:
+def mistyped(answer: FaultyResponse) -> FaultyResponse:
     """Return an answer in which no value has its type."""
     document = loaded(answer)
     return answer if document is None else with_body(answer, dumped(_mistyped(document)))
 
 
-def with_body(answer: Answer, body: bytes) -> Answer:
+def with_body(answer: FaultyResponse, body: bytes) -> FaultyResponse:
     """Return an answer with another body, and its length."""
     kept = [pair for pair in answer.headers if pair[0].lower() != "content-length"]
     return replace(answer, headers=[*kept, ("Content-Length", str(len(body)))], body=body)
 
 
-def loaded(answer: Answer) -> dict[str, Any] | None:
+def loaded(answer: FaultyResponse) -> dict[str, Any] | None:
     """Return an answer's JSON object, or None when it holds none."""
     try:
         document = json.loads(answer.body)
@@ -99,13 +99,13 @@ def _mistyped(value: Any) -> Any:
     return "none" if value is None else f"number {value}"
 
 
-def _refusal(code: int, message: str, *headers: tuple[str, str]) -> Answer:
+def _refusal(code: int, message: str, *headers: tuple[str, str]) -> FaultyResponse:
     return _answer(code, dumped({"message": message}), _JSON, *headers)
 
 
-def _answer(code: int, body: bytes, *headers: tuple[str, str]) -> Answer:
+def _answer(code: int, body: bytes, *headers: tuple[str, str]) -> FaultyResponse:
     try:
         phrase = HTTPStatus(code).phrase
     except ValueError:
         phrase = "Unknown"
-    return Answer(f"{code} {phrase}", [*headers, ("Content-Length", str(len(body)))], body)
+    return FaultyResponse(f"{code} {phrase}", [*headers, ("Content-Length", str(len(body)))], body)

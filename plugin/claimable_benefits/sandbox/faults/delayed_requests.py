@@ -12,33 +12,33 @@ _TICK = 0.01
 
 
 @dataclass(frozen=True)
-class Zombie:
+class DelayedRequest:
     """A request that waits: `due` is a real (monotonic) time in seconds, or an aware time of the sandbox's clock."""
 
     due: float | datetime
     rise: Callable[[], object]
 
 
-class Graveyard:
+class DelayedRequests:
     """Where they wait; `now` is the sandbox's clock. A thread watches it for as long as somebody is in it."""
 
     def __init__(self, now: Callable[[], datetime]) -> None:
         self._now = now
-        self._waiting: list[Zombie] = []
+        self._waiting: list[DelayedRequest] = []
         self._guard = threading.Lock()
 
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def bury(self, due: float | datetime, rise: Callable[[], object]) -> None:
+    def schedule(self, due: float | datetime, rise: Callable[[], object]) -> None:
         """Have a request applied when its time has come."""
         with self._guard:
-            self._waiting.append(Zombie(due, rise))
+            self._waiting.append(DelayedRequest(due, rise))
             first = len(self._waiting) == 1
         if first:
             threading.Thread(target=self._watch, daemon=True, name="omneo-sandbox-zombies").start()
 
-    def raise_due(self) -> None:
+    def run_due(self) -> None:
         """Apply those whose time has come."""
         for zombie in self._take_due():
             zombie.rise()
@@ -48,13 +48,13 @@ class Graveyard:
         with self._guard:
             self._waiting.clear()
 
-    def _take_due(self) -> list[Zombie]:
+    def _take_due(self) -> list[DelayedRequest]:
         with self._guard:
             due = [zombie for zombie in self._waiting if self._is_due(zombie)]
             self._waiting = [zombie for zombie in self._waiting if zombie not in due]
         return due
 
-    def _is_due(self, zombie: Zombie) -> bool:
+    def _is_due(self, zombie: DelayedRequest) -> bool:
         if isinstance(zombie.due, datetime):
             return self._now() >= zombie.due
         return time.monotonic() >= zombie.due
@@ -62,4 +62,4 @@ class Graveyard:
     def _watch(self) -> None:
         while self._waiting:
             time.sleep(_TICK)
-            self.raise_due()
+            self.run_due()

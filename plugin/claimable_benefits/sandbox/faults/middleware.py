@@ -12,15 +12,15 @@ from typing import Any
 
 from flask import Flask
 
-from claimable_benefits.sandbox.faults.corruption import Answer, dripping, instead, mistyped, truncated
-from claimable_benefits.sandbox.faults.delayed_requests import Graveyard
+from claimable_benefits.sandbox.faults.corruption import FaultyResponse, dripping, instead, mistyped, truncated
+from claimable_benefits.sandbox.faults.delayed_requests import DelayedRequests
 from claimable_benefits.sandbox.faults.page_drift import shifted
 from claimable_benefits.sandbox.faults.prepared import Prepared
 from claimable_benefits.sandbox.server.body import LARGEST_BODY
 from claimable_benefits.sandbox.server.connection import Application
-from claimable_benefits.sandbox.server.disconnect import Lost
-from claimable_benefits.sandbox.state.call_log import Ledger
-from claimable_benefits.sandbox.state.fault_injector import DELAYS, Dial, Fault
+from claimable_benefits.sandbox.server.disconnect import ConnectionCut
+from claimable_benefits.sandbox.state.call_log import CallLog
+from claimable_benefits.sandbox.state.fault_injector import DELAYS, Fault, FaultInjector
 from claimable_benefits.sandbox.state.request_state import sandbox
 
 _OWN = ("/_sandbox", "/openapi.json", "/favicon.ico", "/console")
@@ -31,7 +31,7 @@ Environ = dict[str, Any]
 
 
 @dataclass(slots=True)
-class _Visit:
+class _Exchange:
     """One request on its way through: `now` is the sandbox's time, `started` a reading of the performance counter."""
 
     environ: Environ
@@ -41,30 +41,30 @@ class _Visit:
     started: float
 
 
-class Gate:
+class FaultMiddleware:
     """A WSGI application around the sandbox's own; what a double has for itself passes it untouched."""
 
-    def __init__(self, app: Application, dial: Dial, ledger: Ledger, prepared: Prepared) -> None:
+    def __init__(self, app: Application, dial: FaultInjector, ledger: CallLog, prepared: Prepared) -> None:
         self._app = app
         self._dial = dial
         self._ledger = ledger
         self._prepared = prepared
-        self.zombies = Graveyard(prepared.now)
+        self.zombies = DelayedRequests(prepared.now)
 
     def admit(self, environ: Environ) -> None:
         """Choose what goes wrong with a request whose body is still unread; raise Lost to refuse it."""
         if _is_own(environ["PATH_INFO"]):
             return
-        faults = self._dial.pick(environ["REQUEST_METHOD"], _text(environ["PATH_INFO"]))
+        faults = self._dial.match(environ["REQUEST_METHOD"], _text(environ["PATH_INFO"]))
         environ[_FAULTS] = faults
         if any(fault.kind == "refuse" for fault in faults):
-            self._record(_Visit(environ, b"", faults, self._prepared.now(), time.perf_counter()), None)
-            raise Lost(abrupt=True)
+            self._record(_Exchange(environ, b"", faults, self._prepared.now(), time.perf_counter()), None)
+            raise ConnectionCut(abrupt=True)
 
     def __call__(self, environ: Environ, start: Callable[..., Any]) -> Iterable[bytes]:
         """Answer a request; raise Lost for one whose connection is to end without an answer."""
         if self.zombies:
-            self.zombies.raise_due()
+            self.zombies.run_due()
         if _is_own(environ["PATH_INFO"]):
             return self._app(environ, start)
         if _FAULTS not in environ:
@@ -75,7 +75,7 @@ class Gate:
             if fault.kind == "latency":
                 time.sleep(fault.seconds)
         now, key, answer = self._prepared.find(environ)
-        visit = _Visit(environ, body, faults, now, started)
+        visit = _Exchange(environ, body, faults, now, started)
         if faults:
             answer = self._misbehave(visit)
         elif answer is None:
@@ -87,7 +87,7 @@ class Gate:
         slow = next((fault for fault in faults if fault.kind == "drip"), None)
         return dripping(answer.body, slow.seconds) if slow else [answer.body]
 
-    def _misbehave(self, visit: _Visit) -> Answer:
+    def _misbehave(self, visit: _Exchange) -> FaultyResponse:
         """Do what the one fault that is no delay asks for."""
         fault = next((fault for fault in visit.faults if fault.kind not in DELAYS), None)
         if fault is None:
@@ -106,28 +106,28 @@ class Gate:
             return truncated(answer) if fault.kind == "truncated" else mistyped(answer)
         return lie or answer
 
-    def _lose(self, visit: _Visit, applied: Answer | None, late: Fault | None) -> None:
+    def _lose(self, visit: _Exchange, applied: FaultyResponse | None, late: Fault | None) -> None:
         """End a call without an answer, and bury it if it is to be applied later."""
         number = self._record(visit, applied, answered=False)
         if late:
             real = late.clock == "real"
             due = time.monotonic() + late.seconds if real else visit.now + timedelta(seconds=late.seconds)
-            self.zombies.bury(due, lambda: self._rise(dict(visit.environ), visit.body, number))
-        raise Lost(abrupt=False)
+            self.zombies.schedule(due, lambda: self._run_delayed(dict(visit.environ), visit.body, number))
+        raise ConnectionCut(abrupt=False)
 
-    def _rise(self, environ: Environ, body: bytes, number: int) -> None:
-        visit = _Visit(environ, body, (), self._prepared.now(), time.perf_counter())
+    def _run_delayed(self, environ: Environ, body: bytes, number: int) -> None:
+        visit = _Exchange(environ, body, (), self._prepared.now(), time.perf_counter())
         self._record(visit, self._apply(environ, body), late_for=number)
 
-    def _shift(self, environ: Environ, answer: Answer, fault: Fault) -> Answer:
+    def _shift(self, environ: Environ, answer: FaultyResponse, fault: Fault) -> FaultyResponse:
         if environ["REQUEST_METHOD"] != "GET":
             return answer
-        grown = self._dial.toss() if fault.change == "either" else fault.change == "grown"
+        grown = self._dial.coin_flip() if fault.change == "either" else fault.change == "grown"
         query = environ.get("QUERY_STRING", "")
         return shifted(answer, query, lambda other: self._apply({**environ, "QUERY_STRING": other}, b""), grown=grown)
 
     def _record(
-        self, visit: _Visit, answer: Answer | None, *, answered: bool = True, late_for: int | None = None
+        self, visit: _Exchange, answer: FaultyResponse | None, *, answered: bool = True, late_for: int | None = None
     ) -> int:
         environ = visit.environ
         return self._ledger.record(
@@ -144,7 +144,7 @@ class Gate:
             bearer=environ.get("HTTP_AUTHORIZATION", "").partition(" ")[2].strip(),
         )
 
-    def _apply(self, environ: Environ, body: bytes) -> Answer:
+    def _apply(self, environ: Environ, body: bytes) -> FaultyResponse:
         head: list[Any] = []
 
         def start(status: str, headers: list[tuple[str, str]], _error: object = None) -> None:
@@ -157,20 +157,20 @@ class Gate:
         finally:
             if hasattr(parts, "close"):
                 parts.close()
-        return Answer(head[0], head[1], whole)
+        return FaultyResponse(head[0], head[1], whole)
 
 
 def guard(app: Flask) -> None:
     """Put the gate in front of a sandbox's app."""
     box = sandbox(app)
-    gate = Gate(app.wsgi_app, box.faults, box.calls, Prepared(box.store, box.clock))
+    gate = FaultMiddleware(app.wsgi_app, box.faults, box.calls, Prepared(box.store, box.clock))
     app.wsgi_app = gate  # type: ignore[assignment,method-assign]  # Flask's documentation names this way in
     app.extensions[_GATE] = gate
 
 
-def gate_of(app: Flask) -> Gate:
+def fault_middleware_of(app: Flask) -> FaultMiddleware:
     """Return the gate in front of an app."""
-    gate: Gate = app.extensions[_GATE]
+    gate: FaultMiddleware = app.extensions[_GATE]
     return gate
 
 

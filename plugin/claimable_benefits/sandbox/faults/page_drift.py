@@ -6,12 +6,12 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from claimable_benefits.sandbox.faults.corruption import Answer, dumped, loaded, with_body
+from claimable_benefits.sandbox.faults.corruption import FaultyResponse, dumped, loaded, with_body
 
-Fetch = Callable[[str], Answer]
+Fetch = Callable[[str], FaultyResponse]
 
 
-def shifted(answer: Answer, query: str, fetch: Fetch, *, grown: bool) -> Answer:
+def shifted(answer: FaultyResponse, query: str, fetch: Fetch, *, grown: bool) -> FaultyResponse:
     """Return a page from the second on as it is after the list changed in front of it; other answers as they are.
 
     :param fetch: answers the same list with another query string

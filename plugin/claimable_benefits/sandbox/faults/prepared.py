@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from claimable_benefits.sandbox.faults.corruption import Answer
+from claimable_benefits.sandbox.faults.corruption import FaultyResponse
 from claimable_benefits.sandbox.state.clock import BaseClock, now_of
 from claimable_benefits.sandbox.state.store import Store, load_settings
 from claimable_benefits.sandbox.state.times import stamp
@@ -38,7 +38,7 @@ class Prepared:
         self._version = -1
         self._settings: Mapping[str, str] = {}
         self._since, self._until = "", ""
-        self._answers: dict[Key, Answer] = {}
+        self._answers: dict[Key, FaultyResponse] = {}
 
     def now(self) -> datetime:
         """Return the sandbox's time."""
@@ -46,7 +46,7 @@ class Prepared:
             self._look()
             return now_of(self._clock, self._settings)
 
-    def find(self, environ: Mapping[str, Any]) -> tuple[datetime, Key | None, Answer | None]:
+    def find(self, environ: Mapping[str, Any]) -> tuple[datetime, Key | None, FaultyResponse | None]:
         """Return the sandbox's time, the key under which to `keep` an answer, and the answer that is kept."""
         worth = environ["REQUEST_METHOD"] == "GET" and _WORTH_IT.fullmatch(environ["PATH_INFO"])
         with self._guard:
@@ -60,7 +60,7 @@ class Prepared:
             key = (self._version, self._since, *asked)
             return now, key, self._answers.get(key)
 
-    def keep(self, key: Key, answer: Answer) -> None:
+    def keep(self, key: Key, answer: FaultyResponse) -> None:
         """Keep an answer that was made after `find` gave out the key; `find` gives out another one after any change."""
         with self._guard:
             self._look()

@@ -25,7 +25,7 @@ _NULL = {"type": "null"}
 
 
 @dataclass(frozen=True)
-class Answer:
+class DescribedAnswer:
     """A view's answer: how it comes (one, page, created, gone or bare) and the schema of what it carries.
 
     ``created`` answers 201 or 200, ``upsert`` either of them, ``gone`` an empty 204, ``bare`` without an envelope.
@@ -39,36 +39,36 @@ class Answer:
     query: tuple[str, ...] = ()
 
 
-def _one(name: str) -> Answer:
-    return Answer("one", ref(name))
+def _one(name: str) -> DescribedAnswer:
+    return DescribedAnswer("one", ref(name))
 
 
-def _made(name: str, *, refuses: bool = False) -> Answer:
-    return Answer("created", ref(name), refuses=refuses)
+def _made(name: str, *, refuses: bool = False) -> DescribedAnswer:
+    return DescribedAnswer("created", ref(name), refuses=refuses)
 
 
-def _page(name: str, source: Source) -> Answer:
-    return Answer("page", ref(name), source)
+def _page(name: str, source: Source) -> DescribedAnswer:
+    return DescribedAnswer("page", ref(name), source)
 
 
-_GONE = Answer("gone")
+_GONE = DescribedAnswer("gone")
 _TAKEN = {"anyOf": [thing(available={"type": "boolean"}, profile={"anyOf": [thing(id=_WORD), _NULL]}), _NULL]}
 _SCOPE = thing(id=_WORD, description=_WORD)
-ANSWERS: dict[str, Answer] = {
+ANSWERS: dict[str, DescribedAnswer] = {
     "profiles.browse_profiles": _page("Profile", profiles.LIST),
     "profiles.create_profile": _made("Profile"),
     "profiles.read_profile": _one("Profile"),
     "profiles.update_profile": _one("Profile"),
     "profiles.delete_profile": _GONE,
-    "profiles.availability": Answer("one", thing(email=_TAKEN, mobile_phone=_TAKEN)),
+    "profiles.availability": DescribedAnswer("one", thing(email=_TAKEN, mobile_phone=_TAKEN)),
     "profiles.read_balances": _one("Balances"),
-    "identities.search": Answer("one", "identity_search", refuses=True, query=("handle", "identifier")),
-    "identities.search_profile": Answer("one", many(ref("Profile"))),
-    "identities.handles": Answer("one", many(_WORD)),
-    "identities.browse_identities": Answer("page", ref("FullIdentity"), identities.LIST),
+    "identities.search": DescribedAnswer("one", "identity_search", refuses=True, query=("handle", "identifier")),
+    "identities.search_profile": DescribedAnswer("one", many(ref("Profile"))),
+    "identities.handles": DescribedAnswer("one", many(_WORD)),
+    "identities.browse_identities": DescribedAnswer("page", ref("FullIdentity"), identities.LIST),
     "identities.search_id": _one("Profile"),
-    "identities.exists": Answer("one", thing(id=_WORD)),
-    "identities.browse_profile_identities": Answer("one", many(ref("Identity"))),
+    "identities.exists": DescribedAnswer("one", thing(id=_WORD)),
+    "identities.browse_profile_identities": DescribedAnswer("one", many(ref("Identity"))),
     "identities.create_identity": _made("Identity"),
     **dict.fromkeys(
         (
@@ -86,51 +86,53 @@ ANSWERS: dict[str, Answer] = {
     "definitions.read_definition": _one("BenefitDefinition"),
     "definitions.read_definition_by_handle": _one("BenefitDefinition"),
     "definitions.update_definition": _one("BenefitDefinition"),
-    "definitions.delete_definition": Answer("gone", refuses=True),
+    "definitions.delete_definition": DescribedAnswer("gone", refuses=True),
     "definitions.clone_definition": _made("BenefitDefinition"),
     "allocations.browse_allocations": _page("Allocation", allocations.LIST),
-    "allocations.count_allocations": Answer("one", thing(all=_WHOLE, redeemed=_WHOLE, remaining=_WHOLE, group=_NULL)),
-    "allocations.create_allocations": Answer("bare", thing(message=_WORD)),
+    "allocations.count_allocations": DescribedAnswer(
+        "one", thing(all=_WHOLE, redeemed=_WHOLE, remaining=_WHOLE, group=_NULL)
+    ),
+    "allocations.create_allocations": DescribedAnswer("bare", thing(message=_WORD)),
     "benefits.browse_benefits": _page("Benefit", benefits.LIST),
-    "benefits.count_benefits": Answer("one", thing(countAll=_WHOLE, countRedeemed=_WHOLE)),
+    "benefits.count_benefits": DescribedAnswer("one", thing(countAll=_WHOLE, countRedeemed=_WHOLE)),
     "issuing.issue": _made("Benefit"),
-    "issuing.extend": Answer("one", many(ref("Benefit"))),
-    "issuing.issue_batch": Answer("bare", thing(message=_WORD)),
+    "issuing.extend": DescribedAnswer("one", many(ref("Benefit"))),
+    "issuing.issue_batch": DescribedAnswer("bare", thing(message=_WORD)),
     "benefits.read_benefit": _one("Benefit"),
     "benefits.update_benefit": _one("Benefit"),
     "benefits.delete_benefit": _GONE,
-    "benefits.browse_profile_benefits": Answer("page", ref("Benefit"), benefits.LIST, query=("tags[]",)),
+    "benefits.browse_profile_benefits": DescribedAnswer("page", ref("Benefit"), benefits.LIST, query=("tags[]",)),
     "benefits.browse_redeemable": _page("Benefit", benefits.LIST),
     "benefits.read_profile_benefit": _one("Benefit"),
     "benefits.update_profile_benefit": _one("Benefit"),
     "benefits.delete_profile_benefit": _GONE,
-    "claims.claimable": Answer("one", many(ref("BenefitDefinition"))),
-    "claims.viewable": Answer("one", many(ref("BenefitDefinition"))),
+    "claims.claimable": DescribedAnswer("one", many(ref("BenefitDefinition"))),
+    "claims.viewable": DescribedAnswer("one", many(ref("BenefitDefinition"))),
     "claims.claim_by_definition": _made("Benefit"),
     "claims.claim_by_path": _made("Benefit"),
     "claims.claim_and_redeem": _made("Redemption"),
-    "redemptions.redeem_with_reference": Answer("upsert", ref("Redemption")),
+    "redemptions.redeem_with_reference": DescribedAnswer("upsert", ref("Redemption")),
     "redemptions.redeem_by_count": _made("Redemption"),
     "redemptions.redeem_by_strategy": _made("SuccessfulRedemption"),
     "redemptions.browse_redemptions": _page("Redemption", redemptions.LIST),
     "redemptions.read_redemption": _one("Redemption"),
     "redemptions.browse_profile_redemptions": _page("Redemption", redemptions.LIST),
     "redemptions.read_profile_redemption": _one("Redemption"),
-    "redemptions.count_redemptions": Answer("one", thing(count=_WHOLE)),
-    "undo.reverse": Answer("upsert", ref("SuccessfulRedemption"), refuses=True),
+    "redemptions.count_redemptions": DescribedAnswer("one", thing(count=_WHOLE)),
+    "undo.reverse": DescribedAnswer("upsert", ref("SuccessfulRedemption"), refuses=True),
     "undo.return_benefit": _made("Redemption"),
     "undo.return_by_strategy": _made("SuccessfulRedemption"),
     "transactions.browse_transactions": _page("Transaction", transaction_fields.LIST),
     "transactions.create_transaction": _made("Transaction"),
-    "transactions.upsert_transaction": Answer("upsert", ref("Transaction")),
-    "queueing.queue_transaction": Answer("bare", thing(data=_WORD)),
-    "queueing.queue_new_transaction": Answer("bare", thing(data=_WORD)),
-    "queueing.queue_batch": Answer("bare", thing(message=_WORD, batch_id=_WORD)),
+    "transactions.upsert_transaction": DescribedAnswer("upsert", ref("Transaction")),
+    "queueing.queue_transaction": DescribedAnswer("bare", thing(data=_WORD)),
+    "queueing.queue_new_transaction": DescribedAnswer("bare", thing(data=_WORD)),
+    "queueing.queue_batch": DescribedAnswer("bare", thing(message=_WORD, batch_id=_WORD)),
     "queueing.resend_transaction": _one("Transaction"),
     "queueing.trigger_event": _one("Transaction"),
     "transactions.read_transaction": _one("Transaction"),
     "transactions.read_by_external_id": _one("Transaction"),
-    "transactions.browse_items": Answer("one", many(ref("TransactionItem"))),
+    "transactions.browse_items": DescribedAnswer("one", many(ref("TransactionItem"))),
     "transactions.read_item": _one("TransactionItem"),
     "transactions.update_transaction": _one("Transaction"),
     "transactions.delete_transaction": _GONE,
@@ -148,10 +150,10 @@ ANSWERS: dict[str, Answer] = {
     "webhooks.read_webhook": _one("Webhook"),
     "webhooks.update_webhook": _one("Webhook"),
     "webhooks.delete_webhook": _GONE,
-    "tokens.verify": Answer("bare", thing(status=_WHOLE, message=_WORD)),
-    "tokens.browse_scopes": Answer("bare", many(_SCOPE)),
-    "tokens.create_token": Answer("bare", thing(accessToken=_WORD, token=ref("Token"))),
+    "tokens.verify": DescribedAnswer("bare", thing(status=_WHOLE, message=_WORD)),
+    "tokens.browse_scopes": DescribedAnswer("bare", many(_SCOPE)),
+    "tokens.create_token": DescribedAnswer("bare", thing(accessToken=_WORD, token=ref("Token"))),
     "tokens.revoke_token": _GONE,
-    "tokens.browse_tokens": Answer("bare", many(ref("Token")), refuses=True, query=("type",)),
-    "omneo_id.create_id_token": Answer("bare", thing(data=thing(token=_WORD, exp=_WHOLE))),
+    "tokens.browse_tokens": DescribedAnswer("bare", many(ref("Token")), refuses=True, query=("type",)),
+    "omneo_id.create_id_token": DescribedAnswer("bare", thing(data=thing(token=_WORD, exp=_WHOLE))),
 }

@@ -11,15 +11,15 @@ from werkzeug.routing import Rule
 
 from claimable_benefits.sandbox.access.omneo_id import ID_PREFIX
 from claimable_benefits.sandbox.openapi import parameters
-from claimable_benefits.sandbox.openapi.described import ANSWERS, Answer
+from claimable_benefits.sandbox.openapi.described import ANSWERS, DescribedAnswer
 from claimable_benefits.sandbox.openapi.request_bodies import BODIES
 from claimable_benefits.sandbox.openapi.schemas import Schema, many, ref, thing
 from claimable_benefits.sandbox.openapi.shapes import SHAPES
-from claimable_benefits.sandbox.protocol.body_reader import Form, body
+from claimable_benefits.sandbox.protocol.body_reader import RequestForm, body
 from claimable_benefits.sandbox.protocol.dialects import PREFIX, answers
 from claimable_benefits.sandbox.protocol.field_specs import check, schema_of
-from claimable_benefits.sandbox.protocol.responses import answer
-from claimable_benefits.sandbox.state.request_state import scene
+from claimable_benefits.sandbox.protocol.responses import respond
+from claimable_benefits.sandbox.state.request_state import request_state
 
 bp = Blueprint("openapi", __name__)
 
@@ -47,14 +47,14 @@ eq, ne, gt, gte, lt, lte, in and nullable."""
 @bp.get("/openapi.json")
 def openapi() -> Response:
     """Describe the API."""
-    return answer(describe(current_app, scene().switches))
+    return respond(describe(current_app, request_state().switches))
 
 
 def check_body() -> None:
     """Refuse a body whose fields are missing or of the wrong type, before a room reads it."""
     fields = BODIES.get(view_of(request.endpoint or ""))
     if fields is not None:
-        form = Form(body())
+        form = RequestForm(body())
         check(form, fields)
         form.check()
 
@@ -116,7 +116,7 @@ def _operation(app: Flask, rule: Rule, method: str, switches: Switches) -> Schem
     return operation
 
 
-def _responses(path: str, known: Answer, takes_body: bool, switches: Switches) -> Iterator[tuple[str, Schema]]:
+def _responses(path: str, known: DescribedAnswer, takes_body: bool, switches: Switches) -> Iterator[tuple[str, Schema]]:
     for code in _successes(known, switches):
         carried = {} if known.how == "gone" else {"content": _json(_carried(known, switches))}
         yield code, {"description": "Gone." if known.how == "gone" else "Done.", **carried}
@@ -141,12 +141,12 @@ def _refusals(switches: Switches) -> Iterator[tuple[str, Schema]]:
         yield code, {"description": said, "content": _json(either if code == rule else ref(shape))}
 
 
-def _successes(known: Answer, switches: Switches) -> list[str]:
+def _successes(known: DescribedAnswer, switches: Switches) -> list[str]:
     made = switches["create_status"]
     return {"gone": ["204"], "created": [made], "upsert": sorted({"200", made})}.get(known.how, ["200"])
 
 
-def _carried(known: Answer, switches: Switches) -> Schema:
+def _carried(known: DescribedAnswer, switches: Switches) -> Schema:
     """Return the schema of an answer's body, envelope and all."""
     shape = _identity_search(switches) if known.shape == "identity_search" else known.shape
     if known.how == "page":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from claimable_benefits.sandbox.demo import people
-from claimable_benefits.sandbox.openapi.described import Answer
+from claimable_benefits.sandbox.openapi.described import DescribedAnswer
 from claimable_benefits.sandbox.openapi.schemas import Schema
 
 _COUNT: Schema = {"type": "integer", "minimum": 1, "maximum": 999_999_999}
@@ -34,7 +34,7 @@ _EXAMPLES = {
 }
 
 
-def of(places: Iterable[str], known: Answer) -> list[Schema]:
+def of(places: Iterable[str], known: DescribedAnswer) -> list[Schema]:
     """Return the parameters of a path with these places, whose view answers as `known`."""
     made = [_parameter(name, "path", _word(name), required=True) for name in places]
     made += [_parameter(name, "query", _word(name), required=name not in ("tags[]", "type")) for name in known.query]

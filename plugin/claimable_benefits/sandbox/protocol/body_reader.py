@@ -52,7 +52,7 @@ def row_id(text: str) -> int:
     return 0
 
 
-class Form:
+class RequestForm:
     """A body whose fields are read one by one; `check` then raises one 422 with everything that was wrong."""
 
     def __init__(self, fields: dict[str, Any], prefix: str = "") -> None:
@@ -165,7 +165,7 @@ class Form:
             return None
         return value
 
-    def forms(self, name: str) -> list[Form]:
+    def forms(self, name: str) -> list[RequestForm]:
         """Return a list of objects as forms whose faults are recorded here by ``name.0.field``."""
         value = self._sent(name, required=False)
         if value is None:
@@ -173,7 +173,7 @@ class Form:
         if not isinstance(value, list) or not all(isinstance(part, dict) for part in value):
             self.fault(name, f"{name} must be a list of objects.")
             return []
-        inner = [Form(part, f"{self._prefix}{name}.{place}.") for place, part in enumerate(value)]
+        inner = [RequestForm(part, f"{self._prefix}{name}.{place}.") for place, part in enumerate(value)]
         for form in inner:
             form.errors = self.errors
         return inner
@@ -198,7 +198,7 @@ class Form:
         return value
 
 
-def read_kind(form: Form, name: str, kind: str) -> Any:
+def read_kind(form: RequestForm, name: str, kind: str) -> Any:
     """Return a field read by the name of its kind, as the tables of fields give it."""
     readers: dict[str, Callable[[str], Any]] = {
         "text": form.text,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from claimable_benefits.sandbox.protocol.body_reader import Form, read_kind
+from claimable_benefits.sandbox.protocol.body_reader import RequestForm, read_kind
 
 Schema = dict[str, Any]
 
@@ -37,7 +37,7 @@ def table(kinds: Mapping[str, str]) -> dict[str, Field]:
     return {name: Field(kind) for name, kind in kinds.items()}
 
 
-def check(form: Form, fields: Fields) -> None:
+def check(form: RequestForm, fields: Fields) -> None:
     """Record a fault for every field that is missing or of a wrong type; a field that is not described is ignored."""
     for name, known in fields.items():
         _CHECKS.get(known.kind, _free)(form, name, known)
@@ -50,28 +50,28 @@ def schema_of(fields: Fields) -> Schema:
     return {"type": "object", "properties": properties} | ({"required": required} if required else {})
 
 
-def _free(form: Form, name: str, known: Field) -> None:
+def _free(form: RequestForm, name: str, known: Field) -> None:
     read_kind(form, name, known.kind)
 
 
-def _inner(form: Form, name: str, known: Field) -> None:
+def _inner(form: RequestForm, name: str, known: Field) -> None:
     for inner in form.forms(name):
         check(inner, known.fields)
 
 
-def _named(form: Form, name: str, _known: Field) -> None:
+def _named(form: RequestForm, name: str, _known: Field) -> None:
     value = form.anything(name)
     if value in (None, "") or isinstance(value, bool) or not isinstance(value, str | int):
         form.fault(name, f"{name} is required: a handle or an id.")
 
 
-def _ids(form: Form, name: str, _known: Field) -> None:
+def _ids(form: RequestForm, name: str, _known: Field) -> None:
     value = form.anything(name)
     if not isinstance(value, list) or not value or not all(isinstance(part, int | str) for part in value):
         form.fault(name, f"{name} must be a list of ids.")
 
 
-_CHECKS: dict[str, Callable[[Form, str, Field], object]] = {
+_CHECKS: dict[str, Callable[[RequestForm, str, Field], object]] = {
     "text": lambda form, name, known: form.text(name, required=known.required),
     "handle": lambda form, name, known: form.handle(name, required=known.required),
     "zone": lambda form, name, known: form.zone(name, required=known.required),

@@ -13,8 +13,8 @@ from urllib.parse import urlencode
 from flask import Response, request
 
 from claimable_benefits.sandbox.protocol.error_responses import invalid_fields
-from claimable_benefits.sandbox.protocol.responses import Body, answer, spelled
-from claimable_benefits.sandbox.state.request_state import Scene
+from claimable_benefits.sandbox.protocol.responses import Body, respond, spelled
+from claimable_benefits.sandbox.state.request_state import RequestState
 from claimable_benefits.sandbox.state.times import parse_wall
 
 _PAGE_SIZE, _LARGEST_PAGE = 15, 100
@@ -26,7 +26,7 @@ _TRUE, _FALSE = ("1", "true"), ("0", "false")
 
 
 @dataclass
-class Where:
+class Filter:
     """Conditions joined by AND, with their values."""
 
     conditions: list[str] = field(default_factory=list)
@@ -58,7 +58,9 @@ class Source:
     ignored: frozenset[str] = frozenset()
 
 
-def page(scene: Scene, source: Source, where: Where, element: Callable[[list[sqlite3.Row]], list[Any]]) -> Response:
+def page(
+    scene: RequestState, source: Source, where: Filter, element: Callable[[list[sqlite3.Row]], list[Any]]
+) -> Response:
     """Return one page of a list, narrowed by `where` and by what the query string asks for."""
     _narrow(source, where)
     size, start, number = _position()
@@ -68,17 +70,17 @@ def page(scene: Scene, source: Source, where: Where, element: Callable[[list[sql
         [*where.values, size, start],
     ).fetchall()
     elements = [spelled(part) for part in element(rows)]
-    return answer({"data": elements, **_frame(total, size, start, number, len(rows))})
+    return respond({"data": elements, **_frame(total, size, start, number, len(rows))})
 
 
-def _narrow(source: Source, where: Where) -> None:
+def _narrow(source: Source, where: Filter) -> None:
     for key, values in request.args.lists():
         found = _KEY.fullmatch(key)
         if found is not None:
             _apply(source, where, key, found[1][1:-1].split("]["), values)
 
 
-def _apply(source: Source, where: Where, key: str, path: list[str], values: list[str]) -> None:
+def _apply(source: Source, where: Filter, key: str, path: list[str], values: list[str]) -> None:
     path = path[:-1] if path[-1] == "" else path
     operator = path.pop() if len(path) > 1 and path[-1] in _OPERATORS else "eq"
     name = ".".join(path)

@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Response, current_app
 
-from claimable_benefits.sandbox.state.request_state import scene
+from claimable_benefits.sandbox.state.request_state import request_state
 
 Body = dict[str, Any]
 _FREE = frozenset(
@@ -15,7 +15,7 @@ _FREE = frozenset(
 )
 
 
-def answer(payload: Any, status: int = 200) -> Response:
+def respond(payload: Any, status: int = 200) -> Response:
     """Return plain JSON."""
     text = json.dumps(payload, ensure_ascii=False, separators=(",", ":"))
     return current_app.response_class(text, status, mimetype="application/json")
@@ -23,12 +23,12 @@ def answer(payload: Any, status: int = 200) -> Response:
 
 def one(element: Any, status: int = 200) -> Response:
     """Return an element, or an unpaginated list of them, in its envelope."""
-    return answer({"data": spelled(element)}, status)
+    return respond({"data": spelled(element)}, status)
 
 
 def created(element: Any) -> Response:
     """Return something that was just made, with the status that the switch ``create_status`` says."""
-    return one(element, int(scene().switches["create_status"]))
+    return one(element, int(request_state().switches["create_status"]))
 
 
 def gone() -> Response:
@@ -38,7 +38,7 @@ def gone() -> Response:
 
 def spelled(element: Any) -> Any:
     """Return an element with its numbers as the switch ``numbers`` says; free JSON is left alone."""
-    return element if scene().switches["numbers"] == "json" else _as_strings(element)
+    return element if request_state().switches["numbers"] == "json" else _as_strings(element)
 
 
 def _as_strings(value: Any) -> Any:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
 
 from claimable_benefits.sandbox.server.body import LARGEST_BODY, Unreadable, is_too_large, read_body
-from claimable_benefits.sandbox.server.disconnect import Lost
+from claimable_benefits.sandbox.server.disconnect import ConnectionCut
 
 _DRAINED = 16 * LARGEST_BODY
 _IDLE_SECONDS = 60.0
@@ -79,7 +79,7 @@ class Connection(BaseHTTPRequestHandler):
             self._send(environ, self.server.app)
         except Unreadable:
             self.send_error(400, "The body cannot be read")
-        except Lost as lost:
+        except ConnectionCut as lost:
             self._hang_up(lost)
         if too_large:
             self._drain()
@@ -148,7 +148,7 @@ class Connection(BaseHTTPRequestHandler):
             lines.append("Connection: keep-alive")
         return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
-    def _hang_up(self, lost: Lost) -> None:
+    def _hang_up(self, lost: ConnectionCut) -> None:
         self.close_connection = True
         if lost.abrupt:
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)

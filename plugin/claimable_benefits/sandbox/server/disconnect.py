@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class Lost(ConnectionResetError):
+class ConnectionCut(ConnectionResetError):
     """The client's connection ends without an answer.
 
     The sandbox's own server closes the connection; an application called in this process, without a socket,

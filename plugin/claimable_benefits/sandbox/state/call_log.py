@@ -30,7 +30,7 @@ _HIDDEN = b"(hidden)"
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class LoggedCall:
     """One request and its answer; `at` is the sandbox's time, `real_at` the machine's; `status` None: no answer.
 
     `late_for` is the number of the call whose connection was closed before this, its request, was applied.
@@ -80,11 +80,11 @@ class Call:
         }
 
 
-class Ledger:
+class CallLog:
     """The last calls of this process, numbered from 1 in the order in which they ended."""
 
     def __init__(self, kept: int = KEPT) -> None:
-        self._calls: deque[Call] = deque(maxlen=kept)
+        self._calls: deque[LoggedCall] = deque(maxlen=kept)
         self._ids = itertools.count(1)
         self._guard = threading.Lock()
 
@@ -112,11 +112,11 @@ class Ledger:
         with self._guard:
             number = next(self._ids)
             self._calls.append(
-                Call(number, at, real, method, path, query, request, status, answer, faults, seconds, late_for)
+                LoggedCall(number, at, real, method, path, query, request, status, answer, faults, seconds, late_for)
             )
         return number
 
-    def calls(self, since: int = 0, path: str | None = None) -> list[Call]:
+    def calls(self, since: int = 0, path: str | None = None) -> list[LoggedCall]:
         """Return the calls with a number above `since`; `path` is a pattern."""
         with self._guard:
             kept = list(self._calls)

@@ -10,7 +10,7 @@ from claimable_benefits.sandbox.state.clock import BaseClock
 _EARLIEST, _LATEST = 1950, 2150
 
 
-class TimeMachine:
+class ClockControl:
     """The clock of a sandbox; every process over one folder goes by it, and so does everything that expires."""
 
     def __init__(self, state: store.Store, base: BaseClock) -> None:

@@ -75,7 +75,7 @@ class Fault:
         )
 
 
-class Dial:
+class FaultInjector:
     """The faults that are set, in the order in which they were."""
 
     def __init__(self) -> None:
@@ -122,7 +122,7 @@ class Dial:
         """Return the faults that are set, also those that have acted as often as they may."""
         return list(self._faults)
 
-    def pick(self, method: str, path: str) -> list[Fault]:
+    def match(self, method: str, path: str) -> list[Fault]:
         """Return what happens to a request: every delay that fits, and the first other fault that does."""
         if not self._faults:
             return []
@@ -139,7 +139,7 @@ class Dial:
                 chosen.append(fault)
         return chosen
 
-    def toss(self) -> bool:
+    def coin_flip(self) -> bool:
         """Return heads or tails, from the same seeded chance."""
         with self._guard:
             return self._random.random() < 0.5

@@ -12,10 +12,10 @@ from functools import cached_property
 from flask import Flask, current_app, g
 
 from claimable_benefits.sandbox.state import store
-from claimable_benefits.sandbox.state.call_log import Ledger
+from claimable_benefits.sandbox.state.call_log import CallLog
 from claimable_benefits.sandbox.state.clock import BaseClock, now_of
-from claimable_benefits.sandbox.state.clock_control import TimeMachine
-from claimable_benefits.sandbox.state.fault_injector import Dial
+from claimable_benefits.sandbox.state.clock_control import ClockControl
+from claimable_benefits.sandbox.state.fault_injector import FaultInjector
 from claimable_benefits.sandbox.state.switches import positions
 from claimable_benefits.sandbox.state.times import shown, stamp
 
@@ -30,17 +30,17 @@ class Sandbox:
     clock: BaseClock
     token: str
     zone: str
-    faults: Dial = field(default_factory=Dial)
-    calls: Ledger = field(default_factory=Ledger)
+    faults: FaultInjector = field(default_factory=FaultInjector)
+    calls: CallLog = field(default_factory=CallLog)
 
     @property
-    def machine(self) -> TimeMachine:
+    def clock_control(self) -> ClockControl:
         """Return what moves the clock."""
-        return TimeMachine(self.store, self.clock)
+        return ClockControl(self.store, self.clock)
 
 
 @dataclass(frozen=True)
-class Scene:
+class RequestState:
     """One look at the sandbox; `now` is aware UTC in whole seconds."""
 
     db: sqlite3.Connection
@@ -62,10 +62,10 @@ class Scene:
         return shown(moment, zone, echo=self.switches["dates"] == "echo")
 
 
-def look(box: Sandbox, db: sqlite3.Connection) -> Scene:
+def snapshot_state(box: Sandbox, db: sqlite3.Connection) -> RequestState:
     """Return the scene as it is now."""
     settings = store.load_settings(db)
-    return Scene(db, now_of(box.clock, settings), positions(settings), box.zone)
+    return RequestState(db, now_of(box.clock, settings), positions(settings), box.zone)
 
 
 def install(app: Flask, box: Sandbox) -> None:
@@ -80,17 +80,17 @@ def sandbox(app: Flask | None = None) -> Sandbox:
     return box
 
 
-def scene() -> Scene:
+def request_state() -> RequestState:
     """Return the scene of the current request."""
-    found: Scene | None = g.get(_KEY)
+    found: RequestState | None = g.get(_KEY)
     if found is None:
         box = sandbox()
-        found = look(box, box.store.borrow())
+        found = snapshot_state(box, box.store.borrow())
         setattr(g, _KEY, found)
     return found
 
 
 def _give_back(_error: BaseException | None) -> None:
-    found: Scene | None = g.pop(_KEY, None)
+    found: RequestState | None = g.pop(_KEY, None)
     if found is not None:
         sandbox().store.give_back(found.db)

@@ -11,17 +11,17 @@ from typing import Any, Self
 from claimable_benefits.sandbox.api import benefits, definitions, grant, identities, profiles, redemptions
 from claimable_benefits.sandbox.demo.people import HANDLE
 from claimable_benefits.sandbox.demo.seed import plant
-from claimable_benefits.sandbox.faults.middleware import gate_of
-from claimable_benefits.sandbox.protocol.body_reader import Form, read_kind
+from claimable_benefits.sandbox.faults.middleware import fault_middleware_of
+from claimable_benefits.sandbox.protocol.body_reader import RequestForm, read_kind
 from claimable_benefits.sandbox.protocol.error_responses import Problem
 from claimable_benefits.sandbox.protocol.responses import Body
 from claimable_benefits.sandbox.rules.redemption_rules import expiry
 from claimable_benefits.sandbox.running import RunningSandbox
 from claimable_benefits.sandbox.state import store
-from claimable_benefits.sandbox.state.call_log import Call
-from claimable_benefits.sandbox.state.request_state import Scene, look, sandbox
+from claimable_benefits.sandbox.state.call_log import LoggedCall
+from claimable_benefits.sandbox.state.request_state import RequestState, sandbox, snapshot_state
 from claimable_benefits.sandbox.state.times import parse_wall, stamp, to_utc
-from claimable_benefits.sandbox.webhooks.sender import courier
+from claimable_benefits.sandbox.webhooks.sender import webhook_sender
 
 Moment = datetime | str
 """An aware datetime, or ``YYYY-MM-DD HH:MM:SS`` on the tenant's wall clock; a date alone is its midnight."""
@@ -56,9 +56,9 @@ class OmneoSandbox:
         """Forget everything: people, definitions, switches, the clock, faults and calls."""
         self.running.faults.clear()
         self.running.faults.seed(0)
-        gate_of(self.app).zombies.clear()
+        fault_middleware_of(self.app).zombies.clear()
         self.running.calls.clear()
-        with self.scene() as scene:
+        with self.request_state() as scene:
             scene.db.execute("DELETE FROM settings")
             plant(scene, "empty", anew=True)
 
@@ -87,7 +87,7 @@ class OmneoSandbox:
         doc = {name: value for name, value in named.items() if value is not None} | {"tags": list(tags)} | fields
         identity = {"handle": identity_handle, "identifier": customer_id, "is_primary": True}
         with self.writing() as scene:
-            form = Form({"identities": [identity]})
+            form = RequestForm({"identities": [identity]})
             row = profiles.add(scene, _read_profile(doc), form)
         return ShopperBuilder(self, customer_id, row["id"])
 
@@ -98,11 +98,11 @@ class OmneoSandbox:
         """
         usual = {"name": _title(handle), "period": 30, "max_redemptions": uses, "is_published": True}
         with self.writing() as scene:
-            return definitions.shown(scene, definitions.add(scene, Form(usual | fields | {"handle": handle})))
+            return definitions.shown(scene, definitions.add(scene, RequestForm(usual | fields | {"handle": handle})))
 
     def benefits_of(self, customer_id: str, *, identity_handle: str = HANDLE) -> list[Body]:
         """Return every benefit ever issued to a shopper, as the API shows it, used up and expired ones too."""
-        with self.scene() as scene:
+        with self.request_state() as scene:
             profile = identities.resolve(scene, identity_handle, customer_id)
             if profile is None:
                 raise ValueError(f"There is no shopper {customer_id!r}.")
@@ -121,28 +121,28 @@ class OmneoSandbox:
         """Return what happened, oldest first: ``trigger``, ``subject`` and ``subject_id``."""
         return self._held("events")
 
-    def calls(self, path: str | None = None, method: str | None = None) -> list[Call]:
+    def calls(self, path: str | None = None, method: str | None = None) -> list[LoggedCall]:
         """Return the calls so far, oldest first; `path` is a pattern in which ``*`` is any text."""
         return [call for call in self.running.calls.calls(path=path) if method in (None, call.method)]
 
     @contextmanager
-    def scene(self) -> Iterator[Scene]:
+    def request_state(self) -> Iterator[RequestState]:
         """Lend a look at the state."""
         box = sandbox(self.app)
         with self.app.app_context(), box.store.lent() as db:
-            yield look(box, db)
+            yield snapshot_state(box, db)
 
     @contextmanager
-    def writing(self) -> Iterator[Scene]:
+    def writing(self) -> Iterator[RequestState]:
         """Lend a look at the state that may change it; what the sandbox refuses becomes a ValueError."""
-        with self.scene() as scene:
+        with self.request_state() as scene:
             try:
                 with scene.writing():
                     yield scene
             except Problem as problem:
                 said = [sentence for part in (problem.errors or {}).values() for sentence in part]
                 raise ValueError(" ".join(said or [problem.message])) from None
-        courier(self.app).wake()
+        webhook_sender(self.app).wake()
 
     def _held(self, what: str) -> list[Body]:
         with self.app.test_client() as client, client.get("/_sandbox/state") as answer:
@@ -214,7 +214,7 @@ class ShopperBuilder:
         return {"===": [{"var": "id"}, self.profile_id]}
 
     def _defined(self, handle: str, uses: int | None, fields: Body) -> None:
-        with self._stage.scene() as scene:
+        with self._stage.request_state() as scene:
             there = definitions.by_handle(scene, handle) is not None
         if not there:
             self._stage.definition(handle, uses=1 if uses is None else uses, **fields)
@@ -226,7 +226,7 @@ def _read_profile(doc: Body) -> Body:
     unknown = sorted(set(doc) - set(profiles.FIELDS))
     if unknown:
         raise ValueError(f"A profile has no {', '.join(unknown)}.")
-    form = Form(doc)
+    form = RequestForm(doc)
     read = {name: read_kind(form, name, kind) for name, kind in profiles.FIELDS.items() if form.has(name)}
     form.check()
     return read

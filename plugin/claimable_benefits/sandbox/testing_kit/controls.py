@@ -23,7 +23,7 @@ class OmneoClock:
 
     def freeze(self, at: Moment | None = None) -> datetime:
         """Stop the clock, now or at another time, and return that time."""
-        with self._stage.scene() as scene:
+        with self._stage.request_state() as scene:
             moment = None if at is None else as_moment(at, scene.zone)
         return self._machine.freeze(moment)
 

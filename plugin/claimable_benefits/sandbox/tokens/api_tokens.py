@@ -14,11 +14,11 @@ from datetime import timedelta
 
 from flask import Blueprint, Response, request
 
-from claimable_benefits.sandbox.protocol.body_reader import Form, body
+from claimable_benefits.sandbox.protocol.body_reader import RequestForm, body
 from claimable_benefits.sandbox.protocol.error_responses import invalid_fields, missing
-from claimable_benefits.sandbox.protocol.responses import Body, answer, gone
+from claimable_benefits.sandbox.protocol.responses import Body, gone, respond
 from claimable_benefits.sandbox.state import store
-from claimable_benefits.sandbox.state.request_state import Scene, sandbox, scene
+from claimable_benefits.sandbox.state.request_state import RequestState, request_state, sandbox
 from claimable_benefits.sandbox.state.times import stamp
 from claimable_benefits.sandbox.tokens.scopes import SCOPES
 
@@ -38,19 +38,19 @@ EVERYTHING = _Everything()
 @bp.get("/auth/verify")
 def verify() -> Response:
     """Answer that the token holds."""
-    return answer({"status": 200, "message": "Authenticated."})
+    return respond({"status": 200, "message": "Authenticated."})
 
 
 @bp.get("/auth/scopes")
 def browse_scopes() -> Response:
     """List the scopes that paths of the sandbox ask for."""
-    return answer([{"id": name, "description": name.replace("-", " ").capitalize() + "."} for name in SCOPES])
+    return respond([{"id": name, "description": name.replace("-", " ").capitalize() + "."} for name in SCOPES])
 
 
 @bp.post("/auth/api-tokens")
 def create_token() -> Response:
     """Make a token; its text is in this answer alone."""
-    here, form = scene(), Form(body())
+    here, form = request_state(), RequestForm(body())
     name, scopes = form.text("name", required=True), form.strings("scopes") or []
     if not all(_SCOPE.fullmatch(part) for part in scopes):
         form.fault("scopes", "scopes must be names such as read-benefits, or *.")
@@ -68,13 +68,13 @@ def create_token() -> Response:
     }
     with here.writing():
         store.insert(here.db, "tokens", row)
-    return answer({"accessToken": text, "token": _shown(_known(here, str(row["id"])))})
+    return respond({"accessToken": text, "token": _shown(_known(here, str(row["id"])))})
 
 
 @bp.delete("/auth/api-tokens/<token_id>")
 def revoke_token(token_id: str) -> Response:
     """Revoke a token: from now on it is answered 401."""
-    here = scene()
+    here = request_state()
     with here.writing():
         row = _known(here, token_id)
         store.update(here.db, "tokens", row["id"], {"revoked": True, "updated_at": here.stamp})
@@ -84,17 +84,17 @@ def revoke_token(token_id: str) -> Response:
 @bp.get("/auth/access-tokens")
 def browse_tokens() -> Response:
     """List the tokens that are current, or those that have expired, as a bare array."""
-    here, kind = scene(), request.args.get("type", "current")
+    here, kind = request_state(), request.args.get("type", "current")
     if kind not in ("current", "expired"):
         raise invalid_fields({"type": ["type is current or expired."]})
     rows = here.db.execute(
         "SELECT * FROM tokens WHERE NOT revoked AND (expires_at > ?) = ? ORDER BY created_at, id",
         (here.stamp, kind == "current"),
     )
-    return answer([_shown(row) for row in rows])
+    return respond([_shown(row) for row in rows])
 
 
-def granted(scene: Scene, text: str) -> Container[str] | None:
+def granted(scene: RequestState, text: str) -> Container[str] | None:
     """Return the scopes of a bearer's token; None when it is none of ours, revoked or expired."""
     if hmac.compare_digest(text.encode(), sandbox().token.encode()):
         return EVERYTHING
@@ -105,7 +105,7 @@ def granted(scene: Scene, text: str) -> Container[str] | None:
     return EVERYTHING if "*" in scopes else frozenset(scopes)
 
 
-def _known(scene: Scene, token_id: str) -> sqlite3.Row:
+def _known(scene: RequestState, token_id: str) -> sqlite3.Row:
     row = store.find(scene.db, "tokens", token_id)
     if row is None:
         raise missing("token")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from claimable_benefits.sandbox.state import store
-from claimable_benefits.sandbox.state.request_state import Scene
+from claimable_benefits.sandbox.state.request_state import RequestState
 from claimable_benefits.sandbox.webhooks import outbox
 
 
-def record(scene: Scene, trigger: str, subject: str, subject_id: object, profile_id: str | None) -> None:
+def record(scene: RequestState, trigger: str, subject: str, subject_id: object, profile_id: str | None) -> None:
     """Note an event, and whom to tell of it, in the same transaction as the change it tells of."""
     event = {
         "trigger": trigger,

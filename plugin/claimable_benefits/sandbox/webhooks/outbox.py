@@ -13,7 +13,7 @@ from flask import g, has_app_context
 from claimable_benefits.sandbox.protocol.responses import Body
 from claimable_benefits.sandbox.rules.json_logic import holds
 from claimable_benefits.sandbox.state import store
-from claimable_benefits.sandbox.state.request_state import Scene
+from claimable_benefits.sandbox.state.request_state import RequestState
 
 # Events that the guide names otherwise than the reference does; `benefit.redeemed` is the guide's alone.
 _GUIDE = {"benefit.created": "benefit.issued"}
@@ -29,7 +29,7 @@ def names(trigger: str, position: str) -> Set[str]:
     return {trigger, _GUIDE.get(trigger, trigger)}
 
 
-def post(scene: Scene, event_id: int, event: Body) -> None:
+def post(scene: RequestState, event_id: int, event: Body) -> None:
     """Insert a delivery for every active webhook that wants an event; to be called while writing."""
     wanted = [*names(event["trigger"], scene.switches["event_names"]), "", ""][:2]
     hooks = scene.db.execute(
@@ -54,7 +54,7 @@ def is_loopback(url: str) -> bool:
         return False
 
 
-def _insert(scene: Scene, event_id: int, hook: sqlite3.Row, context: Body) -> None:
+def _insert(scene: RequestState, event_id: int, hook: sqlite3.Row, context: Body) -> None:
     row = {
         "event_id": event_id,
         "webhook_id": hook["id"],
@@ -68,7 +68,7 @@ def _insert(scene: Scene, event_id: int, hook: sqlite3.Row, context: Body) -> No
     store.insert(scene.db, "webhook_deliveries", row)
 
 
-def _context(scene: Scene, event: Body) -> Body:
+def _context(scene: RequestState, event: Body) -> Body:
     """Return what an event tells: the thing itself if it is still there, and its profile."""
     from claimable_benefits.sandbox.api import (
         benefits,

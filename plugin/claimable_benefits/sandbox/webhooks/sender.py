@@ -25,7 +25,7 @@ _TIMEOUT = 5.0  # seconds that a receiver has to answer
 _KEY = "omneo_sandbox_courier"
 
 
-class Courier:
+class WebhookSender:
     """Sends the deliveries of one sandbox; `secret` signs their bodies.
 
     A receiver that does not answer 2xx is asked five times over about a second and a half.
@@ -105,23 +105,23 @@ class Courier:
 
 def install(app: Flask, box: Sandbox, secret: str) -> None:
     """Give an app its courier, which is woken after each request that made something due, and now for what was left."""
-    app.extensions[_KEY] = Courier(box, secret)
+    app.extensions[_KEY] = WebhookSender(box, secret)
     app.after_request(_wake)
     with box.store.lent() as db:
         left = db.execute("SELECT 1 FROM webhook_deliveries WHERE state = 'due' LIMIT 1").fetchone()
     if left is not None:
-        courier(app).wake()
+        webhook_sender(app).wake()
 
 
-def courier(app: Flask | None = None) -> Courier:
+def webhook_sender(app: Flask | None = None) -> WebhookSender:
     """Return the courier of an app, the current one by default."""
-    found: Courier = (app or current_app).extensions[_KEY]
+    found: WebhookSender = (app or current_app).extensions[_KEY]
     return found
 
 
 def _wake(response: Response) -> Response:
     if g.pop("deliveries_due", False):
-        courier().wake()
+        webhook_sender().wake()
     return response
 
 

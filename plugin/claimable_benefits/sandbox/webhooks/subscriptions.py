@@ -9,12 +9,12 @@ from urllib.parse import urlsplit
 
 from flask import Blueprint, Response
 
-from claimable_benefits.sandbox.protocol.body_reader import Form, body, row_id
+from claimable_benefits.sandbox.protocol.body_reader import RequestForm, body, row_id
 from claimable_benefits.sandbox.protocol.error_responses import missing
-from claimable_benefits.sandbox.protocol.list_query import Source, Where, page
+from claimable_benefits.sandbox.protocol.list_query import Filter, Source, page
 from claimable_benefits.sandbox.protocol.responses import Body, created, gone, one
 from claimable_benefits.sandbox.state import store
-from claimable_benefits.sandbox.state.request_state import Scene, scene
+from claimable_benefits.sandbox.state.request_state import RequestState, request_state
 
 bp = Blueprint("webhooks", __name__)
 
@@ -36,13 +36,13 @@ LIST = Source(
 @bp.get("/webhooks")
 def browse_webhooks() -> Response:
     """List webhooks."""
-    return page(scene(), LIST, Where(), lambda rows: [shown(row) for row in rows])
+    return page(request_state(), LIST, Filter(), lambda rows: [shown(row) for row in rows])
 
 
 @bp.post("/webhooks")
 def create_webhook() -> Response:
     """Ask for an event: ``{trigger, url, namespace}``."""
-    here, form = scene(), Form(body())
+    here, form = request_state(), RequestForm(body())
     usual = {"is_active": True, "queue": "default", "namespace": form.text("namespace", required=True)}
     row = usual | _read(form, None) | {"created_at": here.stamp, "updated_at": here.stamp}
     with here.writing():
@@ -53,13 +53,13 @@ def create_webhook() -> Response:
 @bp.get("/webhooks/<webhook_id>")
 def read_webhook(webhook_id: str) -> Response:
     """Read one webhook."""
-    return one(shown(known(scene(), row_id(webhook_id))))
+    return one(shown(known(request_state(), row_id(webhook_id))))
 
 
 @bp.put("/webhooks/<webhook_id>")
 def update_webhook(webhook_id: str) -> Response:
     """Change some fields; the namespace stays what it is."""
-    here, form = scene(), Form(body())
+    here, form = request_state(), RequestForm(body())
     with here.writing():
         row = known(here, row_id(webhook_id))
         store.update(here.db, "webhooks", row["id"], _read(form, row) | {"updated_at": here.stamp})
@@ -69,13 +69,13 @@ def update_webhook(webhook_id: str) -> Response:
 @bp.delete("/webhooks/<webhook_id>")
 def delete_webhook(webhook_id: str) -> Response:
     """Remove a webhook; what is due already is still sent."""
-    here = scene()
+    here = request_state()
     with here.writing():
         here.db.execute("DELETE FROM webhooks WHERE id = ?", (known(here, row_id(webhook_id))["id"],))
     return gone()
 
 
-def known(scene: Scene, webhook_id: int) -> sqlite3.Row:
+def known(scene: RequestState, webhook_id: int) -> sqlite3.Row:
     """Return a webhook's row, or raise 404."""
     row = store.find(scene.db, "webhooks", webhook_id)
     if row is None:
@@ -89,7 +89,7 @@ def shown(row: sqlite3.Row) -> Body:
     return {**FREE, **json.loads(row["doc"]), **columns, "is_active": bool(row["is_active"])}
 
 
-def _read(form: Form, row: sqlite3.Row | None) -> Body:
+def _read(form: RequestForm, row: sqlite3.Row | None) -> Body:
     columns: Body = {}
     new = row is None
     if new or form.has("trigger"):

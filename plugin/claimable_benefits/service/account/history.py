@@ -13,7 +13,14 @@ from claimable_benefits.ledger.uses import Use, uses_of_customer
 from claimable_benefits.service.account.wallet_view import is_pending
 from claimable_benefits.service.context import Context
 
-_SENT = (UseState.REDEEMING, UseState.IN_DOUBT, UseState.REDEEMED, UseState.CONSUMED, UseState.UNDOING, UseState.UNDONE)
+_SENT = (
+    UseState.REDEEMING,
+    UseState.IN_DOUBT,
+    UseState.REDEEMED,
+    UseState.CONSUMED,
+    UseState.ROLLING_BACK,
+    UseState.ROLLED_BACK,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +31,7 @@ class Entry:
     used_at: datetime
     where: str
     order_number: str | None = None
-    given_back: bool = False
+    is_returned: bool = False
     pending: bool = False
     redemption_id: str | None = None
     use_id: str | None = None
@@ -38,14 +45,14 @@ class History:
     is_whole: bool = True
 
 
-def recall_history(ctx: Context, shopper: Shopper, *, ask: bool = False) -> History:
+def remembered_history(ctx: Context, shopper: Shopper, *, ask: bool = False) -> History:
     """Everything used, newest first; without ``ask`` only what is known without asking Omneo.
 
     With ``ask`` it raises `OmneoError` where that takes longer than the budget of a page.
     """
-    standing = ctx.shelves.standing(ctx, shopper)
-    redemptions = ctx.shelves.history(ctx, standing, ask=ask) if standing else ()
-    ours = () if standing and not standing.has_uses else _sent(ctx, shopper)
+    customer_version = ctx.wallets.customer_version(ctx, shopper)
+    redemptions = ctx.wallets.history(ctx, customer_version, ask=ask) if customer_version else ()
+    ours = () if customer_version and not customer_version.has_uses else _sent(ctx, shopper)
     return History(_entries(redemptions or (), ours), redemptions is not None)
 
 
@@ -74,7 +81,7 @@ def _from_omneo(redemptions: Sequence[Redemption], ours: dict[str | None, Use]) 
             used_at=at,
             where=use.channel if use else ("checkout" if order_number else "store"),
             order_number=order_number,
-            given_back=use.state is UseState.UNDONE if use else redemption.id in returned,
+            is_returned=use.state is UseState.ROLLED_BACK if use else redemption.id in returned,
             redemption_id=redemption.id,
             use_id=use.use_id if use else None,
         )
@@ -105,7 +112,7 @@ def _from_ledger(use: Use) -> Entry:
         used_at=use.redeemed_at or use.sent_at or use.updated_at,
         where=use.channel,
         order_number=use.order_number,
-        given_back=use.state is UseState.UNDONE,
+        is_returned=use.state is UseState.ROLLED_BACK,
         pending=is_pending(use),
         redemption_id=use.redemption_id,
         use_id=use.use_id,

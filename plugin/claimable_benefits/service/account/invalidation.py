@@ -6,14 +6,14 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from claimable_benefits.ledger.customer_version import mistrust_profile
+from claimable_benefits.ledger import customer_version
 from claimable_benefits.service.context import Context
 
 _DEEPEST = 6
 _MOST = 20  # profiles in one message: a merge names two
 
 
-def hear(ctx: Context, event: str, body: bytes) -> int:
+def handle_webhook(ctx: Context, event: str, body: bytes) -> int:
     """Forget what is remembered of every profile that a webhook's body names; gives how many there are.
 
     Nothing else of it is believed, so a message that is late, repeated or out of order does no harm (Omneo facts 12.2).
@@ -24,15 +24,15 @@ def hear(ctx: Context, event: str, body: bytes) -> int:
         return 0
     named = list(dict.fromkeys(_profiles(told, event)))[:_MOST]
     for profile_id in named:
-        mistrust(ctx, profile_id)
+        invalidate_profile(ctx, profile_id)
     return len(named)
 
 
-def mistrust(ctx: Context, profile_id: str) -> None:
-    """Have the profile's shelf read anew, by every process over this ledger."""
+def invalidate_profile(ctx: Context, profile_id: str) -> None:
+    """Have the profile's wallet read anew, by every process over this ledger."""
     with ctx.ledger.write() as connection:
-        mistrust_profile(connection, profile_id, ctx.clock())
-    ctx.shelves.forget(profile_id)
+        customer_version.invalidate_profile(connection, profile_id, ctx.clock())
+    ctx.wallets.forget(profile_id)
 
 
 def _profiles(told: Any, event: str) -> Iterator[str]:

@@ -27,7 +27,7 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
-class Shelf:
+class Wallet:
     """A shopper's benefits. ``known`` is False where Omneo does not know the shopper; then everything is empty.
 
     ``ready`` may be claimed, ``yours`` used (what ends first stands first), ``past`` is expired or used up.
@@ -36,61 +36,61 @@ class Shelf:
 
     known: bool
     profile_id: str | None = None
-    ready: tuple[Definition, ...] = ()
-    yours: tuple[Held, ...] = ()
+    claimable: tuple[Definition, ...] = ()
+    usable: tuple[Held, ...] = ()
     past: tuple[Benefit, ...] = ()
-    claiming: tuple[str, ...] = ()
+    pending_claims: tuple[str, ...] = ()
 
     @property
     def ends(self) -> list[datetime | None]:
         """The moments at which something here stops being true."""
-        return [kind.claim_until for kind in self.ready] + [held.benefit.expires_at for held in self.yours]
+        return [kind.claim_until for kind in self.claimable] + [held.benefit.expires_at for held in self.usable]
 
     def benefit(self, benefit_id: str) -> Held | None:
         """The shopper's own usable benefit of that id, None for any other."""
-        return next((held for held in self.yours if held.benefit.id == benefit_id), None)
+        return next((held for held in self.usable if held.benefit.id == benefit_id), None)
 
     def definition(self, handle: str) -> Definition | None:
         """The claimable definition of that handle, None for any other."""
-        return next((definition for definition in self.ready if definition.handle == handle), None)
+        return next((definition for definition in self.claimable if definition.handle == handle), None)
 
     def holds(self, handle: str) -> Benefit | None:
         """A benefit of that kind which the shopper has, usable or past."""
-        held = [item.benefit for item in self.yours] + list(self.past)
+        held = [item.benefit for item in self.usable] + list(self.past)
         return next((benefit for benefit in held if benefit.handle == handle), None)
 
 
 @dataclass(frozen=True, slots=True)
-class Peek:
-    """A shelf that is not put together yet: with the same ``version`` it would be the one that was seen before.
+class WalletPreview:
+    """A wallet that is not put together yet: with the same ``version`` it would be the one that was seen before.
 
     ``age`` is how old Omneo's part is, in seconds; an empty version names nothing.
     """
 
-    open: Callable[[], Shelf]
+    load: Callable[[], Wallet]
     version: object = ()
     age: float = 0.0
 
 
-def read_shelf(ctx: Context, shopper: Shopper) -> Shelf:
+def read_wallet(ctx: Context, shopper: Shopper) -> Wallet:
     """Both of Omneo's lists, read now, and what our ledger knows besides. For verbs; raises `OmneoError`."""
-    return _shelf(ctx, ctx.shelves.read(ctx, shopper).snapshot)
+    return _wallet(ctx, ctx.wallets.read(ctx, shopper).snapshot)
 
 
-def recall_shelf(ctx: Context, shopper: Shopper) -> Shelf:
+def remembered_wallet(ctx: Context, shopper: Shopper) -> Wallet:
     """The same as remembered, or read within the budget of a page. Raises `OmneoError` where there is nothing."""
-    return _shelf(ctx, ctx.shelves.recall(ctx, shopper).snapshot)
+    return _wallet(ctx, ctx.wallets.get(ctx, shopper).snapshot)
 
 
-def peek_shelf(ctx: Context, shopper: Shopper) -> Peek:
-    """As `recall_shelf`, for pages that may have rendered this very shelf before."""
-    seen = ctx.shelves.recall(ctx, shopper)
-    return Peek(partial(_shelf, ctx, seen.snapshot), seen.version, seen.age)
+def preview_wallet(ctx: Context, shopper: Shopper) -> WalletPreview:
+    """As `remembered_wallet`, for pages that may have rendered this very wallet before."""
+    seen = ctx.wallets.get(ctx, shopper)
+    return WalletPreview(partial(_wallet, ctx, seen.snapshot), seen.version, seen.age)
 
 
-def _shelf(ctx: Context, snapshot: Snapshot) -> Shelf:
+def _wallet(ctx: Context, snapshot: Snapshot) -> Wallet:
     if snapshot.profile_id is None:
-        return Shelf(known=False)
+        return Wallet(known=False)
     with ctx.ledger.read() as connection:
         live = live_uses_of(connection, snapshot.profile_id)
         claiming = {claim.definition_handle: claim.name for claim in live_claims_of(connection, snapshot.profile_id)}
@@ -100,15 +100,15 @@ def _shelf(ctx: Context, snapshot: Snapshot) -> Shelf:
     yours = [Held(benefit, ctx.policy(benefit.handle), benefit.id in pending) for benefit in usable(snapshot, now)]
     # What was claimable when it was read may have closed since.
     open_still = [d for d in snapshot.claimable if d.claim_until is None or d.claim_until >= now]
-    return Shelf(
+    return Wallet(
         known=True,
         profile_id=snapshot.profile_id,
-        ready=tuple(
+        claimable=tuple(
             d for d in sorted(open_still, key=lambda d: _soonest(d.claim_until, d.name)) if d.handle not in claiming
         ),
-        yours=tuple(yours),
+        usable=tuple(yours),
         past=tuple(benefit for benefit in snapshot.benefits if not benefit.is_usable(now)),
-        claiming=tuple(claiming.values()),
+        pending_claims=tuple(claiming.values()),
     )
 
 

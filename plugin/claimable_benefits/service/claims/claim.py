@@ -11,23 +11,23 @@ from dataclasses import dataclass
 
 from claimable_benefits import signals
 from claimable_benefits.domain.benefits import Definition
-from claimable_benefits.domain.evidence import Trace
+from claimable_benefits.domain.evidence import Evidence
 from claimable_benefits.domain.policy import Place
 from claimable_benefits.domain.shop import Shopper
 from claimable_benefits.domain.states import CLAIM_MOVES, ClaimState
 from claimable_benefits.errors import (
+    ConflictError,
     Declined,
     LedgerUnavailable,
+    NotApplied,
     OmneoError,
     OutcomeUnknown,
-    Overtaken,
     Rejected,
-    Unreachable,
 )
 from claimable_benefits.ledger import claims as ledger_claims
 from claimable_benefits.ledger.claims import Claim, add_claim, move_claim, touch_claim
-from claimable_benefits.service.account.wallet_view import Shelf, read_shelf
-from claimable_benefits.service.context import Context, by
+from claimable_benefits.service.account.wallet_view import Wallet, read_wallet
+from claimable_benefits.service.context import Context, shopper_actor
 from claimable_benefits.service.lookup import look_for_claim
 
 _log = logging.getLogger("claimable_benefits")
@@ -49,18 +49,18 @@ def claim(ctx: Context, shopper: Shopper, handle: str, claim_id: str) -> Claimed
     """
     if known := _find_own(ctx, shopper, claim_id):
         return _known(known)
-    shelf = read_shelf(ctx, shopper)
-    definition = shelf.definition(handle)
+    wallet = read_wallet(ctx, shopper)
+    definition = wallet.definition(handle)
     if definition is None:
-        return _not_on_the_shelf(ctx, shelf, handle)
+        return _not_claimable(ctx, wallet, handle)
     if Place.CLAIM in ctx.policy(handle).used_at:  # a page from before the policy said so
         sentence = f"{definition.name} is used as soon as it is claimed. Please open your benefits again."
         raise Declined("not_claimable", sentence)
     try:
-        intended = _intend(ctx, shopper, shelf.profile_id or "", definition, claim_id)
-    except Overtaken:
+        intended = _record_intent(ctx, shopper, wallet.profile_id or "", definition, claim_id)
+    except ConflictError:
         return Claimed(definition.name, already=True, confirmed=False)
-    return _send(ctx, intended, definition, by(shopper))
+    return _send(ctx, intended, definition, shopper_actor(shopper))
 
 
 def _find_own(ctx: Context, shopper: Shopper, claim_id: str) -> Claim | None:
@@ -77,23 +77,23 @@ def _known(known: Claim) -> Claimed:
     return Claimed(known.name, already=True, confirmed=known.state is ClaimState.CLAIMED)
 
 
-def _not_on_the_shelf(ctx: Context, shelf: Shelf, handle: str) -> Claimed:
-    if held := shelf.holds(handle):
+def _not_claimable(ctx: Context, wallet: Wallet, handle: str) -> Claimed:
+    if held := wallet.holds(handle):
         return Claimed(held.name, already=True)
-    if shelf.profile_id is not None:
+    if wallet.profile_id is not None:
         with ctx.ledger.read() as connection:
-            under_way = ledger_claims.live_claims_of(connection, shelf.profile_id)
+            under_way = ledger_claims.live_claims_of(connection, wallet.profile_id)
         if names := [item.name for item in under_way if item.definition_handle == handle]:
             return Claimed(names[0], already=True, confirmed=False)
     raise Declined("not_claimable", "This benefit cannot be claimed any more.")
 
 
-def _intend(ctx: Context, shopper: Shopper, profile_id: str, definition: Definition, claim_id: str) -> Claim:
-    because = ctx.because(by(shopper), "claimed on the account page")
+def _record_intent(ctx: Context, shopper: Shopper, profile_id: str, definition: Definition, claim_id: str) -> Claim:
+    audit = ctx.audit(shopper_actor(shopper), "claimed on the account page")
     with ctx.ledger.write() as connection:
         return add_claim(
             connection,
-            because,
+            audit,
             claim_id=claim_id,
             reference=f"{ctx.reference_prefix}-{claim_id}",
             customer_id=shopper.customer_id,
@@ -101,8 +101,8 @@ def _intend(ctx: Context, shopper: Shopper, profile_id: str, definition: Definit
             definition_id=definition.id,
             definition_handle=definition.handle,
             name=definition.name,
-            sent_at=because.at,
-            lease_until=because.at + ctx.timing.lease,
+            sent_at=audit.at,
+            lease_until=audit.at + ctx.timing.lease,
         )
 
 
@@ -110,46 +110,46 @@ def _send(ctx: Context, intended: Claim, definition: Definition, actor: str) -> 
     try:
         with ctx.omneo.within(ctx.timing.answer):
             benefit = ctx.omneo.claim(intended.profile_id, definition, reference=intended.reference)
-    except Unreachable as error:
-        _not_applied(ctx, intended, actor, error)
+    except NotApplied as error:
+        _handle_not_applied(ctx, intended, actor, error)
         sentence = f"We could not reach the loyalty programme, so {intended.name} was not claimed. Please try again."
         raise Declined("loyalty_unavailable", sentence) from error
     except Rejected as error:
         _record(ctx, intended, ClaimState.REFUSED, actor, "Omneo refused it", note=str(error))
         raise Declined("not_claimable", f"{intended.name} cannot be claimed any more.") from error
     except OutcomeUnknown as error:
-        return _in_doubt(ctx, intended, actor, error)
+        return _handle_unknown(ctx, intended, actor, error)
     return _claimed(ctx, intended, actor, "Omneo issued it", benefit.id)
 
 
-def _not_applied(ctx: Context, intended: Claim, actor: str, error: OmneoError) -> None:
+def _handle_not_applied(ctx: Context, intended: Claim, actor: str, error: OmneoError) -> None:
     """A gate that turned it away stands before Omneo's own code, as far as is known: a late look makes sure."""
     sweep_at = None if error.status is None else ctx.clock() + ctx.timing.sweep_gaps[0]
     reason = "Omneo was not reached"
     _record(ctx, intended, ClaimState.ABANDONED, actor, reason, note=str(error), sweep_at=sweep_at)
 
 
-def _in_doubt(ctx: Context, intended: Claim, actor: str, error: OmneoError) -> Claimed:
+def _handle_unknown(ctx: Context, intended: Claim, actor: str, error: OmneoError) -> Claimed:
     lease = ctx.clock() + ctx.timing.lease
     reason = "no answer from Omneo"
     try:
         doubtful = _move(ctx, intended, ClaimState.IN_DOUBT, actor, reason, note=str(error), lease_until=lease)
-        if found := _quick_looks(ctx, doubtful):
+        if found := _poll_briefly(ctx, doubtful):
             return _claimed(ctx, doubtful, actor, "found at Omneo after a lost answer", found)
         with ctx.ledger.write() as connection:
             touch_claim(connection, doubtful, ctx.clock(), lease_until=None)
-    except (Overtaken, LedgerUnavailable):
+    except (ConflictError, LedgerUnavailable):
         _log.info("Claim %s is left to the worker.", intended.claim_id)
     return Claimed(intended.name, confirmed=False)
 
 
-def _quick_looks(ctx: Context, doubtful: Claim) -> str | None:
+def _poll_briefly(ctx: Context, doubtful: Claim) -> str | None:
     try:
         for pause in ctx.timing.quick_looks:
             ctx.sleep(pause)
             with ctx.omneo.within(ctx.timing.look):
                 finding = look_for_claim(ctx, doubtful)
-            if finding.trace is Trace.FOUND:
+            if finding.evidence is Evidence.FOUND:
                 return finding.found_id
     except OmneoError:
         return None  # even looking fails: the worker goes on later
@@ -159,7 +159,7 @@ def _quick_looks(ctx: Context, doubtful: Claim) -> str | None:
 def _claimed(ctx: Context, intended: Claim, actor: str, reason: str, benefit_id: str | None) -> Claimed:
     moved = _record(ctx, intended, ClaimState.CLAIMED, actor, reason, benefit_id=benefit_id, note=None)
     if moved is not None:
-        ctx.tell(signals.benefit_claimed, claim=moved)
+        ctx.send_signal(signals.benefit_claimed, claim=moved)
     return Claimed(intended.name)
 
 
@@ -168,7 +168,7 @@ def _record(ctx: Context, intended: Claim, to: ClaimState, actor: str, reason: s
     now_is: Claim | None = intended
     with suppress(LedgerUnavailable):  # the row says that it was sent, and the worker will look
         while now_is is not None and to in CLAIM_MOVES[now_is.state]:
-            with suppress(Overtaken):
+            with suppress(ConflictError):
                 return _move(ctx, now_is, to, actor, reason, **changes)
             with ctx.ledger.read() as connection:
                 now_is = ledger_claims.find_claim(connection, intended.claim_id)
@@ -177,4 +177,4 @@ def _record(ctx: Context, intended: Claim, to: ClaimState, actor: str, reason: s
 
 def _move(ctx: Context, known: Claim, to: ClaimState, actor: str, reason: str, **changes: object) -> Claim:
     with ctx.ledger.write() as connection:
-        return move_claim(connection, known, to, ctx.because(actor, reason), **changes)
+        return move_claim(connection, known, to, ctx.audit(actor, reason), **changes)

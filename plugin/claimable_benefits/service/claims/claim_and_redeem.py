@@ -10,18 +10,18 @@ from claimable_benefits.domain.benefits import Benefit, Definition
 from claimable_benefits.domain.policy import Place
 from claimable_benefits.domain.shop import Shopper
 from claimable_benefits.domain.states import UseState
-from claimable_benefits.errors import Declined, Overtaken
+from claimable_benefits.errors import ConflictError, Declined
 from claimable_benefits.ledger.uses import uses_of_customer
-from claimable_benefits.service.account.wallet_view import read_shelf
-from claimable_benefits.service.context import Context, by
+from claimable_benefits.service.account.wallet_view import read_wallet
+from claimable_benefits.service.context import Context, shopper_actor
 from claimable_benefits.service.holds.slots import take_slot
-from claimable_benefits.service.redemption.execution import send_use
-from claimable_benefits.service.redemption.redeem import Used, find_use, intend, known_use
+from claimable_benefits.service.redemption.execution import execute
+from claimable_benefits.service.redemption.redeem import Used, find_use, known_use, record_intent
 
 _MADE = (UseState.REDEEMING, UseState.IN_DOUBT, UseState.REDEEMED, UseState.CONSUMED)
 
 
-def claim_and_use(ctx: Context, shopper: Shopper, handle: str, use_id: str) -> Used:
+def claim_and_redeem(ctx: Context, shopper: Shopper, handle: str, use_id: str) -> Used:
     """Claim the definition ``handle`` and use it. ``use_id`` was minted into the form: a second click does nothing.
 
     Raises `Declined` (``not_claimable``, ``benefit_gone``, ``not_confirmed``, ``loyalty_unavailable``), and
@@ -29,30 +29,30 @@ def claim_and_use(ctx: Context, shopper: Shopper, handle: str, use_id: str) -> U
     """
     if known := find_use(ctx, shopper, use_id):
         return known_use(known)
-    shelf = read_shelf(ctx, shopper)
-    definition = shelf.definition(handle)
+    wallet = read_wallet(ctx, shopper)
+    definition = wallet.definition(handle)
     if definition is None or Place.CLAIM not in ctx.policy(handle).used_at:
         return _earlier(ctx, shopper, handle)
-    because = ctx.because(by(shopper), "claimed and used in one step")
+    audit = ctx.audit(shopper_actor(shopper), "claimed and used in one step")
     try:
         with ctx.ledger.write() as connection:
             use = take_slot(
                 ctx,
                 connection,
                 shopper,
-                shelf.profile_id or "",
+                wallet.profile_id or "",
                 _to_be_claimed(definition),
-                because,
+                audit,
                 use_id=use_id,
                 channel="claim",
                 cart_id=f"claim {use_id}",
             )
-            use = intend(ctx, connection, use, because.actor, because.reason)
-    except Overtaken:
+            use = record_intent(ctx, connection, use, audit.actor, audit.reason)
+    except ConflictError:
         if known := find_use(ctx, shopper, use_id):
             return known_use(known)
         raise Declined("not_confirmed", f"{definition.name} is being claimed at this moment.") from None
-    return Used(send_use(ctx, use, because.actor, then=UseState.CONSUMED))
+    return Used(execute(ctx, use, audit.actor, then=UseState.CONSUMED))
 
 
 def _earlier(ctx: Context, shopper: Shopper, handle: str) -> Used:

@@ -11,7 +11,14 @@ from sqlalchemy import Connection
 
 from claimable_benefits import signals
 from claimable_benefits.domain.states import DeliveryState
-from claimable_benefits.errors import NotPermitted, OmneoError, OutcomeUnknown, Rejected, SlowDown
+from claimable_benefits.errors import (
+    AuthenticationError,
+    OmneoError,
+    OutcomeUnknown,
+    PermissionDenied,
+    RateLimited,
+    Rejected,
+)
 from claimable_benefits.ledger import facts
 from claimable_benefits.ledger.outbox import Delivery, finish_delivery, is_due, lease_due
 from claimable_benefits.ledger.uses import find_use
@@ -53,7 +60,9 @@ def deliver_due(ctx: Context) -> int:
         if counts and attempt.arrived:
             delivered += 1
             transaction_id = attempt.changes["transaction_id"]
-            ctx.tell(signals.transaction_delivered, order_number=delivery.order_number, transaction_id=transaction_id)
+            ctx.send_signal(
+                signals.transaction_delivered, order_number=delivery.order_number, transaction_id=transaction_id
+            )
         # What did not arrive may have paused the destination.
         delivery = following if attempt.arrived or not goes_on else _first(ctx)
     return delivered
@@ -82,7 +91,7 @@ def _attempt(ctx: Context, delivery: Delivery) -> _Attempt:
         recorded = ctx.omneo.record_transaction(
             delivery.transaction, profile_id=_profile_id(ctx, delivery), redemption_id=delivery.redemption_id
         )
-    except (NotPermitted, SlowDown) as error:
+    except (AuthenticationError, PermissionDenied, RateLimited) as error:
         return _Attempt(DeliveryState.DUE, str(error), {"due_at": _pause(ctx, error)})
     except Rejected as error:
         _log.error("Omneo refuses the transaction of order %s: %s", delivery.order_number, error)
@@ -104,14 +113,14 @@ def _pause_after(ctx: Context, error: OmneoError, attempts: int) -> timedelta:
     """Without an upsert, a request that is still under way could make a second transaction: its time must be over."""
     pause = wait(attempts)
     is_risky = isinstance(error, OutcomeUnknown) and not ctx.omneo.upserts()
-    return max(pause, ctx.timing.settle) if is_risky else pause
+    return max(pause, ctx.timing.trust_absence_after) if is_risky else pause
 
 
 def _finish(ctx: Context, delivery: Delivery, attempt: _Attempt, *, takes_next: bool) -> tuple[bool, Delivery | None]:
     """Commit the outcome, and take the next delivery with it. Whether the outcome counts, and what was taken."""
-    because = ctx.because("worker", "delivered" if attempt.arrived else attempt.note or "")
+    audit = ctx.audit("worker", "delivered" if attempt.arrived else attempt.note or "")
     with ctx.ledger.write() as connection:
-        counts = finish_delivery(connection, delivery, attempt.to, because, note=attempt.note, **attempt.changes)
+        counts = finish_delivery(connection, delivery, attempt.to, audit, note=attempt.note, **attempt.changes)
         return counts, _take(ctx, connection) if takes_next else None
 
 
@@ -125,15 +134,15 @@ def _profile_id(ctx: Context, delivery: Delivery) -> str | None:
     return profile_of_customer(ctx, delivery.customer_id) if delivery.customer_id else None
 
 
-def _pause(ctx: Context, error: NotPermitted | SlowDown) -> datetime:
+def _pause(ctx: Context, error: AuthenticationError | PermissionDenied | RateLimited) -> datetime:
     """Pause the destination for every process: it is Omneo that asks for it, not this one order."""
     span = TOKEN_PAUSE
-    if isinstance(error, SlowDown):
+    if isinstance(error, RateLimited):
         span = RATE_PAUSE if error.retry_after is None else timedelta(seconds=error.retry_after)
     until = ctx.clock() + span
     _log.warning("Deliveries to Omneo pause until %s: %s", until.isoformat(timespec="seconds"), error)
     with ctx.ledger.write() as connection:
-        facts.remember(connection, _PAUSE, until.isoformat(), ctx.clock())
+        facts.set_value(connection, _PAUSE, until.isoformat(), ctx.clock())
     return until
 
 
@@ -149,5 +158,5 @@ def _is_ready(ctx: Context) -> bool:
     with ctx.ledger.read() as connection:
         if not is_due(connection, now):
             return False
-        until = facts.recall(connection, _PAUSE)
+        until = facts.get_value(connection, _PAUSE)
     return until is None or datetime.fromisoformat(until) <= now

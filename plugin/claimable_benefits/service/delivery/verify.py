@@ -7,7 +7,7 @@ import logging
 from claimable_benefits.domain.benefits import RecordedTransaction
 from claimable_benefits.domain.states import DeliveryState
 from claimable_benefits.errors import OmneoError
-from claimable_benefits.ledger.outbox import Delivery, deliveries_to_verify, mistrust_delivery, note_verified
+from claimable_benefits.ledger.outbox import Delivery, deliver_again, deliveries_to_verify, note_verified
 from claimable_benefits.service.context import Context
 
 DIFFERENT = "at Omneo "  # how the reason of a delivery that is mistrusted begins
@@ -36,13 +36,13 @@ def _verify(ctx: Context, delivery: Delivery) -> bool:
         with ctx.ledger.write() as connection:
             note_verified(connection, delivery, again_at=None)
         return False
-    because = ctx.because("worker", DIFFERENT + difference)
-    is_kept_wrong = delivery.note == because.reason
+    audit = ctx.audit("worker", DIFFERENT + difference)
+    is_kept_wrong = delivery.note == audit.reason
     if is_kept_wrong:
-        _log.error("The transaction of order %s waits for a person: %s.", delivery.order_number, because.reason)
+        _log.error("The transaction of order %s waits for a person: %s.", delivery.order_number, audit.reason)
     to = DeliveryState.STOPPED if is_kept_wrong else DeliveryState.DUE
     with ctx.ledger.write() as connection:
-        return mistrust_delivery(connection, delivery, to, because)
+        return deliver_again(connection, delivery, to, audit)
 
 
 def differs(delivery: Delivery, recorded: RecordedTransaction | None) -> str | None:

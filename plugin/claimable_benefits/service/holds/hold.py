@@ -10,10 +10,10 @@ from sqlalchemy import Connection
 from claimable_benefits.domain.benefits import Benefit
 from claimable_benefits.domain.shop import Cart, Shopper
 from claimable_benefits.domain.states import UseState
-from claimable_benefits.errors import Declined, Overtaken
+from claimable_benefits.errors import ConflictError, Declined
 from claimable_benefits.ledger.uses import held_in_cart, move_use
-from claimable_benefits.service.account.wallet_view import Shelf, read_shelf, recall_shelf
-from claimable_benefits.service.context import Context, by
+from claimable_benefits.service.account.wallet_view import Wallet, read_wallet, remembered_wallet
+from claimable_benefits.service.context import Context, shopper_actor
 from claimable_benefits.service.holds.offers import judge
 from claimable_benefits.service.holds.slots import take_slot
 
@@ -33,24 +33,24 @@ def hold(ctx: Context, shopper: Shopper, cart: Cart, benefit_id: str, *, move: b
 
     Raises `Declined` where it is not theirs, does not fit, or is in use elsewhere, and `OmneoError`.
     """
-    shelf = _shelf_with(ctx, shopper, benefit_id)
-    held = shelf.benefit(benefit_id)
-    if held is None or shelf.profile_id is None:
+    wallet = _wallet_with(ctx, shopper, benefit_id)
+    held = wallet.benefit(benefit_id)
+    if held is None or wallet.profile_id is None:
         raise Declined("unknown_benefit", "This benefit is not available any more.")
     if not judge(ctx, held.policy, cart)[1].fits:
         raise Declined("no_longer_fits", f"{held.benefit.name} does not fit this cart.")
     try:
         with ctx.ledger.write() as connection:
-            return _hold(ctx, connection, shopper, shelf.profile_id, cart, held.benefit, move=move)
-    except Overtaken:
+            return _hold(ctx, connection, shopper, wallet.profile_id, cart, held.benefit, move=move)
+    except ConflictError:
         sentence = f"{held.benefit.name} is being used elsewhere at this moment. Please try again."
         raise Declined("in_another_cart", sentence) from None
 
 
-def _shelf_with(ctx: Context, shopper: Shopper, benefit_id: str) -> Shelf:
+def _wallet_with(ctx: Context, shopper: Shopper, benefit_id: str) -> Wallet:
     """What is remembered is enough to reserve something; what is not there may have come since."""
-    shelf = recall_shelf(ctx, shopper)
-    return shelf if shelf.benefit(benefit_id) else read_shelf(ctx, shopper)
+    wallet = remembered_wallet(ctx, shopper)
+    return wallet if wallet.benefit(benefit_id) else read_wallet(ctx, shopper)
 
 
 def _hold(
@@ -60,8 +60,10 @@ def _hold(
     if current and current.benefit_id == benefit.id:
         return Hold(benefit.name, current.use_id, already=True)
     if current:
-        move_use(connection, current, UseState.RELEASED, ctx.because(by(shopper), f"replaced by {benefit.name}"))
-    because = ctx.because(by(shopper), f"applied to cart {cart.id}")
+        move_use(
+            connection, current, UseState.RELEASED, ctx.audit(shopper_actor(shopper), f"replaced by {benefit.name}")
+        )
+    audit = ctx.audit(shopper_actor(shopper), f"applied to cart {cart.id}")
     use_id = str(uuid4())
     take_slot(
         ctx,
@@ -69,7 +71,7 @@ def _hold(
         shopper,
         profile_id,
         benefit,
-        because,
+        audit,
         move=move,
         use_id=use_id,
         channel="checkout",

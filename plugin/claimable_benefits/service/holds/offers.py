@@ -18,7 +18,7 @@ from claimable_benefits.ledger.uses import Use, held_in_cart, uses_of_customer
 from claimable_benefits.service.account.wallet_view import usable
 from claimable_benefits.service.context import Context
 from claimable_benefits.wallet.snapshot import Snapshot
-from claimable_benefits.wallet.wallet_cache import Seen
+from claimable_benefits.wallet.wallet_cache import WalletReading
 
 _log = logging.getLogger("claimable_benefits")
 
@@ -73,35 +73,35 @@ def read_applied(ctx: Context, shopper: Shopper, cart: Cart) -> Applied | None:
 
 
 @dataclass(frozen=True, slots=True)
-class OffersPeek:
+class OffersPreview:
     """Offers that are not worked out yet: with the same ``version``, for the same cart, they would be the same.
 
     An empty version names nothing: the shop's own discounts may depend on anything. ``age`` as in `Offers`.
     """
 
-    open: Callable[[], Offers]
+    load: Callable[[], Offers]
     version: object = ()
     age: float = 0.0
 
 
 def read_offers(ctx: Context, shopper: Shopper, cart: Cart) -> Offers:
     """Everything the panel shows. Where Omneo does not answer, what is applied is still there."""
-    return peek_offers(ctx, shopper, cart).open()
+    return preview_offers(ctx, shopper, cart).load()
 
 
-def peek_offers(ctx: Context, shopper: Shopper, cart: Cart) -> OffersPeek:
+def preview_offers(ctx: Context, shopper: Shopper, cart: Cart) -> OffersPreview:
     """As `read_offers`, for a panel that may have been rendered before."""
     try:
-        seen = ctx.shelves.recall(ctx, shopper)
+        seen = ctx.wallets.get(ctx, shopper)
     except OmneoError as error:
         _log.warning("The benefits of a checkout could not be read: %s", error)
-        return OffersPeek(lambda: _read_offers(ctx, shopper, cart, None))
+        return OffersPreview(lambda: _read_offers(ctx, shopper, cart, None))
     # What was there before the rows were read is what the version names; anything later makes another one.
     version = () if ctx.own_discounts else seen.version
-    return OffersPeek(lambda: _read_offers(ctx, shopper, cart, seen), version, seen.age)
+    return OffersPreview(lambda: _read_offers(ctx, shopper, cart, seen), version, seen.age)
 
 
-def _read_offers(ctx: Context, shopper: Shopper, cart: Cart, seen: Seen | None) -> Offers:
+def _read_offers(ctx: Context, shopper: Shopper, cart: Cart, seen: WalletReading | None) -> Offers:
     with ctx.ledger.read() as connection:
         live = uses_of_customer(
             connection, shopper.customer_id, states=(UseState.HELD, UseState.REDEEMING, UseState.IN_DOUBT)

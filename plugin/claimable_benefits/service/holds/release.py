@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from claimable_benefits.domain.shop import Cart, Shopper
 from claimable_benefits.domain.states import UseState
-from claimable_benefits.errors import Overtaken
+from claimable_benefits.errors import ConflictError
 from claimable_benefits.ledger.uses import Use, held_in_cart, move_use, overdue_holds
-from claimable_benefits.service.context import Context, by
+from claimable_benefits.service.context import Context, shopper_actor
 
 
 def release(ctx: Context, shopper: Shopper, cart: Cart, benefit_id: str) -> str | None:
@@ -15,7 +15,7 @@ def release(ctx: Context, shopper: Shopper, cart: Cart, benefit_id: str) -> str 
         use = held_in_cart(connection, shopper.customer_id, cart.id)
         if use is None or use.benefit_id != benefit_id:
             return None
-        move_use(connection, use, UseState.RELEASED, ctx.because(by(shopper), f"removed from cart {cart.id}"))
+        move_use(connection, use, UseState.RELEASED, ctx.audit(shopper_actor(shopper), f"removed from cart {cart.id}"))
         return use.name
 
 
@@ -29,7 +29,7 @@ def release_overdue(ctx: Context) -> int:
 def _release(ctx: Context, use: Use) -> bool:
     try:
         with ctx.ledger.write() as connection:
-            move_use(connection, use, UseState.RELEASED, ctx.because("worker", "the hold's time is over"))
-    except Overtaken:
+            move_use(connection, use, UseState.RELEASED, ctx.audit("worker", "the hold's time is over"))
+    except ConflictError:
         return False  # placed or removed at this very moment
     return True

@@ -11,7 +11,7 @@ from claimable_benefits.domain.benefits import Benefit
 from claimable_benefits.domain.shop import Shopper
 from claimable_benefits.domain.states import UNCOUNTED_USES, UseState
 from claimable_benefits.errors import Declined
-from claimable_benefits.ledger.events import Because
+from claimable_benefits.ledger.events import Audit
 from claimable_benefits.ledger.uses import Use, add_use, live_uses_of, move_use
 from claimable_benefits.service.context import Context
 
@@ -27,7 +27,7 @@ def take_slot(
     shopper: Shopper,
     profile_id: str,
     benefit: Benefit,
-    because: Because,
+    audit: Audit,
     *,
     move: bool = False,
     **values: Any,
@@ -39,10 +39,10 @@ def take_slot(
     """
     live = live_uses_of(connection, profile_id, benefit.id)
     if benefit.remaining is not None:
-        live = _make_room(connection, live, benefit, because, move=move)
+        live = _make_room(connection, live, benefit, audit, move=move)
     return add_use(
         connection,
-        because,
+        audit,
         customer_id=shopper.customer_id,
         profile_id=profile_id,
         benefit_id=benefit.id,
@@ -53,31 +53,31 @@ def take_slot(
         slot=_free_slot(live),
         reference=f"{ctx.reference_prefix}-{values['use_id']}",
         baseline_remaining=benefit.remaining,
-        **{"held_until": because.at + ctx.timing.hold, **values},
+        **{"held_until": audit.at + ctx.timing.hold, **values},
     )
 
 
-def repeat_hold(ctx: Context, connection: Connection, use: Use, because: Because) -> Use:
+def repeat_hold(ctx: Context, connection: Connection, use: Use, audit: Audit) -> Use:
     """Hold the same benefit for the same cart once more: a new attempt with a reference of its own."""
     use_id = str(uuid4())
     return add_use(
         connection,
-        because,
+        audit,
         use_id=use_id,
         reference=f"{ctx.reference_prefix}-{use_id}",
         slot=_free_slot(live_uses_of(connection, use.profile_id, use.benefit_id)),
-        held_until=because.at + ctx.timing.hold,
+        held_until=audit.at + ctx.timing.hold,
         **{name: getattr(use, name) for name in _SAME},
     )
 
 
-def _make_room(connection: Connection, live: list[Use], benefit: Benefit, because: Because, *, move: bool) -> list[Use]:
+def _make_room(connection: Connection, live: list[Use], benefit: Benefit, audit: Audit, *, move: bool) -> list[Use]:
     # A use that Omneo has counted already is no longer among the remaining ones.
     uncounted = [use for use in live if use.state in UNCOUNTED_USES]
     if len(uncounted) < (benefit.remaining or 0):
         return live
     holds = [use for use in uncounted if use.state is UseState.HELD]
-    overdue = [use for use in holds if use.held_until <= because.at]
+    overdue = [use for use in holds if use.held_until <= audit.at]
     if not holds:
         raise Declined(
             "not_confirmed", f"Your last use of {benefit.name} is still being confirmed. Please try again shortly."
@@ -87,7 +87,7 @@ def _make_room(connection: Connection, live: list[Use], benefit: Benefit, becaus
             "in_another_cart", f"{benefit.name} is applied to another cart of yours. Remove it there to use it here."
         )
     leaving = (overdue or holds)[0]
-    why = Because(because.actor, "expired" if overdue else f"moved: {because.reason}", because.at)
+    why = Audit(audit.actor, "expired" if overdue else f"moved: {audit.reason}", audit.at)
     move_use(connection, leaving, UseState.RELEASED, why)
     return [use for use in live if use.use_id != leaving.use_id]
 

@@ -12,7 +12,7 @@ from claimable_benefits.domain.states import DeliveryState
 from claimable_benefits.errors import Declined, OmneoError
 from claimable_benefits.ledger.outbox import Delivery, find_delivery, put_delivery, resume_delivery
 from claimable_benefits.ledger.uses import use_of_redemption
-from claimable_benefits.service.account.invalidation import mistrust
+from claimable_benefits.service.account.invalidation import invalidate_profile
 from claimable_benefits.service.context import Context
 from claimable_benefits.service.delivery.deliver import deliver_due
 from claimable_benefits.wallet.profile_id import profile_of_customer
@@ -45,7 +45,7 @@ def issue(ctx: Context, handle: str, customer_id: str) -> Benefit:
         raise Declined("unknown_definition", f"Omneo has no benefit definition with the handle {handle!r}.")
     profile_id = known_profile(ctx, customer_id)
     benefit = ctx.omneo.issue(definition.id, profile_id, at=ctx.clock())
-    mistrust(ctx, profile_id)
+    invalidate_profile(ctx, profile_id)
     return benefit
 
 
@@ -66,10 +66,10 @@ def record_sale(ctx: Context, transaction: Transaction, *, redemption_id: str | 
     if transaction.customer_id is not None:
         with suppress(OmneoError):  # it cannot say now; the sale is kept all the same
             known_profile(ctx, transaction.customer_id)
-    because = ctx.because(actor, "recorded by hand")
+    audit = ctx.audit(actor, "recorded by hand")
     with ctx.ledger.write() as connection:
         use = use_of_redemption(connection, redemption_id) if redemption_id else None
-        put_delivery(connection, transaction, because, use_id=use.use_id if use else None, redemption_id=redemption_id)
+        put_delivery(connection, transaction, audit, use_id=use.use_id if use else None, redemption_id=redemption_id)
     deliver_due(ctx)
     with ctx.ledger.read() as connection:
         delivery = find_delivery(connection, transaction.order_number)
@@ -81,7 +81,7 @@ def record_sale(ctx: Context, transaction: Transaction, *, redemption_id: str | 
 def resume(ctx: Context, order_number: str, *, actor: str) -> bool:
     """Let a stopped delivery try again. False where nothing was stopped."""
     with ctx.ledger.write() as connection:
-        return resume_delivery(connection, order_number, ctx.because(actor, "resumed by hand"))
+        return resume_delivery(connection, order_number, ctx.audit(actor, "resumed by hand"))
 
 
 def resume_without_redemption(ctx: Context, order_number: str, *, actor: str) -> bool:
@@ -94,7 +94,7 @@ def resume_without_redemption(ctx: Context, order_number: str, *, actor: str) ->
         if delivery is None or delivery.state is not DeliveryState.STOPPED:
             return False
         if delivery.redemption_id is None:
-            return resume_delivery(connection, order_number, ctx.because(actor, "resumed by hand"))
-        because = ctx.because(actor, f"resumed by hand, without redemption {delivery.redemption_id}")
-        put_delivery(connection, delivery.transaction, because, use_id=delivery.use_id, redemption_id=None)
+            return resume_delivery(connection, order_number, ctx.audit(actor, "resumed by hand"))
+        audit = ctx.audit(actor, f"resumed by hand, without redemption {delivery.redemption_id}")
+        put_delivery(connection, delivery.transaction, audit, use_id=delivery.use_id, redemption_id=None)
     return True

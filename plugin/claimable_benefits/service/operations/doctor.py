@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 
 from claimable_benefits.domain.reconcile import STUCK_AFTER
 from claimable_benefits.domain.states import DeliveryState
-from claimable_benefits.errors import LedgerUnavailable, NotPermitted, OmneoError
+from claimable_benefits.errors import AuthenticationError, LedgerUnavailable, OmneoError, PermissionDenied
 from claimable_benefits.ledger import facts
-from claimable_benefits.ledger.outbox import deliveries_standing_in
+from claimable_benefits.ledger.outbox import deliveries_in_state
 from claimable_benefits.service.context import Context
-from claimable_benefits.service.operations.attention import read_attention
+from claimable_benefits.service.operations.review import read_reviews
 from claimable_benefits.service.worker.periodic import LAST_TURN, UNHEEDED
 from claimable_benefits.settings import Settings
 
@@ -22,7 +22,7 @@ _IDLE = timedelta(minutes=15)
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Check:
     """One thing examined."""
 
     subject: str
@@ -30,7 +30,7 @@ class Finding:
     sentence: str
 
 
-def examine(ctx: Context, settings: Settings) -> list[Finding]:
+def examine(ctx: Context, settings: Settings) -> list[Check]:
     """Examine ledger, connection, token and policies; never raises."""
     connection = _asked("Omneo", lambda: _connection(ctx, settings))
     ledger = _ledger(ctx)
@@ -43,16 +43,16 @@ def examine(ctx: Context, settings: Settings) -> list[Finding]:
             _asked("Forms", lambda: _forms(ctx)),
             _clocks(ctx),
         ]
-    return [*found, _people(ctx), _queue(ctx), _worker(ctx)] if ledger.is_well else found
+    return [*found, _reviews(ctx), _queue(ctx), _worker(ctx)] if ledger.is_well else found
 
 
-def _ledger(ctx: Context) -> Finding:
+def _ledger(ctx: Context) -> Check:
     name = ctx.ledger.engine.url.render_as_string(hide_password=True)
     try:
         version = ctx.ledger.version()
     except LedgerUnavailable as error:
-        return Finding("Ledger", False, f"is kept in {name}. {error}")
-    return Finding("Ledger", True, f"is kept in {name}, version {version}.")
+        return Check("Ledger", False, f"is kept in {name}. {error}")
+    return Check("Ledger", True, f"is kept in {name}, version {version}.")
 
 
 def _connection(ctx: Context, settings: Settings) -> str:
@@ -69,26 +69,26 @@ def _customers(ctx: Context, settings: Settings) -> str:
     return f"can be looked up under the identity handle {settings.identity_handle!r}."
 
 
-def _policies(ctx: Context, settings: Settings) -> Finding:
+def _policies(ctx: Context, settings: Settings) -> Check:
     if settings.policies_path is None:
-        return Finding("Policies", False, "there are none: set BENEFITS_POLICIES, or nothing can be used online.")
+        return Check("Policies", False, "there are none: set BENEFITS_POLICIES, or nothing can be used online.")
     try:
         handles = {definition.handle for definition in ctx.omneo.definitions()}
     except OmneoError as error:
-        return Finding("Policies", False, f"cannot be compared with Omneo's definitions: {error}")
+        return Check("Policies", False, f"cannot be compared with Omneo's definitions: {error}")
     problems = []
     if without := sorted(handles - set(ctx.policies)):
         problems.append(f"no policy for {', '.join(without)} (shown, but used nowhere online)")
     if unknown := sorted(set(ctx.policies) - handles):
         problems.append(f"no definition at Omneo for {', '.join(unknown)}")
     if problems:
-        return Finding("Policies", False, "; ".join(problems) + f". Edit {settings.policies_path}.")
-    return Finding("Policies", True, f"there is one for each of Omneo's {len(handles)} definitions.")
+        return Check("Policies", False, "; ".join(problems) + f". Edit {settings.policies_path}.")
+    return Check("Policies", True, f"there is one for each of Omneo's {len(handles)} definitions.")
 
 
 def _references(ctx: Context) -> str:
     """Either way works, so neither is a fault."""
-    heeds = ctx.omneo.heeds_references()
+    heeds = ctx.omneo.filters_by_reference()
     if heeds is None:
         return "Omneo has no redemptions yet, so it cannot be told whether it filters them by our references."
     return "Omneo filters redemptions by ours, so a lost answer is settled by it." if heeds else UNHEEDED
@@ -99,50 +99,50 @@ def _forms(ctx: Context) -> str:
     return "; ".join(f"{purpose}: {form or 'not known before the first one'}" for purpose, form in known.items()) + "."
 
 
-def _clocks(ctx: Context) -> Finding:
+def _clocks(ctx: Context) -> Check:
     ahead = ctx.omneo.clock_ahead_of(ctx.clock())
     if abs(ahead) < _SKEWED:
-        return Finding("Clocks", True, "Omneo's and ours agree.")
+        return Check("Clocks", True, "Omneo's and ours agree.")
     way = "ahead of" if ahead > timedelta(0) else "behind"
     span = f"{abs(ahead).total_seconds():.0f} s"
-    return Finding("Clocks", False, f"Omneo's is {span} {way} ours: set this machine's clock by a time server.")
+    return Check("Clocks", False, f"Omneo's is {span} {way} ours: set this machine's clock by a time server.")
 
 
-def _people(ctx: Context) -> Finding:
-    waiting = len(read_attention(ctx))
+def _reviews(ctx: Context) -> Check:
+    waiting = len(read_reviews(ctx))
     if not waiting:
-        return Finding("Attention", True, "nothing waits for a person.")
-    return Finding("Attention", False, f"{waiting} waiting for a person. See: flask benefits attention")
+        return Check("Attention", True, "nothing waits for a person.")
+    return Check("Attention", False, f"{waiting} waiting for a person. See: flask benefits review")
 
 
-def _queue(ctx: Context) -> Finding:
+def _queue(ctx: Context) -> Check:
     with ctx.ledger.read() as connection:
-        due = deliveries_standing_in(connection, DeliveryState.DUE, DeliveryState.DELIVERING)
+        due = deliveries_in_state(connection, DeliveryState.DUE, DeliveryState.DELIVERING)
     if not due:
-        return Finding("Queue", True, "every transaction is delivered.")
+        return Check("Queue", True, "every transaction is delivered.")
     oldest = min(delivery.updated_at for delivery in due)
     minutes = (ctx.clock() - oldest).total_seconds() / 60
     sentence = f"{len(due)} transactions wait for delivery, the oldest for {minutes:.0f} min."
     is_well = minutes < STUCK_AFTER.total_seconds() / 60
-    return Finding("Queue", is_well, sentence if is_well else f"{sentence} Is a worker running?")
+    return Check("Queue", is_well, sentence if is_well else f"{sentence} Is a worker running?")
 
 
-def _worker(ctx: Context) -> Finding:
+def _worker(ctx: Context) -> Check:
     with ctx.ledger.read() as connection:
-        told = facts.recall(connection, LAST_TURN)
+        told = facts.get_value(connection, LAST_TURN)
     if told is None:
-        return Finding("Worker", True, "none has run yet: it starts with the first request, or by flask benefits work.")
+        return Check("Worker", True, "none has run yet: it starts with the first request, or by flask benefits work.")
     age = ctx.clock() - datetime.fromisoformat(told)
     sentence = f"its last turn was {age.total_seconds():.0f} s ago."
     if age < _IDLE:
-        return Finding("Worker", True, sentence)
-    return Finding("Worker", False, f"{sentence} Start one: flask benefits work, or set BENEFITS_WORKER to embedded.")
+        return Check("Worker", True, sentence)
+    return Check("Worker", False, f"{sentence} Start one: flask benefits work, or set BENEFITS_WORKER to embedded.")
 
 
-def _asked(subject: str, ask: Callable[[], str]) -> Finding:
+def _asked(subject: str, ask: Callable[[], str]) -> Check:
     try:
-        return Finding(subject, True, ask())
-    except NotPermitted as error:
-        return Finding(subject, False, f"the token is not accepted, or lacks a scope: {error}")
+        return Check(subject, True, ask())
+    except (AuthenticationError, PermissionDenied) as error:
+        return Check(subject, False, f"the token is not accepted, or lacks a scope: {error}")
     except OmneoError as error:
-        return Finding(subject, False, f"no usable answer: {error}")
+        return Check(subject, False, f"no usable answer: {error}")

@@ -17,7 +17,7 @@ from functools import partial
 from typing import TypeVar
 
 from claimable_benefits.domain.benefits import RecordedTransaction, Redemption
-from claimable_benefits.domain.policy import GiveBack
+from claimable_benefits.domain.policy import Refundable
 from claimable_benefits.domain.reconcile import (
     Code,
     Disagreement,
@@ -25,14 +25,14 @@ from claimable_benefits.domain.reconcile import (
     Sides,
     compare_order,
     compare_redemptions,
-    compare_standing,
-    taken_back,
+    compare_waiting,
+    is_returned,
 )
 from claimable_benefits.domain.shop import Order
 from claimable_benefits.domain.states import DeliveryState, UseState
-from claimable_benefits.errors import Malformed, Rejected, SlowDown
-from claimable_benefits.ledger.outbox import Delivery, deliveries_between, deliveries_standing_in, find_delivery
-from claimable_benefits.ledger.uses import Use, uses_between, uses_of_order, uses_of_profile, uses_standing_in
+from claimable_benefits.errors import InvalidResponse, RateLimited, Rejected
+from claimable_benefits.ledger.outbox import Delivery, deliveries_between, deliveries_in_state, find_delivery
+from claimable_benefits.ledger.uses import Use, uses_between, uses_in_state, uses_of_order, uses_of_profile
 from claimable_benefits.service.context import Context
 from claimable_benefits.service.delivery.verify import differs
 from claimable_benefits.service.orders.unplaced import order_of
@@ -41,7 +41,7 @@ _log = logging.getLogger("claimable_benefits")
 THREADS = 4
 # Omneo's clock, ours, and those of the shop's servers agree within this.
 _MARGIN = timedelta(days=1)
-_WAITING = (UseState.NEEDS_A_PERSON, UseState.REDEEMING, UseState.IN_DOUBT, UseState.REDEEMED, UseState.UNDOING)
+_WAITING = (UseState.MANUAL_REVIEW, UseState.REDEEMING, UseState.IN_DOUBT, UseState.REDEEMED, UseState.ROLLING_BACK)
 _PATIENCE = 5
 T = TypeVar("T")
 K = TypeVar("K")
@@ -60,7 +60,7 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
+class _OurSide:
     """What shop and ledger know of a period."""
 
     since: datetime
@@ -72,7 +72,7 @@ class _Known:
 
 
 @dataclass(slots=True)
-class _Seen:
+class _OmneoSide:
     """What Omneo showed; ``unread`` says what it would not show, and why."""
 
     recorded: dict[str, Sequence[RecordedTransaction]] = field(default_factory=dict)
@@ -84,12 +84,12 @@ def reconcile(ctx: Context, since: datetime, until: datetime) -> Report:
     """Compare; gives what disagrees. Raises `OmneoError` where Omneo cannot be asked at all."""
     known = _read_ours(ctx, since, until)
     seen = _read_omneos(ctx, known)
-    found = [*_compare(ctx, known, seen), *seen.unread, *_standing(ctx)]
+    found = [*_compare(ctx, known, seen), *seen.unread, *_waiting(ctx)]
     unique = {(one.code, one.order_number, one.use_id, one.ids): one for one in found}
     return Report(since, until, len(known.orders), len(known.uses_of_profile), known.by_loader, tuple(unique.values()))
 
 
-def _read_ours(ctx: Context, since: datetime, until: datetime) -> _Known:
+def _read_ours(ctx: Context, since: datetime, until: datetime) -> _OurSide:
     told = ctx.orders_loader(since, until)
     orders: dict[str, Order | None] = {order.number: order for order in told or ()}
     with ctx.ledger.read() as connection:
@@ -106,11 +106,11 @@ def _read_ours(ctx: Context, since: datetime, until: datetime) -> _Known:
         involved |= {use.profile_id for uses in attempts.values() for use in uses if use.redemption_id}
         of_profile = {profile_id: uses_of_profile(connection, profile_id) for profile_id in sorted(involved)}
     deliveries = {number: delivery for number, delivery in found.items() if delivery is not None}
-    return _Known(since, told is not None, orders, deliveries, attempts, of_profile)
+    return _OurSide(since, told is not None, orders, deliveries, attempts, of_profile)
 
 
-def _read_omneos(ctx: Context, known: _Known) -> _Seen:
-    seen = _Seen()
+def _read_omneos(ctx: Context, known: _OurSide) -> _OmneoSide:
+    seen = _OmneoSide()
     with ThreadPoolExecutor(THREADS, thread_name_prefix="claimable-benefits-reconcile") as pool:
         ask = partial(_asked, ctx)
         orders = {number: pool.submit(ask, partial(_recorded, ctx, number)) for number in known.orders}
@@ -129,10 +129,12 @@ def _read_omneos(ctx: Context, known: _Known) -> _Seen:
     return seen
 
 
-def _keep(seen: _Seen, into: dict[str, Sequence[T]], key: str, about: str, read: Callable[[], Sequence[T]]) -> None:
+def _keep(
+    seen: _OmneoSide, into: dict[str, Sequence[T]], key: str, about: str, read: Callable[[], Sequence[T]]
+) -> None:
     try:
         into[key] = read()
-    except (Rejected, Malformed) as error:
+    except (Rejected, InvalidResponse) as error:
         number = key if about.startswith("order") else None
         seen.unread.append(
             Disagreement(Code.NOT_COMPARED, f"What Omneo has of {about} cannot be read: {error}", number)
@@ -144,7 +146,7 @@ def _asked(ctx: Context, ask: Callable[[], T]) -> T:
     for _ in range(_PATIENCE):
         try:
             return ask()
-        except SlowDown as error:
+        except RateLimited as error:
             ctx.sleep(min(error.retry_after or 1.0, 30.0))
     return ask()
 
@@ -158,7 +160,7 @@ def _recorded(ctx: Context, number: str) -> Sequence[RecordedTransaction]:
     return sorted(found, key=lambda one: answered is None or one.id != answered.id)
 
 
-def _redemptions(ctx: Context, known: _Known, profile_id: str) -> Sequence[Redemption]:
+def _redemptions(ctx: Context, known: _OurSide, profile_id: str) -> Sequence[Redemption]:
     back_to = _back_to(known, profile_id)
     found = ctx.omneo.redemptions(profile_id, until=back_to - _MARGIN + ctx.omneo.clock_ahead_of(ctx.clock()))
     return _named(ctx, found, [use for use in known.uses_of_profile[profile_id] if use.updated_at >= known.since])
@@ -172,23 +174,23 @@ def _named(ctx: Context, redemptions: Sequence[Redemption], uses: Sequence[Use])
     names: dict[str, str] = {}
     for use in uses:
         if use.benefit_id in benefits:
-            with suppress(Rejected, Malformed):  # the tenant cannot be asked by reference
+            with suppress(Rejected, InvalidResponse):  # the tenant cannot be asked by reference
                 names |= {one.id: use.reference for one in ctx.omneo.redemptions_by_reference(use.reference)}
     return [replace(one, external_id=one.external_id or names.get(one.id)) for one in redemptions]
 
 
-def _back_to(known: _Known, profile_id: str) -> datetime:
+def _back_to(known: _OurSide, profile_id: str) -> datetime:
     """Since when redemptions are needed: those of every use that changed in the period, or belongs to its orders."""
     uses = known.uses_of_profile[profile_id]
     telling = [use for use in uses if use.updated_at >= known.since or use.order_number in known.orders]
     return min([known.since, *(use.sent_at for use in telling if use.sent_at is not None)])
 
 
-def _compare(ctx: Context, known: _Known, seen: _Seen) -> Iterable[Disagreement]:
+def _compare(ctx: Context, known: _OurSide, seen: _OmneoSide) -> Iterable[Disagreement]:
     gone: dict[str, set[str]] = defaultdict(set)
     for profile_id, redemptions in seen.redemptions.items():
         uses = known.uses_of_profile[profile_id]
-        gone[profile_id] = taken_back(redemptions, uses) | _missing(redemptions, uses, _back_to(known, profile_id))
+        gone[profile_id] = is_returned(redemptions, uses) | _missing(redemptions, uses, _back_to(known, profile_id))
         yield from compare_redemptions(redemptions, uses, ctx.reference_prefix)
     for number, recorded in seen.recorded.items():
         attempts, delivery = known.uses_of_order[number], known.deliveries.get(number)
@@ -199,7 +201,7 @@ def _compare(ctx: Context, known: _Known, seen: _Seen) -> Iterable[Disagreement]
             attempts,
             recorded,
             {redemption_id for use in attempts for redemption_id in gone[use.profile_id]},
-            partial(_gives_back, ctx),
+            partial(_is_refundable, ctx),
         )
         yield from compare_order(sides, partial(differs, delivery) if delivery else lambda _: None)
 
@@ -211,13 +213,13 @@ def _missing(redemptions: Sequence[Redemption], uses: Sequence[Use], back_to: da
     return {redemption_id for redemption_id in recent if redemption_id is not None and redemption_id not in shown}
 
 
-def _gives_back(ctx: Context, use: KnownUse) -> bool:
-    return isinstance(use, Use) and ctx.policy(use.definition_handle).given_back is not GiveBack.NEVER
+def _is_refundable(ctx: Context, use: KnownUse) -> bool:
+    return isinstance(use, Use) and ctx.policy(use.definition_handle).refundable is not Refundable.NEVER
 
 
-def _standing(ctx: Context) -> Iterable[Disagreement]:
+def _waiting(ctx: Context) -> Iterable[Disagreement]:
     with ctx.ledger.read() as connection:
-        uses = uses_standing_in(connection, *_WAITING)
+        uses = uses_in_state(connection, *_WAITING)
         states = (DeliveryState.STOPPED, DeliveryState.DUE, DeliveryState.DELIVERING)
-        deliveries = deliveries_standing_in(connection, *states)
-    return compare_standing(uses, deliveries, ctx.clock())
+        deliveries = deliveries_in_state(connection, *states)
+    return compare_waiting(uses, deliveries, ctx.clock())

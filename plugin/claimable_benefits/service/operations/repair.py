@@ -14,17 +14,17 @@ from dataclasses import dataclass, replace
 from claimable_benefits.domain.reconcile import Code, Disagreement
 from claimable_benefits.domain.shop import OrderState, Transaction
 from claimable_benefits.domain.states import USE_MOVES, DeliveryState, UseState
-from claimable_benefits.errors import OmneoError, Overtaken
+from claimable_benefits.errors import ConflictError, OmneoError
 from claimable_benefits.ledger.events import write_event
-from claimable_benefits.ledger.outbox import Delivery, find_delivery, mistrust_delivery, put_delivery
+from claimable_benefits.ledger.outbox import Delivery, deliver_again, find_delivery, put_delivery
 from claimable_benefits.ledger.uses import Use, find_use, move_use
 from claimable_benefits.service.context import Context
 from claimable_benefits.service.delivery.deliver import deliver_due
 from claimable_benefits.service.operations.reconcile import Report, reconcile
 from claimable_benefits.service.orders.submit import submit_in
 from claimable_benefits.service.orders.unplaced import order_of
-from claimable_benefits.service.recovery.resolve_uses import give_extras_back
-from claimable_benefits.service.redemption.rollback import finish_undos
+from claimable_benefits.service.recovery.resolve_uses import roll_back_extras
+from claimable_benefits.service.redemption.rollback import finish_rollbacks
 
 _log = logging.getLogger("claimable_benefits")
 _ROUNDS = 1_000
@@ -42,7 +42,7 @@ def repair(ctx: Context, report: Report, *, actor: str) -> Repaired:
     """Mend what can be mended, deliver and undo what that made due, and compare again. Raises `OmneoError`."""
     # Duplicates first: a redemption that hangs on one of them cannot be linked to the one that stays.
     in_order = sorted(report.found, key=lambda one: one.code is not Code.TRANSACTION_DUPLICATED)
-    done = [sentence for one in in_order if (sentence := _mend(ctx, one, actor))]
+    done = [sentence for one in in_order if (sentence := _apply(ctx, one, actor))]
     if done:
         _work(ctx)
         report = reconcile(ctx, report.since, report.until)
@@ -50,20 +50,20 @@ def repair(ctx: Context, report: Report, *, actor: str) -> Repaired:
 
 
 def _work(ctx: Context) -> None:
-    finish_undos(ctx)
+    finish_rollbacks(ctx)
     for _ in range(_ROUNDS):
         if not deliver_due(ctx):
             return
 
 
-def _mend(ctx: Context, one: Disagreement, actor: str) -> str | None:
+def _apply(ctx: Context, one: Disagreement, actor: str) -> str | None:
     """One step; in words what was done, None where nothing was."""
     mend = _WAYS.get(one.code)
     if mend is None:
         return None
     try:
         return mend(ctx, one, actor)
-    except (OmneoError, Overtaken) as error:
+    except (OmneoError, ConflictError) as error:
         _log.warning("Reconciliation could not mend this now: %s (%s)", one.sentence, error)
         return None
 
@@ -77,9 +77,9 @@ def _deliver_again(ctx: Context, one: Disagreement, actor: str) -> str | None:
         return None
     if not delivery.transaction.is_void:
         _let_count(ctx, delivery, one.ids, actor)
-    because = ctx.because(actor, "reconciled: Omneo has not what was delivered")
+    audit = ctx.audit(actor, "reconciled: Omneo has not what was delivered")
     with ctx.ledger.write() as connection:
-        again = mistrust_delivery(connection, delivery, DeliveryState.DUE, because)
+        again = deliver_again(connection, delivery, DeliveryState.DUE, audit)
     return f"The transaction of order {number} is delivered again." if again else None
 
 
@@ -114,12 +114,12 @@ def _void(ctx: Context, one: Disagreement, actor: str) -> str | None:
         return None  # not ours: a shop's older way, or a till
     with ctx.ledger.write() as connection:
         if delivery.transaction.is_void:
-            again = ctx.because(actor, "reconciled: not void at Omneo")
-            mistrust_delivery(connection, delivery, DeliveryState.DUE, again)
+            again = ctx.audit(actor, "reconciled: not void at Omneo")
+            deliver_again(connection, delivery, DeliveryState.DUE, again)
         else:
             voided = replace(delivery.transaction, is_void=True)
-            because = ctx.because(actor, f"reconciled: order {number} is cancelled")
-            put_delivery(connection, voided, because, use_id=delivery.use_id, redemption_id=delivery.redemption_id)
+            audit = ctx.audit(actor, f"reconciled: order {number} is cancelled")
+            put_delivery(connection, voided, audit, use_id=delivery.use_id, redemption_id=delivery.redemption_id)
     return f"The transaction of order {number} is voided."
 
 
@@ -133,13 +133,13 @@ def _void_duplicates(ctx: Context, one: Disagreement, actor: str) -> str | None:
         _noted(ctx, delivery, actor, f"void transaction {transaction_id}, a duplicate")
         ctx.omneo.void_transaction(transaction_id, without_redemption=linked.get(transaction_id) is not None)
     if any(linked.get(transaction_id) for transaction_id in one.ids) and delivery.state is DeliveryState.DELIVERED:
-        because = ctx.because(actor, "reconciled: a duplicate had its redemption")
+        audit = ctx.audit(actor, "reconciled: a duplicate had its redemption")
         with ctx.ledger.write() as connection:
-            mistrust_delivery(connection, delivery, DeliveryState.DUE, because)
+            deliver_again(connection, delivery, DeliveryState.DUE, audit)
     return f"Transactions {', '.join(one.ids)} of order {delivery.order_number} are voided: they were duplicates."
 
 
-def _give_back(ctx: Context, one: Disagreement, actor: str) -> str | None:
+def _refund(ctx: Context, one: Disagreement, actor: str) -> str | None:
     redemption_id = next(iter(one.ids), None)
     with ctx.ledger.read() as connection:
         use = find_use(connection, one.use_id) if one.use_id else None
@@ -147,7 +147,7 @@ def _give_back(ctx: Context, one: Disagreement, actor: str) -> str | None:
         return None
     reason = f"reconciled: redemption {redemption_id} belongs to no placed order"
     if use.redemption_id not in (None, redemption_id):
-        give_extras_back(ctx, use, (redemption_id,))
+        roll_back_extras(ctx, use, (redemption_id,))
     elif not _begin(ctx, use, redemption_id, actor, reason):
         return None
     return f"Redemption {redemption_id} of {use.name} is given back."
@@ -155,12 +155,12 @@ def _give_back(ctx: Context, one: Disagreement, actor: str) -> str | None:
 
 def _begin(ctx: Context, use: Use, redemption_id: str, actor: str, reason: str) -> bool:
     """Commit the intention; the worker's next step, or ours, calls Omneo."""
-    if UseState.UNDOING not in USE_MOVES[use.state]:
+    if UseState.ROLLING_BACK not in USE_MOVES[use.state]:
         return False
-    because = ctx.because(actor, reason)
-    found = {"redemption_id": redemption_id, "redeemed_at": use.redeemed_at or because.at}
+    audit = ctx.audit(actor, reason)
+    found = {"redemption_id": redemption_id, "redeemed_at": use.redeemed_at or audit.at}
     with ctx.ledger.write() as connection:
-        move_use(connection, use, UseState.UNDOING, because, attempts=0, note=reason, **found)
+        move_use(connection, use, UseState.ROLLING_BACK, audit, attempts=0, note=reason, **found)
     return True
 
 
@@ -172,10 +172,10 @@ def _delivery(ctx: Context, number: str) -> Delivery | None:
 def _noted(ctx: Context, delivery: Delivery, actor: str, intention: str) -> None:
     """The intention stands in the history before the call goes out."""
     stands = delivery.state
-    with suppress(Overtaken), ctx.ledger.write() as connection:
-        because = ctx.because(actor, intention)
+    with suppress(ConflictError), ctx.ledger.write() as connection:
+        audit = ctx.audit(actor, intention)
         subject = f"order {delivery.order_number}"
-        write_event(connection, subject, because, from_state=stands, to_state=stands, version=delivery.revision)
+        write_event(connection, subject, audit, from_state=stands, to_state=stands, version=delivery.revision)
 
 
 _WAYS: dict[Code, Callable[[Context, Disagreement, str], str | None]] = {
@@ -184,5 +184,5 @@ _WAYS: dict[Code, Callable[[Context, Disagreement, str], str | None]] = {
     Code.TRANSACTION_DIFFERS: _deliver_again,
     Code.TRANSACTION_NOT_VOID: _void,
     Code.USE_NOT_CONSUMED: _submit,
-    Code.REDEMPTION_LEFT_OVER: _give_back,
+    Code.REDEMPTION_LEFT_OVER: _refund,
 }

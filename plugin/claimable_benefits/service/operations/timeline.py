@@ -15,11 +15,11 @@ _WORDS = {
     "in_doubt": "in doubt: sent, and no answer",
     "redeemed": "redeemed",
     "consumed": "used for good",
-    "undoing": "being given back",
-    "undone": "given back",
+    "rolling_back": "being given back",
+    "rolled_back": "given back",
     "released": "reservation dropped",
     "refused": "refused by Omneo",
-    "needs_a_person": "waits for a person",
+    "manual_review": "waits for a person",
     "due": "its transaction waits for delivery",
     "delivering": "its transaction is being delivered",
     "delivered": "its transaction is at Omneo",
@@ -28,7 +28,7 @@ _WORDS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class TimelineEntry:
     """One movement; ``at`` is aware."""
 
     at: datetime
@@ -38,7 +38,7 @@ class Moment:
     reason: str
 
 
-def read_timeline(ctx: Context, subject: str) -> tuple[Moment, ...]:
+def read_timeline(ctx: Context, subject: str) -> tuple[TimelineEntry, ...]:
     """The movements of a use (by its id), or of an order and all its uses (by its number), oldest first."""
     with ctx.ledger.read() as connection:
         use = find_use(connection, subject)
@@ -54,7 +54,7 @@ def read_timeline(ctx: Context, subject: str) -> tuple[Moment, ...]:
     return tuple(sorted(moments, key=lambda moment: moment.at))
 
 
-def _moment(about: str, event: Event) -> Moment:
+def _moment(about: str, event: Event) -> TimelineEntry:
     same = event.from_state == event.to_state
     what = "noted" if same else _WORDS.get(event.to_state, event.to_state)
-    return Moment(event.at, about, what, event.actor, event.reason)
+    return TimelineEntry(event.at, about, what, event.actor, event.reason)

@@ -10,11 +10,11 @@ from claimable_benefits.ledger.outbox import Delivery, find_delivery
 from claimable_benefits.ledger.uses import Use, find_use, uses_of_order
 from claimable_benefits.service.context import Context
 
-_TELLING = (UseState.CONSUMED, UseState.REDEEMED, UseState.UNDOING, UseState.UNDONE, UseState.NEEDS_A_PERSON)
+_TELLING = (UseState.CONSUMED, UseState.REDEEMED, UseState.ROLLING_BACK, UseState.ROLLED_BACK, UseState.MANUAL_REVIEW)
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class OrderRecord:
     """An order's loyalty record. ``redemption_id`` and ``transaction_id`` are Omneo's, ``use_id`` is ours.
 
     ``is_void``: the sale was taken back as a whole.
@@ -38,7 +38,7 @@ class Record:
         return self.delivery_state is DeliveryState.DELIVERED
 
 
-def read_record(ctx: Context, order_number: str) -> Record | None:
+def read_record(ctx: Context, order_number: str) -> OrderRecord | None:
     """The record of an order; None where nothing of it has reached the ledger."""
     with ctx.ledger.read() as connection:
         delivery = find_delivery(connection, order_number)
@@ -48,8 +48,8 @@ def read_record(ctx: Context, order_number: str) -> Record | None:
     return _record(order_number, use, delivery) if use or delivery else None
 
 
-def _record(order_number: str, use: Use | None, delivery: Delivery | None) -> Record:
-    return Record(
+def _record(order_number: str, use: Use | None, delivery: Delivery | None) -> OrderRecord:
+    return OrderRecord(
         order_number=order_number,
         benefit_name=use.name if use else None,
         use_id=use.use_id if use else None,

@@ -11,20 +11,20 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
-from claimable_benefits.domain.policy import GiveBack
+from claimable_benefits.domain.policy import Refundable
 from claimable_benefits.domain.shop import Transaction
 from claimable_benefits.domain.states import UseState
-from claimable_benefits.errors import Overtaken
-from claimable_benefits.ledger.events import Because
+from claimable_benefits.errors import ConflictError
+from claimable_benefits.ledger.events import Audit
 from claimable_benefits.ledger.outbox import Delivery, find_delivery, put_delivery
 from claimable_benefits.ledger.uses import Use, move_use, uses_of_order
 from claimable_benefits.service.context import Context
 from claimable_benefits.service.orders.submit import check_database
-from claimable_benefits.service.redemption.rollback import undo_now
+from claimable_benefits.service.redemption.rollback import roll_back_now
 
 
 @dataclass(frozen=True, slots=True)
-class GivenBack:
+class Refund:
     """What a cancellation or refund has set in motion; true where that is anything.
 
     ``benefit``: the order's benefit is on its way back. ``transaction``: Omneo gets a newer content of the sale.
@@ -37,7 +37,7 @@ class GivenBack:
         return self.benefit or self.transaction
 
 
-def give_back_order(
+def refund_order(
     ctx: Context,
     order_number: str,
     *,
@@ -45,22 +45,22 @@ def give_back_order(
     actor: str,
     reason: str,
     transaction: Transaction | None = None,
-) -> GivenBack:
+) -> Refund:
     """Give back in a database transaction of our own, and ask Omneo at once; the worker goes on with what fails.
 
     Raises `ValueError` where ``transaction`` is another order's.
     """
     _check_number(order_number, transaction)
-    because = ctx.because(actor, reason)
+    audit = ctx.audit(actor, reason)
     with ctx.ledger.write() as connection:
-        returning = _begin_undos(ctx, connection, order_number, full_refund, because, is_called_next=True)
-        changed = _follow(connection, order_number, transaction, because, full_refund=full_refund)
+        returning = _begin_rollbacks(ctx, connection, order_number, full_refund, audit, is_called_next=True)
+        changed = _follow(connection, order_number, transaction, audit, full_refund=full_refund)
     for use in returning:
-        undo_now(ctx, use, actor)
-    return GivenBack(bool(returning), changed)
+        roll_back_now(ctx, use, actor)
+    return Refund(bool(returning), changed)
 
 
-def give_back_in(
+def refund_in(
     ctx: Context,
     connection: Connection,
     order_number: str,
@@ -69,24 +69,24 @@ def give_back_in(
     actor: str,
     reason: str,
     transaction: Transaction | None = None,
-) -> GivenBack:
+) -> Refund:
     """The same on the shop's ``connection``; the shop commits, and the worker does the rest.
 
     Raises `ValueError` likewise, and `SettingsError` where that connection reaches another database than the ledger.
     """
     _check_number(order_number, transaction)
-    check_database(ctx, connection, "give_back()")
-    because = ctx.because(actor, reason)
-    returning = _begin_undos(ctx, connection, order_number, full_refund, because, is_called_next=False)
-    changed = _follow(connection, order_number, transaction, because, full_refund=full_refund)
-    return GivenBack(bool(returning), changed)
+    check_database(ctx, connection, "refund()")
+    audit = ctx.audit(actor, reason)
+    returning = _begin_rollbacks(ctx, connection, order_number, full_refund, audit, is_called_next=False)
+    changed = _follow(connection, order_number, transaction, audit, full_refund=full_refund)
+    return Refund(bool(returning), changed)
 
 
-def comes_back(ctx: Context, order_number: str, *, full_refund: bool) -> bool:
+def is_refundable(ctx: Context, order_number: str, *, full_refund: bool) -> bool:
     """Whether a refund would give the order's benefit back: what to tell the shopper before they decide."""
     with ctx.ledger.read() as connection:
         consumed = [use for use in uses_of_order(connection, order_number) if use.state is UseState.CONSUMED]
-    return any(_comes_back(ctx, use, full_refund=full_refund) for use in consumed)
+    return any(_is_refundable(ctx, use, full_refund=full_refund) for use in consumed)
 
 
 def _check_number(order_number: str, transaction: Transaction | None) -> None:
@@ -94,34 +94,34 @@ def _check_number(order_number: str, transaction: Transaction | None) -> None:
         raise ValueError(f"The transaction is that of order {transaction.order_number}, not of order {order_number}.")
 
 
-def _begin_undos(
+def _begin_rollbacks(
     ctx: Context,
     connection: Connection,
     order_number: str,
     full_refund: bool,
-    because: Because,
+    audit: Audit,
     *,
     is_called_next: bool,
 ) -> list[Use]:
     """Commit to undoing what the order has consumed, where the policy says so."""
     # Whoever calls Omneo next has the row leased until then; else it is due at once.
-    lease = because.at + ctx.timing.lease if is_called_next else None
+    lease = audit.at + ctx.timing.lease if is_called_next else None
     returning = []
     for use in uses_of_order(connection, order_number):
-        if use.state is UseState.CONSUMED and _comes_back(ctx, use, full_refund=full_refund):
-            with suppress(Overtaken):  # another request gives it back at this moment
-                changes = {"lease_until": lease, "due_at": None, "attempts": 0, "note": because.reason}
-                returning.append(move_use(connection, use, UseState.UNDOING, because, **changes))
+        if use.state is UseState.CONSUMED and _is_refundable(ctx, use, full_refund=full_refund):
+            with suppress(ConflictError):  # another request gives it back at this moment
+                changes = {"lease_until": lease, "due_at": None, "attempts": 0, "note": audit.reason}
+                returning.append(move_use(connection, use, UseState.ROLLING_BACK, audit, **changes))
     return returning
 
 
-def _comes_back(ctx: Context, use: Use, *, full_refund: bool) -> bool:
-    rule = ctx.policy(use.definition_handle).given_back
-    return rule is GiveBack.ALWAYS or (rule is GiveBack.FULL_REFUND and full_refund)
+def _is_refundable(ctx: Context, use: Use, *, full_refund: bool) -> bool:
+    rule = ctx.policy(use.definition_handle).refundable
+    return rule is Refundable.ALWAYS or (rule is Refundable.FULL_REFUND and full_refund)
 
 
 def _follow(
-    connection: Connection, order_number: str, transaction: Transaction | None, because: Because, *, full_refund: bool
+    connection: Connection, order_number: str, transaction: Transaction | None, audit: Audit, *, full_refund: bool
 ) -> bool:
     """Put the newest content into the outbox; False where Omneo has it, or something newer."""
     known = find_delivery(connection, order_number)
@@ -129,7 +129,7 @@ def _follow(
     if newest is None or (known is not None and _is_outdated(known.transaction, newest)):
         return False
     use_id, redemption_id = (known.use_id, known.redemption_id) if known else _consumed(connection, order_number)
-    put_delivery(connection, newest, because, use_id=use_id, redemption_id=redemption_id)
+    put_delivery(connection, newest, audit, use_id=use_id, redemption_id=redemption_id)
     return True
 
 
@@ -146,6 +146,6 @@ def _is_outdated(known: Transaction, newest: Transaction) -> bool:
 
 def _consumed(connection: Connection, order_number: str) -> tuple[str | None, str | None]:
     """The use of an order that is not in the outbox, and its redemption."""
-    states = (UseState.CONSUMED, UseState.UNDOING, UseState.UNDONE)
+    states = (UseState.CONSUMED, UseState.ROLLING_BACK, UseState.ROLLED_BACK)
     uses = [use for use in uses_of_order(connection, order_number) if use.state in states and use.redemption_id]
     return (uses[-1].use_id, uses[-1].redemption_id) if uses else (None, None)

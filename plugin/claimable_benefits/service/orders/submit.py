@@ -8,15 +8,15 @@ from sqlalchemy import Connection
 
 from claimable_benefits.domain.shop import Transaction
 from claimable_benefits.domain.states import UseState
-from claimable_benefits.errors import Overtaken, SettingsError
-from claimable_benefits.ledger.events import Because
+from claimable_benefits.errors import ConflictError, SettingsError
+from claimable_benefits.ledger.events import Audit
 from claimable_benefits.ledger.outbox import find_delivery, put_delivery
 from claimable_benefits.ledger.uses import Use, find_use, move_use, uses_of_order
 from claimable_benefits.service.context import Context
 
 _log = logging.getLogger("claimable_benefits")
 _TRIES = 10
-_GIVEN_BACK = (UseState.UNDOING, UseState.UNDONE)
+_GIVEN_BACK = (UseState.ROLLING_BACK, UseState.ROLLED_BACK)
 
 
 def submit(ctx: Context, transaction: Transaction, connection: Connection) -> None:
@@ -41,13 +41,13 @@ def check_database(ctx: Context, connection: Connection, verb: str) -> None:
 
 def submit_in(ctx: Context, transaction: Transaction, connection: Connection, *, actor: str) -> None:
     """The same on a connection that is known to be the ledger's. A sale that was taken back stays taken back."""
-    because = ctx.because(actor, f"order {transaction.order_number} is placed")
+    audit = ctx.audit(actor, f"order {transaction.order_number} is placed")
     known = find_delivery(connection, transaction.order_number)
     if known is not None and known.transaction.is_void and not transaction.is_void:
         _log.warning("Order %s was cancelled, so its transaction stays void.", transaction.order_number)
         return
     attempts = uses_of_order(connection, transaction.order_number)
-    use = consume(connection, attempts, because)
+    use = consume(connection, attempts, audit)
     if use is None and known is None and any(attempt.state in _GIVEN_BACK for attempt in attempts):
         # The money has moved: the order stands, and a person should know that its benefit was given back.
         _log.error("Order %s was placed after its benefit had been given back.", transaction.order_number)
@@ -56,13 +56,13 @@ def submit_in(ctx: Context, transaction: Transaction, connection: Connection, *,
     put_delivery(
         connection,
         transaction,
-        because,
+        audit,
         use_id=use.use_id if use else use_id,
         redemption_id=use.redemption_id if use else redemption_id,
     )
 
 
-def consume(connection: Connection, attempts: list[Use], because: Because) -> Use | None:
+def consume(connection: Connection, attempts: list[Use], audit: Audit) -> Use | None:
     """The use that this order was charged with: the one redeemed last. Consumed now, or by an earlier submission.
 
     What was redeemed for the order besides, such as an attempt that turned up late, goes back.
@@ -70,21 +70,21 @@ def consume(connection: Connection, attempts: list[Use], because: Because) -> Us
     done = next((use for use in attempts if use.state is UseState.CONSUMED), None)
     redeemed = [use for use in attempts if use.state is UseState.REDEEMED]
     redeemed.sort(key=lambda use: use.sent_at or use.updated_at)
-    own = done or (_move(connection, redeemed.pop(), UseState.CONSUMED, because) if redeemed else None)
+    own = done or (_move(connection, redeemed.pop(), UseState.CONSUMED, audit) if redeemed else None)
     for other in redeemed:
-        _move(connection, other, UseState.UNDOING, because, attempts=0, note="its order has another benefit")
+        _move(connection, other, UseState.ROLLING_BACK, audit, attempts=0, note="its order has another benefit")
     return own
 
 
-def _move(connection: Connection, use: Use, to: UseState, because: Because, **changes: object) -> Use | None:
+def _move(connection: Connection, use: Use, to: UseState, audit: Audit, **changes: object) -> Use | None:
     """Move a use whatever a worker notes about it meanwhile; None where it is being given back."""
     now_is: Use | None = use
     for _ in range(_TRIES):
         if now_is is None or now_is.state is not use.state:
             break
         try:
-            return move_use(connection, now_is, to, because, **changes)
-        except Overtaken:
+            return move_use(connection, now_is, to, audit, **changes)
+        except ConflictError:
             now_is = find_use(connection, use.use_id)
     if now_is is not None and now_is.state is to:
         return now_is  # by another submission of this order, at the same moment

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from claimable_benefits.domain.shop import Order, OrderState
 from claimable_benefits.domain.states import UseState
-from claimable_benefits.errors import Overtaken
+from claimable_benefits.errors import ConflictError
 from claimable_benefits.ledger.outbox import find_delivery
 from claimable_benefits.ledger.uses import Use, due_uses, move_use, touch_use
 from claimable_benefits.service.context import Context
@@ -21,11 +21,11 @@ _log = logging.getLogger("claimable_benefits")
 UNNAMED_FOR = timedelta(days=1)
 
 
-def settle_unplaced(ctx: Context) -> int:
+def resolve_unplaced(ctx: Context) -> int:
     """Ask the shop about redemptions whose order was not placed in time; gives how many were decided."""
     with ctx.ledger.read() as connection:
         due = due_uses(connection, UseState.REDEEMED, ctx.clock())
-    return sum(_settle(ctx, use) for use in ctx.until_stopping(due))
+    return sum(_resolve(ctx, use) for use in ctx.until_stopping(due))
 
 
 def order_of(ctx: Context, order_number: str | None) -> Order | None:
@@ -39,9 +39,9 @@ def order_of(ctx: Context, order_number: str | None) -> Order | None:
         return None
 
 
-def _settle(ctx: Context, use: Use) -> bool:
+def _resolve(ctx: Context, use: Use) -> bool:
     now = ctx.clock()
-    with suppress(Overtaken):
+    with suppress(ConflictError):
         with ctx.ledger.write() as connection:
             use = touch_use(connection, use, now, lease_until=now + ctx.timing.lease)
         return _decide(ctx, use, order_of(ctx, use.order_number))
@@ -54,12 +54,12 @@ def _decide(ctx: Context, use: Use, order: Order | None) -> bool:
     if order and state is OrderState.PAID:
         return _placed(ctx, use, order)
     if state is OrderState.CANCELLED or (state is OrderState.OPEN and age >= ctx.timing.order_grace):
-        return _undo(ctx, use, f"order {use.order_number} is {state}")
+        return _roll_back(ctx, use, f"order {use.order_number} is {state}")
     if age >= UNNAMED_FOR:
-        because = ctx.because("worker", f"the shop does not know what became of order {use.order_number}")
-        _log.error("Use %s waits for a person: %s.", use.use_id, because.reason)
+        audit = ctx.audit("worker", f"the shop does not know what became of order {use.order_number}")
+        _log.error("Use %s waits for a person: %s.", use.use_id, audit.reason)
         with ctx.ledger.write() as connection:
-            move_use(connection, use, UseState.NEEDS_A_PERSON, because, note=because.reason)
+            move_use(connection, use, UseState.MANUAL_REVIEW, audit, note=audit.reason)
         return True
     return look_later(ctx, use, f"order {use.order_number} is {state}", ctx.timing.ask_again)
 
@@ -69,7 +69,7 @@ def _placed(ctx: Context, use: Use, order: Order) -> bool:
     with ctx.ledger.read() as connection:
         delivery = find_delivery(connection, order.number)
     if delivery and delivery.use_id != use.use_id:
-        return _undo(ctx, use, f"order {order.number} was placed without it")
+        return _roll_back(ctx, use, f"order {order.number} was placed without it")
     if order.transaction is None:
         return look_later(
             ctx, use, f"order {order.number} is paid, but the shop gives no transaction", ctx.timing.ask_again
@@ -79,8 +79,8 @@ def _placed(ctx: Context, use: Use, order: Order) -> bool:
     return True
 
 
-def _undo(ctx: Context, use: Use, reason: str) -> bool:
+def _roll_back(ctx: Context, use: Use, reason: str) -> bool:
     """Commit the intention; the undo itself is the next step of this turn."""
     with ctx.ledger.write() as connection:
-        move_use(connection, use, UseState.UNDOING, ctx.because("worker", reason), attempts=0, note=reason)
+        move_use(connection, use, UseState.ROLLING_BACK, ctx.audit("worker", reason), attempts=0, note=reason)
     return True

@@ -6,27 +6,27 @@ from contextlib import suppress
 from datetime import timedelta
 
 from claimable_benefits import signals
-from claimable_benefits.domain.evidence import Finding, Trace
+from claimable_benefits.domain.evidence import Evidence, Finding
 from claimable_benefits.domain.resolution import after_absence
 from claimable_benefits.domain.states import ClaimState
-from claimable_benefits.errors import OmneoError, Overtaken
+from claimable_benefits.errors import ConflictError, OmneoError
 from claimable_benefits.ledger.claims import Claim, due_claims, move_claim, touch_claim
 from claimable_benefits.service.backoff import wait
 from claimable_benefits.service.context import Context
 from claimable_benefits.service.lookup import look_for_claim
 
 
-def settle_claims(ctx: Context) -> int:
+def resolve_claims(ctx: Context) -> int:
     """Look after claims whose request crashed or got no answer. Gives how many were settled."""
     now = ctx.clock()
     with ctx.ledger.read() as connection:
         due = due_claims(connection, ClaimState.CLAIMING, now) + due_claims(connection, ClaimState.IN_DOUBT, now)
-    return sum(_settle(ctx, claim) for claim in ctx.until_stopping(due))
+    return sum(_resolve(ctx, claim) for claim in ctx.until_stopping(due))
 
 
-def _settle(ctx: Context, claim: Claim) -> bool:
+def _resolve(ctx: Context, claim: Claim) -> bool:
     now = ctx.clock()
-    with suppress(Overtaken):
+    with suppress(ConflictError):
         with ctx.ledger.write() as connection:
             claim = touch_claim(connection, claim, now, lease_until=now + ctx.timing.lease)
         try:
@@ -38,14 +38,14 @@ def _settle(ctx: Context, claim: Claim) -> bool:
 
 
 def _believe(ctx: Context, claim: Claim, finding: Finding) -> bool:
-    if finding.trace is Trace.FOUND:
+    if finding.evidence is Evidence.FOUND:
         moved = _move(ctx, claim, ClaimState.CLAIMED, "found at Omneo", benefit_id=finding.found_id)
-        ctx.tell(signals.benefit_claimed, claim=moved)
+        ctx.send_signal(signals.benefit_claimed, claim=moved)
         return True
     age = ctx.clock() - claim.sent_at
-    patience = after_absence(age, claim.attempts, ctx.timing.settle, ctx.timing.between_looks)
-    if patience.again_in is not None:
-        return _look_later(ctx, claim, "not at Omneo yet", patience.again_in, attempts=patience.looks)
+    wait_budget = after_absence(age, claim.attempts, ctx.timing.trust_absence_after, ctx.timing.look_gap)
+    if wait_budget.again_in is not None:
+        return _look_later(ctx, claim, "not at Omneo yet", wait_budget.again_in, attempts=wait_budget.looks)
     sweep_at = ctx.clock() + ctx.timing.sweep_gaps[0]
     _move(ctx, claim, ClaimState.ABANDONED, "settled: Omneo never applied it", sweep_at=sweep_at)
     return True
@@ -53,7 +53,7 @@ def _believe(ctx: Context, claim: Claim, finding: Finding) -> bool:
 
 def _move(ctx: Context, claim: Claim, to: ClaimState, reason: str, **changes: object) -> Claim:
     with ctx.ledger.write() as connection:
-        return move_claim(connection, claim, to, ctx.because("worker", reason), **changes)
+        return move_claim(connection, claim, to, ctx.audit("worker", reason), **changes)
 
 
 def _look_later(ctx: Context, claim: Claim, note: str, after: timedelta, **changes: object) -> bool:

@@ -9,15 +9,15 @@ from __future__ import annotations
 from contextlib import suppress
 
 from claimable_benefits import signals
-from claimable_benefits.domain.evidence import Finding, Trace
+from claimable_benefits.domain.evidence import Evidence, Finding
 from claimable_benefits.domain.resolution import next_sweep
 from claimable_benefits.domain.states import USE_MOVES, ClaimState, UseState
-from claimable_benefits.errors import OmneoError, Overtaken
+from claimable_benefits.errors import ConflictError, OmneoError
 from claimable_benefits.ledger.claims import Claim, move_claim, sweepable_claims, touch_claim
 from claimable_benefits.ledger.uses import Use, move_use, sweepable_uses, touch_use
 from claimable_benefits.service.context import Context
 from claimable_benefits.service.lookup import look_for_claim, look_for_redemption
-from claimable_benefits.service.recovery.resolve_uses import give_extras_back
+from claimable_benefits.service.recovery.resolve_uses import roll_back_extras
 
 # A witness may speak of another process's use, whose answer is a moment from being recorded: it is heard twice.
 _HEARINGS = 2
@@ -41,11 +41,11 @@ def _sweep(ctx: Context, use: Use) -> bool:
     try:
         use = _schedule(ctx, use)
         finding = look_for_redemption(ctx, use)
-    except Overtaken:
+    except ConflictError:
         return False  # another worker looks, or it moves at this moment
     except OmneoError:
         return False  # the next look is due all the same
-    with suppress(Overtaken):
+    with suppress(ConflictError):
         return _believe(ctx, use, finding)
     return False
 
@@ -59,11 +59,11 @@ def _schedule(ctx: Context, use: Use) -> Use:
 
 
 def _believe(ctx: Context, use: Use, finding: Finding) -> bool:
-    if finding.trace is Trace.ABSENT:
+    if finding.evidence is Evidence.ABSENT:
         return False
     strangers = [found for found in (finding.found_id, *finding.extra_ids) if found and found != use.redemption_id]
     if use.redemption_id is not None:
-        give_extras_back(ctx, use, tuple(strangers) if finding.is_named else ())
+        roll_back_extras(ctx, use, tuple(strangers) if finding.is_named else ())
         return bool(strangers) and finding.is_named
     if finding.is_named:
         return _turned_up(ctx, use, strangers)
@@ -71,13 +71,13 @@ def _believe(ctx: Context, use: Use, finding: Finding) -> bool:
 
 
 def _turned_up(ctx: Context, use: Use, redemption_ids: list[str]) -> bool:
-    if UseState.UNDOING not in USE_MOVES[use.state]:
+    if UseState.ROLLING_BACK not in USE_MOVES[use.state]:
         return False  # it is being looked after where it stands
-    because = ctx.because("worker", "it turned up at Omneo after it had been settled")
-    facts = {"redemption_id": redemption_ids[0], "redeemed_at": because.at, "attempts": 0, "note": because.reason}
+    audit = ctx.audit("worker", "it turned up at Omneo after it had been settled")
+    facts = {"redemption_id": redemption_ids[0], "redeemed_at": audit.at, "attempts": 0, "note": audit.reason}
     with ctx.ledger.write() as connection:
-        moved = move_use(connection, use, UseState.UNDOING, because, **facts)
-    give_extras_back(ctx, moved, tuple(redemption_ids[1:]))
+        moved = move_use(connection, use, UseState.ROLLING_BACK, audit, **facts)
+    roll_back_extras(ctx, moved, tuple(redemption_ids[1:]))
     return True
 
 
@@ -88,25 +88,25 @@ def _may_have_turned_up(ctx: Context, use: Use) -> bool:
         with ctx.ledger.write() as connection:
             touch_use(connection, use, ctx.clock(), attempts=use.attempts + 1)
         return False
-    because = ctx.because("worker", "a redemption turned up late that may be ours or a till's")
+    audit = ctx.audit("worker", "a redemption turned up late that may be ours or a till's")
     with ctx.ledger.write() as connection:
-        move_use(connection, use, UseState.NEEDS_A_PERSON, because, note=because.reason, sweep_at=None)
+        move_use(connection, use, UseState.MANUAL_REVIEW, audit, note=audit.reason, sweep_at=None)
     return True
 
 
 def _sweep_claim(ctx: Context, claim: Claim) -> bool:
     now, sweeps = ctx.clock(), claim.sweeps + 1
     gap = next_sweep(sweeps, ctx.timing.sweep_gaps)
-    with suppress(Overtaken, OmneoError):
+    with suppress(ConflictError, OmneoError):
         with ctx.ledger.write() as connection:
             claim = touch_claim(connection, claim, now, sweeps=sweeps, sweep_at=now + gap if gap else None)
         finding = look_for_claim(ctx, claim)
-        if finding.trace is Trace.FOUND and claim.state is ClaimState.ABANDONED:
-            because = ctx.because("worker", "it turned up at Omneo after it had been settled")
+        if finding.evidence is Evidence.FOUND and claim.state is ClaimState.ABANDONED:
+            audit = ctx.audit("worker", "it turned up at Omneo after it had been settled")
             with ctx.ledger.write() as connection:
                 moved = move_claim(
-                    connection, claim, ClaimState.CLAIMED, because, benefit_id=finding.found_id, sweep_at=None
+                    connection, claim, ClaimState.CLAIMED, audit, benefit_id=finding.found_id, sweep_at=None
                 )
-            ctx.tell(signals.benefit_claimed, claim=moved)
+            ctx.send_signal(signals.benefit_claimed, claim=moved)
             return True
     return False

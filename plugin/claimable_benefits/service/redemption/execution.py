@@ -22,16 +22,16 @@ from typing import NoReturn
 
 from claimable_benefits import signals
 from claimable_benefits.domain.benefits import Redemption
-from claimable_benefits.domain.evidence import Finding, Trace
+from claimable_benefits.domain.evidence import Evidence, Finding
 from claimable_benefits.domain.states import UNANSWERED_USES, UseState
 from claimable_benefits.errors import (
+    ConflictError,
     Declined,
     LedgerUnavailable,
+    NotApplied,
     OmneoError,
     OutcomeUnknown,
-    Overtaken,
     Rejected,
-    Unreachable,
 )
 from claimable_benefits.ledger.uses import Use, find_use, move_use, touch_use
 from claimable_benefits.service.context import Context
@@ -44,35 +44,35 @@ _TRIES = 5
 _GOOD = (UseState.REDEEMED, UseState.CONSUMED)
 
 
-def send_use(ctx: Context, use: Use, actor: str, *, then: UseState) -> Use:
+def execute(ctx: Context, use: Use, actor: str, *, then: UseState) -> Use:
     """Ask Omneo for the redemption. Gives the use where it is redeemed, raises `Declined` in every other case."""
     try:
         with ctx.omneo.within(ctx.timing.answer):
-            redemption = _call(ctx, use)
-    except Unreachable as error:
-        _not_applied(ctx, use, actor, error)
+            redemption = _redeem(ctx, use)
+    except NotApplied as error:
+        _handle_not_applied(ctx, use, actor, error)
     except Rejected as error:
         _refused(ctx, use, actor, error)
     except OutcomeUnknown as error:
-        return _in_doubt(ctx, use, actor, error, then=then)
-    return _answered(ctx, use, redemption.id, actor, then=then, **_claimed(use, redemption))
+        return _handle_unknown(ctx, use, actor, error, then=then)
+    return _record_success(ctx, use, redemption.id, actor, then=then, **_claimed(use, redemption))
 
 
 def redeemed(ctx: Context, use: Use, redemption_id: str, actor: str, reason: str, *, to: UseState, **more: str) -> Use:
     """Commit the good outcome, and tell the shop. Raises `Overtaken` where the use has moved meanwhile."""
-    because = ctx.because(actor, reason)
-    facts: dict[str, object] = {"redemption_id": redemption_id, "redeemed_at": because.at, "note": None, **more}
+    audit = ctx.audit(actor, reason)
+    facts: dict[str, object] = {"redemption_id": redemption_id, "redeemed_at": audit.at, "note": None, **more}
     if to is UseState.REDEEMED:
-        facts["due_at"] = because.at + ctx.timing.placed_within
+        facts["due_at"] = audit.at + ctx.timing.placed_within
     if use.state is UseState.IN_DOUBT:
-        facts["sweep_at"] = because.at + ctx.timing.sweep_gaps[0]
+        facts["sweep_at"] = audit.at + ctx.timing.sweep_gaps[0]
     with ctx.ledger.write() as connection:
-        use = move_use(connection, use, to, because, **facts)
-    ctx.tell(signals.benefit_redeemed, use=use)
+        use = move_use(connection, use, to, audit, **facts)
+    ctx.send_signal(signals.benefit_redeemed, use=use)
     return use
 
 
-def _call(ctx: Context, use: Use) -> Redemption:
+def _redeem(ctx: Context, use: Use) -> Redemption:
     if use.channel == "claim":
         return ctx.omneo.claim_and_redeem(use.profile_id, use.definition_handle, reference=use.reference)
     return ctx.omneo.redeem(
@@ -85,14 +85,14 @@ def _claimed(use: Use, redemption: Redemption) -> dict[str, str]:
     return {"benefit_id": redemption.benefit_ids[0]} if use.channel == "claim" and redemption.benefit_ids else {}
 
 
-def _answered(ctx: Context, use: Use, redemption_id: str, actor: str, *, then: UseState, **more: str) -> Use:
+def _record_success(ctx: Context, use: Use, redemption_id: str, actor: str, *, then: UseState, **more: str) -> Use:
     """Commit a yes, however late it came."""
     now_is: Use | None = use
     try:
         for _ in range(_TRIES):
             if now_is is None or now_is.state not in UNANSWERED_USES:
                 break
-            with suppress(Overtaken):
+            with suppress(ConflictError):
                 return redeemed(ctx, now_is, redemption_id, actor, "Omneo redeemed it", to=then, **more)
             now_is = _read_again(ctx, use)
     except LedgerUnavailable:
@@ -101,24 +101,24 @@ def _answered(ctx: Context, use: Use, redemption_id: str, actor: str, *, then: U
         raise _not_confirmed(use) from None
     if now_is and now_is.redemption_id == redemption_id and now_is.state in _GOOD:
         return now_is  # the worker has found it first
-    _too_late(ctx, now_is, redemption_id, actor)
+    _roll_back_late_success(ctx, now_is, redemption_id, actor)
     raise _not_confirmed(use)
 
 
-def _too_late(ctx: Context, use: Use | None, redemption_id: str, actor: str) -> None:
+def _roll_back_late_success(ctx: Context, use: Use | None, redemption_id: str, actor: str) -> None:
     """Everybody was told that it did not work, so the redemption that came of it goes back."""
     if use is None or use.redemption_id is not None or use.state not in (UseState.RELEASED, UseState.REFUSED):
         return
-    because = ctx.because(actor, "Omneo's answer came when it was no longer waited for")
-    with suppress(Overtaken), ctx.ledger.write() as connection:
-        move_use(connection, use, UseState.UNDOING, because, redemption_id=redemption_id, redeemed_at=because.at)
+    audit = ctx.audit(actor, "Omneo's answer came when it was no longer waited for")
+    with suppress(ConflictError), ctx.ledger.write() as connection:
+        move_use(connection, use, UseState.ROLLING_BACK, audit, redemption_id=redemption_id, redeemed_at=audit.at)
 
 
-def _not_applied(ctx: Context, use: Use, actor: str, error: OmneoError) -> NoReturn:
+def _handle_not_applied(ctx: Context, use: Use, actor: str, error: OmneoError) -> NoReturn:
     was_sent = error.status is not None
     try:
-        with suppress(Overtaken):
-            _put_back(ctx, use, actor, error, was_sent=was_sent)
+        with suppress(ConflictError):
+            _restore_hold(ctx, use, actor, error, was_sent=was_sent)
     except LedgerUnavailable:
         raise _not_confirmed(use) from None
     raise Declined(
@@ -129,23 +129,23 @@ def _not_applied(ctx: Context, use: Use, actor: str, error: OmneoError) -> NoRet
     )
 
 
-def _put_back(ctx: Context, use: Use, actor: str, error: OmneoError, *, was_sent: bool) -> None:
-    because = ctx.because(actor, "Omneo was not reached")
+def _restore_hold(ctx: Context, use: Use, actor: str, error: OmneoError, *, was_sent: bool) -> None:
+    audit = ctx.audit(actor, "Omneo was not reached")
     note = str(error)
     if use.channel == "checkout" and not was_sent:
         try:
             with ctx.ledger.write() as connection:
-                move_use(connection, use, UseState.HELD, because, sent_at=None, order_number=None, note=note)
-        except Overtaken:  # the shopper has applied something else to this cart meanwhile
+                move_use(connection, use, UseState.HELD, audit, sent_at=None, order_number=None, note=note)
+        except ConflictError:  # the shopper has applied something else to this cart meanwhile
             pass
         else:
             return
-    sweep_at = because.at + ctx.timing.sweep_gaps[0] if was_sent else None
+    sweep_at = audit.at + ctx.timing.sweep_gaps[0] if was_sent else None
     with ctx.ledger.write() as connection:
-        released = move_use(connection, use, UseState.RELEASED, because, note=note, sweep_at=sweep_at)
+        released = move_use(connection, use, UseState.RELEASED, audit, note=note, sweep_at=sweep_at)
     if use.channel == "checkout":
-        with suppress(Overtaken), ctx.ledger.write() as connection:
-            repeat_hold(ctx, connection, released, because)
+        with suppress(ConflictError), ctx.ledger.write() as connection:
+            repeat_hold(ctx, connection, released, audit)
 
 
 def _refused(ctx: Context, use: Use, actor: str, error: Rejected) -> NoReturn:
@@ -154,11 +154,11 @@ def _refused(ctx: Context, use: Use, actor: str, error: Rejected) -> NoReturn:
         for _ in range(_TRIES):
             if now_is is None or now_is.state not in UNANSWERED_USES:
                 break
-            with suppress(Overtaken):
-                because = ctx.because(actor, "Omneo refused it")
+            with suppress(ConflictError):
+                audit = ctx.audit(actor, "Omneo refused it")
                 with ctx.ledger.write() as connection:
-                    refused = move_use(connection, now_is, UseState.REFUSED, because, note=str(error))
-                ctx.tell(signals.benefit_refused, use=refused, reason=error.message)
+                    refused = move_use(connection, now_is, UseState.REFUSED, audit, note=str(error))
+                ctx.send_signal(signals.benefit_refused, use=refused, reason=error.message)
                 break
             now_is = _read_again(ctx, use)
     raise Declined(
@@ -166,23 +166,23 @@ def _refused(ctx: Context, use: Use, actor: str, error: Rejected) -> NoReturn:
     )
 
 
-def _in_doubt(ctx: Context, use: Use, actor: str, error: OmneoError, *, then: UseState) -> Use:
-    because = ctx.because(actor, "no answer from Omneo")
+def _handle_unknown(ctx: Context, use: Use, actor: str, error: OmneoError, *, then: UseState) -> Use:
+    audit = ctx.audit(actor, "no answer from Omneo")
     try:
         with ctx.ledger.write() as connection:
-            lease = because.at + ctx.timing.lease
-            use = move_use(connection, use, UseState.IN_DOUBT, because, note=str(error), lease_until=lease)
-        if finding := _quick_looks(ctx, use):
+            lease = audit.at + ctx.timing.lease
+            use = move_use(connection, use, UseState.IN_DOUBT, audit, note=str(error), lease_until=lease)
+        if finding := _poll_briefly(ctx, use):
             return found(ctx, use, finding, actor, "found at Omneo after a lost answer", to=then)
-        return _give_up(ctx, use)
-    except Overtaken:  # the worker was faster
-        return _give_up(ctx, use)
+        return _hand_over_to_worker(ctx, use)
+    except ConflictError:  # the worker was faster
+        return _hand_over_to_worker(ctx, use)
     except LedgerUnavailable:
         _log.exception("Use %s is left to the worker.", use.use_id)
         raise _not_confirmed(use) from None
 
 
-def _give_up(ctx: Context, use: Use) -> Use:
+def _hand_over_to_worker(ctx: Context, use: Use) -> Use:
     """Leave the doubt to the worker, and tell the shopper. Gives the use where the worker has found it meanwhile.
 
     The order goes on without it from here, so the use lets go of the order: what turns up later belongs to no order,
@@ -192,7 +192,7 @@ def _give_up(ctx: Context, use: Use) -> Use:
     for _ in range(_TRIES):
         if now_is is None or now_is.state is not UseState.IN_DOUBT:
             break
-        with suppress(Overtaken), ctx.ledger.write() as connection:
+        with suppress(ConflictError), ctx.ledger.write() as connection:
             touch_use(connection, now_is, ctx.clock(), lease_until=None, due_at=None, order_number=None)
             break
         now_is = _read_again(ctx, use)
@@ -207,14 +207,14 @@ def found(ctx: Context, use: Use, finding: Finding, actor: str, reason: str, *, 
     return redeemed(ctx, use, finding.found_id or "", actor, reason, to=to, **more)
 
 
-def _quick_looks(ctx: Context, use: Use) -> Finding | None:
+def _poll_briefly(ctx: Context, use: Use) -> Finding | None:
     """Look while the shopper waits; where even looking fails, the worker goes on later."""
     try:
         for pause in ctx.timing.quick_looks:
             ctx.sleep(pause)
             with ctx.omneo.within(ctx.timing.look):
                 finding = look_for_redemption(ctx, use)
-            if finding.trace is Trace.FOUND:
+            if finding.evidence is Evidence.FOUND:
                 return finding
     except OmneoError:
         return None

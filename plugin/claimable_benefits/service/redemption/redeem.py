@@ -14,13 +14,13 @@ from claimable_benefits.domain.benefits import Benefit
 from claimable_benefits.domain.references import check_order_number
 from claimable_benefits.domain.shop import Shopper
 from claimable_benefits.domain.states import UNANSWERED_USES, UseState
-from claimable_benefits.errors import Declined, OmneoError, Overtaken
+from claimable_benefits.errors import ConflictError, Declined, OmneoError
 from claimable_benefits.ledger import uses as ledger_uses
 from claimable_benefits.ledger.uses import Use, move_use
-from claimable_benefits.service.account.wallet_view import Shelf, read_shelf
-from claimable_benefits.service.context import Context, by
+from claimable_benefits.service.account.wallet_view import Wallet, read_wallet
+from claimable_benefits.service.context import Context, shopper_actor
 from claimable_benefits.service.holds.slots import take_slot
-from claimable_benefits.service.redemption.execution import send_use
+from claimable_benefits.service.redemption.execution import execute
 
 _GOOD = (UseState.REDEEMED, UseState.CONSUMED)
 
@@ -41,21 +41,21 @@ def redeem_for_order(ctx: Context, use_id: str, order_number: str, *, actor: str
     for an order number that cannot be stored.
     """
     check_order_number(order_number)
-    witness = _witness(ctx, use_id)
+    witness = _remaining_uses_now(ctx, use_id)
     try:
         with ctx.ledger.write() as connection:
             use = ledger_uses.find_use(connection, use_id)
             is_first = use is not None and use.state is UseState.HELD
             if use and is_first:
-                _give_up_others(ctx, connection, order_number, actor)
+                _roll_back_others(ctx, connection, order_number, actor)
                 reason = f"order {order_number} is being placed"
-                use = intend(ctx, connection, use, actor, reason, order_number=order_number, **witness)
-    except Overtaken:  # by another click, since we looked
+                use = record_intent(ctx, connection, use, actor, reason, order_number=order_number, **witness)
+    except ConflictError:  # by another click, since we looked
         with ctx.ledger.read() as connection:
             use, is_first = ledger_uses.find_use(connection, use_id), False
     if use and is_first:
-        return send_use(ctx, use, actor, then=UseState.REDEEMED)
-    return _first_clicks(ctx, use, order_number)
+        return execute(ctx, use, actor, then=UseState.REDEEMED)
+    return _await_first_request(ctx, use, order_number)
 
 
 def use_from_account(ctx: Context, shopper: Shopper, benefit_id: str, use_id: str) -> Used:
@@ -65,9 +65,9 @@ def use_from_account(ctx: Context, shopper: Shopper, benefit_id: str, use_id: st
     """
     if known := find_use(ctx, shopper, use_id):
         return known_use(known)
-    shelf = read_shelf(ctx, shopper)
-    benefit = _account_benefit(shelf, benefit_id)
-    return _use_now(ctx, shopper, shelf, benefit, use_id, channel="account", actor=by(shopper))
+    wallet = read_wallet(ctx, shopper)
+    benefit = _account_benefit(wallet, benefit_id)
+    return _use_now(ctx, shopper, wallet, benefit, use_id, channel="account", actor=shopper_actor(shopper))
 
 
 def use_for_customer(ctx: Context, customer_id: str, benefit_id: str, use_id: str, *, actor: str) -> Used:
@@ -76,13 +76,13 @@ def use_for_customer(ctx: Context, customer_id: str, benefit_id: str, use_id: st
     Raises `Declined` like `redeem_for_order`, and `OmneoError` where the benefits cannot be read.
     """
     shopper = Shopper(customer_id)
-    shelf = read_shelf(ctx, shopper)
-    if not shelf.known:
+    wallet = read_wallet(ctx, shopper)
+    if not wallet.known:
         raise Declined("unknown_customer", f"Omneo does not know customer {customer_id!r}.")
-    held = shelf.benefit(benefit_id)
+    held = wallet.benefit(benefit_id)
     if held is None:
         raise Declined("unknown_benefit", f"Customer {customer_id} has no usable benefit {benefit_id}.")
-    return _use_now(ctx, shopper, shelf, held.benefit, use_id, channel="store", actor=actor)
+    return _use_now(ctx, shopper, wallet, held.benefit, use_id, channel="store", actor=actor)
 
 
 def find_use(ctx: Context, shopper: Shopper, use_id: str) -> Use | None:
@@ -102,33 +102,33 @@ def known_use(use: Use) -> Used:
 
 
 def _use_now(
-    ctx: Context, shopper: Shopper, shelf: Shelf, benefit: Benefit, use_id: str, *, channel: str, actor: str
+    ctx: Context, shopper: Shopper, wallet: Wallet, benefit: Benefit, use_id: str, *, channel: str, actor: str
 ) -> Used:
-    because = ctx.because(actor, f"used: {channel}")
+    audit = ctx.audit(actor, f"used: {channel}")
     try:
         with ctx.ledger.write() as connection:
             use = take_slot(
                 ctx,
                 connection,
                 shopper,
-                shelf.profile_id or "",
+                wallet.profile_id or "",
                 benefit,
-                because,
+                audit,
                 use_id=use_id,
                 channel=channel,
                 cart_id=f"{channel} {use_id}",
             )
-            use = intend(ctx, connection, use, actor, because.reason)
-    except Overtaken:
+            use = record_intent(ctx, connection, use, actor, audit.reason)
+    except ConflictError:
         if known := find_use(ctx, shopper, use_id):
             return known_use(known)
         sentence = f"{benefit.name} is being used elsewhere at this moment. Please try again."
         raise Declined("in_another_cart", sentence) from None
-    return Used(send_use(ctx, use, actor, then=UseState.CONSUMED))
+    return Used(execute(ctx, use, actor, then=UseState.CONSUMED))
 
 
-def _account_benefit(shelf: Shelf, benefit_id: str) -> Benefit:
-    held = shelf.benefit(benefit_id)
+def _account_benefit(wallet: Wallet, benefit_id: str) -> Benefit:
+    held = wallet.benefit(benefit_id)
     if held is None:
         raise Declined("unknown_benefit", "This benefit is not available any more.")
     if not held.policy.from_account:
@@ -136,27 +136,27 @@ def _account_benefit(shelf: Shelf, benefit_id: str) -> Benefit:
     return held.benefit
 
 
-def intend(ctx: Context, connection: Connection, use: Use, actor: str, reason: str, **also: object) -> Use:
+def record_intent(ctx: Context, connection: Connection, use: Use, actor: str, reason: str, **also: object) -> Use:
     """Write that the use is about to be sent; the caller commits, and only then sends it."""
-    because = ctx.because(actor, reason)
+    audit = ctx.audit(actor, reason)
     return move_use(
         connection,
         use,
         UseState.REDEEMING,
-        because,
-        sent_at=because.at,
-        lease_until=because.at + ctx.timing.lease,
+        audit,
+        sent_at=audit.at,
+        lease_until=audit.at + ctx.timing.lease,
         **also,
     )
 
 
-def _witness(ctx: Context, use_id: str) -> dict[str, int | None]:
+def _remaining_uses_now(ctx: Context, use_id: str) -> dict[str, int | None]:
     """How many uses are left right now: where our reference does not decide, a lost answer is settled by that count.
 
     What was left when it was held may be half an hour old, and a till may have used some since.
     """
     try:
-        if ctx.omneo.keeps_references() and ctx.omneo.heeds_references():
+        if ctx.omneo.keeps_references() and ctx.omneo.filters_by_reference():
             return {}
         with ctx.ledger.read() as connection:
             use = ledger_uses.find_use(connection, use_id)
@@ -169,15 +169,15 @@ def _witness(ctx: Context, use_id: str) -> dict[str, int | None]:
     return {"baseline_remaining": benefit.remaining if benefit else None}
 
 
-def _give_up_others(ctx: Context, connection: Connection, order_number: str, actor: str) -> None:
+def _roll_back_others(ctx: Context, connection: Connection, order_number: str, actor: str) -> None:
     """An order is placed with one benefit: one that it redeemed before, and was not placed with, goes back."""
-    because = ctx.because(actor, f"order {order_number} is placed with another benefit")
+    audit = ctx.audit(actor, f"order {order_number} is placed with another benefit")
     for use in ledger_uses.uses_of_order(connection, order_number):
         if use.state is UseState.REDEEMED:
-            move_use(connection, use, UseState.UNDOING, because, attempts=0, note=because.reason)
+            move_use(connection, use, UseState.ROLLING_BACK, audit, attempts=0, note=audit.reason)
 
 
-def _first_clicks(ctx: Context, use: Use | None, order_number: str) -> Use:
+def _await_first_request(ctx: Context, use: Use | None, order_number: str) -> Use:
     """A double click, or a request that is repeated: the first one's outcome, for which we wait a little."""
     pauses = iter(ctx.timing.first_click)
     while use and use.order_number == order_number and use.state in UNANSWERED_USES:

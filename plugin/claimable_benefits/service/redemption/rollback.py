@@ -11,14 +11,14 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 
 from claimable_benefits import signals
-from claimable_benefits.domain.evidence import Trace
+from claimable_benefits.domain.evidence import Evidence
 from claimable_benefits.domain.states import UseState
-from claimable_benefits.errors import OmneoError, OutcomeUnknown, Overtaken, Rejected
+from claimable_benefits.errors import ConflictError, OmneoError, OutcomeUnknown, Rejected
 from claimable_benefits.ledger.uses import Use, due_uses, find_use, move_use, touch_use, uses_of_order
 from claimable_benefits.service.backoff import wait
 from claimable_benefits.service.context import Context
 from claimable_benefits.service.holds.slots import repeat_hold
-from claimable_benefits.service.lookup import look_for_undo
+from claimable_benefits.service.lookup import look_for_rollback
 
 _log = logging.getLogger("claimable_benefits")
 
@@ -26,7 +26,7 @@ _log = logging.getLogger("claimable_benefits")
 REVERSIBLE = timedelta(minutes=9)
 
 
-def undo_order(ctx: Context, order_number: str, *, actor: str, reason: str) -> bool:
+def roll_back_order(ctx: Context, order_number: str, *, actor: str, reason: str) -> bool:
     """The order will not be placed: give its benefit back, now if Omneo answers, else by the worker.
 
     What is back at once is held for the same cart again, so that another card can be tried at the same total.
@@ -40,40 +40,40 @@ def undo_order(ctx: Context, order_number: str, *, actor: str, reason: str) -> b
     return bool(begun)
 
 
-def begin_undo(ctx: Context, use: Use, *, actor: str, reason: str) -> Use | None:
+def begin_rollback(ctx: Context, use: Use, *, actor: str, reason: str) -> Use | None:
     """Commit the intention to undo. None where somebody else moved the use first."""
-    because = ctx.because(actor, reason)
+    audit = ctx.audit(actor, reason)
     try:
         with ctx.ledger.write() as connection:
-            lease = because.at + ctx.timing.lease
-            return move_use(connection, use, UseState.UNDOING, because, lease_until=lease, attempts=0, note=reason)
-    except Overtaken:
+            lease = audit.at + ctx.timing.lease
+            return move_use(connection, use, UseState.ROLLING_BACK, audit, lease_until=lease, attempts=0, note=reason)
+    except ConflictError:
         return None
 
 
-def undo_now(ctx: Context, use: Use, actor: str) -> None:
+def roll_back_now(ctx: Context, use: Use, actor: str) -> None:
     """Ask Omneo for an undo whose intention is committed, with a lease that is ours; what fails is the worker's."""
-    with suppress(Overtaken):  # it took longer than the lease, and the worker goes on with it
+    with suppress(ConflictError):  # it took longer than the lease, and the worker goes on with it
         _call(ctx, use, actor)
 
 
-def finish_undos(ctx: Context) -> int:
+def finish_rollbacks(ctx: Context) -> int:
     """The worker's part: every undo that is due gets its next step. Gives how many were undone."""
     with ctx.ledger.read() as connection:
-        due = due_uses(connection, UseState.UNDOING, ctx.clock())
+        due = due_uses(connection, UseState.ROLLING_BACK, ctx.clock())
     return sum(_step(ctx, use) for use in ctx.until_stopping(due))
 
 
 def _begin(ctx: Context, use: Use, actor: str, reason: str) -> bool:
-    undoing = begin_undo(ctx, use, actor=actor, reason=reason)
+    undoing = begin_rollback(ctx, use, actor=actor, reason=reason)
     if undoing is not None:
-        undo_now(ctx, undoing, actor)
+        roll_back_now(ctx, undoing, actor)
     return undoing is not None
 
 
 def _step(ctx: Context, use: Use) -> bool:
     now = ctx.clock()
-    with suppress(Overtaken):
+    with suppress(ConflictError):
         with ctx.ledger.write() as connection:
             use = touch_use(connection, use, now, lease_until=now + ctx.timing.lease)
         return _look_or_call(ctx, use)
@@ -82,76 +82,76 @@ def _step(ctx: Context, use: Use) -> bool:
 
 def _look_or_call(ctx: Context, use: Use) -> bool:
     """Look first where an earlier request went out, then ask."""
-    if use.undo_sent_at is None:
+    if use.rollback_sent_at is None:
         return _call(ctx, use, "worker")
     try:
-        finding = look_for_undo(ctx, use)
+        finding = look_for_rollback(ctx, use)
     except OmneoError as error:
         return _later(ctx, use, f"could not look: {error}")
-    if finding.trace is Trace.FOUND:
-        return _undone(ctx, use, "worker", "found at Omneo after a lost answer", finding.found_id)
-    settled_at = use.undo_sent_at + ctx.timing.settle
+    if finding.evidence is Evidence.FOUND:
+        return _rolled_back(ctx, use, "worker", "found at Omneo after a lost answer", finding.found_id)
+    settled_at = use.rollback_sent_at + ctx.timing.trust_absence_after
     if ctx.clock() < settled_at:
         return _later(ctx, use, "waiting for a trace of the undo", at=settled_at)
     return _call(ctx, use, "worker")
 
 
 def _hold_again(ctx: Context, use: Use, actor: str) -> None:
-    because = ctx.because(actor, "held again after the undo")
-    with suppress(Overtaken), ctx.ledger.write() as connection:  # the shopper has applied something meanwhile
+    audit = ctx.audit(actor, "held again after the undo")
+    with suppress(ConflictError), ctx.ledger.write() as connection:  # the shopper has applied something meanwhile
         now_is = find_use(connection, use.use_id)
-        if now_is and now_is.state is UseState.UNDONE:
-            repeat_hold(ctx, connection, now_is, because)
+        if now_is and now_is.state is UseState.ROLLED_BACK:
+            repeat_hold(ctx, connection, now_is, audit)
 
 
 def _call(ctx: Context, use: Use, actor: str) -> bool:
-    now, earlier = ctx.clock(), use.undo_sent_at
+    now, earlier = ctx.clock(), use.rollback_sent_at
     lease = now + ctx.timing.lease
     with ctx.ledger.write() as connection:
-        use = touch_use(connection, use, now, undo_sent_at=now, lease_until=lease, attempts=use.attempts + 1)
+        use = touch_use(connection, use, now, rollback_sent_at=now, lease_until=lease, attempts=use.attempts + 1)
     try:
-        undo_id, reason = _ask(ctx, use, now)
+        rollback_id, reason = _ask_omneo(ctx, use, now)
     except Rejected as error:
         return _refused(ctx, use, actor, str(error))
     except OutcomeUnknown as error:
         return _later(ctx, use, f"no answer to the undo: {error}")
     except OmneoError as error:
-        return _later(ctx, use, f"the undo did not reach Omneo: {error}", undo_sent_at=earlier)
-    return _undone(ctx, use, actor, reason, undo_id)
+        return _later(ctx, use, f"the undo did not reach Omneo: {error}", rollback_sent_at=earlier)
+    return _rolled_back(ctx, use, actor, reason, rollback_id)
 
 
-def _ask(ctx: Context, use: Use, now: datetime) -> tuple[str, str]:
+def _ask_omneo(ctx: Context, use: Use, now: datetime) -> tuple[str, str]:
     redemption_id = use.redemption_id or ""
     if use.redeemed_at is not None and now - use.redeemed_at < REVERSIBLE:
         try:
             return ctx.omneo.reverse(redemption_id).id, "reversed"
         except Rejected:
             pass  # the ten minutes are over by Omneo's clock, or it does not reverse this one: a return has no window
-    return ctx.omneo.give_back(redemption_id, count=1).id, "returned"
+    return ctx.omneo.return_uses(redemption_id, count=1).id, "returned"
 
 
 def _refused(ctx: Context, use: Use, actor: str, problem: str) -> bool:
     """Refused both ways: it is back already, by a request of ours that was lost or by a voided sale, or it is not."""
     try:
-        finding = look_for_undo(ctx, use, ever=True)
+        finding = look_for_rollback(ctx, use, ever=True)
     except OmneoError as error:
         return _later(ctx, use, f"refused, and could not look why: {error}")
-    if finding.trace is Trace.FOUND:
-        return _undone(ctx, use, actor, "Omneo has taken it back already", finding.found_id)
-    why = ctx.because(actor, "Omneo refused both the reversal and the return")
+    if finding.evidence is Evidence.FOUND:
+        return _rolled_back(ctx, use, actor, "Omneo has taken it back already", finding.found_id)
+    why = ctx.audit(actor, "Omneo refused both the reversal and the return")
     _log.error("Use %s (redemption %s) waits for a person: %s", use.use_id, use.redemption_id, problem)
     with ctx.ledger.write() as connection:
-        move_use(connection, use, UseState.NEEDS_A_PERSON, why, note=problem)
+        move_use(connection, use, UseState.MANUAL_REVIEW, why, note=problem)
     return False
 
 
-def _undone(ctx: Context, use: Use, actor: str, reason: str, undo_id: str | None) -> bool:
+def _rolled_back(ctx: Context, use: Use, actor: str, reason: str, rollback_id: str | None) -> bool:
     # Some answers repeat the redemption's own id instead of that of its reversal (Omneo facts 13.4).
-    own_id = undo_id if undo_id != use.redemption_id else None
+    own_id = rollback_id if rollback_id != use.redemption_id else None
     with ctx.ledger.write() as connection:
-        because = ctx.because(actor, reason)
-        use = move_use(connection, use, UseState.UNDONE, because, note=reason, undo_id=own_id)
-    ctx.tell(signals.redemption_undone, use=use)
+        audit = ctx.audit(actor, reason)
+        use = move_use(connection, use, UseState.ROLLED_BACK, audit, note=reason, rollback_id=own_id)
+    ctx.send_signal(signals.redemption_rolled_back, use=use)
     return True
 
 

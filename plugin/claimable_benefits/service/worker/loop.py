@@ -17,7 +17,7 @@ _LONGEST_PAUSE = 60.0
 Turn = Callable[[], object]
 
 
-class Rounds:
+class WorkerLoop:
     """Runs ``turn`` again at once while it has done something, else after ``seconds`` or when woken.
 
     A turn that raises is logged and waited out, longer each time; the rows say where they stand, so the next one goes
@@ -47,10 +47,10 @@ class Rounds:
     def run(self) -> None:
         """Run turns until stopped."""
         while not self.is_stopping():
-            if not self._worked():
+            if not self._did_something():
                 self._rest()
 
-    def _worked(self) -> bool:
+    def _did_something(self) -> bool:
         try:
             done = bool(self._turn())
         except Exception as error:  # noqa: BLE001 - whatever failed, the rows say where they stand
@@ -71,15 +71,15 @@ class Rounds:
         self._wake.clear()
 
 
-class EmbeddedWorker:
+class WorkerThread:
     """`Rounds` in a thread of this process, ended with it.
 
     It starts with the first request of a process, so a server that forks starts it in each child.
     """
 
-    def __init__(self, turn: Turn, seconds: float | None, *, patience: float = STOP_SECONDS) -> None:
-        self._rounds = Rounds(turn, seconds)
-        self._patience = patience
+    def __init__(self, turn: Turn, seconds: float | None, *, wait_budget: float = STOP_SECONDS) -> None:
+        self._rounds = WorkerLoop(turn, seconds)
+        self._patience = wait_budget
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._pid: int | None = None

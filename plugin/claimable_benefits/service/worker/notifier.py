@@ -5,14 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from claimable_benefits.service.worker.loop import EmbeddedWorker
+from claimable_benefits.service.worker.loop import WorkerThread
 
 _log = logging.getLogger("claimable_benefits")
 _PATIENCE = 2.0
 Send = Callable[[], object]
 
 
-class Hints:
+class CeleryNotifier:
     """Sends hints from a thread of its own: a broker that is down, or hangs, must hold up no checkout.
 
     Hints that come while one is being sent become a single one.
@@ -21,13 +21,13 @@ class Hints:
     def __init__(self) -> None:
         self._send: Send | None = None
         self._is_quiet = False
-        self._thread = EmbeddedWorker(self._turn, None, patience=_PATIENCE)
+        self._thread = WorkerThread(self._turn, None, wait_budget=_PATIENCE)
 
     def send_by(self, send: Send) -> None:
         """Say how a hint is sent; it may raise what it likes."""
         self._send = send
 
-    def give(self) -> None:
+    def notify(self) -> None:
         """Send a hint, soon; returns at once and never raises."""
         self._thread.wake()
         self._thread.start()

@@ -30,7 +30,7 @@ UNHEEDED = (
 )
 
 
-def upkeep(ctx: Context) -> int:
+def run_periodic(ctx: Context) -> int:
     """The part of a turn that is seldom due; gives how many disagreements were found."""
     if ctx.stopping():
         return 0
@@ -59,8 +59,8 @@ def reconcile_daily(ctx: Context) -> int:
     for one in report.found:
         _log.warning("Reconciliation: %s (%s)", one.sentence, one.code)
     with ctx.ledger.write() as connection:
-        facts.remember(connection, _DUE, (now + _EVERY).isoformat(), ctx.clock())
-        facts.remember(connection, RECONCILED, report.until.isoformat(), ctx.clock())
+        facts.set_value(connection, _DUE, (now + _EVERY).isoformat(), ctx.clock())
+        facts.set_value(connection, RECONCILED, report.until.isoformat(), ctx.clock())
     return len(report.found)
 
 
@@ -68,14 +68,14 @@ def _take(ctx: Context) -> datetime | None:
     """Lease the day's reconciliation; the start of its period, or None where it is not due, or another's."""
     now = ctx.clock()
     with ctx.ledger.read() as connection:
-        due_at, until = facts.recall(connection, _DUE), facts.recall(connection, RECONCILED)
+        due_at, until = facts.get_value(connection, _DUE), facts.get_value(connection, RECONCILED)
     if due_at is not None and datetime.fromisoformat(due_at) > now:
         return None
     span = _EVERY if due_at is None else _LEASE
     with ctx.ledger.write() as connection:
-        is_ours = facts.replace_fact(connection, _DUE, due_at, (now + span).isoformat(), now)
+        is_ours = facts.compare_and_set_value(connection, _DUE, due_at, (now + span).isoformat(), now)
         if due_at is None and is_ours:
-            facts.remember(connection, RECONCILED, (now - _EVERY).isoformat(), now)
+            facts.set_value(connection, RECONCILED, (now - _EVERY).isoformat(), now)
     if due_at is None or not is_ours:
         return None
     return datetime.fromisoformat(until) if until else now - _EVERY - _SETTLED
@@ -85,10 +85,10 @@ def _note_turn(ctx: Context) -> None:
     """So that the doctor can say whether a worker is running, at two writes a minute."""
     now = ctx.clock()
     with ctx.ledger.read() as connection:
-        told = facts.recall(connection, LAST_TURN)
+        told = facts.get_value(connection, LAST_TURN)
     if told is None or abs(now - datetime.fromisoformat(told)) >= _TOLD_EVERY:
         with ctx.ledger.write() as connection:
-            facts.remember(connection, LAST_TURN, now.isoformat(), now)
+            facts.set_value(connection, LAST_TURN, now.isoformat(), now)
 
 
 def _examine_once(ctx: Context) -> None:
@@ -97,7 +97,7 @@ def _examine_once(ctx: Context) -> None:
         return
     _examined.add(ctx.ledger)
     try:
-        if ctx.omneo.heeds_references() is False:
+        if ctx.omneo.filters_by_reference() is False:
             _log.warning(UNHEEDED)
     except OmneoError as error:
         _log.info("Whether Omneo filters by our references could not be asked: %s", error)

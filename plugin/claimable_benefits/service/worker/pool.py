@@ -16,22 +16,22 @@ from queue import SimpleQueue
 from types import FrameType
 
 from claimable_benefits.errors import BenefitsError
-from claimable_benefits.service.worker.loop import Rounds
-from claimable_benefits.service.worker.turn import WorkDone
+from claimable_benefits.service.worker.loop import WorkerLoop
+from claimable_benefits.service.worker.turn import TurnResult
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
-class Crew:
+class WorkerPool:
     """Runs ``turn`` in ``threads`` threads; ``tell`` hears of every turn that did something."""
 
     def __init__(
-        self, turn: Callable[[], WorkDone], *, threads: int, seconds: float, tell: Callable[[WorkDone], None]
+        self, turn: Callable[[], TurnResult], *, threads: int, seconds: float, tell: Callable[[TurnResult], None]
     ) -> None:
         self._turn = turn
         self._tell = tell
         self._stopped = threading.Event()
-        self._rounds = [Rounds(self._told_turn, seconds, stopped=self._stopped) for _ in range(threads)]
+        self._rounds = [WorkerLoop(self._told_turn, seconds, stopped=self._stopped) for _ in range(threads)]
         self._counts: Counter[str] = Counter()
         self._guard = threading.Lock()
         # Written to by a signal's handler: of all that threads share, this may be used there.
@@ -45,15 +45,15 @@ class Crew:
         """Let every thread finish the call it is in, then end `run`. A signal's handler may call this."""
         self._news.put("stop")
 
-    def run(self) -> WorkDone:
+    def run(self) -> TurnResult:
         """Work until stopped; gives what was done in all."""
         return self._run([rounds.run for rounds in self._rounds])
 
-    def run_until_idle(self) -> WorkDone:
+    def run_until_idle(self) -> TurnResult:
         """Work until nothing more can be done now. Raises `BenefitsError` where a turn fails."""
         return self._run([self._until_idle for _ in self._rounds])
 
-    def _run(self, jobs: list[Callable[[], None]]) -> WorkDone:
+    def _run(self, jobs: list[Callable[[], None]]) -> TurnResult:
         for number, job in enumerate(jobs):
             name = f"claimable-benefits-worker-{number + 1}"
             threading.Thread(target=self._do, args=(job,), name=name, daemon=True).start()
@@ -69,7 +69,7 @@ class Crew:
             failure = failure or (news if isinstance(news, Exception) else None)
         if failure is not None:
             raise BenefitsError(f"A turn failed: {str(failure).splitlines()[0]}") from failure
-        return WorkDone(**self._counts)
+        return TurnResult(**self._counts)
 
     def _do(self, job: Callable[[], None]) -> None:
         try:
@@ -83,7 +83,7 @@ class Crew:
         while not self.is_stopping() and self._told_turn():
             pass
 
-    def _told_turn(self) -> WorkDone:
+    def _told_turn(self) -> TurnResult:
         done = self._turn()
         if done:
             with self._guard:

@@ -8,38 +8,38 @@ from claimable_benefits.service.context import Context
 from claimable_benefits.service.delivery.deliver import deliver_due
 from claimable_benefits.service.delivery.verify import verify_delivered
 from claimable_benefits.service.holds.release import release_overdue
-from claimable_benefits.service.orders.unplaced import settle_unplaced
-from claimable_benefits.service.recovery.resolve_claims import settle_claims
-from claimable_benefits.service.recovery.resolve_uses import settle_uses
+from claimable_benefits.service.orders.unplaced import resolve_unplaced
+from claimable_benefits.service.recovery.resolve_claims import resolve_claims
+from claimable_benefits.service.recovery.resolve_uses import resolve_uses
 from claimable_benefits.service.recovery.sweep import sweep_claims, sweep_uses
-from claimable_benefits.service.redemption.rollback import finish_undos
-from claimable_benefits.service.worker.periodic import upkeep
+from claimable_benefits.service.redemption.rollback import finish_rollbacks
+from claimable_benefits.service.worker.periodic import run_periodic
 
 
 @dataclass(frozen=True, slots=True)
-class WorkDone:
+class TurnResult:
     """What one turn did."""
 
     delivered: int = 0
-    settled: int = 0
+    resolved: int = 0
     decided: int = 0
-    undone: int = 0
+    rolled_back: int = 0
     released: int = 0
     corrected: int = 0
 
     def __bool__(self) -> bool:
-        return any((self.delivered, self.settled, self.decided, self.undone, self.released, self.corrected))
+        return any((self.delivered, self.resolved, self.decided, self.rolled_back, self.released, self.corrected))
 
 
-def run_once(ctx: Context) -> WorkDone:
+def run_once(ctx: Context) -> TurnResult:
     """Settle, sweep, ask about orders, undo, deliver, release. What cannot be done now is done in a later turn."""
-    done = WorkDone(
-        settled=settle_uses(ctx) + settle_claims(ctx) + sweep_uses(ctx) + sweep_claims(ctx),
-        decided=settle_unplaced(ctx),
-        undone=finish_undos(ctx),
+    done = TurnResult(
+        resolved=resolve_uses(ctx) + resolve_claims(ctx) + sweep_uses(ctx) + sweep_claims(ctx),
+        decided=resolve_unplaced(ctx),
+        rolled_back=finish_rollbacks(ctx),
         delivered=deliver_due(ctx),
         released=release_overdue(ctx),
         corrected=verify_delivered(ctx),
     )
-    upkeep(ctx)
+    run_periodic(ctx)
     return done

@@ -19,7 +19,7 @@ class Action(StrEnum):
     """What a button does; also the name of its endpoint."""
 
     CLAIM = "claim"
-    CLAIM_AND_USE = "claim_and_use"
+    CLAIM_AND_REDEEM = "claim_and_redeem"
     USE = "use"
     APPLY = "apply"
     REMOVE = "remove"
@@ -28,11 +28,11 @@ class Action(StrEnum):
     @property
     def field(self) -> str:
         """The form field that names what the action is about."""
-        return "handle" if self in (Action.CLAIM, Action.CLAIM_AND_USE) else "benefit_id"
+        return "handle" if self in (Action.CLAIM, Action.CLAIM_AND_REDEEM) else "benefit_id"
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class ActionForm:
     """One button: where it posts to, its accessible name, and the hidden fields."""
 
     url: str
@@ -64,7 +64,7 @@ class Buttons:
         self._hosts_field = _hosts_field()
         self._token = ""
 
-    def form(self, action: Action, subject: str, label: str, *, back_to: str | None = None) -> Form:
+    def form(self, action: Action, subject: str, label: str, *, back_to: str | None = None) -> ActionForm:
         """A button for ``subject``, a benefit id or a handle. ``back_to`` is the page to return to."""
         ours = _OURS if self._draft else self._pages_token()
         fields = [("cb_token", ours + seal(self._shopper.customer_id, action, subject)), (action.field, subject)]
@@ -72,7 +72,7 @@ class Buttons:
             fields.append(("next", back_to))
         if name := self._hosts_field:
             fields.append((name, _HOSTS if self._draft else _hosts_token()))
-        return Form(url(action), label, tuple(fields))
+        return ActionForm(url(action), label, tuple(fields))
 
     def fill(self, draft: str) -> str:
         """The draft as it is to be printed."""

@@ -16,7 +16,7 @@ from claimable_benefits.web.rendering import messages
 
 
 @dataclass(frozen=True, slots=True)
-class Admission:
+class VerifiedForm:
     """A POST that may do what it asks: who asks, about what, and the number of the button (a UUID)."""
 
     shopper: Shopper
@@ -24,7 +24,7 @@ class Admission:
     number: str
 
 
-def admit(action: Action, *, way_on: str) -> Admission:
+def verify_form(action: Action, *, way_on: str) -> VerifiedForm:
     """Check the origin, the shopper and the token. Raises `FormRefused`, a 400, with ``way_on`` as its link."""
     if _is_foreign():
         raise FormRefused(messages.FOREIGN, link=way_on)
@@ -34,7 +34,7 @@ def admit(action: Action, *, way_on: str) -> Admission:
     subject = request.form.get(action.field, "")
     token = request.form.get("cb_token", "")
     number = read_token(token, shopper, action, subject, minutes=settings().form_minutes, way_on=way_on)
-    return Admission(shopper, subject, number)
+    return VerifiedForm(shopper, subject, number)
 
 
 def _is_foreign() -> bool:

@@ -11,9 +11,9 @@ from claimable_benefits.domain.benefits import Benefit, Definition
 from claimable_benefits.domain.policy import Place, Policy
 from claimable_benefits.service.account.wallet_view import Held
 from claimable_benefits.web.current import url
-from claimable_benefits.web.forms.buttons import Action, Buttons, Form
+from claimable_benefits.web.forms.buttons import Action, ActionForm, Buttons
 from claimable_benefits.web.rendering import messages
-from claimable_benefits.web.rendering.formatting import Format, When
+from claimable_benefits.web.rendering.formatting import Formatter, When
 from claimable_benefits.web.rendering.qr_codes import qr_code
 from claimable_benefits.web.rendering.sanitize import https_url, name_of, plain, safe_html
 
@@ -53,10 +53,10 @@ class Card:
 
 
 @dataclass(frozen=True, slots=True)
-class ReadyCard(Card):
+class ClaimableCard(Card):
     """A claimable benefit. ``claim_note`` is there where claiming it uses it, too."""
 
-    claim: Form
+    claim: ActionForm
     claim_note: str
     validity: str
 
@@ -75,14 +75,14 @@ class StoreUse:
 
 
 @dataclass(frozen=True, slots=True)
-class YoursCard(Card):
+class UsableCard(Card):
     """A held benefit. ``use`` is there where one click uses it, ``checkout`` where it is applied to a cart."""
 
     benefit: Benefit
     pending: bool
     uses: str
     instructions: Markup
-    use: Form | None
+    use: ActionForm | None
     use_note: str
     checkout: str
     store: StoreUse | None
@@ -97,21 +97,25 @@ class PastCard:
     ended: When | None
 
 
-def ready_cards(
+def claimable_cards(
     buttons: Buttons,
     definitions: Iterable[Definition],
     policy_of: Callable[[str], Policy],
-    say: Format,
+    say: Formatter,
     names: Names,
-) -> list[ReadyCard]:
-    return [ready_card(buttons, kind, policy_of(kind.handle), say, names) for kind in definitions]
+) -> list[ClaimableCard]:
+    return [claimable_card(buttons, kind, policy_of(kind.handle), say, names) for kind in definitions]
 
 
-def ready_card(buttons: Buttons, definition: Definition, policy: Policy, say: Format, names: Names) -> ReadyCard:
+def claimable_card(
+    buttons: Buttons, definition: Definition, policy: Policy, say: Formatter, names: Names
+) -> ClaimableCard:
     name = names.own(definition.name, definition.handle)
     at_once = Place.CLAIM in policy.used_at
-    action, label = (Action.CLAIM_AND_USE, f"Claim and use {name} now") if at_once else (Action.CLAIM, f"Claim {name}")
-    return ReadyCard(
+    action, label = (
+        (Action.CLAIM_AND_REDEEM, f"Claim and use {name} now") if at_once else (Action.CLAIM, f"Claim {name}")
+    )
+    return ClaimableCard(
         name=name,
         definition=definition,
         link=url("claimable", handle=definition.handle),
@@ -124,20 +128,20 @@ def ready_card(buttons: Buttons, definition: Definition, policy: Policy, say: Fo
     )
 
 
-def yours_cards(buttons: Buttons, helds: Iterable[Held], say: Format, names: Names) -> list[YoursCard]:
+def usable_cards(buttons: Buttons, helds: Iterable[Held], say: Formatter, names: Names) -> list[UsableCard]:
     """The cards of all held benefits; the first dozen store codes are drawn."""
-    cards: list[YoursCard] = []
+    cards: list[UsableCard] = []
     for held in helds:
         drawn = sum(1 for card in cards if card.store and card.store.qr)
-        cards.append(yours_card(buttons, held, say, names, draw=drawn < _MOST_QR_CODES))
+        cards.append(usable_card(buttons, held, say, names, draw=drawn < _MOST_QR_CODES))
     return cards
 
 
-def yours_card(buttons: Buttons, held: Held, say: Format, names: Names, *, draw: bool = True) -> YoursCard:
+def usable_card(buttons: Buttons, held: Held, say: Formatter, names: Names, *, draw: bool = True) -> UsableCard:
     benefit, definition, places = held.benefit, held.benefit.definition, held.policy.used_at
     name = names.own(benefit.name, benefit.handle)
     usable_here = held.policy.from_account and not held.pending
-    return YoursCard(
+    return UsableCard(
         name=name,
         definition=definition,
         link=url("held", benefit_id=benefit.id),
@@ -155,7 +159,7 @@ def yours_card(buttons: Buttons, held: Held, say: Format, names: Names, *, draw:
     )
 
 
-def past_card(benefit: Benefit, say: Format, names: Names) -> PastCard:
+def past_card(benefit: Benefit, say: Formatter, names: Names) -> PastCard:
     over = benefit.expires_at if benefit.expires_at and benefit.expires_at < say.now else None
     name = names.own(benefit.name, benefit.handle)
     return PastCard(name, url("held", benefit_id=benefit.id), say.ends(over) if over else None)

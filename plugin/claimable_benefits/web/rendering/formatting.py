@@ -25,7 +25,7 @@ class When:
 
 
 @dataclass(frozen=True, slots=True)
-class Format:
+class Formatter:
     """How one shopper reads dates and amounts. ``zone_is_theirs`` is False where the shop's zone stands in."""
 
     locale: str
@@ -121,10 +121,10 @@ def _percent(percent: str, locale: str) -> str:
     return format_percent(Decimal(percent) / 100, locale=locale, decimal_quantization=False)
 
 
-def format_for(shopper: Shopper | None, *, locale: str, timezone: str, now: datetime) -> Format:
+def format_for(shopper: Shopper | None, *, locale: str, timezone: str, now: datetime) -> Formatter:
     """The shopper's own habits, and the shop's where they are missing or unknown."""
     theirs = _habits(shopper.locale, shopper.timezone, locale, timezone) if shopper else None
-    return Format(*(theirs or _habits(None, None, locale, timezone)), now)
+    return Formatter(*(theirs or _habits(None, None, locale, timezone)), now)
 
 
 @lru_cache(maxsize=256)

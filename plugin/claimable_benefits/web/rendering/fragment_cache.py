@@ -1,7 +1,7 @@
 """What a template rendered once and prints many times: all of it is kept but the tokens of its buttons.
 
 A region is kept for one shopper. It names what it was made of, and it is made anew as soon as any of that changes: the
-shelf, the shopper's rows in the ledger, the language, the time zone, the address of the pages, or the day. What stands
+wallet, the shopper's rows in the ledger, the language, the time zone, the address of the pages, or the day. What stands
 around it is kept with it where that is ours as well; a shop's own layout is rendered each time.
 """
 
@@ -17,11 +17,11 @@ from typing import cast
 from flask import current_app
 from markupsafe import Markup
 
-from claimable_benefits.cache.lru import Bounded
+from claimable_benefits.cache.lru import LruCache
 from claimable_benefits.domain.shop import Shopper
-from claimable_benefits.web.current import context, shelf_url
+from claimable_benefits.web.current import context, wallet_url
 from claimable_benefits.web.forms.buttons import Buttons, Pieces, pieces
-from claimable_benefits.web.rendering.formatting import Format
+from claimable_benefits.web.rendering.formatting import Formatter
 
 _PARTS = ("claimable_benefits/parts.html", "claimable_benefits/cards.html")
 
@@ -42,7 +42,7 @@ class Region:
         return 2 * len(self.html) + sum(map(len, self.whole))
 
 
-class Kept:
+class FragmentCache:
     """What is kept of one template for one shopper.
 
     ``layout`` is the template that stands around it, if there is one. ``alone`` says that nothing of this very request
@@ -50,14 +50,14 @@ class Kept:
     """
 
     def __init__(
-        self, template: str, shopper: Shopper, version: object, say: Format, *, alone: bool, layout: str = ""
+        self, template: str, shopper: Shopper, version: object, say: Formatter, *, alone: bool, layout: str = ""
     ) -> None:
         self._templates = (f"claimable_benefits/{template}", *_PARTS)
         self._layout = layout
         self._version = version
         self._say = say
         self._alone = alone
-        self._key = (template, shelf_url(), shopper.customer_id, say.locale, say.zone.key, say.zone_is_theirs)
+        self._key = (template, wallet_url(), shopper.customer_id, say.locale, say.zone.key, say.zone_is_theirs)
         self._buttons = Buttons(shopper, draft=True)
         self._shopper = shopper
         self._region = self._find()
@@ -75,7 +75,7 @@ class Kept:
         """What the cards of the region get their buttons from."""
         return self._buttons if self._is_kept else Buttons(self._shopper)
 
-    def keeper(self, ends: Iterable[datetime | None]) -> Callable[[Markup], Markup]:
+    def renderer(self, ends: Iterable[datetime | None]) -> Callable[[Markup], Markup]:
         """For the template: takes the region as it was rendered, and gives it back.
 
         ``ends`` are the moments at which something in it stops being true.
@@ -118,11 +118,11 @@ def is_ours(*templates: str) -> bool:
     return all(file and file.startswith(ours) for file in files)
 
 
-def _regions() -> Bounded[Region]:
-    return cast("Bounded[Region]", context().shelves.fragments)
+def _regions() -> LruCache[Region]:
+    return cast("LruCache[Region]", context().wallets.fragments)
 
 
-def _good_until(ends: Iterable[datetime | None], say: Format) -> datetime:
+def _good_until(ends: Iterable[datetime | None], say: Formatter) -> datetime:
     """When its words stop being true: something ends, or "today" becomes another day."""
     tomorrow = (say.now.astimezone(say.zone) + timedelta(days=1)).date()
     midnight = datetime.combine(tomorrow, time.min, say.zone)

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from claimable_benefits.service.account.history import Entry
 from claimable_benefits.web.current import settings, url
-from claimable_benefits.web.rendering.formatting import Format, When
+from claimable_benefits.web.rendering.formatting import Formatter, When
 from claimable_benefits.web.rendering.sanitize import name_of, plain
 
 WITH_RECEIPT = ("account", "claim")
@@ -20,7 +20,7 @@ _WHERE = {
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class HistoryRow:
     """One use: what, when, where. ``link`` leads to the order or the receipt, named by ``link_text``."""
 
     name: str
@@ -28,18 +28,18 @@ class Row:
     where: str
     link: str | None
     link_text: str
-    given_back: bool
+    is_returned: bool
     pending: bool
 
 
-def row(entry: Entry, say: Format) -> Row:
-    return Row(
+def row(entry: Entry, say: Formatter) -> HistoryRow:
+    return HistoryRow(
         name=name_of(entry.name, ""),
         used=say.on(entry.used_at),
         where=_WHERE.get(entry.where, ""),
         link=_link(entry),
         link_text=_link_text(entry),
-        given_back=entry.given_back,
+        is_returned=entry.is_returned,
         pending=entry.pending,
     )
 

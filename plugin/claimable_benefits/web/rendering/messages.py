@@ -9,14 +9,14 @@ from claimable_benefits.domain.discounts import Discount
 from claimable_benefits.domain.eligibility import Fit, Misfit
 from claimable_benefits.domain.policy import DiscountKind, Policy
 from claimable_benefits.domain.states import DeliveryState, UseState
-from claimable_benefits.errors import BenefitsError, Declined, OutcomeUnknown, Overtaken
-from claimable_benefits.web.rendering.formatting import Format
+from claimable_benefits.errors import BenefitsError, ConflictError, Declined, OutcomeUnknown
+from claimable_benefits.web.rendering.formatting import Formatter
 from claimable_benefits.web.rendering.sanitize import name_of, plain
 
 if TYPE_CHECKING:
     from claimable_benefits.service.claims.claim import Claimed
     from claimable_benefits.service.holds.hold import Hold
-    from claimable_benefits.service.orders.record import Record
+    from claimable_benefits.service.orders.record import OrderRecord
 
 CONFIRMING = (
     "We are confirming this with the loyalty programme. Look again in a minute; there is no need to do it twice."
@@ -49,11 +49,11 @@ _USE_STATES = {
     UseState.IN_DOUBT: "being confirmed",
     UseState.REDEEMED: "used",
     UseState.CONSUMED: "used",
-    UseState.UNDOING: "being given back",
-    UseState.UNDONE: "given back",
+    UseState.ROLLING_BACK: "being given back",
+    UseState.ROLLED_BACK: "given back",
     UseState.RELEASED: "not used",
     UseState.REFUSED: "not used",
-    UseState.NEEDS_A_PERSON: "being looked into",
+    UseState.MANUAL_REVIEW: "being looked into",
 }
 
 
@@ -64,7 +64,7 @@ def of_error(error: BenefitsError) -> str:
             return plain(error.shopper_message)  # it may hold a name as Omneo has it
         case OutcomeUnknown():
             return CONFIRMING
-        case Overtaken():
+        case ConflictError():
             return OVERTAKEN
         case _:
             return UNREACHABLE
@@ -105,14 +105,14 @@ def as_of(age: float) -> str:
     return f"As of {hours} hour{'s' if hours != 1 else ''} ago."
 
 
-def misfit(fit: Fit, currency: str, say: Format) -> str:
+def misfit(fit: Fit, currency: str, say: Formatter) -> str:
     """Why a benefit does not fit, and what would help; empty where it fits."""
     if fit.misfit is Misfit.BELOW_MINIMUM:
         return f"Spend {say.money(fit.missing, currency)} more to use it."
     return _MISFITS[fit.misfit] if fit.misfit else ""
 
 
-def worth(policy: Policy, discount: Discount, currency: str, say: Format) -> str:
+def worth(policy: Policy, discount: Discount, currency: str, say: Formatter) -> str:
     """What applying a benefit would take off."""
     if discount.amount:
         return f"Takes {say.money(discount.amount, currency)} off."
@@ -121,14 +121,14 @@ def worth(policy: Policy, discount: Discount, currency: str, say: Format) -> str
     return "Comes with your order; the total stays as it is."
 
 
-def effect(policy: Policy, discount: Discount, currency: str, say: Format) -> str:
+def effect(policy: Policy, discount: Discount, currency: str, say: Formatter) -> str:
     """What an applied benefit does to the total, short enough for a column of amounts."""
     if discount.amount:
         return say.off(discount.amount, currency)
     return "Once shipping is chosen" if policy.discount is DiscountKind.SHIPPING else "Included"
 
 
-def at_checkout(policy: Policy, say: Format) -> str:
+def at_checkout(policy: Policy, say: Formatter) -> str:
     """What a checkout benefit does. Amounts need a currency, so they wait for the cart."""
     on = "the items it is for" if policy.fits else "your order"
     does = {
@@ -174,7 +174,7 @@ def use_state(state: UseState | None) -> str:
     return _USE_STATES[state] if state else ""
 
 
-def redemption(record: Record) -> str:
+def redemption(record: OrderRecord) -> str:
     if record.redemption_id:
         return record.redemption_id
     if record.use_state in (UseState.REDEEMING, UseState.IN_DOUBT):
@@ -182,7 +182,7 @@ def redemption(record: Record) -> str:
     return "None"
 
 
-def delivered(record: Record, say: Format) -> str:
+def delivered(record: OrderRecord, say: Formatter) -> str:
     """Where the order's transaction stands on its way to Omneo."""
     if record.delivered or record.delivery_state is DeliveryState.DELIVERED:
         when = f" on {say.moment(record.delivered_at).text}" if record.delivered_at else ""

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from markupsafe import Markup
 
-from claimable_benefits.cache.lru import Bounded
+from claimable_benefits.cache.lru import LruCache
 
 _LONGEST = 50_000  # characters; a description of 10,000 is ordinary, a novel is a mistake
 _TAGS = {"p", "br", "ul", "ol", "li", "strong", "b", "em", "i", "a"}
@@ -21,8 +21,8 @@ _INVISIBLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u206
 _ORDINARY = re.compile(r"[^<>&\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]*")
 
 # Cleaning costs more than printing, and many shoppers have the same few benefits: so each text is cleaned once.
-_html: Bounded[Markup] = Bounded(entries=4000, weight=6_000_000)
-_words: Bounded[str] = Bounded(entries=4000, weight=2_000_000)
+_html: LruCache[Markup] = LruCache(entries=4000, weight=6_000_000)
+_words: LruCache[str] = LruCache(entries=4000, weight=2_000_000)
 
 
 def safe_html(text: str | None) -> Markup:

@@ -52,7 +52,7 @@ def _uses() -> None:
         _time("held_until", needed=True),
         _time("sent_at"),
         _time("redeemed_at"),
-        _time("undo_sent_at"),
+        _time("rollback_sent_at"),
         _time("lease_until"),
         _time("due_at"),
         sa.Column("attempts", sa.Integer, nullable=False),

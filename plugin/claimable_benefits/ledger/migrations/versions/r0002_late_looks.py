@@ -24,8 +24,8 @@ def upgrade() -> None:
     _time("benefits_outbox", "verify_at")
     for table in ("benefits_uses", "benefits_claims"):
         op.add_column(table, sa.Column("sweeps", sa.Integer, nullable=False, server_default="0"))
-    op.add_column("benefits_uses", sa.Column("undo_id", sa.String(64)))
-    op.create_index("benefits_uses_undo", "benefits_uses", ["undo_id"], unique=True)
+    op.add_column("benefits_uses", sa.Column("rollback_id", sa.String(64)))
+    op.create_index("benefits_uses_rollback", "benefits_uses", ["rollback_id"], unique=True)
     _wait("benefits_uses_sweep", "benefits_uses", "sweep_at")
     _wait("benefits_claims_sweep", "benefits_claims", "sweep_at")
     _wait("benefits_outbox_verify", "benefits_outbox", "verify_at")
@@ -39,11 +39,11 @@ def downgrade() -> None:
     if _knows_lengths():
         for table, column, length in _LONGER:
             op.alter_column(table, column, type_=sa.String(length))
-    for index in ("benefits_uses_sweep", "benefits_uses_undo"):
+    for index in ("benefits_uses_sweep", "benefits_uses_rollback"):
         op.drop_index(index, "benefits_uses")
     op.drop_index("benefits_claims_sweep", "benefits_claims")
     op.drop_index("benefits_outbox_verify", "benefits_outbox")
-    for column in ("undo_id", "sweeps", "sweep_at"):
+    for column in ("rollback_id", "sweeps", "sweep_at"):
         op.drop_column("benefits_uses", column)
     for column in ("sweeps", "sweep_at"):
         op.drop_column("benefits_claims", column)

@@ -11,9 +11,9 @@ from claimable_benefits.domain.states import UseState
 from claimable_benefits.errors import Declined
 from claimable_benefits.ledger.tables import uses
 from claimable_benefits.ledger.uses import Use, find_use
-from claimable_benefits.service.account.wallet_view import read_shelf
+from claimable_benefits.service.account.wallet_view import read_wallet
 from claimable_benefits.service.claims.claim import claim
-from claimable_benefits.service.claims.claim_and_redeem import claim_and_use
+from claimable_benefits.service.claims.claim_and_redeem import claim_and_redeem
 from claimable_benefits.service.redemption.redeem import use_from_account
 from tests.service.conftest import MIA, OpenWorld, World
 
@@ -36,12 +36,12 @@ def lose(world: World, kind: str) -> None:
     world.wire.fail("POST", "/claim-redeem", kind)
     world.wire.fail("GET", "/redemptions", "dropped")
     with pytest.raises(Declined) as declined:
-        claim_and_use(world.ctx, MIA, "vip-lounge", "click-1")
+        claim_and_redeem(world.ctx, MIA, "vip-lounge", "click-1")
     assert declined.value.reason == "not_confirmed"
 
 
 def test_it_is_claimed_and_used_and_knows_its_benefit(world: World) -> None:
-    used = claim_and_use(world.ctx, MIA, "vip-lounge", "click-1").use
+    used = claim_and_redeem(world.ctx, MIA, "vip-lounge", "click-1").use
 
     [redemption] = world.redemptions()
     assert (used.state, used.redemption_id) == (UseState.CONSUMED, str(redemption["id"]))
@@ -49,9 +49,9 @@ def test_it_is_claimed_and_used_and_knows_its_benefit(world: World) -> None:
 
 
 def test_a_second_click_claims_nothing_more(world: World) -> None:
-    claim_and_use(world.ctx, MIA, "vip-lounge", "click-1")
+    claim_and_redeem(world.ctx, MIA, "vip-lounge", "click-1")
 
-    again = claim_and_use(world.ctx, MIA, "vip-lounge", "click-1")
+    again = claim_and_redeem(world.ctx, MIA, "vip-lounge", "click-1")
 
     assert again.already
     assert world.wire.sent("POST", "/claim-redeem") == 1
@@ -60,7 +60,7 @@ def test_a_second_click_claims_nothing_more(world: World) -> None:
 def test_a_lost_answer_is_found_while_the_shopper_waits(world: World) -> None:
     world.wire.fail("POST", "/claim-redeem", "applied then dropped")
 
-    used = claim_and_use(world.ctx, MIA, "vip-lounge", "click-1").use
+    used = claim_and_redeem(world.ctx, MIA, "vip-lounge", "click-1").use
 
     assert used.state is UseState.CONSUMED
     assert len(world.redemptions()) == 1
@@ -80,7 +80,7 @@ def test_what_never_arrived_can_be_claimed_again(world: World) -> None:
     lose(world, "dropped")
     world.work(minutes=3)
 
-    again = claim_and_use(world.ctx, MIA, "vip-lounge", "click-2").use
+    again = claim_and_redeem(world.ctx, MIA, "vip-lounge", "click-2").use
 
     assert (use(world).state, again.state) == (UseState.RELEASED, UseState.CONSUMED)
     assert len(world.live_redemptions()) == 1
@@ -93,14 +93,14 @@ def test_what_arrives_when_nobody_waits_any_more_goes_back(world: World) -> None
     world.wire.rise()
     world.work(minutes=10)
 
-    assert use(world).state is UseState.UNDONE
+    assert use(world).state is UseState.ROLLED_BACK
     assert world.live_redemptions() == []
 
 
 @pytest.mark.parametrize("handle", ["thank-you-10", "nothing"])
 def test_what_is_not_used_that_way_is_not_claimed(world: World, handle: str) -> None:
     with pytest.raises(Declined) as declined:
-        claim_and_use(world.ctx, MIA, handle, "click-1")
+        claim_and_redeem(world.ctx, MIA, handle, "click-1")
 
     assert declined.value.reason == "not_claimable"
     assert world.wire.sent("POST", "/claim-redeem") == 0
@@ -109,30 +109,30 @@ def test_what_is_not_used_that_way_is_not_claimed(world: World, handle: str) -> 
 def test_while_it_is_in_doubt_another_click_is_led_to_the_first_and_nothing_more_is_offered(world: World) -> None:
     lose(world, "applied then dropped")
 
-    again = claim_and_use(world.ctx, MIA, "vip-lounge", "click-2")
+    again = claim_and_redeem(world.ctx, MIA, "vip-lounge", "click-2")
 
-    shelf = read_shelf(world.ctx, MIA)
+    wallet = read_wallet(world.ctx, MIA)
     assert (again.already, again.use.use_id, again.use.state) == (True, "click-1", UseState.IN_DOUBT)
-    assert (shelf.claiming, shelf.definition("vip-lounge")) == (("VIP Lounge Visit",), None)
+    assert (wallet.pending_claims, wallet.definition("vip-lounge")) == (("VIP Lounge Visit",), None)
     assert world.wire.sent("POST", "/claim-redeem") == 1
 
 
 def test_a_click_in_another_tab_is_led_to_the_first(world: World) -> None:
-    claim_and_use(world.ctx, MIA, "vip-lounge", "click-1")
+    claim_and_redeem(world.ctx, MIA, "vip-lounge", "click-1")
 
-    again = claim_and_use(world.ctx, MIA, "vip-lounge", "click-2")
+    again = claim_and_redeem(world.ctx, MIA, "vip-lounge", "click-2")
 
     assert (again.already, again.use.use_id) == (True, "click-1")
     assert world.wire.sent("POST", "/claim-redeem") == 1
 
 
 def test_nobody_is_led_to_what_another_customer_of_the_same_profile_has_used(world: World) -> None:
-    claim_and_use(world.ctx, MIA, "vip-lounge", "click-1")
+    claim_and_redeem(world.ctx, MIA, "vip-lounge", "click-1")
     with world.ctx.ledger.write() as connection:
         connection.execute(uses.update().values(customer_id="somebody else"))
 
     with pytest.raises(Declined) as declined:
-        claim_and_use(world.ctx, MIA, "vip-lounge", "click-2")
+        claim_and_redeem(world.ctx, MIA, "vip-lounge", "click-2")
 
     assert declined.value.reason == "not_claimable"
 
@@ -142,7 +142,7 @@ def test_what_was_given_back_is_held_and_used_from_the_account(world: World) -> 
     world.work(minutes=3)
     world.wire.rise()
     world.work(minutes=10)
-    held = read_shelf(world.ctx, MIA).holds("vip-lounge")
+    held = read_wallet(world.ctx, MIA).holds("vip-lounge")
     assert held is not None
 
     again = use_from_account(world.ctx, MIA, held.id, "click-2").use

@@ -1,4 +1,4 @@
-"""A shelf is read once and shown often, and never contradicts what its shopper has done. All over real sockets."""
+"""A wallet is read once and shown often, and never contradicts what its shopper has done. All over real sockets."""
 
 from __future__ import annotations
 
@@ -108,8 +108,8 @@ def test_a_shelf_that_is_read_anew_is_another_version_only_where_it_is_another_o
     for more in ((), (), ("lounge",)):
         for handle in more:
             zoe.holds(handle)
-        shop.shelves.read(shop.ctx, Shopper("zoe"))
-        versions.append(shop.shelves.recall(shop.ctx, Shopper("zoe")).version)
+        shop.wallets.read(shop.ctx, Shopper("zoe"))
+        versions.append(shop.wallets.get(shop.ctx, Shopper("zoe")).version)
 
     assert versions[0] == versions[1] != versions[2]
 
@@ -210,7 +210,7 @@ def test_the_lists_of_whoever_has_used_something_are_read_once_that_is_known(sho
         profile_id = known_profile(connection, "mia")
         forget_profile(connection, "mia")
     assert profile_id
-    shop.shelves.forget(profile_id)
+    shop.wallets.forget(profile_id)
     omneo.running.calls.clear()
 
     page = shop.read("mia")
@@ -233,34 +233,34 @@ def test_at_most_a_quarter_of_the_threads_wait_for_a_slow_omneo(hasty: Shop, omn
     shop = hasty
     meet(shop, omneo, *(f"c{number}" for number in range(16)))
     omneo.running.faults.add("latency", seconds=5)
-    patience = shop.shelves.patience
-    assert patience is not None
+    wait_budget = shop.wallets.wait_budget
+    assert wait_budget is not None
 
     pages = at_once(16, lambda number: shop.get(f"c{number}"))
     bare = shop.get("c1", "/bare")
-    waits = patience.waits
+    waits = wait_budget.waits
     later = [shop.get(f"c{number}")[0] for number in range(16)]
 
     assert {status for status, _ in pages} == {503}
     assert all("cannot be shown right now" in text for _, text in pages)
-    assert patience.most_at_once <= 4
+    assert wait_budget.most_at_once <= 4
     assert bare == (200, "bare")
     assert later == [503] * 16
-    assert patience.waits == waits  # somebody has just waited in vain, so nobody else does
+    assert wait_budget.waits == waits  # somebody has just waited in vain, so nobody else does
 
 
 def test_a_slow_omneo_does_not_fill_the_queue_without_end(hasty: Shop, omneo: OmneoSandbox) -> None:
     shop = hasty
     meet(shop, omneo, *(f"c{number}" for number in range(30)))
     omneo.running.faults.add("latency", seconds=5)
-    crew = shop.shelves.crew
-    assert crew is not None
+    thread_pool = shop.wallets.thread_pool
+    assert thread_pool is not None
 
     for _ in range(5):
         at_once(30, lambda number: shop.get(f"c{number}"))
 
-    assert len(crew._jobs) <= 64
-    assert len(crew._threads) <= 8
+    assert len(thread_pool._jobs) <= 64
+    assert len(thread_pool._threads) <= 8
 
 
 def test_a_shelf_that_is_not_fresh_is_shown_with_its_age_while_omneo_is_slow(
@@ -270,16 +270,16 @@ def test_a_shelf_that_is_not_fresh_is_shown_with_its_age_while_omneo_is_slow(
         shop.read("mia")
         time.sleep(1.1)
         omneo.running.faults.add("latency", seconds=5)
-        patience = shop.shelves.patience
-        assert patience is not None
-        waits = patience.waits
+        wait_budget = shop.wallets.wait_budget
+        assert wait_budget is not None
+        waits = wait_budget.waits
 
         pages = [shop.read("mia") for _ in range(5)]
         panel = shop.read("mia", "/checkout")
 
         assert all("As of a moment ago." in page.text and "Only mias" in page.text for page in pages)
         assert "As of a moment ago." in panel.text
-        assert patience.waits == waits
+        assert wait_budget.waits == waits
 
 
 def test_a_dead_omneo_is_asked_now_and_then_and_not_by_every_page(tmp_path: Path, omneo: OmneoSandbox) -> None:

@@ -16,9 +16,9 @@ from claimable_benefits.errors import SettingsError
 from claimable_benefits.ledger.outbox import Delivery, find_delivery
 from claimable_benefits.ledger.tables import outbox
 from claimable_benefits.ledger.uses import Use, uses_of_order
-from claimable_benefits.service.account.wallet_view import read_shelf
+from claimable_benefits.service.account.wallet_view import read_wallet
 from claimable_benefits.service.holds.hold import hold
-from claimable_benefits.service.orders.refund import GivenBack, comes_back, give_back_in, give_back_order
+from claimable_benefits.service.orders.refund import Refund, is_refundable, refund_in, refund_order
 from claimable_benefits.service.redemption.redeem import redeem_for_order
 from claimable_benefits.service.worker.turn import run_once
 from tests.service.conftest import CART, MIA, OpenWorld, World, sale
@@ -29,8 +29,8 @@ TENANTS: list[dict[str, str]] = [
     {"void": "release"},
     {"update_create": "off", "void": "release"},
 ]
-NOTHING, BOTH = GivenBack(), GivenBack(benefit=True, transaction=True)
-SALE_ONLY = GivenBack(transaction=True)
+NOTHING, BOTH = Refund(), Refund(benefit=True, transaction=True)
+SALE_ONLY = Refund(transaction=True)
 
 
 @pytest.fixture(params=TENANTS, ids=lambda switches: " and ".join(f"{k} {v}" for k, v in switches.items()) or "usual")
@@ -41,15 +41,15 @@ def tenant(request: pytest.FixtureRequest, new_world: OpenWorld) -> World:
 
 def placed(world: World, handle: str = "first-spend") -> None:
     """Order A1, paid with that benefit."""
-    benefit = read_shelf(world.ctx, MIA).holds(handle)
+    benefit = read_wallet(world.ctx, MIA).holds(handle)
     assert benefit is not None
     use_id = hold(world.ctx, MIA, CART, benefit.id).use_id
     redeem_for_order(world.ctx, use_id, "A1", actor="shopper 1001")
     world.submit("A1")
 
 
-def give_back(world: World, *, full: bool = True, transaction: Transaction | None = None) -> GivenBack:
-    return give_back_order(
+def refund(world: World, *, full: bool = True, transaction: Transaction | None = None) -> Refund:
+    return refund_order(
         world.ctx, "A1", full_refund=full, transaction=transaction, actor="shop", reason="the order was cancelled"
     )
 
@@ -86,12 +86,12 @@ def test_a_cancelled_order_is_void_at_omneo_and_its_benefit_is_back(tenant: Worl
     placed(tenant)
     run_once(tenant.ctx)
 
-    given, use = give_back(tenant), the_use(tenant)
+    given, use = refund(tenant), the_use(tenant)
     run_once(tenant.ctx)
     tenant.work(minutes=12)
 
     assert given == BOTH
-    assert use.state is UseState.UNDONE
+    assert use.state is UseState.ROLLED_BACK
     assert (at_omneo(tenant)["is_void"], tenant.live_redemptions(), taken_back(tenant)) == (1, [], 1)
     assert in_the_outbox(tenant).state is DeliveryState.DELIVERED
 
@@ -99,11 +99,11 @@ def test_a_cancelled_order_is_void_at_omneo_and_its_benefit_is_back(tenant: Worl
 def test_a_second_call_changes_nothing_and_says_so(tenant: World) -> None:
     placed(tenant)
     run_once(tenant.ctx)
-    give_back(tenant)
+    refund(tenant)
     tenant.work(minutes=1)
     before = in_the_outbox(tenant)
 
-    again = give_back(tenant)
+    again = refund(tenant)
     tenant.work(minutes=12)
 
     assert again == NOTHING
@@ -116,7 +116,7 @@ def test_it_comes_back_by_reversal_or_return_according_to_age(world: World, minu
     placed(world)
     world.clock.forward(minutes=minutes)
 
-    give_back(world)
+    refund(world)
 
     assert len(world.redemptions("reversal" if minutes == 1 else "return")) == 1
     assert world.live_redemptions() == []
@@ -136,18 +136,18 @@ def test_it_comes_back_by_reversal_or_return_according_to_age(world: World, minu
 def test_the_policy_decides_whether_the_benefit_comes_back(
     world: World, handle: str, *, full: bool, expected: bool
 ) -> None:
-    shelf = read_shelf(world.ctx, MIA)
-    if shelf.holds(handle) is None:
+    wallet = read_wallet(world.ctx, MIA)
+    if wallet.holds(handle) is None:
         definition = next(d for d in world.ctx.omneo.definitions() if d.handle == handle)
-        world.ctx.omneo.issue(definition.id, shelf.profile_id or "", at=world.clock.now)
+        world.ctx.omneo.issue(definition.id, wallet.profile_id or "", at=world.clock.now)
     placed(world, handle)
 
-    foretold = comes_back(world.ctx, "A1", full_refund=full)
-    given = give_back(world, full=full, transaction=None if full else rest(world))
+    foretold = is_refundable(world.ctx, "A1", full_refund=full)
+    given = refund(world, full=full, transaction=None if full else rest(world))
     run_once(world.ctx)
 
     assert foretold is expected
-    assert given == GivenBack(benefit=expected, transaction=True)
+    assert given == Refund(benefit=expected, transaction=True)
     assert taken_back(world) == int(expected)
     assert (at_omneo(world)["is_void"], at_omneo(world)["total"]) == ((1, 89.99) if full else (0, 40.0))
 
@@ -157,8 +157,8 @@ def test_a_partial_refund_leaves_the_rest_of_the_sale_with_its_redemption(tenant
     run_once(tenant.ctx)
     redemption_id = in_the_outbox(tenant).redemption_id
 
-    given = give_back(tenant, full=False, transaction=rest(tenant))
-    again = give_back(tenant, full=False, transaction=in_the_outbox(tenant).transaction)
+    given = refund(tenant, full=False, transaction=rest(tenant))
+    again = refund(tenant, full=False, transaction=in_the_outbox(tenant).transaction)
     tenant.work(minutes=12)
 
     assert (given, again) == (SALE_ONLY, NOTHING)
@@ -169,9 +169,9 @@ def test_a_partial_refund_leaves_the_rest_of_the_sale_with_its_redemption(tenant
 
 def test_a_partial_refund_that_comes_late_does_not_bring_a_void_sale_back(world: World) -> None:
     placed(world)
-    give_back(world)
+    refund(world)
 
-    late = give_back(world, full=False, transaction=rest(world))
+    late = refund(world, full=False, transaction=rest(world))
     run_once(world.ctx)
 
     assert late == NOTHING
@@ -182,7 +182,7 @@ def test_an_earlier_partial_refund_repeated_after_a_later_one_changes_nothing(wo
     placed(world)
     earlier, later = rest(world, "60.00"), rest(world, "40.00")
 
-    given = [give_back(world, full=False, transaction=each) for each in (earlier, later, earlier)]
+    given = [refund(world, full=False, transaction=each) for each in (earlier, later, earlier)]
     run_once(world.ctx)
 
     assert given == [SALE_ONLY, SALE_ONLY, NOTHING]
@@ -192,7 +192,7 @@ def test_an_earlier_partial_refund_repeated_after_a_later_one_changes_nothing(wo
 def test_what_was_not_delivered_yet_arrives_void_and_once(tenant: World) -> None:
     placed(tenant)
 
-    given = give_back(tenant)
+    given = refund(tenant)
     tenant.work(minutes=12)
 
     assert given == BOTH
@@ -204,7 +204,7 @@ def test_an_order_without_a_benefit_is_void_all_the_same(tenant: World) -> None:
     tenant.submit("A1")
     run_once(tenant.ctx)
 
-    given = give_back(tenant)
+    given = refund(tenant)
     run_once(tenant.ctx)
 
     assert given == SALE_ONLY
@@ -212,7 +212,7 @@ def test_an_order_without_a_benefit_is_void_all_the_same(tenant: World) -> None:
 
 
 def test_an_order_that_was_never_queued_is_void_with_what_the_shop_gives(world: World) -> None:
-    without, given = give_back(world), give_back(world, transaction=rest(world))
+    without, given = refund(world), refund(world, transaction=rest(world))
     run_once(world.ctx)
 
     assert (without, given) == (NOTHING, SALE_ONLY)
@@ -223,15 +223,15 @@ def test_another_orders_transaction_is_refused_and_changes_nothing(world: World)
     placed(world)
 
     with pytest.raises(ValueError, match="that of order B2, not of order A1"):
-        give_back(world, full=False, transaction=sale("B2", "1001", world.clock.now))
+        refund(world, full=False, transaction=sale("B2", "1001", world.clock.now))
 
     assert the_use(world).state is UseState.CONSUMED
 
 
 def test_a_session_of_another_database_is_refused(world: World, tmp_path: Path) -> None:
     elsewhere = create_engine(f"sqlite:///{tmp_path / 'elsewhere.sqlite3'}")
-    with elsewhere.connect() as connection, pytest.raises(SettingsError, match=r"given to give_back\(\)"):
-        give_back_in(world.ctx, connection, "A1", full_refund=True, actor="shop", reason="cancelled")
+    with elsewhere.connect() as connection, pytest.raises(SettingsError, match=r"given to refund\(\)"):
+        refund_in(world.ctx, connection, "A1", full_refund=True, actor="shop", reason="cancelled")
     elsewhere.dispose()
 
 
@@ -241,7 +241,7 @@ def test_in_the_shops_transaction_nothing_is_sent_and_a_rollback_leaves_everythi
     calls = len(world.wire.seen)
 
     with world.ctx.ledger.engine.connect() as shop:
-        give_back_in(world.ctx, shop, "A1", full_refund=True, actor="shop", reason="cancelled")
+        refund_in(world.ctx, shop, "A1", full_refund=True, actor="shop", reason="cancelled")
         shop.rollback()
 
     assert len(world.wire.seen) == calls
@@ -254,13 +254,13 @@ def test_after_the_shops_commit_the_worker_does_the_rest(tenant: World) -> None:
     calls = len(tenant.wire.seen)
 
     with tenant.ctx.ledger.write() as shop:
-        given = give_back_in(tenant.ctx, shop, "A1", full_refund=True, actor="shop", reason="cancelled")
-        again = give_back_in(tenant.ctx, shop, "A1", full_refund=True, actor="shop", reason="cancelled")
+        given = refund_in(tenant.ctx, shop, "A1", full_refund=True, actor="shop", reason="cancelled")
+        again = refund_in(tenant.ctx, shop, "A1", full_refund=True, actor="shop", reason="cancelled")
     sent = len(tenant.wire.seen) - calls
     run_once(tenant.ctx)
 
     assert (given, again, sent) == (BOTH, NOTHING, 0)
-    assert the_use(tenant).state is UseState.UNDONE
+    assert the_use(tenant).state is UseState.ROLLED_BACK
     assert (at_omneo(tenant)["is_void"], tenant.live_redemptions(), taken_back(tenant)) == (1, [], 1)
 
 
@@ -272,10 +272,10 @@ def test_a_lost_answer_on_the_way_back_ends_undone_once(tenant: World, path: str
     method = "PUT" if path == "/transactions" and tenant.wire.sent("PUT", path) else "POST"
     tenant.wire.fail(method, path, kind)
 
-    give_back(tenant)
+    refund(tenant)
     tenant.work(minutes=12)
 
-    assert the_use(tenant).state is UseState.UNDONE
+    assert the_use(tenant).state is UseState.ROLLED_BACK
     assert (at_omneo(tenant)["is_void"], tenant.live_redemptions(), taken_back(tenant)) == (1, [], 1)
 
 
@@ -284,14 +284,14 @@ def test_a_sale_that_omneo_voids_with_its_use_before_our_undo_ends_undone(new_wo
     placed(world)
     run_once(world.ctx)
     world.wire.fail("POST", "reversal", "refused")
-    give_back(world)
+    refund(world)
     run_once(world.ctx)
     before = the_use(world).state
 
     world.work(minutes=12)
 
-    assert before is UseState.UNDOING
-    assert (the_use(world).state, taken_back(world)) == (UseState.UNDONE, 1)
+    assert before is UseState.ROLLING_BACK
+    assert (the_use(world).state, taken_back(world)) == (UseState.ROLLED_BACK, 1)
 
 
 def test_an_older_row_of_the_outbox_can_still_be_read_and_voided(world: World) -> None:
@@ -300,7 +300,7 @@ def test_an_older_row_of_the_outbox_can_still_be_read_and_voided(world: World) -
     with world.ctx.ledger.write() as connection:
         connection.execute(update(outbox).values(content=older))
 
-    read, given = in_the_outbox(world).transaction, give_back(world)
+    read, given = in_the_outbox(world).transaction, refund(world)
 
     assert "is_void" not in older
     assert not read.is_void
