@@ -12,6 +12,7 @@ from typing import Any
 import click
 import pytest
 from blinker import NamedSignal
+from flask import Flask
 
 import claimable_benefits
 from claimable_benefits import Cart, ClaimableBenefits, Item, Line, Shopper, Transaction, errors, signals
@@ -93,6 +94,14 @@ def test_every_verb_that_is_named_exists(page: str) -> None:
     named = re.findall(r"\bbenefits\.([a-z_]+)[(`]", read(page))
 
     assert [name for name in named if not hasattr(ClaimableBenefits, name)] == []
+
+
+@every_page
+def test_every_endpoint_that_is_named_exists(page: str) -> None:
+    app = Flask("shop")
+    app.register_blueprint(ClaimableBenefits().blueprint)
+
+    assert set(re.findall(r"url_for\(\"([\w.]+)\"", read(page))) - app.view_functions.keys() == set()
 
 
 @every_page
@@ -201,6 +210,9 @@ def test_every_template_and_block_is_listed_and_no_other() -> None:
         for row in re.findall(r"^\| `(\w+\.html)` \|[^|]*\|([^|]*)\|$", read("docs/customizing.md"), re.MULTILINE)
     }
 
+    assert set(re.findall(r"the macros `(\w+)` and `(\w+)`", read("docs/customizing.md"))) == {
+        tuple(re.findall(r"{% macro (\w+)", (TEMPLATES / "cards.html").read_text("utf-8")))
+    }
     assert told == {
         file.name: set(re.findall(r"{% block (\w+)", file.read_text("utf-8"))) for file in TEMPLATES.glob("*.html")
     }
