@@ -1,9 +1,8 @@
 """What the plugin adds to a process that has Flask, httpx and SQLAlchemy: time to import it, and memory once it serves.
 
-The time is that of the processor. Memory is what one more worker takes (its private pages that it has written to, as
-those of files are shared by all workers): of one that has served its benefits page, over one that has loaded the three
-and served a page of Flask and Jinja. What it is over one that has also opened an HTTP client and a database, which both
-load more of themselves then, is told besides.
+The time is processor time. Memory is the private pages that one more worker writes to, as all workers share those of
+files: of a worker that has served its benefits page, over a worker that has loaded the three libraries and served a
+page of Flask and Jinja. The same over a worker that has also opened an HTTP client and a database is told beside it.
 """
 
 from __future__ import annotations
@@ -14,10 +13,10 @@ import sys
 from pathlib import Path
 from statistics import median
 
-from benchmarks import omneo
+from benchmarks.apps.page import CUSTOMER, HELD
+from benchmarks.apps.shop import environment, settings
 from benchmarks.figures import Figures, Scale
-from benchmarks.page import CUSTOMER, HELD
-from benchmarks.shop import environment, settings
+from benchmarks.servers import omneo
 
 _IMPORT = """
 import flask, httpx, sqlalchemy
@@ -30,7 +29,7 @@ print(1000 * (time.process_time() - started))
 _START = """
 import flask, httpx, sqlalchemy.orm
 import time
-from benchmarks import bare
+from benchmarks.apps import bare
 app = bare.create_app()
 app.secret_key = "a secret"
 app.config.from_prefixed_env()
@@ -46,7 +45,7 @@ print(sum(int(line.split()[1]) for line in lines if line.startswith("Private_Dir
 """
 _WITHOUT = """
 import flask, httpx, sqlalchemy.orm
-from benchmarks.bare import create_app
+from benchmarks.apps.bare import create_app
 assert create_app().test_client().get("/account/benefits").status_code == 200
 """
 _IN_USE = (
@@ -59,7 +58,7 @@ connection = sqlalchemy.create_engine("sqlite://").connect()
 _WITH = """
 import sys
 import flask, httpx, sqlalchemy.orm
-from benchmarks.shop import Shop, create_app
+from benchmarks.apps.shop import Shop, create_app
 shop = Shop(create_app())
 for _ in range(3):
     shop.get(sys.argv[1])
@@ -67,21 +66,21 @@ for _ in range(3):
 
 
 def measure(folder: Path, scale: Scale) -> Figures:
-    """Fresh processes in turn, after one whose only purpose is that everything is compiled and in the disk's cache."""
+    """Start fresh processes in turn, after one that compiles everything and fills the disk's cache."""
     with omneo.running() as upstream:
         env = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
-        env |= environment(settings(folder / "startup", upstream.base_url, kinds=HELD))
+        env |= environment(settings(folder, upstream.base_url, kinds=HELD))
         env["PYTHONPYCACHEPREFIX"] = str(folder / "compiled")
         _run(_IMPORT, env)
         imports = [_run(_IMPORT, env) for _ in range(2 * scale.few)]
         starts = [_run(_START, env) for _ in range(scale.few)]
         memory = [[_run(code + _MEMORY, env) for code in (_WITH, _WITHOUT, _IN_USE)] for _ in range(scale.few)]
     return Figures(
-        ratios={
+        judged={
             "import_ms_over_deps": median(imports),
             "memory_mb_over_deps": median(ours - loaded for ours, loaded, _ in memory),
         },
-        wall={
+        told={
             "memory_mb_over_deps_in_use": median(ours - used for ours, _, used in memory),
             "ms of a processor to import it and mount it on an app": median(starts),
         },

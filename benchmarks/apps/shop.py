@@ -1,4 +1,4 @@
-"""A shop of a few lines with our plugin: account page, a checkout page, an order, and a page that is the shop's own."""
+"""A shop of a few lines with the plugin: account page, checkout page, an order, and a page of the shop's own."""
 
 from __future__ import annotations
 
@@ -10,31 +10,32 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, g, render_template, render_template_string, session
+from flask import Flask, render_template, render_template_string, request, session
 from flask.sessions import SecureCookieSessionInterface
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
-from benchmarks import bare
-from benchmarks.page import MOST, cards, claimable_of, held_of, policies
+from benchmarks.apps import bare
+from benchmarks.apps.page import MOST, cards, claimable_of, held_of, policies
 from claimable_benefits import Cart, ClaimableBenefits, Line, Shopper
 from claimable_benefits.runtime import Runtime
 
 PAGE = "/account/benefits"
+CUSTOMER_KEY = "benchmarks.customer"  # of the WSGI environment
 _KEY = "bench"
+_LINES = (Line("shirt", "Linen shirt", 1, Decimal("99.99")),)
 _CHECKOUT = "<!doctype html><title>Checkout</title>{{ benefits_panel() }}"
 
 
 def create_app(config: dict[str, Any] | None = None) -> Flask:
-    """The shop; its settings come from ``config``, or from ``FLASK_`` variables of its environment."""
+    """Create the shop from ``config``, or from the ``FLASK_`` variables of the environment."""
     benefits = ClaimableBenefits()
-    app = Flask("benchmarks.shop", template_folder="templates", instance_path=str(_folder(config)))
+    app = Flask("benchmarks.apps.shop", template_folder="templates", instance_path=str(_folder(config)))
     app.secret_key = _KEY
     app.config.from_prefixed_env()
     app.config.update(config or {})
     shown = cards([held_of(n, "p") for n in range(8)], [claimable_of(n) for n in range(4)], bare.TOKEN)
-    cart = Cart("cart-1", (Line("shirt", "Linen shirt", 1, Decimal("99.99")),), "AUD")
-    benefits.shopper_loader(lambda: Shopper(customer) if (customer := session.get("customer")) else None)
-    benefits.cart_loader(lambda: g.get("cart", cart))
+    benefits.shopper_loader(_shopper)
+    benefits.cart_loader(_cart)
     benefits.init_app(app)
     app.add_url_rule("/checkout", "checkout", lambda: render_template_string(_CHECKOUT))
     app.add_url_rule("/host", "host", lambda: render_template("plain.html", **shown))
@@ -48,7 +49,7 @@ def create_app(config: dict[str, Any] | None = None) -> Flask:
 
 
 def settings(folder: Path, base_url: str, *, kinds: int = MOST, **more: Any) -> dict[str, Any]:
-    """The configuration of a shop in ``folder``, with the policies of as many ``kinds`` of benefits."""
+    """Return the configuration of a shop in ``folder``, with policies for as many ``kinds`` of benefits."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "policies.toml").write_text(policies(kinds), encoding="utf-8")
     return {
@@ -63,13 +64,13 @@ def settings(folder: Path, base_url: str, *, kinds: int = MOST, **more: Any) -> 
 
 
 def environment(config: dict[str, Any]) -> dict[str, str]:
-    """The same for another process."""
+    """Return a configuration as environment variables of another process."""
     return {f"FLASK_{key}": str(value) for key, value in config.items()}
 
 
 @cache
 def cookie(customer: str) -> str:
-    """The session cookie of a shopper who is signed in."""
+    """Return the session cookie of a shopper who is signed in."""
     app = Flask("benchmarks.cookie")
     app.secret_key = _KEY
     signer = SecureCookieSessionInterface().get_signing_serializer(app)
@@ -85,11 +86,11 @@ class Shop:
         self.runtime: Runtime = app.extensions["claimable_benefits"]
 
     def get(self, customer: str, path: str = PAGE) -> str:
-        """A page, as a shopper sees it. Anything but 200 is an error."""
+        """Return a page; raises `RuntimeError` for any status but 200."""
         return self.request(customer, path)().decode()
 
     def request(self, customer: str, path: str = PAGE) -> Callable[[], bytes]:
-        """As `get`, but ready: what a test client needs to build a request is no part of what a page costs."""
+        """Return a function that gets the page: building the request is no part of what a page costs."""
         environ = EnvironBuilder(path=path, headers=[("Cookie", cookie(customer))]).get_environ()
 
         def ask() -> bytes:
@@ -102,23 +103,33 @@ class Shop:
         return ask
 
     def post(self, customer: str, path: str, fields: dict[str, str] | None = None) -> int:
-        """Send a form."""
+        """Send a form and return the status."""
         client = self.app.test_client(use_cookies=False)
         return client.post(path, data=fields or {}, headers={"Cookie": cookie(customer)}).status_code
 
     def forget(self, profile_id: str) -> None:
-        """Let the next page of a profile be a cold one."""
+        """Drop a profile's wallet from the cache, so that the next page is a cold one."""
         self.runtime.context.wallets.forget(profile_id)
 
 
 @contextmanager
 def opened(folder: Path, base_url: str, **more: Any) -> Iterator[Shop]:
-    """A shop in this process, closed with the block."""
+    """Open a shop in this process and close it with the block."""
     shop = Shop(create_app(settings(folder, base_url, **more)))
     try:
         yield shop
     finally:
         shop.runtime.close()
+
+
+def _shopper() -> Shopper | None:
+    """Return the shopper of the session, or the one that `benchmarks.apps.visits` names."""
+    customer = request.environ.get(CUSTOMER_KEY) or session.get("customer")
+    return Shopper(customer) if customer else None
+
+
+def _cart() -> Cart:
+    return Cart(f"cart of {session.get('customer')}", _LINES, "AUD")
 
 
 def _folder(config: dict[str, Any] | None) -> Path:

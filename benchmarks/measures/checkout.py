@@ -1,6 +1,6 @@
-"""The example shop's checkout page under gunicorn, warm, with the plugin and without: processor time of a page.
+"""The example shop's warm checkout page under gunicorn, with the plugin and without: processor time of a page.
 
-Without it there is no panel, and no look at what is applied to the cart when it is priced; everything else is the same.
+Without the plugin the page has no panel, and pricing the cart does not read what is applied; the rest is the same.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from urllib.parse import urlencode
 from flask import Flask
 from markupsafe import Markup
 
-from benchmarks import load, omneo
+from benchmarks.apps.page import policies
 from benchmarks.figures import Figures, Scale, between
-from benchmarks.load import Kind
-from benchmarks.page import policies
-from benchmarks.server import Server, serving
+from benchmarks.servers import load, omneo
+from benchmarks.servers.load import Kind
+from benchmarks.servers.web import Server, serving
 from example_shop import wsgi
 from example_shop.extensions import benefits
 
@@ -32,23 +32,23 @@ _NOTHING = {
 
 
 def create_app() -> Flask:
-    """The example shop."""
+    """Create the example shop."""
     return wsgi.create_app()
 
 
 def create_app_without() -> Flask:
-    """The example shop as if it had no plugin."""
+    """Create the example shop as if it had no plugin."""
     benefits.applied = lambda: None  # type: ignore[method-assign] # in a process that serves nothing else
     return wsgi.create_app(adjust=lambda app: app.jinja_env.globals.update(_NOTHING))
 
 
 def measure(folder: Path, scale: Scale) -> Figures:
-    """Both shops run for the whole measurement, on one database, for the same shopper and cart."""
+    """Run both shops for the whole measurement, on one database, for the same shopper and cart."""
     with ExitStack() as stack:
         upstream = stack.enter_context(omneo.running())
         env = _environment(folder, upstream.base_url)
         servers = {
-            name: stack.enter_context(serving(f"benchmarks.checkout:{factory}()", env=env))
+            name: stack.enter_context(serving(f"benchmarks.measures.checkout:{factory}", env))
             for name, factory in {"with": "create_app", "without": "create_app_without"}.items()
         }
         cookie = _fill_cart(servers["with"])
@@ -57,14 +57,14 @@ def measure(folder: Path, scale: Scale) -> Figures:
             load.run(server.port, [_kind(cookie)], 2)
         for _ in range(scale.rounds):
             for name, server in servers.items():
-                shown, each = server.ask(_kind(cookie), scale.seconds)
-                runs[name].append((shown.rate, each))
+                seen, each = server.ask(_kind(cookie), scale.seconds)
+                runs[name].append((seen.rate, each))
     cpu = {name: [each for _, each in found] for name, found in runs.items()}
     rate = {name: [pages for pages, _ in found] for name, found in runs.items()}
     return Figures(
-        ratios={"checkout_page_vs_without_plugin": between(cpu["without"], cpu["with"])},
+        judged={"checkout_page_vs_without_plugin": between(cpu["without"], cpu["with"])},
         cpu={f"checkout {name}": median(found) for name, found in cpu.items()},
-        wall={"checkout_page_vs_without_plugin_by_pages_a_second": between(rate["with"], rate["without"])},
+        told={"checkout_page_vs_without_plugin_by_pages_a_second": between(rate["with"], rate["without"])},
     )
 
 
@@ -74,7 +74,7 @@ def _environment(folder: Path, base_url: str) -> dict[str, str]:
     (data / "policies.toml").write_text(policies(), encoding="utf-8")
     return {
         "SHOP_DATA": str(data),
-        "PAYMENTS_URL": "http://127.0.0.1:9",  # nobody pays
+        "PAYMENTS_URL": "http://127.0.0.1:9",  # no payment is made
         "OMNEO_BASE_URL": base_url,
         "OMNEO_TOKEN": "token",
         "OMNEO_DIALECT": "guide",
@@ -88,7 +88,7 @@ def _kind(cookie: str) -> Kind:
 
 
 def _fill_cart(server: Server) -> str:
-    """Sign in and put something into the cart, as a browser would; gives the session's cookie."""
+    """Sign in and put something into the cart, as a browser would; return the session's cookie."""
     cookie, page = _exchange(server, "GET", "/sign-in", "")
     cookie, _ = _exchange(server, "POST", "/sign-in", cookie, customer_id="1001", csrf_token=_token(page))
     cookie, page = _exchange(server, "GET", "/products/harbour-linen-shirt", cookie)

@@ -1,8 +1,8 @@
-"""An Omneo that is only quick or slow, in a process of its own: it answers after a while, and counts its calls.
+"""A double of Omneo's API in a process of its own: it answers each call after a set delay, and counts the calls.
 
-A customer ``c-H-C-name`` has the profile ``p-H-C-name`` with H benefits that are held and C that may be claimed; any
-other has the usual dozen. Lists come in pages of fifteen, whatever is asked for. Commands are lines of JSON on the
-standard input, each answered by the number of calls so far.
+The customer ``c-H-C-name`` has the profile ``p-H-C-name`` with H held benefits and C claimable ones; every other
+customer has the usual dozen. Lists have pages of fifteen, whatever page size the client asks for. The process reads
+commands as lines of JSON from its standard input and answers each with the number of calls so far.
 """
 
 from __future__ import annotations
@@ -14,26 +14,26 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import lru_cache
 from itertools import count
 from urllib.parse import parse_qs, urlsplit
 
-from benchmarks.page import CLAIMABLE, HELD, ISSUED, claimable_of, held_of
+from benchmarks.apps.page import CLAIMABLE, HELD, ISSUED, claimable_of, held_of
 
 ROUND_TRIP = 0.030  # seconds
 _PAGE = 15
 _API = "/api/v3"
-_numbers = count(1)  # of redemptions: an id is never given twice
+_numbers = count(1)  # ids of redemptions and transactions: none is given twice
 
 
 def profile_of(customer: str) -> str:
-    """The profile of a customer."""
+    """Return the profile id of a customer."""
     return "p" + (customer if customer.startswith("c-") else f"c-{HELD}-{CLAIMABLE}-{customer}")[1:]
 
 
-@cache
+@lru_cache(maxsize=1024)
 def listed(profile_id: str, claimable: bool, number: int) -> bytes:
-    """One page of one of a profile's lists, as a whole answer."""
+    """Return one page of one of a profile's lists, as a whole HTTP answer."""
     total = int(profile_id.split("-")[2 if claimable else 1])
     items = [claimable_of(n) if claimable else held_of(n, profile_id) for n in range(total)]
     last = max(1, -(-total // _PAGE))
@@ -43,7 +43,7 @@ def listed(profile_id: str, claimable: bool, number: int) -> bytes:
 
 
 def answer(body: object, status: str = "200 OK") -> bytes:
-    """A whole HTTP answer."""
+    """Return a whole HTTP answer."""
     text = json.dumps(body).encode()
     return b"HTTP/1.1 %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (
         status.encode(),
@@ -52,8 +52,8 @@ def answer(body: object, status: str = "200 OK") -> bytes:
     )
 
 
-def answer_to(method: str, target: str, body: bytes, used: dict[str, dict[str, object]], heeds: bool) -> bytes:
-    """What Omneo says. ``used`` are its redemptions by our references; ``heeds`` is whether it filters by those."""
+def answer_to(method: str, target: str, body: bytes, used: dict[str, dict[str, object]], filters: bool) -> bytes:
+    """Answer one call; ``used`` holds the redemptions by our reference, ``filters`` says whether lists filter by it."""
     url = urlsplit(target)
     path, query = url.path.removeprefix(_API), parse_qs(url.query)
     if path == "/identities/search":
@@ -63,8 +63,11 @@ def answer_to(method: str, target: str, body: bytes, used: dict[str, dict[str, o
         stamps = {"redeem_at": ISSUED, "created_at": ISSUED}
         used[reference] = {"id": next(_numbers), "type": "redeem", "external_id": reference, **stamps}
         return answer({"data": used[reference]}, "201 Created")
+    if method == "POST" and path == "/transactions/update-create":
+        number = json.loads(body).get("external_id")
+        return answer({"data": {"id": next(_numbers), "external_id": number}})
     if method == "GET" and path == "/redemptions":
-        wanted = query.get("filter[external_id]") if heeds else None
+        wanted = query.get("filter[external_id]") if filters else None
         found = [used[one] for one in wanted if one in used] if wanted else list(used.values())[:_PAGE]
         return answer({"data": found})
     if method == "GET" and path.startswith("/profiles/"):
@@ -77,11 +80,11 @@ def answer_to(method: str, target: str, body: bytes, used: dict[str, dict[str, o
 
 
 class _Double:
-    """What is dialled, counted and open."""
+    """The delay, the count of calls, and the open connections."""
 
     def __init__(self) -> None:
         self.delay = ROUND_TRIP
-        self.heeds = True
+        self.filters = True
         self.calls = 0
         self.used: dict[str, dict[str, object]] = {}
         self.port = 0
@@ -93,23 +96,23 @@ class _Double:
         self._server = await loop.create_server(lambda: _Connection(self), "127.0.0.1", self.port, backlog=512)
         self.port = self._server.sockets[0].getsockname()[1]
 
-    async def hang_up(self) -> None:
+    async def stop_listening(self) -> None:
         """Refuse connections, and drop those that are open."""
         if self._server:
             self._server.close()
         for transport in list(self.open):
             transport.abort()
 
-    async def obey(self, command: dict[str, object]) -> None:
+    async def apply(self, command: dict[str, object]) -> None:
         if "delay" in command:
             self.delay = float(str(command["delay"]))
-        if "heeds" in command:
-            self.heeds = bool(command["heeds"])
+        if "filters" in command:
+            self.filters = bool(command["filters"])
         if command.get("down") is True:
-            await self.hang_up()
+            await self.stop_listening()
         if command.get("down") is False:
             await self.listen()
-        if command.get("forget"):
+        if command.get("reset"):
             self.calls = 0
         print(json.dumps(self.calls), flush=True)
 
@@ -136,12 +139,12 @@ class _Connection(asyncio.Protocol):
         self._received = b""
         self._double.calls += 1
         method, target, _ = head.split(b"\r\n")[0].decode().split(" ")
-        said = answer_to(method, target, body, self._double.used, self._double.heeds)
-        asyncio.get_running_loop().call_later(self._double.delay, self._say, said)
+        content = answer_to(method, target, body, self._double.used, self._double.filters)
+        asyncio.get_running_loop().call_later(self._double.delay, self._send, content)
 
-    def _say(self, said: bytes) -> None:
+    def _send(self, content: bytes) -> None:
         if not self._transport.is_closing():
-            self._transport.write(said)
+            self._transport.write(content)
 
 
 async def _serve() -> None:
@@ -151,7 +154,7 @@ async def _serve() -> None:
 
     def listen() -> None:
         for line in sys.stdin:
-            asyncio.run_coroutine_threadsafe(double.obey(json.loads(line)), loop).result()
+            asyncio.run_coroutine_threadsafe(double.apply(json.loads(line)), loop).result()
         loop.call_soon_threadsafe(end.set)
 
     threading.Thread(target=listen, daemon=True).start()
@@ -159,7 +162,7 @@ async def _serve() -> None:
 
 
 class Omneo:
-    """The running double, as seen from the process that measures."""
+    """The running double, seen from the measuring process."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
@@ -168,22 +171,22 @@ class Omneo:
 
     @property
     def calls(self) -> int:
-        """How many calls came since `forget`."""
-        return self._tell()
+        """Return the number of calls since `reset_calls`."""
+        return self._command()
 
-    def forget(self) -> None:
-        """Count from nought."""
-        self._tell(forget=True)
+    def reset_calls(self) -> None:
+        """Count calls from zero."""
+        self._command(reset=True)
 
-    def dial(self, *, delay: float = ROUND_TRIP, heeds: bool = True) -> None:
+    def configure(self, *, delay: float = ROUND_TRIP, filters: bool = True) -> None:
         """Answer after ``delay`` seconds, and filter redemptions by our reference or not."""
-        self._tell(delay=delay, heeds=heeds)
+        self._command(delay=delay, filters=filters)
 
     def down(self, is_down: bool) -> None:
-        """Refuse connections, or take them again."""
-        self._tell(down=is_down)
+        """Refuse connections, or accept them again."""
+        self._command(down=is_down)
 
-    def _tell(self, **command: object) -> int:
+    def _command(self, **command: object) -> int:
         assert self._process.stdin is not None  # noqa: S101 - it is a pipe
         self._process.stdin.write(json.dumps(command) + "\n")
         self._process.stdin.flush()
@@ -196,8 +199,8 @@ class Omneo:
 
 @contextmanager
 def running() -> Iterator[Omneo]:
-    """Run the double; it ends with the block, and with the process that started it."""
-    command = [sys.executable, "-m", "benchmarks.omneo"]
+    """Run the double until the block ends; it also ends with the process that started it."""
+    command = [sys.executable, "-m", "benchmarks.servers.omneo"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own module
         try:
             yield Omneo(process)

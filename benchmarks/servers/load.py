@@ -1,4 +1,4 @@
-"""Load by wrk: connections that each ask again once they are answered. Debian's package is installed if need be."""
+"""Load by wrk: each connection asks again once it is answered. Debian's package is installed where wrk is missing."""
 
 from __future__ import annotations
 
@@ -14,23 +14,25 @@ from tests.support.debian import install
 
 REMEDY = "No wrk to make load with. Install one (Debian: apt-get install wrk) and try again."
 _SCRIPT = Path(__file__).with_name("load.lua")
-_PATIENCE = 10  # seconds for an answer
-# Workers take connections as they come. Opened all at once and kept, most of them may end with one worker while the
-# other is idle. So they are opened again after a few answers, not all at the same time: the idle worker takes those.
+_TIMEOUT_SECONDS = 10  # for an answer
+# Workers accept connections as they come. Where all are opened at once and kept, one worker may have most of them while
+# the other is idle. So each is opened again after a few answers, not all at the same time: the idle worker accepts it.
 ANSWERS = 8
 ALL = 0  # answers on one connection, for as long as the server keeps it
 
 
 @dataclass(frozen=True)
 class Load:
-    """What one run showed; times are in seconds.
+    """The outcome of one run; times are in seconds.
 
-    ``requests`` were answered well, ``others`` were refused (400 and above) or not answered in time.
+    ``requests`` got a good answer; ``others`` got a status of 400 or above, or no answer in time. ``lacking`` good
+    answers did not contain the text that their kind expects.
     """
 
     seconds: float
     requests: int
     others: int
+    lacking: int
     p50: float
     p99: float
 
@@ -42,18 +44,18 @@ class Load:
 
 @dataclass(frozen=True)
 class Kind:
-    """Clients that all ask for the same path; ``headers`` are given to them in turn."""
+    """Clients that all ask for the same path, with ``headers`` in turn; each page is to contain a text."""
 
     path: str
     connections: int
     headers: tuple[str, ...] = ()
+    contains: str = ""
 
 
 def run(port: int, kinds: Iterable[Kind], seconds: int, *, answers: int = ANSWERS) -> list[Load]:
-    """Let all clients ask at the same time for some whole seconds; gives a load for each kind.
+    """Let all clients ask at the same time for some whole seconds; return a load for each kind.
 
-    A connection is closed after about so many ``answers``. Raises `SystemExit` with the remedy where
-    there is no wrk.
+    A connection is closed after about so many ``answers``. Raises `SystemExit` with the remedy where wrk is missing.
     """
     started = [_start(port, kind, seconds, answers) for kind in kinds]
     return [_read(running, seconds) for running in started]
@@ -68,28 +70,38 @@ def get(port: int, path: str, token: str, *, connections: int, seconds: int) -> 
 
 
 def _start(port: int, kind: Kind, seconds: int, answers: int) -> subprocess.Popen[str]:
-    options = ("-t", "1", "-c", str(kind.connections), "-d", f"{seconds}s", "--timeout", f"{_PATIENCE}s")
-    command = [wrk(), *options, "-s", str(_SCRIPT), f"http://127.0.0.1:{port}{kind.path}", "--", str(answers)]
+    options = ("-t", "1", "-c", str(kind.connections), "-d", f"{seconds}s", "--timeout", f"{_TIMEOUT_SECONDS}s")
+    command = [
+        wrk(),
+        *options,
+        "-s",
+        str(_SCRIPT),
+        f"http://127.0.0.1:{port}{kind.path}",
+        "--",
+        str(answers),
+        kind.contains,
+    ]
     return subprocess.Popen([*command, *kind.headers], stdout=subprocess.PIPE, text=True)  # noqa: S603 - ours
 
 
 def _read(running: subprocess.Popen[str], seconds: int) -> Load:
-    said, _ = running.communicate(timeout=seconds + 2 * _PATIENCE)
+    output, _ = running.communicate(timeout=seconds + 2 * _TIMEOUT_SECONDS)
     if running.returncode:
-        raise RuntimeError(f"wrk failed: {said[-500:]}")
-    told = json.loads(said.strip().rpartition("\n")[2])
+        raise RuntimeError(f"wrk failed: {output[-500:]}")
+    seen = json.loads(output.strip().rpartition("\n")[2])
     return Load(
-        seconds=told["seconds"],
-        requests=told["answers"] - told["refused"],
-        others=told["refused"] + told["late"],
-        p50=told["p50"],
-        p99=told["p99"],
+        seconds=seen["seconds"],
+        requests=seen["answers"] - seen["refused"],
+        others=seen["refused"] + seen["late"],
+        lacking=seen["lacking"],
+        p50=seen["p50"],
+        p99=seen["p99"],
     )
 
 
 @cache
 def wrk() -> str:
-    """Where wrk is."""
+    """Return the path of wrk."""
     if shutil.which("wrk") is None:
         install("wrk")
     found = shutil.which("wrk")

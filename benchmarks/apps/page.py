@@ -1,18 +1,18 @@
-"""The page that everybody renders: its benefits as Omneo sends them, and as cards for the bare and the naive page."""
+"""The page that all apps render: its benefits as Omneo sends them, and as cards for the bare page."""
 
 from __future__ import annotations
 
 from typing import Any
 
 HELD, CLAIMABLE = 8, 4  # a page of a dozen
-BY_ONE_CLICK = 2  # so many of those held have a button "Use now": with those to claim, six forms on the page
+BY_ONE_CLICK = 2  # held benefits with a button "Use now"; with the claimable ones the page has six forms
 ISSUED, EXPIRES = "2026-01-02 00:00:00", "2099-12-31 10:00:00"
 CUSTOMER = f"c-{HELD}-{CLAIMABLE}-mia"
-MOST = 600  # the largest wallet that anything here measures
+MOST = 600  # benefits of the largest wallet that is measured
 
 
 def policies(kinds: int = MOST) -> str:
-    """The policies of as many kinds of benefits."""
+    """Return the policies of as many kinds of benefits."""
     return "".join(
         f'[held-{n}]\ndiscount = "none"\nused_at = "{"account" if n < BY_ONE_CLICK else "checkout"}"\n'
         for n in range(kinds)
@@ -20,7 +20,7 @@ def policies(kinds: int = MOST) -> str:
 
 
 def kind(handle: str, number: int, **more: object) -> dict[str, Any]:
-    """A definition with the texts of an ordinary one."""
+    """Return a definition with texts of the usual length."""
     return {
         "id": 1000 + number,
         "handle": handle,
@@ -40,7 +40,7 @@ def kind(handle: str, number: int, **more: object) -> dict[str, Any]:
 
 
 def held_of(number: int, profile_id: str) -> dict[str, Any]:
-    """A benefit as Omneo lists it."""
+    """Return a benefit as Omneo lists it."""
     return {
         "id": number + 1,
         "profile_id": profile_id,
@@ -55,11 +55,11 @@ def held_of(number: int, profile_id: str) -> dict[str, Any]:
 
 
 def claimable_of(number: int) -> dict[str, Any]:
-    """A definition as Omneo lists it where it may be claimed."""
+    """Return a definition as Omneo lists it among the claimable ones."""
     return kind(f"open-{number}", 5000 + number, is_claimable=True, claim_period_end_at=EXPIRES)
 
 
 def cards(held: list[dict[str, Any]], claimable: list[dict[str, Any]], token: str) -> dict[str, Any]:
-    """What the plain template shows."""
-    yours = [{**one["definition"], "id": one["id"], "one_click": n < BY_ONE_CLICK} for n, one in enumerate(held)]
-    return {"yours": yours, "ready": claimable, "token": token, "iso": "2099-12-31T10:00:00+00:00"}
+    """Return the variables of the plain template."""
+    usable = [{**one["definition"], "id": one["id"], "one_click": n < BY_ONE_CLICK} for n, one in enumerate(held)]
+    return {"usable": usable, "claimable": claimable, "token": token, "iso": "2099-12-31T10:00:00+00:00"}

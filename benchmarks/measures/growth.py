@@ -1,32 +1,33 @@
-"""Whether a long wallet costs more for each benefit than a short one: processor time of cold pages with 500 and 10."""
+"""Processor time for each benefit of a cold page: a wallet of 500 benefits against one of 10."""
 
 from __future__ import annotations
 
 import time
 from pathlib import Path
 
-from benchmarks import omneo, shop
+from benchmarks.apps import shop
+from benchmarks.apps.shop import Shop
 from benchmarks.figures import Figures, Scale, between
-from benchmarks.shop import Shop
+from benchmarks.servers import omneo
 
 _SHORT, _LONG = 10, 500
-_REPEATS = 5  # of the short one, which is over too soon to be measured
+_REPEATS = 5  # of the short one, which alone is too short to measure
 
 
 def measure(folder: Path, scale: Scale) -> Figures:
-    """Reading, cleaning and rendering, for each benefit shown."""
+    """Measure reading, cleaning and rendering, for each benefit on the page."""
     with (
         omneo.running() as upstream,
-        shop.opened(folder / "growth", upstream.base_url, BENEFITS_PAGE_BUDGET_MS=20_000) as opened,
+        shop.opened(folder, upstream.base_url, BENEFITS_PAGE_BUDGET_MS=20_000) as opened,
     ):
-        upstream.dial(delay=0.001)
+        upstream.configure(delay=0.001)
         for count in (_SHORT, _LONG):
             _cold(opened, count)
         short, long = [], []
         for _ in range(scale.rounds):
             short.append(sum(_cold(opened, _SHORT) for _ in range(_REPEATS)) / _REPEATS / _SHORT)
             long.append(_cold(opened, _LONG) / _LONG)
-    return Figures(ratios={"growth_shelf_500_vs_10": between(long, short)})
+    return Figures(judged={"growth_shelf_500_vs_10": between(long, short)})
 
 
 def _cold(opened: Shop, count: int) -> float:
