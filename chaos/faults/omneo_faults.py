@@ -49,7 +49,7 @@ class OmneoFaults:
     def inject_mix(self) -> None:
         """Let 35 in 100 calls fail, each in one of many ways."""
         probability = _DELAYED / len(self._request_delays)
-        delayed = [({"kind": "zombie", "seconds": delay}, probability) for delay in self._request_delays]
+        delayed = [({"kind": "drop_then_apply", "seconds": delay}, probability) for delay in self._request_delays]
         self._set([*_SLOW, *conditional_probabilities([*FAULTS, *delayed])])
 
     def begin(self, outage: Outage) -> None:
