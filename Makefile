@@ -49,7 +49,7 @@ sandbox: $(READY)
 
 test: $(READY)
 	$(BIN)/python -m tests.support.chromium
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --durations=20
 
 busy: $(READY)
 	$(BIN)/python -m tests.support.chromium
