@@ -118,7 +118,7 @@ def _context(app: Flask, settings: Settings, parts: Parts) -> Context:
             order_grace=timedelta(minutes=settings.order_grace_minutes),
             trust_absence_after=timedelta(seconds=settings.settle_seconds),
         ),
-        wallets=wallet_cache_of(settings, thread_pool, ledger),
+        wallets=wallet_cache_of(settings, thread_pool),
         reference_prefix=settings.reference_prefix,
         sender=app,
         orders_loader=_orders_in_app_context(app, parts.loaders),

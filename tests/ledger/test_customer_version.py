@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
-from weakref import WeakKeyDictionary
 
 import pytest
 from hypothesis import given
@@ -17,11 +16,10 @@ from claimable_benefits.ledger import Ledger
 from claimable_benefits.ledger.claims import move_claim
 from claimable_benefits.ledger.customer_version import (
     CustomerVersion,
-    CustomerVersions,
     invalidate_profile,
     read_customer_version,
 )
-from claimable_benefits.ledger.facts import remember_profile
+from claimable_benefits.ledger.profile_ids import remember_profile
 from claimable_benefits.ledger.uses import move_use, touch_use
 from tests.ledger.rows import NOW, WHY, new_claim, new_use
 
@@ -33,14 +31,9 @@ def known(ledger: Ledger) -> Ledger:
     return ledger
 
 
-# What is remembered is right at every step of every test below, too.
-_remembered: WeakKeyDictionary[Ledger, CustomerVersions] = WeakKeyDictionary()
-
-
 def customer_version(ledger: Ledger) -> CustomerVersion:
     found = read_customer_version(ledger, "1001")
     assert found is not None
-    assert _remembered.setdefault(ledger, CustomerVersions(ledger)).of("1001") == found
     return found
 
 

@@ -100,7 +100,7 @@ def meet(shop: Shop, sandbox: OmneoSandbox, *customers: str) -> None:
     for customer_id in customers:
         shop.get(customer_id)
         with shop.ctx.ledger.read() as connection:
-            from claimable_benefits.ledger.facts import known_profile
+            from claimable_benefits.ledger.profile_ids import known_profile
 
             profile_id = known_profile(connection, customer_id)
         assert profile_id is not None

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from claimable_benefits import Shopper
-from claimable_benefits.ledger.facts import forget_profile, known_profile, remember_profile
+from claimable_benefits.ledger.profile_ids import forget_profile, known_profile, remember_profile
 from claimable_benefits.sandbox.testing_kit.builders import OmneoSandbox, ShopperBuilder
 from tests.service.shops import HERE, Shop, asked, meet, open_shop
 from tests.web.reading import forms, region

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, NullPool, func, select
 from sqlalchemy.exc import DBAPIError
 
 from claimable_benefits.ledger import schema
 from claimable_benefits.ledger.clock import Monotonic, ServerClock, Wall, machine_time
+from claimable_benefits.ledger.compiled import CompiledQuery
 from claimable_benefits.ledger.db_errors import translate_db_errors, words
-from claimable_benefits.ledger.engine import begin_to_write, is_sqlite, open_engine
+from claimable_benefits.ledger.engine import begin_to_write, is_sqlite, open_engine, open_for_single_reads
 from claimable_benefits.ledger.write_lock import WriteLock
 
 BUSY_SECONDS = 5.0
@@ -42,7 +44,8 @@ class Ledger:
         # SQLite has it anyway; PostgreSQL would let each statement of a block see a later moment.
         snapshot = {} if is_sqlite(self.engine.url) else {"isolation_level": "REPEATABLE READ"}
         self._reading = self.engine.execution_options(**snapshot)
-        self._turns = WriteLock(needed=is_sqlite(self.engine.url), wait=wait)
+        self._single_reads = open_for_single_reads(self.engine)
+        self._write_lock = WriteLock(needed=is_sqlite(self.engine.url), wait=wait)
         self._clock = wall if is_sqlite(self.engine.url) else ServerClock(self._server_time, monotonic=monotonic)
 
     @property
@@ -90,6 +93,11 @@ class Ledger:
         with translate_db_errors(), self._reading.connect() as connection:
             yield connection
 
+    def fetch_one(self, query: CompiledQuery, values: Mapping[str, str]) -> Sequence[Any] | None:
+        """Read the first row of one statement, without a lock, or None. Raises `LedgerUnavailable`."""
+        with translate_db_errors():
+            return query.fetch_one(self._single_reads, values)
+
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """One transaction: committed at the end of the block, rolled back if it raises. Never call Omneo inside.
@@ -97,7 +105,7 @@ class Ledger:
         Raises `LedgerUnavailable`. Where a server goes away during the commit, nobody knows whether it committed: the
         rows say so when it is back, and every movement is safe to try again.
         """
-        with self._turns.acquire(), translate_db_errors(), self.engine.connect() as connection:
+        with self._write_lock.acquire(), translate_db_errors(), self.engine.connect() as connection:
             begin_to_write(connection)
             with connection.begin():
                 yield connection
@@ -107,6 +115,8 @@ class Ledger:
         return _place(connection.engine.url) == _place(self.engine.url)
 
     def close(self) -> None:
+        """Close every connection of this process; a later read or write opens new ones."""
+        self._single_reads.dispose()
         self.engine.dispose()
 
     def _server_time(self) -> datetime:

@@ -16,6 +16,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 # threads beside the web's own never wait for each other; what is beyond the twenty is closed after use.
 POOL = 20
 OVERFLOW = 20
+SINGLE_READS = 4  # connections kept for reads of one statement, which take a fraction of a millisecond each
 CONNECT_SECONDS = 5
 _LOOK_AGAIN = 0.02
 _PATIENT_DRIVERS = ("psycopg", "psycopg2")
@@ -71,10 +72,9 @@ def _open_postgresql(url: URL, wait: float, pool: type[Pool] | None) -> Engine:
 
     Whoever comes second finds no row to change, or meets a unique index; nobody acts on what was read before.
     """
-    patient = url.get_driver_name() in _PATIENT_DRIVERS and "connect_timeout" not in url.query
     engine = create_engine(
         url,
-        connect_args={"connect_timeout": CONNECT_SECONDS} if patient else {},
+        connect_args=_connect_args(url),
         isolation_level="READ COMMITTED",
         pool_pre_ping=True,  # a server that was started anew is noticed before anything is lost to it
         hide_parameters=True,
@@ -87,6 +87,32 @@ def _open_postgresql(url: URL, wait: float, pool: type[Pool] | None) -> Engine:
 
     event.listen(engine, "connect", prepare)
     return engine
+
+
+def open_for_single_reads(engine: Engine) -> Engine:
+    """Open the same database for reads of one statement each: on PostgreSQL a transaction of its own, on SQLite none.
+
+    No ping, no BEGIN and no ROLLBACK: one round trip instead of four, which halves the processor time of a read. The
+    reader must repeat a read on a connection that the server has closed.
+    """
+    if is_sqlite(engine.url):
+        return engine
+    reads = create_engine(
+        engine.url,
+        connect_args=_connect_args(engine.url),
+        isolation_level="AUTOCOMMIT",
+        hide_parameters=True,
+        pool_size=SINGLE_READS,
+        max_overflow=POOL + OVERFLOW - SINGLE_READS,
+        pool_timeout=CONNECT_SECONDS,
+    )
+    _engines.add(reads)
+    return reads
+
+
+def _connect_args(url: URL) -> dict[str, Any]:
+    patient = url.get_driver_name() in _PATIENT_DRIVERS and "connect_timeout" not in url.query
+    return {"connect_timeout": CONNECT_SECONDS} if patient else {}
 
 
 def _pooled(pool: type[Pool] | None) -> dict[str, Any]:

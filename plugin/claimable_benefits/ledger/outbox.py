@@ -10,15 +10,14 @@ from decimal import Decimal
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Integer, Row, and_, bindparam, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Integer, Row, and_, bindparam, literal_column, or_, select, update
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from claimable_benefits.domain.shop import Item, Transaction
 from claimable_benefits.domain.states import DELIVERY_MOVES, DeliveryState
-from claimable_benefits.ledger.compiled import CompiledStatement
 from claimable_benefits.ledger.events import Audit, write_event
-from claimable_benefits.ledger.optimistic_lock import insert_for
 from claimable_benefits.ledger.tables import outbox
+from claimable_benefits.ledger.upsert import insert_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +100,7 @@ def _add_first(connection: Connection, row: Mapping[str, object]) -> bool:
 
 def is_due(connection: Connection, now: datetime) -> bool:
     """Whether there is anything to lease: asking takes no lock."""
-    return _ANY_DUE.execute(connection, {"moment": now}).first() is not None
+    return connection.execute(_ANY_DUE, {"moment": now}).first() is not None
 
 
 def lease_due(connection: Connection, now: datetime, *, seconds: float, limit: int) -> list[Delivery]:
@@ -117,7 +116,7 @@ _is_due = and_(
     or_(outbox.c.lease_until.is_(None), outbox.c.lease_until <= _moment),
     outbox.c.due_at <= _moment,
 )
-_ANY_DUE = CompiledStatement(select(outbox.c.order_number).where(_is_due).limit(1))
+_ANY_DUE = select(outbox.c.order_number).where(_is_due).limit(1)
 
 
 @cache
@@ -147,7 +146,7 @@ def finish_delivery(
         raise ValueError(f"A delivery does not go from delivering to {to}.")
     outcome = {"state": to, "lease_until": None, "updated_at": audit.at, **changes}
     held = {"its_order": delivery.order_number, "its_lease": delivery.lease_until, "its_revision": delivery.revision}
-    if _outcome_of(tuple(sorted(outcome))).execute(connection, {**held, **outcome}).rowcount == 1:
+    if connection.execute(_FINISH, {**held, **outcome}).rowcount == 1:
         _note(connection, delivery.order_number, audit, DeliveryState.DELIVERING, to, delivery.revision)
         return True
     this_order = (outbox.c.order_number == delivery.order_number) & (outbox.c.lease_until == delivery.lease_until)
@@ -155,12 +154,12 @@ def finish_delivery(
     return False
 
 
-@cache
-def _outcome_of(names: tuple[str, ...]) -> CompiledStatement:
-    """Built once for every outcome that changes the same columns."""
-    held = (outbox.c.order_number == bindparam("its_order")) & (outbox.c.lease_until == bindparam("its_lease"))
-    same = (outbox.c.revision == bindparam("its_revision")) & (outbox.c.state == DeliveryState.DELIVERING)
-    return CompiledStatement(update(outbox).where(held, same).values({name: bindparam(name) for name in names}))
+_FINISH = update(outbox).where(
+    outbox.c.order_number == bindparam("its_order"),
+    outbox.c.lease_until == bindparam("its_lease"),
+    outbox.c.revision == bindparam("its_revision"),
+    outbox.c.state == literal_column(f"'{DeliveryState.DELIVERING}'"),
+)
 
 
 def deliveries_to_verify(connection: Connection, now: datetime, *, limit: int = 50) -> list[Delivery]:

@@ -7,8 +7,8 @@ from contextlib import suppress
 from datetime import datetime
 
 from claimable_benefits.errors import LedgerUnavailable
-from claimable_benefits.ledger import facts
 from claimable_benefits.ledger.database import Ledger
+from claimable_benefits.ledger.key_values import get_value, set_value
 
 # A worker that never redeems must know in which form the shop does: only then does it know whether Omneo keeps
 # our references. Everything else is found out again quickly by whoever needs it.
@@ -26,7 +26,7 @@ class TenantFacts(MutableMapping[str, str]):
     def __getitem__(self, name: str) -> str:
         if name not in self._seen and name in _SHARED:
             with suppress(LedgerUnavailable), self._ledger.read() as connection:
-                known = facts.get_value(connection, _fact(name))
+                known = get_value(connection, _fact(name))
                 if known is not None:
                     self._seen[name] = known
         return self._seen[name]
@@ -35,7 +35,7 @@ class TenantFacts(MutableMapping[str, str]):
         self._seen[name] = value
         if name in _SHARED:
             with suppress(LedgerUnavailable), self._ledger.write() as connection:
-                facts.set_value(connection, _fact(name), value, self._clock())
+                set_value(connection, _fact(name), value, self._clock())
 
     def __delitem__(self, name: str) -> None:
         del self._seen[name]

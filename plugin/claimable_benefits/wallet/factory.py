@@ -7,13 +7,11 @@ from hashlib import sha256
 from claimable_benefits.cache.redis_store import RedisStore
 from claimable_benefits.cache.thread_pool import ThreadPool
 from claimable_benefits.errors import SettingsError
-from claimable_benefits.ledger import Ledger
-from claimable_benefits.ledger.customer_version import CustomerVersions
 from claimable_benefits.settings import Settings
 from claimable_benefits.wallet.wallet_cache import Limits, WalletCache, make_wallet_cache
 
 
-def wallet_cache_of(settings: Settings, thread_pool: ThreadPool, ledger: Ledger) -> WalletCache:
+def wallet_cache_of(settings: Settings, thread_pool: ThreadPool) -> WalletCache:
     """Wallets that are remembered as the settings say. Raises `SettingsError`."""
     limits = Limits(
         fresh=settings.cache_seconds,
@@ -22,9 +20,7 @@ def wallet_cache_of(settings: Settings, thread_pool: ThreadPool, ledger: Ledger)
         budget=settings.page_budget_ms / 1000,
         slots=settings.waiting_threads,
     )
-    return make_wallet_cache(
-        limits, thread_pool, _redis_store(settings) if settings.cache_url else None, CustomerVersions(ledger)
-    )
+    return make_wallet_cache(limits, thread_pool, _redis_store(settings) if settings.cache_url else None)
 
 
 def _redis_store(settings: Settings) -> RedisStore:

@@ -20,7 +20,7 @@ from claimable_benefits.cache.wait_budget import WaitBudget
 from claimable_benefits.domain.benefits import Redemption
 from claimable_benefits.domain.shop import Shopper
 from claimable_benefits.errors import NotApplied, Rejected
-from claimable_benefits.ledger.customer_version import CustomerVersion, CustomerVersions, read_customer_version
+from claimable_benefits.ledger.customer_version import CustomerVersion, read_customer_version
 from claimable_benefits.wallet import snapshot as snapshots
 from claimable_benefits.wallet.profile_id import forget_profile_of, profile_of, remember_profile
 from claimable_benefits.wallet.snapshot import Snapshot, interned
@@ -72,7 +72,6 @@ class WalletCache:
     wait_budget: WaitBudget | None = None
     thread_pool: ThreadPool | None = None
     redis_store: RedisStore | None = None
-    customer_versions: CustomerVersions | None = None
     fragments: LruCache[Any] = field(default_factory=lambda: LruCache(entries=0, weight=0))
 
     def get(self, ctx: Context, shopper: Shopper) -> WalletReading:
@@ -141,9 +140,7 @@ class WalletCache:
         return kept.value if kept else None
 
     def customer_version(self, ctx: Context, shopper: Shopper) -> CustomerVersion | None:
-        if self.customer_versions is None:
-            return read_customer_version(ctx.ledger, shopper.customer_id)
-        return self.customer_versions.of(shopper.customer_id)
+        return read_customer_version(ctx.ledger, shopper.customer_id)
 
     def forget(self, profile_id: str) -> None:
         """Forget what is remembered of a profile, here and in the cache of the fleet. Never raises.
@@ -160,8 +157,6 @@ class WalletCache:
             self.thread_pool.stop()
         if self.redis_store is not None:
             self.redis_store.close()
-        if self.customer_versions is not None:
-            self.customer_versions.close()
 
     def _slot(self) -> AbstractContextManager[bool]:
         return self.wait_budget.slot() if self.wait_budget is not None else nullcontext(True)
@@ -226,9 +221,8 @@ def make_wallet_cache(
     limits: Limits,
     thread_pool: ThreadPool,
     redis_store: RedisStore | None,
-    customer_versions: CustomerVersions | None = None,
 ) -> WalletCache:
-    """Wallets that remember. ``standings`` are those of the ledger that they are used with."""
+    """Make wallets that remember what they have read."""
     wait_budget = WaitBudget(limits.budget, limits.slots)
     last = max(limits.max_stale, limits.fresh) if limits.fresh else 0.0  # nothing is shown twice where nothing is fresh
     spans = Ttl(limits.fresh, max(last / 12, limits.fresh), last)
@@ -247,7 +241,6 @@ def make_wallet_cache(
         wait_budget=wait_budget,
         thread_pool=thread_pool,
         redis_store=redis_store,
-        customer_versions=customer_versions,
         fragments=LruCache(entries=10_000, weight=int(limits.weight * 0.3)),
     )
 

@@ -19,7 +19,7 @@ from claimable_benefits.errors import (
     RateLimited,
     Rejected,
 )
-from claimable_benefits.ledger import facts
+from claimable_benefits.ledger import key_values
 from claimable_benefits.ledger.outbox import Delivery, finish_delivery, is_due, lease_due
 from claimable_benefits.ledger.uses import find_use
 from claimable_benefits.service.backoff import wait
@@ -142,7 +142,7 @@ def _pause(ctx: Context, error: AuthenticationError | PermissionDenied | RateLim
     until = ctx.clock() + span
     _log.warning("Deliveries to Omneo pause until %s: %s", until.isoformat(timespec="seconds"), error)
     with ctx.ledger.write() as connection:
-        facts.set_value(connection, _PAUSE, until.isoformat(), ctx.clock())
+        key_values.set_value(connection, _PAUSE, until.isoformat(), ctx.clock())
     return until
 
 
@@ -158,5 +158,5 @@ def _is_ready(ctx: Context) -> bool:
     with ctx.ledger.read() as connection:
         if not is_due(connection, now):
             return False
-        until = facts.get_value(connection, _PAUSE)
+        until = key_values.get_value(connection, _PAUSE)
     return until is None or datetime.fromisoformat(until) <= now

@@ -9,11 +9,11 @@ from datetime import datetime, timedelta
 from claimable_benefits.domain.reconcile import STUCK_AFTER
 from claimable_benefits.domain.states import DeliveryState
 from claimable_benefits.errors import AuthenticationError, LedgerUnavailable, OmneoError, PermissionDenied
-from claimable_benefits.ledger import facts
+from claimable_benefits.ledger import key_values
 from claimable_benefits.ledger.outbox import deliveries_in_state
 from claimable_benefits.service.context import Context
 from claimable_benefits.service.operations.review import read_reviews
-from claimable_benefits.service.worker.periodic import LAST_TURN, UNHEEDED
+from claimable_benefits.service.worker.periodic import UNHEEDED
 from claimable_benefits.settings import Settings
 
 _FORMS = ("redeem", "claim", "record a transaction")
@@ -129,7 +129,7 @@ def _queue(ctx: Context) -> Check:
 
 def _worker(ctx: Context) -> Check:
     with ctx.ledger.read() as connection:
-        told = facts.get_value(connection, LAST_TURN)
+        told = key_values.get_value(connection, key_values.LAST_TURN)
     if told is None:
         return Check("Worker", True, "none has run yet: it starts with the first request, or by flask benefits work.")
     age = ctx.clock() - datetime.fromisoformat(told)

@@ -7,13 +7,12 @@ from datetime import datetime, timedelta
 from weakref import WeakSet
 
 from claimable_benefits.errors import OmneoError
-from claimable_benefits.ledger import Ledger, facts
+from claimable_benefits.ledger import Ledger, key_values
 from claimable_benefits.service.context import Context
 from claimable_benefits.service.operations.reconcile import reconcile
 from claimable_benefits.service.operations.repair import repair
 
 _log = logging.getLogger("claimable_benefits")
-LAST_TURN = "last turn of a worker"
 RECONCILED = "reconciled until"
 _DUE = "reconciliation due at"
 _TOLD_EVERY = timedelta(seconds=30)
@@ -59,8 +58,8 @@ def reconcile_daily(ctx: Context) -> int:
     for one in report.found:
         _log.warning("Reconciliation: %s (%s)", one.sentence, one.code)
     with ctx.ledger.write() as connection:
-        facts.set_value(connection, _DUE, (now + _EVERY).isoformat(), ctx.clock())
-        facts.set_value(connection, RECONCILED, report.until.isoformat(), ctx.clock())
+        key_values.set_value(connection, _DUE, (now + _EVERY).isoformat(), ctx.clock())
+        key_values.set_value(connection, RECONCILED, report.until.isoformat(), ctx.clock())
     return len(report.found)
 
 
@@ -68,14 +67,14 @@ def _take(ctx: Context) -> datetime | None:
     """Lease the day's reconciliation; the start of its period, or None where it is not due, or another's."""
     now = ctx.clock()
     with ctx.ledger.read() as connection:
-        due_at, until = facts.get_value(connection, _DUE), facts.get_value(connection, RECONCILED)
+        due_at, until = key_values.get_value(connection, _DUE), key_values.get_value(connection, RECONCILED)
     if due_at is not None and datetime.fromisoformat(due_at) > now:
         return None
     span = _EVERY if due_at is None else _LEASE
     with ctx.ledger.write() as connection:
-        is_ours = facts.compare_and_set_value(connection, _DUE, due_at, (now + span).isoformat(), now)
+        is_ours = key_values.compare_and_set_value(connection, _DUE, due_at, (now + span).isoformat(), now)
         if due_at is None and is_ours:
-            facts.set_value(connection, RECONCILED, (now - _EVERY).isoformat(), now)
+            key_values.set_value(connection, RECONCILED, (now - _EVERY).isoformat(), now)
     if due_at is None or not is_ours:
         return None
     return datetime.fromisoformat(until) if until else now - _EVERY - _SETTLED
@@ -85,10 +84,10 @@ def _note_turn(ctx: Context) -> None:
     """So that the doctor can say whether a worker is running, at two writes a minute."""
     now = ctx.clock()
     with ctx.ledger.read() as connection:
-        told = facts.get_value(connection, LAST_TURN)
+        told = key_values.get_value(connection, key_values.LAST_TURN)
     if told is None or abs(now - datetime.fromisoformat(told)) >= _TOLD_EVERY:
         with ctx.ledger.write() as connection:
-            facts.set_value(connection, LAST_TURN, now.isoformat(), now)
+            key_values.set_value(connection, key_values.LAST_TURN, now.isoformat(), now)
 
 
 def _examine_once(ctx: Context) -> None:
