@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from flask import Flask
 
-from claimable_benefits.ledger.schema import NEWEST
+from claimable_benefits.ledger.schema import SCHEMA
 from tests.cli.conftest import NOBODY, Clock, Terminal
 
 POLICIES = '[first-spend]\ndiscount = "percent"\nsize = 10\nused_at = "checkout"\n\n[ghost]\nused_at = "store"\n'
@@ -21,7 +21,7 @@ def test_the_doctor_finds_a_well_kept_shop_well(terminal: Terminal) -> None:
     said = terminal.says("doctor", shop=shop)
 
     assert said == (
-        f"ok  Ledger: is kept in sqlite:///{terminal.folder / 'benefits.sqlite3'}, version {NEWEST}.\n"
+        f"ok  Ledger: is kept in sqlite:///{terminal.folder / 'benefits.sqlite3'}, version {SCHEMA.newest}.\n"
         f"ok  Omneo: answers at {terminal.omneo.base_url}, speaking the guide dialect.\n"
         "ok  Customers: can be looked up under the identity handle 'ecommerce'.\n"
         f"ok  Policies: there is one for each of Omneo's {len(kinds)} definitions.\n"

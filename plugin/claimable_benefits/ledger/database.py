@@ -12,11 +12,11 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, NullPool, func, select
 from sqlalchemy.exc import DBAPIError
 
-from claimable_benefits.ledger import schema
 from claimable_benefits.ledger.clock import Monotonic, ServerClock, Wall, machine_time
 from claimable_benefits.ledger.compiled import CompiledQuery
 from claimable_benefits.ledger.db_errors import translate_db_errors, words
 from claimable_benefits.ledger.engine import begin_to_write, is_sqlite, open_engine, open_for_single_reads
+from claimable_benefits.ledger.schema import SCHEMA, Schema
 from claimable_benefits.ledger.write_lock import WriteLock
 
 BUSY_SECONDS = 5.0
@@ -27,8 +27,9 @@ UPGRADE_SECONDS = 60.0
 class Ledger:
     """Holds, uses, claims and deliveries in one database, which should be the shop's own.
 
-    ``wait`` is for how many seconds a lock is waited for; ``wall`` and ``monotonic`` are this process's clocks. Raises
-    `ValueError` where ``url`` names neither an SQLite nor a PostgreSQL database.
+    ``wait`` is for how many seconds a lock is waited for; ``wall`` and ``monotonic`` are this process's clocks;
+    ``schema`` is another one in tests of later migrations. Raises `ValueError` where ``url`` names neither an SQLite
+    nor a PostgreSQL database.
     """
 
     def __init__(
@@ -38,9 +39,11 @@ class Ledger:
         wait: float = BUSY_SECONDS,
         wall: Wall = machine_time,
         monotonic: Monotonic = time.monotonic,
+        schema: Schema = SCHEMA,
     ) -> None:
         self.engine = open_engine(url, wait=wait)
         self._url = url
+        self._schema = schema
         # SQLite has it anyway; PostgreSQL would let each statement of a block see a later moment.
         snapshot = {} if is_sqlite(self.engine.url) else {"isolation_level": "REPEATABLE READ"}
         self._reading = self.engine.execution_options(**snapshot)
@@ -63,17 +66,17 @@ class Ledger:
         Raises `SettingsError` for tables of a newer version, and `LedgerUnavailable`.
         """
         with translate_db_errors(), self._patiently() as engine:
-            schema.upgrade_schema(engine)
+            self._schema.upgrade(engine)
 
     def version(self) -> str | None:
         """The version of the tables; None where there are none."""
         with self.read() as connection:
-            return schema.version_of(connection)
+            return self._schema.version_of(connection)
 
     @property
     def newest(self) -> str:
         """The newest version of the tables that this release of the package knows."""
-        return schema.NEWEST
+        return self._schema.newest
 
     def downgrade(self, to: str) -> None:
         """Bring the tables back to version ``to``, for an earlier release; what only the newer one knows is dropped.
@@ -83,7 +86,7 @@ class Ledger:
         """
         try:
             with translate_db_errors(), self._patiently() as engine:
-                schema.downgrade_schema(engine, to)
+                self._schema.downgrade(engine, to)
         except DBAPIError as error:
             raise ValueError(f"The database refuses to go down to version {to}: {words(error)}.") from error
 

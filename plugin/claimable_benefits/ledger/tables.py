@@ -193,8 +193,8 @@ profiles = Table(
     Column("seen_at", UtcDateTime, nullable=False),
 )
 
-facts = Table(
-    "benefits_facts",
+key_values = Table(
+    "benefits_key_values",
     metadata,
     Column("name", String(80), primary_key=True),  # such as "dialect", or "deliveries paused until"
     Column("value", Text, nullable=False),
