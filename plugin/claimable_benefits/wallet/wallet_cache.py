@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from claimable_benefits.cache.lru import LruCache
 from claimable_benefits.cache.redis_store import RedisStore
-from claimable_benefits.cache.swr import CacheEntry, Codec, StaleWhileRevalidateCache, Ttl, Version
+from claimable_benefits.cache.swr import CacheEntry, Codec, StaleWhileRevalidateCache, Ttl, Upstream, Version
 from claimable_benefits.cache.thread_pool import ThreadPool
 from claimable_benefits.cache.wait_budget import WaitBudget
 from claimable_benefits.domain.benefits import Redemption
 from claimable_benefits.domain.shop import Shopper
-from claimable_benefits.errors import NotApplied, Rejected
+from claimable_benefits.errors import NotApplied, OmneoError, Rejected
 from claimable_benefits.ledger.customer_version import CustomerVersion, read_customer_version
 from claimable_benefits.wallet import snapshot as snapshots
 from claimable_benefits.wallet.profile_id import forget_profile_of, profile_of, remember_profile
@@ -32,6 +32,7 @@ T = TypeVar("T")
 
 _UNKNOWN = Ttl(fresh=15.0, stale=60.0, max_stale=300.0)  # somebody who has just joined shall not wait for long
 _REDEMPTION = 500  # bytes
+_OMNEO = Upstream("Omneo", errors=OmneoError, unavailable=NotApplied)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,7 @@ class WalletCache:
     ) -> WalletReading:
         load = partial(_both_lists, ctx, customer_version.profile_id)
         mark = _mark(customer_version)
-        kept = wallets.recall(customer_version.profile_id, mark, load)
+        kept = wallets.get(customer_version.profile_id, mark, load)
         past = self.histories.peek(customer_version.profile_id, mark) if self.histories else None
         version = (customer_version.profile_id, kept.since, customer_version.rows, past.since if past else None)
         return WalletReading(
@@ -111,7 +112,7 @@ class WalletCache:
         wallets: StaleWhileRevalidateCache[Snapshot],
         strangers: StaleWhileRevalidateCache[str],
     ) -> WalletReading:
-        kept = strangers.recall(shopper.customer_id, Version(), lambda: self._identify(ctx, shopper))
+        kept = strangers.get(shopper.customer_id, Version(), lambda: self._identify(ctx, shopper))
         if not kept.value:
             return WalletReading(Snapshot(None))
         strangers.invalidate(shopper.customer_id)  # from now on the ledger knows them
@@ -136,7 +137,7 @@ class WalletCache:
         if self.histories is None:
             return load()
         key, mark = customer_version.profile_id, _mark(customer_version)
-        kept = self.histories.recall(key, mark, load) if ask else self.histories.peek(key, mark)
+        kept = self.histories.get(key, mark, load) if ask else self.histories.peek(key, mark)
         return kept.value if kept else None
 
     def customer_version(self, ctx: Context, shopper: Shopper) -> CustomerVersion | None:
@@ -227,10 +228,16 @@ def make_wallet_cache(
     last = max(limits.max_stale, limits.fresh) if limits.fresh else 0.0  # nothing is shown twice where nothing is fresh
     spans = Ttl(limits.fresh, max(last / 12, limits.fresh), last)
 
-    def cache(share: float, weigh: Callable[[T], int], spans: Ttl, **more: Any) -> StaleWhileRevalidateCache[T]:
-        bounded: LruCache[CacheEntry[T]] = LruCache(entries=10_000, weight=int(limits.weight * share))
+    def cache(share: float, size_of: Callable[[T], int], ttl: Ttl, **more: Any) -> StaleWhileRevalidateCache[T]:
+        memory: LruCache[CacheEntry[T]] = LruCache(entries=10_000, weight=int(limits.weight * share))
         return StaleWhileRevalidateCache(
-            bounded=bounded, thread_pool=thread_pool, wait_budget=wait_budget, weigh=weigh, spans=spans, **more
+            memory=memory,
+            thread_pool=thread_pool,
+            wait_budget=wait_budget,
+            size_of=size_of,
+            upstream=_OMNEO,
+            ttl=ttl,
+            **more,
         )
 
     codec = Codec(snapshots.write, lambda key, payload: interned(snapshots.read(key, payload)))
