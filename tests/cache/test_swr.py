@@ -13,7 +13,7 @@ from claimable_benefits.cache.swr import CacheEntry, StaleWhileRevalidateCache, 
 from claimable_benefits.cache.thread_pool import ThreadPool
 from claimable_benefits.cache.wait_budget import WaitBudget
 
-HERE = Version("own", "hint")
+HERE = Version("writes", "invalidations")
 
 
 class LoadFailed(Exception):
@@ -86,7 +86,7 @@ class Desk:
     def get(self, version: Version = HERE) -> int:
         return self.cache.get("key", version, self.source).value
 
-    def settle(self) -> None:
+    def finish_loads(self) -> None:
         """Wait until nothing is being loaded."""
         assert all(ended.wait(30) for ended in self.thread_pool.ended)
 
@@ -136,7 +136,7 @@ def test_a_stale_value_is_shown_at_once_and_loaded_in_the_background(desk: Desk)
     waits = desk.wait_budget.waits
     shown = desk.get()
     desk.source.gate.set()
-    desk.settle()
+    desk.finish_loads()
 
     assert (shown, desk.get()) == (1, 2)
     assert desk.wait_budget.waits == waits
@@ -145,11 +145,11 @@ def test_a_stale_value_is_shown_at_once_and_loaded_in_the_background(desk: Desk)
 def test_an_old_value_is_waited_for_and_shown_only_if_that_is_in_vain(desk: Desk) -> None:
     desk.get()
     desk.now += 301
-    renewed = desk.get()
+    reloaded = desk.get()
     desk.now += 301
     desk.source.gate.clear()
 
-    assert (renewed, desk.get()) == (2, 2)
+    assert (reloaded, desk.get()) == (2, 2)
 
 
 def test_a_value_that_is_too_old_is_not_shown_at_all(desk: Desk) -> None:
@@ -161,20 +161,20 @@ def test_a_value_that_is_too_old_is_not_shown_at_all(desk: Desk) -> None:
         desk.get()
 
 
-def test_no_value_is_shown_that_its_own_reader_has_overtaken(desk: Desk) -> None:
+def test_a_value_from_before_the_readers_own_write_is_not_shown(desk: Desk) -> None:
     desk.get()
     desk.source.down = True
 
     with pytest.raises(LoadFailed):
-        desk.get(Version("another", "hint"))
+        desk.get(Version("other writes", "invalidations"))
 
 
-def test_a_hint_lets_it_be_loaded_anew_and_shown_old_only_in_need(desk: Desk) -> None:
+def test_an_invalidated_value_is_loaded_again_and_shown_only_where_that_fails(desk: Desk) -> None:
     desk.get()
-    renewed = desk.get(Version("own", "told"))
+    reloaded = desk.get(Version("writes", "invalidated"))
     desk.source.down = True
 
-    assert (renewed, desk.get(Version("own", "told again"))) == (2, 2)
+    assert (reloaded, desk.get(Version("writes", "invalidated again"))) == (2, 2)
 
 
 def test_a_failure_is_remembered_for_two_seconds(desk: Desk) -> None:
@@ -189,7 +189,7 @@ def test_a_failure_is_remembered_for_two_seconds(desk: Desk) -> None:
     assert (tried, desk.get()) == (1, 2)
 
 
-def test_after_a_wait_in_vain_nobody_waits_for_a_while(desk: Desk) -> None:
+def test_after_a_wait_in_vain_no_reader_waits_for_a_while(desk: Desk) -> None:
     desk.source.gate.clear()
     for _ in range(5):
         with pytest.raises(Unavailable, match="The upstream takes longer than a page can wait"):
@@ -203,7 +203,7 @@ def test_what_came_too_late_is_there_for_the_next(desk: Desk) -> None:
     with pytest.raises(LoadFailed):
         desk.get()
     desk.source.gate.set()
-    desk.settle()
+    desk.finish_loads()
 
     assert (desk.get(), desk.source.loads) == (1, 1)
 

@@ -77,7 +77,12 @@ def test_a_job_that_does_not_fit_the_queue_is_dropped(gate: threading.Event) -> 
 
 def test_calls_that_no_thread_has_begun_are_made_by_the_caller(gate: threading.Event) -> None:
     thread_pool, runs = ThreadPool(threads=1), threading.Event()
-    thread_pool.submit(lambda: (runs.set(), gate.wait(30)))
+
+    def wait() -> None:
+        runs.set()
+        gate.wait(30)
+
+    thread_pool.submit(wait)
     assert runs.wait(30)
 
     made_by = thread_pool.gather([threading.get_ident] * 3)

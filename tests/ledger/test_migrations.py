@@ -216,7 +216,7 @@ def test_a_worker_of_the_earlier_release_goes_on_while_the_ledger_is_newer(bare:
 def test_a_version_that_is_up_to_date_is_only_looked_at(bare: Ledger) -> None:
     bare.create_tables()
     with bare.write() as connection:
-        # Whoever had to change something would wait for this transaction, and in vain.
+        # A second writer would wait for this transaction, and in vain.
         connection.execute(text("SELECT 1"))
         bare.create_tables()
 

@@ -1,4 +1,4 @@
-"""The connection to the ledger, and the two ways to use it: to read, and to write."""
+"""The connection to the ledger, for reading and for writing."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from claimable_benefits.ledger.schema import SCHEMA, Schema
 from claimable_benefits.ledger.write_lock import WriteLock
 
 BUSY_SECONDS = 5.0
-# Another process may be changing the tables; with a million rows that takes its time.
+# Another process may be migrating the tables; with a million rows that takes a while.
 UPGRADE_SECONDS = 60.0
 
 
@@ -53,10 +53,10 @@ class Ledger:
 
     @property
     def clock(self) -> Wall:
-        """The one clock of this ledger, whoever asks: aware times in UTC.
+        """The one clock of this ledger for every process: aware times in UTC.
 
-        PostgreSQL's own, whatever the clocks of the processes show; for SQLite, whose processes share a machine, the
-        machine's. Raises `LedgerUnavailable` where the server cannot be asked.
+        PostgreSQL's own; for SQLite, whose processes share a machine, the machine's. Raises `LedgerUnavailable` where
+        the server cannot be asked.
         """
         return self._clock
 
@@ -65,7 +65,7 @@ class Ledger:
 
         Raises `SettingsError` for tables of a newer version, and `LedgerUnavailable`.
         """
-        with translate_db_errors(), self._patiently() as engine:
+        with translate_db_errors(), self._migration_engine() as engine:
             self._schema.upgrade(engine)
 
     def version(self) -> str | None:
@@ -79,20 +79,20 @@ class Ledger:
         return self._schema.newest
 
     def downgrade(self, to: str) -> None:
-        """Bring the tables back to version ``to``, for an earlier release; what only the newer one knows is dropped.
+        """Bring the tables back to version ``to``, for an earlier release; columns that it does not know are dropped.
 
         All of it happens or nothing. Raises `ValueError` where that is no version, or not an earlier one, or where a
         row does not fit into the earlier tables; `SettingsError` for tables of a newer version; `LedgerUnavailable`.
         """
         try:
-            with translate_db_errors(), self._patiently() as engine:
+            with translate_db_errors(), self._migration_engine() as engine:
                 self._schema.downgrade(engine, to)
         except DBAPIError as error:
             raise ValueError(f"The database refuses to go down to version {to}: {words(error)}.") from error
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """One consistent look, without a lock. Raises `LedgerUnavailable`."""
+        """Read one consistent snapshot, without a lock. Raises `LedgerUnavailable`."""
         with translate_db_errors(), self._reading.connect() as connection:
             yield connection
 
@@ -103,10 +103,10 @@ class Ledger:
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """One transaction: committed at the end of the block, rolled back if it raises. Never call Omneo inside.
+        """Write in one transaction: commit at the end of the block, roll back if it raises. Never call Omneo inside.
 
-        Raises `LedgerUnavailable`. Where a server goes away during the commit, nobody knows whether it committed: the
-        rows say so when it is back, and every movement is safe to try again.
+        Raises `LedgerUnavailable`. Where the connection breaks during the commit, it may or may not have committed: the
+        rows show it once the server answers, and every movement is safe to retry.
         """
         with self._write_lock.acquire(), translate_db_errors(), self.engine.connect() as connection:
             begin_to_write(connection)
@@ -128,8 +128,8 @@ class Ledger:
             return now
 
     @contextmanager
-    def _patiently(self) -> Iterator[Engine]:
-        """Connections of their own, which wait longer, and of which none is left when a server forks its workers."""
+    def _migration_engine(self) -> Iterator[Engine]:
+        """Connections of their own, which wait longer, and are closed before a server forks its workers."""
         engine = open_engine(self._url, wait=UPGRADE_SECONDS, pool=NullPool)
         try:
             yield engine

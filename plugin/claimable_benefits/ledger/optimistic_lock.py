@@ -1,4 +1,4 @@
-"""Rows with a state and a version: a row changes only if nobody has changed it since the caller read it."""
+"""Rows with a state and a version: a row changes only if it is still as the caller read it."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Integer,
+    Row,
     Select,
     Table,
     bindparam,
@@ -29,7 +30,7 @@ from claimable_benefits.ledger.events import Audit, write_event
 
 
 class Versioned(Protocol):
-    """A frozen dataclass with a field for each column; ``version`` grows by one with every change."""
+    """A frozen dataclass with a field for each column, in their order; ``version`` grows by one with every change."""
 
     __dataclass_fields__: ClassVar[dict[str, Any]]
 
@@ -64,6 +65,7 @@ class VersionedTable(Generic[Record, State]):
         self.select: Select[Any] = select_columns(table)
         self._key = key
         self._record = record
+        self._state_at = list(table.c).index(table.c.state)
         self._moves = moves
         self._first = first
         self._noun = noun
@@ -87,7 +89,7 @@ class VersionedTable(Generic[Record, State]):
         begun = state or self._first
         row = {**values, "state": begun, "version": 1, "created_at": audit.at, "updated_at": audit.at}
         try:
-            added = connection.execute(self._insert, row).mappings().one()
+            added = connection.execute(self._insert, row).one()
         except IntegrityError as error:
             raise ConflictError(self._conflict) from error
         write_event(connection, values[self._key.name], audit, from_state=None, to_state=begun, version=1)
@@ -126,7 +128,7 @@ class VersionedTable(Generic[Record, State]):
         return self.fetch_one(connection, self.select.where(self._key == key))
 
     def due(self, connection: Connection, state: State, now: datetime, *, limit: int = 50) -> list[Record]:
-        """Read the rows in ``state`` that the worker looks at next: due, and leased to nobody; the oldest first."""
+        """Read the rows in ``state`` that the worker looks at next: due, and not leased; the oldest first."""
         return self.fetch_all(connection, self._due, {"state": state, "now": now, "most": limit})
 
     def sweepable(self, connection: Connection, now: datetime, *, limit: int = 50) -> list[Record]:
@@ -137,17 +139,19 @@ class VersionedTable(Generic[Record, State]):
         self, connection: Connection, query: Select[Any], values: Mapping[str, Any] | None = None
     ) -> Record | None:
         """Run a SELECT of all columns and read its first row, or None."""
-        row = connection.execute(query, values).mappings().first()
-        return self._read(row) if row else None
+        row = connection.execute(query, values).first()
+        return self._read(row) if row is not None else None
 
     def fetch_all(
         self, connection: Connection, query: Select[Any], values: Mapping[str, Any] | None = None
     ) -> list[Record]:
         """Run a SELECT of all columns and read its rows."""
-        return [self._read(row) for row in connection.execute(query, values).mappings()]
+        return [self._read(row) for row in connection.execute(query, values)]
 
-    def _read(self, row: Mapping[Any, Any]) -> Record:
-        return self._record(**{**row, "state": type(self._first)(row["state"])})
+    def _read(self, row: Row[Any]) -> Record:
+        values = list(row)  # faster than by name
+        values[self._state_at] = type(self._first)(values[self._state_at])
+        return self._record(*values)
 
 
 def among(column: Column[Any], names: Iterable[str]) -> ColumnElement[bool]:

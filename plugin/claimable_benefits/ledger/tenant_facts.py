@@ -1,4 +1,4 @@
-"""What has been learned about the tenant, shared by every process over one ledger."""
+"""What the extension has found out about the tenant, shared by every process over one ledger."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from claimable_benefits.errors import LedgerUnavailable
 from claimable_benefits.ledger.database import Ledger
 from claimable_benefits.ledger.key_values import get_value, set_value
 
-# A worker that never redeems must know in which form the shop does: only then does it know whether Omneo keeps
-# our references. Everything else is found out again quickly by whoever needs it.
+# A worker that never redeems must know in which dialect the shop redeems: only then does it know whether Omneo keeps
+# our references. Each process finds out everything else for itself.
 _SHARED = frozenset({"redeem", "canary of external_id"})
 
 
 class TenantFacts(MutableMapping[str, str]):
-    """A dictionary whose shared entries stand in the ledger too; without it, it knows what it has seen itself."""
+    """A dictionary whose shared entries are in the ledger, too. While that is unavailable, it is this process's own."""
 
     def __init__(self, ledger: Ledger, clock: Callable[[], datetime]) -> None:
         self._ledger = ledger

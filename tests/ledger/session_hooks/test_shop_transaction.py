@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.outbox.conftest import Shop, sale
+from tests.ledger.session_hooks.conftest import Shop, sale
 
 
 def test_order_and_transaction_are_committed_together(shop: Shop) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.orm import Session
 
 from claimable_benefits import ClaimableBenefits, SettingsError
-from tests.outbox.conftest import Shop, make_app, sale
+from tests.ledger.session_hooks.conftest import Shop, make_app, sale
 
 
 def test_a_session_of_another_database_is_refused_with_key_and_remedy(plain: Shop, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from tests.outbox.conftest import Shop
+from tests.ledger.session_hooks.conftest import Shop
 
 
 def test_order_and_transaction_are_committed_together(plain: Shop) -> None:

@@ -12,7 +12,7 @@ from claimable_benefits.domain.states import UseState
 from claimable_benefits.ledger.events import Audit
 from claimable_benefits.ledger.uses import add_use, find_use, move_use
 from claimable_benefits.runtime import Runtime
-from tests.outbox.conftest import Shop, sale
+from tests.ledger.session_hooks.conftest import Shop, sale
 
 
 def submit_beside(shop: Shop, number: str, *, total: str) -> tuple[threading.Thread, list[str]]:
@@ -79,7 +79,7 @@ def runtime(shop: Shop) -> Runtime:
 
 
 def redeemed_for(shop: Shop, number: str) -> str:
-    """A use that stands where a redemption leaves it."""
+    """A use in the state that a redemption leaves."""
     ctx = runtime(shop).context
     audit = Audit("test", "set up", ctx.clock())
     values: dict[str, Any] = {

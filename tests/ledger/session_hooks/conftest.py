@@ -87,15 +87,15 @@ def make_app(folder: Path, **config: Any) -> Flask:
     return app
 
 
-class Ear(WorkerThread):
-    """A worker that does nothing but hear that it is woken."""
+class WakeRecorder(WorkerThread):
+    """A worker that only notes that it is woken."""
 
-    def __init__(self, heard: Callable[[], None]) -> None:
+    def __init__(self, on_wake: Callable[[], None]) -> None:
         super().__init__(lambda: False, 60)
-        self._heard = heard
+        self._on_wake = on_wake
 
     def wake(self) -> None:
-        self._heard()
+        self._on_wake()
 
 
 @contextmanager
@@ -122,8 +122,8 @@ def open_shop(folder: Path, kind: str, url: str) -> Iterator[Shop]:
 
 def _listen(app: Flask, shop: Shop) -> None:
     runtime: Runtime = app.extensions["claimable_benefits"]
-    ear = Ear(lambda: shop.wakes.append("woken"))
-    app.extensions["claimable_benefits"] = replace(runtime, worker=ear)
+    recorder = WakeRecorder(lambda: shop.wakes.append("woken"))
+    app.extensions["claimable_benefits"] = replace(runtime, worker=recorder)
 
 
 @contextmanager
