@@ -16,7 +16,6 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 # threads beside the web's own never wait for each other; what is beyond the twenty is closed after use.
 POOL = 20
 OVERFLOW = 20
-SINGLE_READS = 4  # connections kept for reads of one statement, which take a fraction of a millisecond each
 CONNECT_SECONDS = 5
 _LOOK_AGAIN = 0.02
 _PATIENT_DRIVERS = ("psycopg", "psycopg2")
@@ -103,9 +102,7 @@ def open_for_single_reads(engine: Engine) -> Engine:
         connect_args=_connect_args(engine.url),
         isolation_level="AUTOCOMMIT",
         hide_parameters=True,
-        pool_size=SINGLE_READS,
-        max_overflow=POOL + OVERFLOW - SINGLE_READS,
-        pool_timeout=CONNECT_SECONDS,
+        **_pooled(None),
     )
     _engines.add(reads)
     return reads
