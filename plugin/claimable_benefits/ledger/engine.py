@@ -90,10 +90,10 @@ def _open_postgresql(url: URL, wait: float, pool: type[Pool] | None) -> Engine:
 
 
 def open_for_single_reads(engine: Engine) -> Engine:
-    """Open the same database for reads of one statement each: on PostgreSQL a transaction of its own, on SQLite none.
+    """Return an engine for reads of one statement each: one with AUTOCOMMIT for PostgreSQL, ``engine`` for SQLite.
 
-    No ping, no BEGIN and no ROLLBACK: one round trip instead of four, which halves the processor time of a read. The
-    reader must repeat a read on a connection that the server has closed.
+    A read is one round trip instead of four (no ping, no BEGIN, no ROLLBACK), which halves its processor time. The
+    caller repeats a read that meets a connection which the server has closed.
     """
     if is_sqlite(engine.url):
         return engine
