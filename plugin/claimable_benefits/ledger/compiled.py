@@ -45,18 +45,20 @@ class CompiledQuery:
 
 
 def _fetch_one(engine: Engine, sql: str, parameters: Any) -> Sequence[Any] | None:
-    dialect = engine.dialect
-    connection = engine.raw_connection()
+    error_type = engine.dialect.loaded_dbapi.Error
+    try:
+        connection = engine.raw_connection()
+    except error_type as error:
+        raise DBAPIError.instance(sql, None, error, error_type, hide_parameters=True) from error
     try:
         cursor = connection.cursor()
         cursor.execute(sql, parameters)
         rows = cursor.fetchall()
         cursor.close()
-    except dialect.loaded_dbapi.Error as error:
-        base = dialect.loaded_dbapi.Error
-        is_gone = dialect.is_disconnect(error, cast("Any", connection.driver_connection), None)
+    except error_type as error:
+        is_gone = engine.dialect.is_disconnect(error, cast("Any", connection.driver_connection), None)
         raise DBAPIError.instance(
-            sql, None, error, base, hide_parameters=True, connection_invalidated=is_gone
+            sql, None, error, error_type, hide_parameters=True, connection_invalidated=is_gone
         ) from error
     finally:
         connection.close()
