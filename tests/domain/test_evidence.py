@@ -189,9 +189,9 @@ def test_what_undoes_something_else_is_not_found(other: Redemption) -> None:
 def test_a_trace_is_ours_only_where_there_is_one_for_everybody() -> None:
     one, two = redemption("1", kind="return"), redemption("2", kind="reversal")
 
-    assert find_rollback("7", AT, [one], frozenset(), rivals=1) == UNCLEAR
-    assert find_rollback("7", AT, [one, two], frozenset(), rivals=1) == Finding(Evidence.FOUND, "1")
-    assert find_rollback("7", AT, NEVER, frozenset(), rivals=1) == ABSENT
+    assert find_rollback("7", AT, [one], frozenset(), concurrent=1) == UNCLEAR
+    assert find_rollback("7", AT, [one, two], frozenset(), concurrent=1) == Finding(Evidence.FOUND, "1")
+    assert find_rollback("7", AT, NEVER, frozenset(), concurrent=1) == ABSENT
 
 
 # Claims.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from claimable_benefits.domain.benefits import Redemption
-from claimable_benefits.domain.reconcile import Code, compare_redemptions, is_returned
+from claimable_benefits.domain.reconcile import DisagreementCode, compare_redemptions, is_returned
 from claimable_benefits.domain.states import UseState
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
@@ -66,7 +66,7 @@ def test_a_second_redemption_of_one_use_is_left_over_and_one_under_way_is_not() 
     found = list(compare_redemptions(second, [Known("1")], "shop"))
     waiting = list(compare_redemptions(doubtful, [Known(None, UseState.IN_DOUBT)], "shop"))
 
-    assert [(one.code, one.ids) for one in found] == [(Code.REDEMPTION_LEFT_OVER, ("2",))]
+    assert [(one.code, one.ids) for one in found] == [(DisagreementCode.REDEMPTION_LEFT_OVER, ("2",))]
     assert waiting == []
 
 
@@ -75,4 +75,4 @@ def test_our_prefix_without_a_row_is_told_and_a_tills_reference_is_not() -> None
 
     found = list(compare_redemptions(shown, [], "shop"))
 
-    assert [(one.code, one.ids) for one in found] == [(Code.REDEMPTION_UNKNOWN, ("1",))]
+    assert [(one.code, one.ids) for one in found] == [(DisagreementCode.REDEMPTION_UNKNOWN, ("1",))]

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from claimable_benefits.domain.resolution import BETWEEN_LOOKS, SWEEP_GAPS, NextLook, after_absence, next_sweep
+from claimable_benefits.domain.resolution import POLL_GAP, SWEEP_GAPS, NextPoll, after_absence, next_sweep
 
 SETTLE = timedelta(seconds=90)
 SECOND = timedelta(seconds=1)
@@ -16,14 +16,14 @@ SECOND = timedelta(seconds=1)
 def test_what_is_not_there_inside_the_settle_window_is_not_believed(age: timedelta) -> None:
     wait_budget = after_absence(age, 0, SETTLE)
 
-    assert wait_budget == NextLook(min(SETTLE - age, BETWEEN_LOOKS), 0)
+    assert wait_budget == NextPoll(min(SETTLE - age, POLL_GAP), 0)
 
 
 def test_absence_is_believed_on_the_second_look_after_the_window() -> None:
     first = after_absence(SETTLE, 0, SETTLE)
-    second = after_absence(SETTLE + BETWEEN_LOOKS, first.looks, SETTLE)
+    second = after_absence(SETTLE + POLL_GAP, first.polls, SETTLE)
 
-    assert (first, second) == (NextLook(BETWEEN_LOOKS, 1), NextLook(None, 2))
+    assert (first, second) == (NextPoll(POLL_GAP, 1), NextPoll(None, 2))
 
 
 def test_the_sweep_looks_for_twenty_five_minutes() -> None:

@@ -212,7 +212,7 @@ def new_client(
         dialect=dialect,
         dates=dates,
         transport=wire,
-        forms=TenantFacts(ledger, clock),
+        variants=TenantFacts(ledger, clock),
         **more,
     )
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from claimable_benefits.domain.reconcile import Code
+from claimable_benefits.domain.reconcile import DisagreementCode
 from claimable_benefits.domain.shop import Order, OrderState
 from claimable_benefits.domain.states import UseState
 from claimable_benefits.ledger.uses import Use, find_use, move_use, uses_of_order
@@ -29,7 +29,7 @@ def compared(world: World) -> Report:
     return reconcile(world.ctx, world.clock.now - timedelta(days=1), world.clock.now + timedelta(seconds=1))
 
 
-def codes(report: Report) -> list[Code]:
+def codes(report: Report) -> list[DisagreementCode]:
     return [one.code for one in report.found]
 
 
@@ -83,7 +83,7 @@ def test_a_transaction_that_is_gone_is_delivered_again_and_only_once(world: Worl
     found = codes(compared(world))
     first, second = mended(world), mended(world)
 
-    assert found == [Code.TRANSACTION_MISSING]
+    assert found == [DisagreementCode.TRANSACTION_MISSING]
     assert (first.done, codes(first.left)) == (("The transaction of order A1 is delivered again.",), [])
     assert (second.done, codes(second.left)) == ((), [])
     assert [str(t["redemption_id"]) for t in at_omneo(world)] == [redemption_id]
@@ -100,7 +100,7 @@ def test_a_transaction_that_was_changed_is_put_right(world: World, change: dict[
     after = mended(world)
 
     now = at_omneo(world)[0]
-    assert (found, codes(after.left)) == ([Code.TRANSACTION_DIFFERS], [])
+    assert (found, codes(after.left)) == ([DisagreementCode.TRANSACTION_DIFFERS], [])
     assert (now["total"], str(now["redemption_id"]), bool(now["is_void"])) == (89.99, redemption_id, False)
 
 
@@ -117,7 +117,7 @@ def test_a_second_transaction_of_an_order_is_voided_and_costs_no_benefit(tmp_pat
     after, again = mended(world), mended(world)
 
     customer_version = [t for t in at_omneo(world) if not t["is_void"]]
-    assert (found, codes(after.left), again.done) == ([Code.TRANSACTION_DUPLICATED], [], ())
+    assert (found, codes(after.left), again.done) == ([DisagreementCode.TRANSACTION_DUPLICATED], [], ())
     assert [str(t["redemption_id"]) for t in customer_version] == [redemption_id]
     assert (world.live_redemptions(), len(at_omneo(world))) == ([redemption_id], 2)
     assert any("void transaction" in event.reason for event in world.events("order A1"))
@@ -134,7 +134,7 @@ def test_a_sale_of_somebody_else_under_the_same_number_is_told_and_left_alone(wo
 
     after = mended(world)
 
-    assert (after.done, codes(after.left)) == ((), [Code.TRANSACTION_DUPLICATED])
+    assert (after.done, codes(after.left)) == ((), [DisagreementCode.TRANSACTION_DUPLICATED])
     assert "Not all of them look like ours" in after.left.found[0].sentence
     assert [bool(t["is_void"]) for t in at_omneo(world)] == [False, False]
 
@@ -147,7 +147,7 @@ def test_a_cancelled_order_is_voided_and_gives_its_benefit_back(world: World) ->
     found = codes(compared(world))
     after, again = mended(world), mended(world)
 
-    assert set(found) == {Code.TRANSACTION_NOT_VOID, Code.REDEMPTION_LEFT_OVER}
+    assert set(found) == {DisagreementCode.TRANSACTION_NOT_VOID, DisagreementCode.REDEMPTION_LEFT_OVER}
     assert (codes(after.left), again.done) == ([], ())
     assert [bool(t["is_void"]) for t in at_omneo(world)] == [True]
     assert world.live_redemptions() == [till]
@@ -177,7 +177,7 @@ def test_a_paid_order_that_was_never_submitted_is_found_by_the_orders_loader(wor
     report = compared(world)
     after = repair(world.ctx, report, actor="staff anna")
 
-    assert (codes(report), report.by_loader) == ([Code.TRANSACTION_MISSING], True)
+    assert (codes(report), report.by_loader) == ([DisagreementCode.TRANSACTION_MISSING], True)
     assert "never submitted" in report.found[0].sentence
     assert asked[0][0].tzinfo is not None
     assert (codes(after.left), len(at_omneo(world, "Z9"))) == ([], 1)
@@ -194,7 +194,7 @@ def test_a_paid_order_whose_use_still_waits_is_consumed(world: World) -> None:
     found = codes(compared(world))
     after = mended(world)
 
-    assert found == [Code.TRANSACTION_MISSING, Code.USE_NOT_CONSUMED]
+    assert found == [DisagreementCode.TRANSACTION_MISSING, DisagreementCode.USE_NOT_CONSUMED]
     assert (codes(after.left), use_of(world).state) == ([], UseState.CONSUMED)
 
 
@@ -204,7 +204,7 @@ def test_a_redemption_that_somebody_took_back_at_omneo_is_told(world: World) -> 
 
     after = mended(world)
 
-    assert (after.done, codes(after.left)) == ((), [Code.REDEMPTION_GONE])
+    assert (after.done, codes(after.left)) == ((), [DisagreementCode.REDEMPTION_GONE])
 
 
 def test_a_redemption_that_was_undone_or_used_at_the_till_is_no_disagreement(world: World) -> None:
@@ -240,7 +240,7 @@ def test_a_redemption_that_nothing_owns_is_given_back_and_a_tills_is_left_alone(
     found = codes(compared(world))
     after, again = mended(world), mended(world)
 
-    assert found == [Code.REDEMPTION_LEFT_OVER]
+    assert found == [DisagreementCode.REDEMPTION_LEFT_OVER]
     assert (codes(after.left), again.done) == ([], ())
     assert ours not in world.live_redemptions()
     assert till in world.live_redemptions()
@@ -259,7 +259,7 @@ def test_what_waits_for_a_person_is_stopped_or_stuck_is_told(world: World) -> No
 
     found = codes(compared(world))
 
-    assert sorted(found) == [Code.DELIVERY_STOPPED, Code.MANUAL_REVIEW, Code.STUCK]
+    assert sorted(found) == [DisagreementCode.DELIVERY_STOPPED, DisagreementCode.MANUAL_REVIEW, DisagreementCode.STUCK]
 
 
 def test_the_daily_comparison_is_done_by_one_process_and_warns_once(
@@ -315,5 +315,5 @@ def test_the_shops_smaller_total_is_told_and_not_guessed_at(world: World) -> Non
 
     after = mended(world)
 
-    assert (after.done, codes(after.left)) == ((), [Code.SUBMISSION_DIFFERS])
+    assert (after.done, codes(after.left)) == ((), [DisagreementCode.SUBMISSION_DIFFERS])
     assert [t["total"] for t in at_omneo(world)] == [89.99]

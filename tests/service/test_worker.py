@@ -112,7 +112,7 @@ def test_a_worker_that_is_stopped_waits_for_its_turn() -> None:
 def test_a_crew_counts_what_all_its_threads_did() -> None:
     left = [DONE] * 9
     told: list[TurnResult] = []
-    thread_pool = WorkerPool(lambda: left.pop() if left else NOTHING, threads=3, seconds=0.01, tell=told.append)
+    thread_pool = WorkerPool(lambda: left.pop() if left else NOTHING, threads=3, seconds=0.01, report=told.append)
 
     assert thread_pool.run_until_idle() == TurnResult(delivered=9)
     assert len(told) == 9
@@ -122,7 +122,7 @@ def test_a_crew_that_is_to_work_once_says_why_it_cannot() -> None:
     def turn() -> TurnResult:
         raise RuntimeError("the database is away\nand more")
 
-    thread_pool = WorkerPool(turn, threads=2, seconds=0.01, tell=lambda _done: None)
+    thread_pool = WorkerPool(turn, threads=2, seconds=0.01, report=lambda _done: None)
 
     with pytest.raises(BenefitsError, match=r"A turn failed: the database is away$"):
         thread_pool.run_until_idle()
@@ -137,7 +137,7 @@ def test_a_crew_that_is_stopped_while_it_works_begins_no_further_turn() -> None:
         until(thread_pool.is_stopping)
         return DONE
 
-    thread_pool = WorkerPool(turn, threads=1, seconds=600, tell=lambda _done: None)
+    thread_pool = WorkerPool(turn, threads=1, seconds=600, report=lambda _done: None)
 
     assert thread_pool.run() == DONE
     assert len(turns) == 1

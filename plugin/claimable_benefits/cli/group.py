@@ -207,7 +207,7 @@ def work(once: bool, threads: int, seconds: float) -> None:
     def turn() -> TurnResult:
         return run_once(replace(context, stopping=pool.is_stopping))
 
-    pool = WorkerPool(turn, threads=threads, seconds=seconds, tell=lambda done: click.echo(_turn_line(done)))
+    pool = WorkerPool(turn, threads=threads, seconds=seconds, report=lambda done: click.echo(_turn_line(done)))
     with one_line_errors(), stopped_by_signals(pool.stop):
         if not once:
             click.echo(f"Working in {threads} thread{'s' if threads > 1 else ''}. Ctrl-C stops.")

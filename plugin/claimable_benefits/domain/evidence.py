@@ -89,7 +89,7 @@ def _could_be(sent: SentUse, redemption: Redemption) -> bool:
 
 
 def find_rollback(
-    benefit_id: str, since: datetime | None, recent: Iterable[Redemption], owned: Collection[str], *, rivals: int = 0
+    benefit_id: str, since: datetime | None, recent: Iterable[Redemption], owned: Collection[str], *, concurrent: int = 0
 ) -> Finding:
     """Whether a reversal or return of this benefit has appeared since ``since`` (None: ever) that nobody owns.
 
@@ -107,7 +107,7 @@ def find_rollback(
     ]
     if not undone:
         return ABSENT
-    return Finding(Evidence.FOUND, undone[0].id) if len(undone) > rivals else UNCLEAR
+    return Finding(Evidence.FOUND, undone[0].id) if len(undone) > concurrent else UNCLEAR
 
 
 def find_claimed(

@@ -21,7 +21,7 @@ STUCK_AFTER = timedelta(hours=1)
 _MANY_ATTEMPTS = 15
 
 
-class Code(StrEnum):
+class DisagreementCode(StrEnum):
     """What kind of disagreement it is; stable, for scripts."""
 
     TRANSACTION_MISSING = "transaction_missing"
@@ -43,14 +43,14 @@ class Code(StrEnum):
 class Disagreement:
     """One thing that disagrees. ``ids`` are Omneo's: the transactions to void, or the redemption to give back."""
 
-    code: Code
+    code: DisagreementCode
     sentence: str
     order_number: str | None = None
     use_id: str | None = None
     ids: tuple[str, ...] = ()
 
 
-class KnownUse(Protocol):
+class UseRecord(Protocol):
     """A use as the ledger knows it."""
 
     @property
@@ -81,7 +81,7 @@ class KnownUse(Protocol):
     def note(self) -> str | None: ...
 
 
-class KnownDelivery(Protocol):
+class DeliveryRecord(Protocol):
     """A delivery as the ledger knows it."""
 
     @property
@@ -103,7 +103,7 @@ class KnownDelivery(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Sides:
+class OrderComparison:
     """One order as everybody knows it.
 
     ``recorded`` are Omneo's transactions of its number, that which Omneo answers with first; ``gone`` the redemptions
@@ -112,11 +112,11 @@ class Sides:
 
     number: str
     shop: Order | None
-    delivery: KnownDelivery | None
-    uses: Sequence[KnownUse]
+    delivery: DeliveryRecord | None
+    uses: Sequence[UseRecord]
     recorded: Sequence[RecordedTransaction]
     gone: Collection[str]
-    is_refundable: Callable[[KnownUse], bool]
+    is_refundable: Callable[[UseRecord], bool]
 
     @property
     def state(self) -> OrderState | None:
@@ -141,7 +141,7 @@ class Sides:
 Differs = Callable[[RecordedTransaction | None], str | None]
 
 
-def compare_order(sides: Sides, differs: Differs) -> Iterator[Disagreement]:
+def compare_order(sides: OrderComparison, differs: Differs) -> Iterator[Disagreement]:
     """What disagrees about one order. ``differs`` compares what was delivered with what Omneo has, in words."""
     yield from _duplicates(sides)
     if sides.state is OrderState.PAID:
@@ -151,48 +151,48 @@ def compare_order(sides: Sides, differs: Differs) -> Iterator[Disagreement]:
         yield from _cancelled(sides)
 
 
-def _paid(sides: Sides, differs: Differs) -> Iterator[Disagreement]:
+def _paid(sides: OrderComparison, differs: Differs) -> Iterator[Disagreement]:
     number, shop, delivery = sides.number, sides.shop and sides.shop.transaction, sides.delivery
     if shop and delivery and shop.total < delivery.transaction.total:  # a refund of which we did not hear
         had = delivery.transaction.total
         sentence = f"Order {number} has a total of {shop.total} in the shop, but {had} was submitted. Submit it again."
-        yield Disagreement(Code.SUBMISSION_DIFFERS, sentence, number)
+        yield Disagreement(DisagreementCode.SUBMISSION_DIFFERS, sentence, number)
     if sides.is_under_way:
         return
     if not sides.ours:
         why = "" if delivery else " and it was never submitted"
         yield Disagreement(
-            Code.TRANSACTION_MISSING, f"Order {number} is paid, but Omneo has no transaction of it{why}.", number
+            DisagreementCode.TRANSACTION_MISSING, f"Order {number} is paid, but Omneo has no transaction of it{why}.", number
         )
     elif delivery and (difference := differs(sides.ours[0])):
         sentence = f"Omneo has the transaction of order {number} otherwise than it was delivered: {difference}."
-        yield Disagreement(Code.TRANSACTION_DIFFERS, sentence, number, ids=(sides.ours[0].id,))
+        yield Disagreement(DisagreementCode.TRANSACTION_DIFFERS, sentence, number, ids=(sides.ours[0].id,))
 
 
-def _used(sides: Sides) -> Iterator[Disagreement]:
+def _used(sides: OrderComparison) -> Iterator[Disagreement]:
     consumed = [use for use in sides.uses if use.state is UseState.CONSUMED]
     for use in sides.uses:
         if use.state is UseState.REDEEMED and not consumed:
             sentence = f"Order {sides.number} is paid, but its use of {use.name} still waits for the order."
-            yield Disagreement(Code.USE_NOT_CONSUMED, sentence, sides.number, use.use_id)
+            yield Disagreement(DisagreementCode.USE_NOT_CONSUMED, sentence, sides.number, use.use_id)
     for use in consumed:
         if use.redemption_id in sides.gone:
             sentence = f"Order {sides.number} used {use.name}, but Omneo has taken redemption {use.redemption_id} back."
-            yield Disagreement(Code.REDEMPTION_GONE, sentence, sides.number, use.use_id)
+            yield Disagreement(DisagreementCode.REDEMPTION_GONE, sentence, sides.number, use.use_id)
 
 
-def _cancelled(sides: Sides) -> Iterator[Disagreement]:
+def _cancelled(sides: OrderComparison) -> Iterator[Disagreement]:
     if any(not one.is_void for one in sides.ours[:1]) and not sides.is_under_way:
         sentence = f"Order {sides.number} is cancelled, but its transaction at Omneo is not void."
-        yield Disagreement(Code.TRANSACTION_NOT_VOID, sentence, sides.number, ids=(sides.ours[0].id,))
+        yield Disagreement(DisagreementCode.TRANSACTION_NOT_VOID, sentence, sides.number, ids=(sides.ours[0].id,))
     for use in sides.uses:
         is_left = use.state is UseState.REDEEMED or (use.state is UseState.CONSUMED and sides.is_refundable(use))
         if is_left and use.redemption_id and use.redemption_id not in sides.gone:
             sentence = f"Order {sides.number} is cancelled, but redemption {use.redemption_id} of {use.name} stands."
-            yield Disagreement(Code.REDEMPTION_LEFT_OVER, sentence, sides.number, use.use_id, ids=(use.redemption_id,))
+            yield Disagreement(DisagreementCode.REDEMPTION_LEFT_OVER, sentence, sides.number, use.use_id, ids=(use.redemption_id,))
 
 
-def _duplicates(sides: Sides) -> Iterator[Disagreement]:
+def _duplicates(sides: OrderComparison) -> Iterator[Disagreement]:
     """All but the one that Omneo answers with for the number: every later delivery changes that one."""
     if len(sides.ours) < 2:
         return
@@ -207,7 +207,7 @@ def _duplicates(sides: Sides) -> Iterator[Disagreement]:
             f"Omneo has more than one transaction of order {sides.number}: {kept.id}, and besides {named}.{doubt}"
         )
         yield Disagreement(
-            Code.TRANSACTION_DUPLICATED, sentence, sides.number, ids=safe if sides.delivery is not None else ()
+            DisagreementCode.TRANSACTION_DUPLICATED, sentence, sides.number, ids=safe if sides.delivery is not None else ()
         )
 
 
@@ -215,7 +215,7 @@ _OVER = (UseState.RELEASED, UseState.REFUSED, UseState.ROLLED_BACK, UseState.HEL
 
 
 def compare_redemptions(
-    redemptions: Sequence[Redemption], uses: Sequence[KnownUse], prefix: str
+    redemptions: Sequence[Redemption], uses: Sequence[UseRecord], prefix: str
 ) -> Iterator[Disagreement]:
     """Standing redemptions of one profile that are ours and belong to nothing. ``uses`` are all of that profile."""
     gone = is_returned(redemptions, uses)
@@ -228,17 +228,17 @@ def compare_redemptions(
         if owner is None:
             if (one.external_id or "").startswith(f"{prefix}-"):
                 sentence = f"Redemption {one.id} bears our reference {one.external_id}, which the ledger does not know."
-                yield Disagreement(Code.REDEMPTION_UNKNOWN, sentence, ids=(one.id,))
+                yield Disagreement(DisagreementCode.REDEMPTION_UNKNOWN, sentence, ids=(one.id,))
         elif owner.redemption_id not in (None, one.id):
             sentence = f"Redemption {one.id} of {owner.name} is a second one for the same use {owner.use_id}."
-            yield Disagreement(Code.REDEMPTION_LEFT_OVER, sentence, owner.order_number, owner.use_id, (one.id,))
+            yield Disagreement(DisagreementCode.REDEMPTION_LEFT_OVER, sentence, owner.order_number, owner.use_id, (one.id,))
         elif owner.state in _OVER:
             stands = owner.state.replace("_", " ")
             sentence = f"Redemption {one.id} of {owner.name} stands at Omneo, but use {owner.use_id} is {stands}."
-            yield Disagreement(Code.REDEMPTION_LEFT_OVER, sentence, owner.order_number, owner.use_id, (one.id,))
+            yield Disagreement(DisagreementCode.REDEMPTION_LEFT_OVER, sentence, owner.order_number, owner.use_id, (one.id,))
 
 
-def is_returned(redemptions: Sequence[Redemption], uses: Sequence[KnownUse]) -> set[str]:
+def is_returned(redemptions: Sequence[Redemption], uses: Sequence[UseRecord]) -> set[str]:
     """The ids of the redemptions that a reversal or return took back.
 
     Omneo does not say which redemption an undo belongs to. Those that the ledger owns are told by it; any other is
@@ -272,36 +272,36 @@ def _number(one: Redemption) -> int:
 
 
 def compare_waiting(
-    uses: Sequence[KnownUse], deliveries: Sequence[KnownDelivery], now: datetime
+    uses: Sequence[UseRecord], deliveries: Sequence[DeliveryRecord], now: datetime
 ) -> Iterator[Disagreement]:
     """What waits for a person, and what nobody has worked on for an hour."""
     for use in uses:
         about = f"Use {use.use_id} of {use.name}{f' for order {use.order_number}' if use.order_number else ''}"
         if use.state is UseState.MANUAL_REVIEW:
             sentence = f"{about} waits for a person: {use.note or 'no reason is noted'}."
-            yield Disagreement(Code.MANUAL_REVIEW, sentence, use.order_number, use.use_id)
+            yield Disagreement(DisagreementCode.MANUAL_REVIEW, sentence, use.order_number, use.use_id)
         elif _is_stuck(use, now):
             sentence = (
                 f"{about} is {use.state.replace('_', ' ')} for more than an hour: {use.note or 'is a worker running?'}"
             )
-            yield Disagreement(Code.STUCK, sentence, use.order_number, use.use_id)
+            yield Disagreement(DisagreementCode.STUCK, sentence, use.order_number, use.use_id)
     for delivery in deliveries:
         about = f"The transaction of order {delivery.order_number}"
         if delivery.state is DeliveryState.STOPPED:
             sentence = f"{about} is stopped: {delivery.note or 'no reason is noted'}"
-            yield Disagreement(Code.DELIVERY_STOPPED, sentence, delivery.order_number)
+            yield Disagreement(DisagreementCode.DELIVERY_STOPPED, sentence, delivery.order_number)
         elif _waits_long(delivery, now):
             sentence = f"{about} is not delivered for more than an hour: {delivery.note or 'is a worker running?'}"
-            yield Disagreement(Code.STUCK, sentence, delivery.order_number)
+            yield Disagreement(DisagreementCode.STUCK, sentence, delivery.order_number)
 
 
-def _is_stuck(use: KnownUse, now: datetime) -> bool:
+def _is_stuck(use: UseRecord, now: datetime) -> bool:
     if use.state is UseState.IN_DOUBT and use.sent_at is not None:
         return use.sent_at < now - STUCK_AFTER
     expected = [at for at in (use.lease_until, use.due_at) if at is not None] or [use.updated_at]
     return max(expected) < now - STUCK_AFTER
 
 
-def _waits_long(delivery: KnownDelivery, now: datetime) -> bool:
+def _waits_long(delivery: DeliveryRecord, now: datetime) -> bool:
     expected = max(delivery.due_at, delivery.lease_until or delivery.due_at)
     return expected < now - STUCK_AFTER or delivery.attempts >= _MANY_ATTEMPTS

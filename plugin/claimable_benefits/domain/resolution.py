@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 # Absent is believed only after this many looks, all of them later than the settle window.
-LOOKS = 2
-BETWEEN_LOOKS = timedelta(seconds=10)
+ABSENT_POLLS = 2
+POLL_GAP = timedelta(seconds=10)
 # What stays unclear this long will not clear up by itself.
 UNCLEAR_FOR = timedelta(minutes=25)
 # The sweep looks 1, 2.5, 5, 8, 11, 15, 20 and 25 minutes after the end. Each gap counts from the look before it, so
@@ -20,22 +20,22 @@ SWEEP_GAPS = tuple(timedelta(minutes=gap) for gap in (1, 1.5, 2.5, 3, 3, 4, 5, 5
 
 
 @dataclass(frozen=True, slots=True)
-class NextLook:
+class NextPoll:
     """How to go on after a look that found nothing: look again in ``again_in``, or believe it (None).
 
     ``looks`` counts those that were late enough to be believed.
     """
 
-    again_in: timedelta | None
-    looks: int
+    after: timedelta | None
+    polls: int
 
 
-def after_absence(age: timedelta, looks: int, settle: timedelta, between: timedelta = BETWEEN_LOOKS) -> NextLook:
+def after_absence(age: timedelta, polls: int, trust_absence_after: timedelta, gap: timedelta = POLL_GAP) -> NextPoll:
     """What follows when nothing is there ``age`` after it was sent, with ``looks`` late looks before this one."""
-    if age < settle:
-        return NextLook(min(settle - age, between), looks)
-    looks += 1
-    return NextLook(between if looks < LOOKS else None, looks)
+    if age < trust_absence_after:
+        return NextPoll(min(trust_absence_after - age, gap), polls)
+    polls += 1
+    return NextPoll(gap if polls < ABSENT_POLLS else None, polls)
 
 
 def next_sweep(sweeps: int, gaps: tuple[timedelta, ...] = SWEEP_GAPS) -> timedelta | None:

@@ -46,7 +46,7 @@ class Timeouts:
 
 
 INTERACTIVE = Timeouts()
-PATIENT = Timeouts(read=10.0, total=20.0)  # below the half minute for which the worker leases a row
+WORKER_TIMEOUTS = Timeouts(read=10.0, total=20.0)  # below the half minute for which the worker leases a row
 
 
 class Token:
@@ -88,7 +88,7 @@ class Http:
         self._token = token
         # Omneo's time as it last said, and when that was by the monotonic clock.
         self._told: tuple[datetime, float] | None = None
-        _hush()
+        _silence_http_logs()
         self._client = httpx.Client(
             transport=transport,
             follow_redirects=False,
@@ -97,7 +97,7 @@ class Http:
         )
 
     def close(self) -> None:
-        with _quietly():
+        with _without_http_logs():
             self._client.close()
 
     def clock_ahead_of(self, now: datetime) -> timedelta:
@@ -147,7 +147,7 @@ class Http:
 
     def _exchange(self, request: httpx.Request, deadline: float) -> Outcome:
         try:
-            with _quietly():
+            with _without_http_logs():
                 response = self._client.send(request, stream=True)
                 at = self._noted(response.headers.get("date"))
                 try:
@@ -223,14 +223,14 @@ def _is_not_ours(_record: logging.LogRecord) -> bool:
     return not _ours.get()
 
 
-def _hush() -> None:
+def _silence_http_logs() -> None:
     """Drop what httpx logs about our calls: it writes whole addresses, and ours may hold a shopper's e-mail."""
     for name in ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.proxy"):
         logging.getLogger(name).addFilter(_is_not_ours)
 
 
 @contextmanager
-def _quietly() -> Iterator[None]:
+def _without_http_logs() -> Iterator[None]:
     mark = _ours.set(True)
     try:
         yield

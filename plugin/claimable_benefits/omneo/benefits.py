@@ -56,7 +56,7 @@ class Benefits(Resource):
             CallVariant(path, partial(self._session.write, ApiCall("POST", path, ids, body=body), self._benefit))
             for path in (paths.CLAIM.guide, paths.CLAIM_BY_ID.guide)
         ]
-        return self._session.dialects.first_supported("claim", forms, loyal=False)
+        return self._session.dialects.first_supported("claim", forms, sticky=False)
 
     def claim_and_redeem(self, profile_id: str, handle: str, *, reference: str) -> Redemption:
         """Claim the definition ``handle`` and use the benefit up in one step (Omneo facts 7).

@@ -20,7 +20,7 @@ from claimable_benefits.errors import (
     SettingsError,
 )
 from claimable_benefits.omneo import codec, paths
-from claimable_benefits.omneo._http import INTERACTIVE, PATIENT, Http, Timeouts, Token, Transport
+from claimable_benefits.omneo._http import INTERACTIVE, WORKER_TIMEOUTS, Http, Timeouts, Token, Transport
 from claimable_benefits.omneo.benefits import Benefits
 from claimable_benefits.omneo.definitions import Definitions
 from claimable_benefits.omneo.dialects import NO_SUCH_ROUTE, Dialect, Dialects
@@ -65,9 +65,9 @@ class OmneoClient(Profiles, Benefits, Redemptions, Transactions, Definitions):
         dates: str = "utc",
         transport: Transport | None = None,
         on_dialect: Callable[[str], None] | None = None,
-        forms: MutableMapping[str, str] | None = None,
+        variants: MutableMapping[str, str] | None = None,
         timeouts: Timeouts = INTERACTIVE,
-        together: Gather = one_by_one,
+        gather: Gather = one_by_one,
         breakers: Mapping[str, CircuitBreaker] | None = None,
     ) -> None:
         zone = codec.zone_named(timezone)
@@ -75,11 +75,11 @@ class OmneoClient(Profiles, Benefits, Redemptions, Transactions, Definitions):
             raise SettingsError("OMNEO_TIMEZONE", f"{timezone!r} is no time zone.", "Use a name like Australia/Sydney.")
         if dates not in {"utc", "echo"}:
             raise SettingsError("OMNEO_DATES", f"{dates!r} is not known.", "Use utc or echo.")
-        dialects = Dialects(dialect, self._answers, paths.DEFINITIONS, on_dialect, forms)
+        dialects = Dialects(dialect, self._answers, paths.DEFINITIONS, on_dialect, variants)
         http = Http(base_url, Token(token), transport)
         reader = FieldReader(zone, echo=dates == "echo")
         super().__init__(
-            Session(http, dialects, reader, PayloadWriter(zone), identity_handle, timeouts, together, breakers or {})
+            Session(http, dialects, reader, PayloadWriter(zone), identity_handle, timeouts, gather, breakers or {})
         )
 
     def __enter__(self) -> Self:
@@ -98,9 +98,9 @@ class OmneoClient(Profiles, Benefits, Redemptions, Transactions, Definitions):
         """By how much Omneo's clock is ahead of ``now``, an aware time; zero while no answer has told."""
         return self._session.http.clock_ahead_of(now)
 
-    def known_form(self, purpose: str) -> str | None:
+    def known_variant(self, purpose: str) -> str | None:
         """The form of a call (``redeem``, ``claim``, ``record a transaction``) that has worked; None while none has."""
-        return self._session.dialects.known_form(purpose)
+        return self._session.dialects.known_variant(purpose)
 
     def is_resting(self, lane: str) -> bool:
         """Whether a call of this lane (``redeem`` or ``deliver``), or a read before it, would not be sent now."""
@@ -110,7 +110,7 @@ class OmneoClient(Profiles, Benefits, Redemptions, Transactions, Definitions):
     def for_workers(self) -> Self:
         """The same client for the worker, waiting ten seconds for an answer; both share connections and ``close``."""
         twin = copy.copy(self)
-        twin._session = self._session.waiting(PATIENT)  # noqa: SLF001 - the twin is ours
+        twin._session = self._session.with_timeouts(WORKER_TIMEOUTS)  # noqa: SLF001 - the twin is ours
         return twin
 
     def within(self, seconds: float) -> AbstractContextManager[None]:

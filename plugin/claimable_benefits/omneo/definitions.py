@@ -42,7 +42,7 @@ class Definitions(Resource):
         return self._all(template, self._session.reader.definition, query=query)
 
     def _by_id(self, definition_id: str) -> Definition | None:
-        is_guide = self._session.dialects.known_form("list definitions") == paths.DEFINITIONS.guide
+        is_guide = self._session.dialects.known_variant("list definitions") == paths.DEFINITIONS.guide
         template = paths.DEFINITION.guide if is_guide else paths.DEFINITION.reference
         return self._session.find(ApiCall("GET", template, {"definition_id": definition_id}), self._definition)
 

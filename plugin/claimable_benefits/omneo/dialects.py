@@ -43,7 +43,7 @@ class Dialects:
         answers: Callable[[str], bool],
         probed: Path,
         on_dialect: Callable[[str], None] | None = None,
-        forms: MutableMapping[str, str] | None = None,
+        variants: MutableMapping[str, str] | None = None,
     ) -> None:
         if setting not in {"auto", "guide", "reference"}:
             raise SettingsError("OMNEO_DIALECT", f"{setting!r} is no dialect.", "Use auto, guide or reference.")
@@ -52,7 +52,7 @@ class Dialects:
         self._answers = answers
         self._probed = probed
         self._on_dialect = on_dialect
-        self._forms: MutableMapping[str, str] = {} if forms is None else forms
+        self._forms: MutableMapping[str, str] = {} if variants is None else variants
         self._lock = Lock()
 
     def dialect(self) -> Dialect:
@@ -66,7 +66,7 @@ class Dialects:
             self._on_dialect(self._decided)
         return self._decided
 
-    def known_form(self, purpose: str) -> str | None:
+    def known_variant(self, purpose: str) -> str | None:
         """The name of the form that has worked for ``purpose``, None while none has."""
         return self._forms.get(purpose)
 
@@ -98,15 +98,15 @@ class Dialects:
             self._decided = None
         return self.dialect() == dialect
 
-    def first_supported(self, purpose: str, forms: Sequence[CallVariant[T]], *, loyal: bool = True) -> T:
+    def first_supported(self, purpose: str, variants: Sequence[CallVariant[T]], *, sticky: bool = True) -> T:
         """Ask in the form that is known to work, else in the first that the tenant has; the last refusal is raised.
 
         Where the caller is not ``loyal``, a known form that says no gives way to the others: tenants are upgraded.
         """
-        known = self._known_among(purpose, forms)
+        known = self._known_among(purpose, variants)
         if known is None:
-            return self._in_turn(purpose, forms)
-        others = [] if loyal else [form for form in forms if form is not known]
+            return self._in_turn(purpose, variants)
+        others = [] if sticky else [form for form in variants if form is not known]
         return self._in_turn(purpose, [known, *others])
 
     def _in_turn(self, purpose: str, forms: Sequence[CallVariant[T]]) -> T:

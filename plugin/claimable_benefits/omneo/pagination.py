@@ -79,7 +79,7 @@ class ListLengths:
             self._known.drop(name)
 
 
-def all_of(fetch: Callable[[int], Page[R]], together: Gather = one_by_one, *, expected: int = 1) -> Listed[R]:
+def fetch_all(fetch: Callable[[int], Page[R]], gather: Gather = one_by_one, *, expected: int = 1) -> Listed[R]:
     """Every record once, newest reading first.
 
     As many pages as are ``expected`` are asked for at the same time, and the others as soon as a page says how many
@@ -90,7 +90,7 @@ def all_of(fetch: Callable[[int], Page[R]], together: Gather = one_by_one, *, ex
     for _ in range(_PASSES):
         reading = _Reading[R]()
         try:
-            reading.run(fetch, together, expected=expected)
+            reading.run(fetch, gather, expected=expected)
         except Rejected:
             if expected == 1:
                 raise
@@ -104,7 +104,7 @@ def all_of(fetch: Callable[[int], Page[R]], together: Gather = one_by_one, *, ex
     return Listed(tuple(seen.values()), reading.pages)
 
 
-def until(fetch: Callable[[int], Page[R]], is_enough: Callable[[Page[R]], bool]) -> tuple[R, ...]:
+def fetch_until(fetch: Callable[[int], Page[R]], is_enough: Callable[[Page[R]], bool]) -> tuple[R, ...]:
     """Every record of the first pages, up to and with the page that ``is_enough``."""
     reading = _Reading[R]()
     reading.run(fetch, one_by_one, is_enough=is_enough)

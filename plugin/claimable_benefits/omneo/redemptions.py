@@ -19,7 +19,7 @@ _NOT_ALLOWED = frozenset({400, 422})  # how servers refuse a filter or an order 
 _NO_SCOPE = frozenset({403})  # the strategy form needs a scope of its own
 
 _FUTURE_ORDER = "transaction_external_id"
-_HEEDED = "canary of external_id"
+_FILTER_PROBE = "canary of external_id"
 _CANARY: dict[str | None, bool] = {"heeded": True, "ignored": False}
 _REFERENCE_FIELDS: dict[str | None, tuple[str, ...]] = {"redemptions": ("external_id",), "strategy": (_FUTURE_ORDER,)}
 
@@ -64,7 +64,7 @@ class Redemptions(Resource):
         template, item = paths.PROFILE_REDEMPTIONS.guide, self._session.reader.redemption
         if until is None:
             return self._all(template, item, ids, query)
-        return pagination.until(self._pages(template, item, ids, query), lambda page: _reaches_back(page, until))
+        return pagination.fetch_until(self._pages(template, item, ids, query), lambda page: _reaches_back(page, until))
 
     def redemption(self, profile_id: str, redemption_id: str) -> Redemption | None:
         """One of the profile's redemptions; None where there is no such thing."""
@@ -82,7 +82,7 @@ class Redemptions(Resource):
         Raises ``Rejected`` or ``Malformed`` where the tenant cannot be asked this way. Nothing found proves nothing
         where the tenant redeems by count, for that form keeps no reference: look at the profile's redemptions too.
         """
-        fields = _REFERENCE_FIELDS.get(self._session.dialects.known_form("redeem"), ("external_id", _FUTURE_ORDER))
+        fields = _REFERENCE_FIELDS.get(self._session.dialects.known_variant("redeem"), ("external_id", _FUTURE_ORDER))
         problem: Rejected | InvalidResponse | None = None
         found: dict[str, Redemption] = {}
         for field in fields:
@@ -96,7 +96,7 @@ class Redemptions(Resource):
 
     def keeps_references(self) -> bool | None:
         """Whether the form in which this tenant redeems keeps our reference; None while no redeem has succeeded yet."""
-        form = self._session.dialects.known_form("redeem")
+        form = self._session.dialects.known_variant("redeem")
         return None if form is None else form in _REFERENCE_FIELDS
 
     def filters_by_reference(self) -> bool | None:
@@ -105,7 +105,7 @@ class Redemptions(Resource):
         Asks by a reference that nobody has; what it found out is remembered. Raises ``OmneoError``.
         """
         dialects = self._session.dialects
-        if (known := dialects.known_form(_HEEDED)) in _CANARY:
+        if (known := dialects.known_variant(_FILTER_PROBE)) in _CANARY:
             return _CANARY[known]
         try:
             if self._by_filter("external_id", f"nobody-{uuid4()}"):
@@ -116,19 +116,19 @@ class Redemptions(Resource):
                 return None
         except (Rejected, InvalidResponse):
             answer = "ignored"
-        dialects.remember(_HEEDED, answer)
+        dialects.remember(_FILTER_PROBE, answer)
         return _CANARY[answer]
 
     def _filtered(self, field: str, reference: str) -> list[Redemption]:
         found = self._by_filter(field, reference)
         if any(one.external_id is None for one in found):
-            self._check_heeded(field)
+            self._check_filter(field)
         return [one for one in found if one.external_id in {None, reference}]
 
-    def _check_heeded(self, field: str) -> None:
+    def _check_filter(self, field: str) -> None:
         # Redemptions need not repeat the reference, and a filter that is not applied would list everybody's.
         dialects, purpose = self._session.dialects, f"filter by {field}"
-        if dialects.known_form(purpose) is None:
+        if dialects.known_variant(purpose) is None:
             if self._by_filter(field, f"nobody-{uuid4()}"):
                 raise InvalidResponse("Omneo lists redemptions without heeding the filter.", request="GET /redemptions")
             dialects.remember(purpose, "heeded")

@@ -26,7 +26,7 @@ class Resource:
         """A whole list."""
         name = paths.fill(template, ids or {}), tuple(sorted((query or {}).items()))
         fetch = self._pages(template, item, ids, query)
-        listed = pagination.all_of(fetch, self._session.gather, expected=self._lengths.of(name))
+        listed = pagination.fetch_all(fetch, self._session.gather, expected=self._lengths.of(name))
         self._lengths.note(name, listed.pages)
         return listed.items
 

@@ -59,7 +59,7 @@ class Session:
     gather: Gather = one_by_one
     breakers: Mapping[str, CircuitBreaker] = field(default_factory=dict)
 
-    def waiting(self, timeouts: Timeouts) -> Session:
+    def with_timeouts(self, timeouts: Timeouts) -> Session:
         """The same conversation with another patience."""
         return replace(self, timeouts=timeouts)
 
@@ -105,7 +105,7 @@ class Session:
                 error = unreadable(problem, request, outcome.status)
         if error is None:
             raise AssertionError("A call without an answer always has an error.")
-        _tell(error, time.perf_counter() - started)
+        _log_error(error, time.perf_counter() - started)
         raise error
 
 
@@ -143,7 +143,7 @@ def _note(breaker: CircuitBreaker, outcome: outcomes.Outcome, error: OmneoError 
         breaker.record_success()
 
 
-def _tell(error: OmneoError, seconds: float) -> None:
+def _log_error(error: OmneoError, seconds: float) -> None:
     # A 404 is how Omneo says "no such thing" and how a dialect says "no such route": worth a line, no alarm.
     level = logging.INFO if error.status in {404, 405} else logging.WARNING
     kind = type(error).__name__

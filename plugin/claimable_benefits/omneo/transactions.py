@@ -32,13 +32,13 @@ class Transactions(Resource):
         upsert = ApiCall("POST", paths.TRANSACTION_UPSERT.guide, body=_whole(body), lane="deliver")
         forms = [
             CallVariant("update-create", lambda: self._session.write(upsert, self._transaction)),
-            CallVariant("look first", lambda: self._look_and_record(transaction.order_number, body)),
+            CallVariant("look up first", lambda: self._look_up_and_record(transaction.order_number, body)),
         ]
-        return self._session.dialects.first_supported(_RECORD, forms, loyal=False)
+        return self._session.dialects.first_supported(_RECORD, forms, sticky=False)
 
     def upserts(self) -> bool:
         """Whether this tenant is known to record by upsert: a repeated order can then not become two."""
-        return self._session.dialects.known_form(_RECORD) == "update-create"
+        return self._session.dialects.known_variant(_RECORD) == "update-create"
 
     def create_transaction(
         self, transaction: Transaction, *, profile_id: str | None, redemption_id: str | None
@@ -85,7 +85,7 @@ class Transactions(Resource):
         )
         return self._session.write(call, self._transaction)
 
-    def _look_and_record(self, order_number: str, body: Mapping[str, object]) -> RecordedTransaction:
+    def _look_up_and_record(self, order_number: str, body: Mapping[str, object]) -> RecordedTransaction:
         known = self.transaction_by_order(order_number)
         if known is None:
             return self._create(body)

@@ -11,7 +11,7 @@ from blinker import NamedSignal
 
 from claimable_benefits import signals
 from claimable_benefits.domain.policy import Policy
-from claimable_benefits.domain.resolution import BETWEEN_LOOKS, SWEEP_GAPS
+from claimable_benefits.domain.resolution import POLL_GAP, SWEEP_GAPS
 from claimable_benefits.domain.shop import Order, Shopper
 from claimable_benefits.ledger import Ledger
 from claimable_benefits.ledger.events import Audit
@@ -39,20 +39,20 @@ class Timing:
     # Longer than the client's whole timeout, so that a live holder of a row is never robbed.
     lease: timedelta = timedelta(seconds=40)
     # A lost answer is usually there at the next look: the shopper is still waiting.
-    quick_looks: tuple[float, ...] = (0.1, 0.3)
+    brief_polls: tuple[float, ...] = (0.1, 0.3)
     # Seconds for an answer and for a look while a shopper waits: with the pauses, three in all.
-    answer: float = 2.2
-    look: float = 0.4
+    answer_seconds: float = 2.2
+    lookup_seconds: float = 0.4
     # The first click of a double click is usually done by then.
-    first_click: tuple[float, ...] = (0.1, 0.2, 0.4, 0.8, 1.5)
-    look_gap: timedelta = BETWEEN_LOOKS
+    first_request_polls: tuple[float, ...] = (0.1, 0.2, 0.4, 0.8, 1.5)
+    poll_gap: timedelta = POLL_GAP
     # The order is placed in the same request, a moment later; only a crash leaves it for the worker to find.
     placed_within: timedelta = timedelta(minutes=1)
     # What only somebody else knows, such as the shop about an order, is asked for again after this long.
-    ask_again: timedelta = timedelta(seconds=30)
+    recheck_gap: timedelta = timedelta(seconds=30)
     sweep_gaps: tuple[timedelta, ...] = SWEEP_GAPS
     # What was delivered is read back once: a request that was long under way may have landed after a newer one.
-    verify: timedelta = timedelta(minutes=5)
+    verify_after: timedelta = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from claimable_benefits.ledger.uses import Use, concurrent_rollbacks, owned_ids,
 from claimable_benefits.service.context import Context
 
 
-def look_for_redemption(ctx: Context, use: Use) -> Finding:
+def look_up_redemption(ctx: Context, use: Use) -> Finding:
     """Whether Omneo has a redemption for this use. Raises `OmneoError` where it cannot be asked.
 
     Our reference decides where the tenant keeps references and filters by them; else the profile's own redemptions and
@@ -83,7 +83,7 @@ def _look_for_claimed_use(ctx: Context, use: Use) -> Finding:
     return find_claimed_use(use.reference, use.definition_handle, sent_at, recent, owned)
 
 
-def look_for_rollback(ctx: Context, use: Use, *, ever: bool = False) -> Finding:
+def look_up_rollback(ctx: Context, use: Use, *, ever: bool = False) -> Finding:
     """Whether a reversal or return of this use has appeared at Omneo since it was asked for.
 
     ``ever`` is for a use that Omneo refuses to undo: then any trace will do.
@@ -93,11 +93,11 @@ def look_for_rollback(ctx: Context, use: Use, *, ever: bool = False) -> Finding:
     recent = ctx.omneo.redemptions(use.profile_id, until=None if since is None else since - SKEW)
     # After the list was read: whoever has a trace in it was written down before it was asked for.
     with ctx.ledger.read() as connection:
-        rivals = 0 if ever else len(concurrent_rollbacks(connection, use, sent_at - 2 * SKEW))
-    return find_rollback(use.benefit_id, since, recent, _owned(ctx, use, "rollback_id"), rivals=rivals)
+        concurrent = 0 if ever else len(concurrent_rollbacks(connection, use, sent_at - 2 * SKEW))
+    return find_rollback(use.benefit_id, since, recent, _owned(ctx, use, "rollback_id"), concurrent=concurrent)
 
 
-def look_for_claim(ctx: Context, claim: Claim) -> Finding:
+def look_up_claim(ctx: Context, claim: Claim) -> Finding:
     """Whether the benefit that this claim asked for is there."""
     held = ctx.omneo.benefits(claim.profile_id)
     with ctx.ledger.read() as connection:

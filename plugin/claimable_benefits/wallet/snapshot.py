@@ -51,7 +51,7 @@ def size_of(snapshot: Snapshot) -> int:
     return _BARE * (1 + len(snapshot.benefits)) + sum(map(_weight, kinds.values()))
 
 
-def write(snapshot: Snapshot) -> bytes:
+def to_json(snapshot: Snapshot) -> bytes:
     """As JSON."""
     kinds = {kind: number for number, kind in enumerate(dict.fromkeys(_kinds(snapshot)))}
     told = {
@@ -63,7 +63,7 @@ def write(snapshot: Snapshot) -> bytes:
     return json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def read(profile_id: str, payload: bytes) -> Snapshot:
+def from_json(profile_id: str, payload: bytes) -> Snapshot:
     """The snapshot of that profile. Raises `ValueError` for anything else: a cache may hold what it likes."""
     try:
         told = json.loads(payload)

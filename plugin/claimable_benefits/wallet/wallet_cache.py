@@ -239,7 +239,7 @@ def make_wallet_cache(
             bounded=bounded, thread_pool=thread_pool, wait_budget=wait_budget, weigh=weigh, spans=spans, **more
         )
 
-    codec = Codec(snapshots.write, lambda key, payload: interned(snapshots.read(key, payload)))
+    codec = Codec(snapshots.to_json, lambda key, payload: interned(snapshots.from_json(key, payload)))
     return WalletCache(
         wallets=cache(0.5, snapshots.size_of, spans, redis_store=redis_store, codec=codec),
         unknown_shoppers=cache(0.02, len, _UNKNOWN),

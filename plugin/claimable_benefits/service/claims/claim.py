@@ -28,7 +28,7 @@ from claimable_benefits.ledger import claims as ledger_claims
 from claimable_benefits.ledger.claims import Claim, add_claim, move_claim, touch_claim
 from claimable_benefits.service.account.wallet_view import Wallet, read_wallet
 from claimable_benefits.service.context import Context, shopper_actor
-from claimable_benefits.service.lookup import look_for_claim
+from claimable_benefits.service.lookup import look_up_claim
 
 _log = logging.getLogger("claimable_benefits")
 
@@ -108,7 +108,7 @@ def _record_intent(ctx: Context, shopper: Shopper, profile_id: str, definition: 
 
 def _send(ctx: Context, intended: Claim, definition: Definition, actor: str) -> Claimed:
     try:
-        with ctx.omneo.within(ctx.timing.answer):
+        with ctx.omneo.within(ctx.timing.answer_seconds):
             benefit = ctx.omneo.claim(intended.profile_id, definition, reference=intended.reference)
     except NotApplied as error:
         _handle_not_applied(ctx, intended, actor, error)
@@ -145,10 +145,10 @@ def _handle_unknown(ctx: Context, intended: Claim, actor: str, error: OmneoError
 
 def _poll_briefly(ctx: Context, doubtful: Claim) -> str | None:
     try:
-        for pause in ctx.timing.quick_looks:
+        for pause in ctx.timing.brief_polls:
             ctx.sleep(pause)
-            with ctx.omneo.within(ctx.timing.look):
-                finding = look_for_claim(ctx, doubtful)
+            with ctx.omneo.within(ctx.timing.lookup_seconds):
+                finding = look_up_claim(ctx, doubtful)
             if finding.evidence is Evidence.FOUND:
                 return finding.found_id
     except OmneoError:

@@ -16,7 +16,7 @@ from claimable_benefits.service.account.wallet_view import read_wallet
 from claimable_benefits.service.context import Context, shopper_actor
 from claimable_benefits.service.holds.slots import take_slot
 from claimable_benefits.service.redemption.execution import execute
-from claimable_benefits.service.redemption.redeem import Used, find_use, known_use, record_intent
+from claimable_benefits.service.redemption.redeem import Used, find_use, repeated_outcome, record_intent
 
 _MADE = (UseState.REDEEMING, UseState.IN_DOUBT, UseState.REDEEMED, UseState.CONSUMED)
 
@@ -28,7 +28,7 @@ def claim_and_redeem(ctx: Context, shopper: Shopper, handle: str, use_id: str) -
     `OmneoError` where the benefits cannot be read.
     """
     if known := find_use(ctx, shopper, use_id):
-        return known_use(known)
+        return repeated_outcome(known)
     wallet = read_wallet(ctx, shopper)
     definition = wallet.definition(handle)
     if definition is None or Place.CLAIM not in ctx.policy(handle).used_at:
@@ -50,7 +50,7 @@ def claim_and_redeem(ctx: Context, shopper: Shopper, handle: str, use_id: str) -
             use = record_intent(ctx, connection, use, audit.actor, audit.reason)
     except ConflictError:
         if known := find_use(ctx, shopper, use_id):
-            return known_use(known)
+            return repeated_outcome(known)
         raise Declined("not_confirmed", f"{definition.name} is being claimed at this moment.") from None
     return Used(execute(ctx, use, audit.actor, then=UseState.CONSUMED))
 

@@ -100,7 +100,7 @@ def _attempt(ctx: Context, delivery: Delivery) -> _Attempt:
         due_at = ctx.clock() + _pause_after(ctx, error, attempts)
         return _Attempt(DeliveryState.DUE, str(error), {"attempts": attempts, "due_at": due_at})
     now = ctx.clock()
-    found = {"transaction_id": recorded.id, "delivered_at": now, "verify_at": now + ctx.timing.verify}
+    found = {"transaction_id": recorded.id, "delivered_at": now, "verify_at": now + ctx.timing.verify_after}
     return _Attempt(DeliveryState.DELIVERED, _why_again(delivery), {"attempts": attempts, **found})
 
 

@@ -29,7 +29,7 @@ def _verify(ctx: Context, delivery: Delivery) -> bool:
         recorded = ctx.omneo.transaction_by_order(delivery.order_number)
     except OmneoError:
         with ctx.ledger.write() as connection:
-            note_verified(connection, delivery, again_at=ctx.clock() + ctx.timing.verify)
+            note_verified(connection, delivery, again_at=ctx.clock() + ctx.timing.verify_after)
         return False
     difference = differs(delivery, recorded)
     if difference is None:

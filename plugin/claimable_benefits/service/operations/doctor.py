@@ -32,15 +32,15 @@ class Check:
 
 def examine(ctx: Context, settings: Settings) -> list[Check]:
     """Examine ledger, connection, token and policies; never raises."""
-    connection = _asked("Omneo", lambda: _connection(ctx, settings))
+    connection = _ask("Omneo", lambda: _connection(ctx, settings))
     ledger = _ledger(ctx)
     found = [ledger, connection]
     if connection.is_well:
         found += [
-            _asked("Customers", lambda: _customers(ctx, settings)),
+            _ask("Customers", lambda: _customers(ctx, settings)),
             _policies(ctx, settings),
-            _asked("References", lambda: _references(ctx)),
-            _asked("Forms", lambda: _forms(ctx)),
+            _ask("References", lambda: _references(ctx)),
+            _ask("Forms", lambda: _forms(ctx)),
             _clocks(ctx),
         ]
     return [*found, _reviews(ctx), _queue(ctx), _worker(ctx)] if ledger.is_well else found
@@ -95,7 +95,7 @@ def _references(ctx: Context) -> str:
 
 
 def _forms(ctx: Context) -> str:
-    known = {purpose: ctx.omneo.known_form(purpose) for purpose in _FORMS}
+    known = {purpose: ctx.omneo.known_variant(purpose) for purpose in _FORMS}
     return "; ".join(f"{purpose}: {form or 'not known before the first one'}" for purpose, form in known.items()) + "."
 
 
@@ -139,7 +139,7 @@ def _worker(ctx: Context) -> Check:
     return Check("Worker", False, f"{sentence} Start one: flask benefits work, or set BENEFITS_WORKER to embedded.")
 
 
-def _asked(subject: str, ask: Callable[[], str]) -> Check:
+def _ask(subject: str, ask: Callable[[], str]) -> Check:
     try:
         return Check(subject, True, ask())
     except (AuthenticationError, PermissionDenied) as error:

@@ -19,10 +19,10 @@ from typing import TypeVar
 from claimable_benefits.domain.benefits import RecordedTransaction, Redemption
 from claimable_benefits.domain.policy import Refundable
 from claimable_benefits.domain.reconcile import (
-    Code,
+    DisagreementCode,
     Disagreement,
-    KnownUse,
-    Sides,
+    UseRecord,
+    OrderComparison,
     compare_order,
     compare_redemptions,
     compare_waiting,
@@ -137,7 +137,7 @@ def _keep(
     except (Rejected, InvalidResponse) as error:
         number = key if about.startswith("order") else None
         seen.unread.append(
-            Disagreement(Code.NOT_COMPARED, f"What Omneo has of {about} cannot be read: {error}", number)
+            Disagreement(DisagreementCode.NOT_COMPARED, f"What Omneo has of {about} cannot be read: {error}", number)
         )
 
 
@@ -194,7 +194,7 @@ def _compare(ctx: Context, known: _OurSide, seen: _OmneoSide) -> Iterable[Disagr
         yield from compare_redemptions(redemptions, uses, ctx.reference_prefix)
     for number, recorded in seen.recorded.items():
         attempts, delivery = known.uses_of_order[number], known.deliveries.get(number)
-        sides = Sides(
+        sides = OrderComparison(
             number,
             known.orders[number],
             delivery,
@@ -213,7 +213,7 @@ def _missing(redemptions: Sequence[Redemption], uses: Sequence[Use], back_to: da
     return {redemption_id for redemption_id in recent if redemption_id is not None and redemption_id not in shown}
 
 
-def _is_refundable(ctx: Context, use: KnownUse) -> bool:
+def _is_refundable(ctx: Context, use: UseRecord) -> bool:
     return isinstance(use, Use) and ctx.policy(use.definition_handle).refundable is not Refundable.NEVER
 
 

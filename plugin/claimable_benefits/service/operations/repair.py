@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from claimable_benefits.domain.reconcile import Code, Disagreement
+from claimable_benefits.domain.reconcile import DisagreementCode, Disagreement
 from claimable_benefits.domain.shop import OrderState, Transaction
 from claimable_benefits.domain.states import USE_MOVES, DeliveryState, UseState
 from claimable_benefits.errors import ConflictError, OmneoError
@@ -41,7 +41,7 @@ class Repaired:
 def repair(ctx: Context, report: Report, *, actor: str) -> Repaired:
     """Mend what can be mended, deliver and undo what that made due, and compare again. Raises `OmneoError`."""
     # Duplicates first: a redemption that hangs on one of them cannot be linked to the one that stays.
-    in_order = sorted(report.found, key=lambda one: one.code is not Code.TRANSACTION_DUPLICATED)
+    in_order = sorted(report.found, key=lambda one: one.code is not DisagreementCode.TRANSACTION_DUPLICATED)
     done = [sentence for one in in_order if (sentence := _apply(ctx, one, actor))]
     if done:
         _work(ctx)
@@ -178,11 +178,11 @@ def _noted(ctx: Context, delivery: Delivery, actor: str, intention: str) -> None
         write_event(connection, subject, audit, from_state=stands, to_state=stands, version=delivery.revision)
 
 
-_WAYS: dict[Code, Callable[[Context, Disagreement, str], str | None]] = {
-    Code.TRANSACTION_DUPLICATED: _void_duplicates,
-    Code.TRANSACTION_MISSING: _deliver_again,
-    Code.TRANSACTION_DIFFERS: _deliver_again,
-    Code.TRANSACTION_NOT_VOID: _void,
-    Code.USE_NOT_CONSUMED: _submit,
-    Code.REDEMPTION_LEFT_OVER: _refund,
+_WAYS: dict[DisagreementCode, Callable[[Context, Disagreement, str], str | None]] = {
+    DisagreementCode.TRANSACTION_DUPLICATED: _void_duplicates,
+    DisagreementCode.TRANSACTION_MISSING: _deliver_again,
+    DisagreementCode.TRANSACTION_DIFFERS: _deliver_again,
+    DisagreementCode.TRANSACTION_NOT_VOID: _void,
+    DisagreementCode.USE_NOT_CONSUMED: _submit,
+    DisagreementCode.REDEMPTION_LEFT_OVER: _refund,
 }

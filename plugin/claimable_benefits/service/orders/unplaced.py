@@ -61,7 +61,7 @@ def _decide(ctx: Context, use: Use, order: Order | None) -> bool:
         with ctx.ledger.write() as connection:
             move_use(connection, use, UseState.MANUAL_REVIEW, audit, note=audit.reason)
         return True
-    return look_later(ctx, use, f"order {use.order_number} is {state}", ctx.timing.ask_again)
+    return look_later(ctx, use, f"order {use.order_number} is {state}", ctx.timing.recheck_gap)
 
 
 def _placed(ctx: Context, use: Use, order: Order) -> bool:
@@ -72,7 +72,7 @@ def _placed(ctx: Context, use: Use, order: Order) -> bool:
         return _roll_back(ctx, use, f"order {order.number} was placed without it")
     if order.transaction is None:
         return look_later(
-            ctx, use, f"order {order.number} is paid, but the shop gives no transaction", ctx.timing.ask_again
+            ctx, use, f"order {order.number} is paid, but the shop gives no transaction", ctx.timing.recheck_gap
         )
     with ctx.ledger.write() as connection:
         submit_in(ctx, order.transaction, connection, actor="worker")

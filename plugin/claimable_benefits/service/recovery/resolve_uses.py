@@ -13,8 +13,8 @@ from claimable_benefits.errors import ConflictError, OmneoError
 from claimable_benefits.ledger.uses import Use, add_use, due_uses, move_use, touch_use
 from claimable_benefits.service.backoff import wait
 from claimable_benefits.service.context import Context
-from claimable_benefits.service.lookup import look_for_redemption
-from claimable_benefits.service.redemption.execution import found
+from claimable_benefits.service.lookup import look_up_redemption
+from claimable_benefits.service.redemption.execution import record_found
 
 _COPIED = (
     *("customer_id", "profile_id", "benefit_id", "definition_handle", "name", "code", "instructions"),
@@ -28,7 +28,7 @@ def resolve_uses(ctx: Context) -> int:
     with ctx.ledger.read() as connection:
         crashed = due_uses(connection, UseState.REDEEMING, now)
     for use in crashed:
-        _doubt(ctx, use)
+        _mark_in_doubt(ctx, use)
     with ctx.ledger.read() as connection:
         doubtful = due_uses(connection, UseState.IN_DOUBT, now)
     return sum(_resolve(ctx, use) for use in ctx.until_stopping(doubtful))
@@ -62,7 +62,7 @@ def roll_back_extras(ctx: Context, use: Use, redemption_ids: tuple[str, ...]) ->
             )
 
 
-def _doubt(ctx: Context, use: Use) -> None:
+def _mark_in_doubt(ctx: Context, use: Use) -> None:
     with suppress(ConflictError), ctx.ledger.write() as connection:  # it was alive after all
         why = ctx.audit("worker", "the process that redeemed it is gone")
         move_use(connection, use, UseState.IN_DOUBT, why, attempts=0)
@@ -71,13 +71,13 @@ def _doubt(ctx: Context, use: Use) -> None:
 def _resolve(ctx: Context, use: Use) -> bool:
     try:
         leased = _lease(ctx, use)
-        finding = look_for_redemption(ctx, leased)
+        finding = look_up_redemption(ctx, leased)
     except ConflictError:
         return False
     except OmneoError as error:
         return look_later(ctx, leased, f"could not look: {error}", wait(use.attempts + 2))
     with suppress(ConflictError):
-        return _believe(ctx, leased, finding)
+        return _apply_finding(ctx, leased, finding)
     return False
 
 
@@ -87,7 +87,7 @@ def _lease(ctx: Context, use: Use) -> Use:
         return touch_use(connection, use, now, lease_until=now + ctx.timing.lease)
 
 
-def _believe(ctx: Context, use: Use, finding: Finding) -> bool:
+def _apply_finding(ctx: Context, use: Use, finding: Finding) -> bool:
     if finding.evidence is Evidence.FOUND:
         settled = _found(ctx, use, finding)
         roll_back_extras(ctx, settled, finding.extra_ids)
@@ -95,9 +95,9 @@ def _believe(ctx: Context, use: Use, finding: Finding) -> bool:
     age = ctx.clock() - (use.sent_at or use.updated_at)
     if finding.evidence is Evidence.UNCLEAR:
         return _unclear(ctx, use, age)
-    wait_budget = after_absence(age, use.attempts, ctx.timing.trust_absence_after, ctx.timing.look_gap)
-    if wait_budget.again_in is not None:
-        return look_later(ctx, use, "not at Omneo yet", wait_budget.again_in, attempts=wait_budget.looks)
+    next_poll = after_absence(age, use.attempts, ctx.timing.trust_absence_after, ctx.timing.poll_gap)
+    if next_poll.after is not None:
+        return look_later(ctx, use, "not at Omneo yet", next_poll.after, attempts=next_poll.polls)
     audit = ctx.audit("worker", "settled: Omneo never applied it")
     with ctx.ledger.write() as connection:
         sweep_at = audit.at + ctx.timing.sweep_gaps[0]
@@ -107,9 +107,9 @@ def _believe(ctx: Context, use: Use, finding: Finding) -> bool:
 
 def _found(ctx: Context, use: Use, finding: Finding) -> Use:
     if use.channel != "checkout":
-        return found(ctx, use, finding, "worker", "found at Omneo", to=UseState.CONSUMED)
+        return record_found(ctx, use, finding, "worker", "found at Omneo", to=UseState.CONSUMED)
     if use.order_number is not None:
-        return found(ctx, use, finding, "worker", "found at Omneo", to=UseState.REDEEMED)
+        return record_found(ctx, use, finding, "worker", "found at Omneo", to=UseState.REDEEMED)
     audit = ctx.audit("worker", "found at Omneo, when its order had gone on without it")
     facts = {"redemption_id": finding.found_id, "redeemed_at": audit.at, "attempts": 0, "note": audit.reason}
     with ctx.ledger.write() as connection:
@@ -118,7 +118,7 @@ def _found(ctx: Context, use: Use, finding: Finding) -> Use:
 
 def _unclear(ctx: Context, use: Use, age: timedelta) -> bool:
     if age < UNCLEAR_FOR:
-        return look_later(ctx, use, "another use at the same time: unclear whose", ctx.timing.ask_again)
+        return look_later(ctx, use, "another use at the same time: unclear whose", ctx.timing.recheck_gap)
     with ctx.ledger.write() as connection:
         audit = ctx.audit("worker", "unclear whose redemption it is")
         move_use(connection, use, UseState.MANUAL_REVIEW, audit, note=audit.reason)

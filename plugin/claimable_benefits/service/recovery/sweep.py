@@ -16,11 +16,11 @@ from claimable_benefits.errors import ConflictError, OmneoError
 from claimable_benefits.ledger.claims import Claim, move_claim, sweepable_claims, touch_claim
 from claimable_benefits.ledger.uses import Use, move_use, sweepable_uses, touch_use
 from claimable_benefits.service.context import Context
-from claimable_benefits.service.lookup import look_for_claim, look_for_redemption
+from claimable_benefits.service.lookup import look_up_claim, look_up_redemption
 from claimable_benefits.service.recovery.resolve_uses import roll_back_extras
 
 # A witness may speak of another process's use, whose answer is a moment from being recorded: it is heard twice.
-_HEARINGS = 2
+_CONFIRMATIONS = 2
 
 
 def sweep_uses(ctx: Context) -> int:
@@ -40,13 +40,13 @@ def sweep_claims(ctx: Context) -> int:
 def _sweep(ctx: Context, use: Use) -> bool:
     try:
         use = _schedule(ctx, use)
-        finding = look_for_redemption(ctx, use)
+        finding = look_up_redemption(ctx, use)
     except ConflictError:
         return False  # another worker looks, or it moves at this moment
     except OmneoError:
         return False  # the next look is due all the same
     with suppress(ConflictError):
-        return _believe(ctx, use, finding)
+        return _apply_finding(ctx, use, finding)
     return False
 
 
@@ -58,7 +58,7 @@ def _schedule(ctx: Context, use: Use) -> Use:
         return touch_use(connection, use, now, sweeps=sweeps, sweep_at=now + gap if gap else None)
 
 
-def _believe(ctx: Context, use: Use, finding: Finding) -> bool:
+def _apply_finding(ctx: Context, use: Use, finding: Finding) -> bool:
     if finding.evidence is Evidence.ABSENT:
         return False
     strangers = [found for found in (finding.found_id, *finding.extra_ids) if found and found != use.redemption_id]
@@ -66,11 +66,11 @@ def _believe(ctx: Context, use: Use, finding: Finding) -> bool:
         roll_back_extras(ctx, use, tuple(strangers) if finding.is_named else ())
         return bool(strangers) and finding.is_named
     if finding.is_named:
-        return _turned_up(ctx, use, strangers)
-    return _may_have_turned_up(ctx, use)
+        return _roll_back_late_redemption(ctx, use, strangers)
+    return _refer_to_review(ctx, use)
 
 
-def _turned_up(ctx: Context, use: Use, redemption_ids: list[str]) -> bool:
+def _roll_back_late_redemption(ctx: Context, use: Use, redemption_ids: list[str]) -> bool:
     if UseState.ROLLING_BACK not in USE_MOVES[use.state]:
         return False  # it is being looked after where it stands
     audit = ctx.audit("worker", "it turned up at Omneo after it had been settled")
@@ -81,10 +81,10 @@ def _turned_up(ctx: Context, use: Use, redemption_ids: list[str]) -> bool:
     return True
 
 
-def _may_have_turned_up(ctx: Context, use: Use) -> bool:
+def _refer_to_review(ctx: Context, use: Use) -> bool:
     if use.state is not UseState.RELEASED:
         return False
-    if use.attempts < _HEARINGS - 1:
+    if use.attempts < _CONFIRMATIONS - 1:
         with ctx.ledger.write() as connection:
             touch_use(connection, use, ctx.clock(), attempts=use.attempts + 1)
         return False
@@ -100,7 +100,7 @@ def _sweep_claim(ctx: Context, claim: Claim) -> bool:
     with suppress(ConflictError, OmneoError):
         with ctx.ledger.write() as connection:
             claim = touch_claim(connection, claim, now, sweeps=sweeps, sweep_at=now + gap if gap else None)
-        finding = look_for_claim(ctx, claim)
+        finding = look_up_claim(ctx, claim)
         if finding.evidence is Evidence.FOUND and claim.state is ClaimState.ABANDONED:
             audit = ctx.audit("worker", "it turned up at Omneo after it had been settled")
             with ctx.ledger.write() as connection:

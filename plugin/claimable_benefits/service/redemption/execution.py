@@ -36,7 +36,7 @@ from claimable_benefits.errors import (
 from claimable_benefits.ledger.uses import Use, find_use, move_use, touch_use
 from claimable_benefits.service.context import Context
 from claimable_benefits.service.holds.slots import repeat_hold
-from claimable_benefits.service.lookup import look_for_redemption
+from claimable_benefits.service.lookup import look_up_redemption
 
 _log = logging.getLogger("claimable_benefits")
 
@@ -47,18 +47,18 @@ _GOOD = (UseState.REDEEMED, UseState.CONSUMED)
 def execute(ctx: Context, use: Use, actor: str, *, then: UseState) -> Use:
     """Ask Omneo for the redemption. Gives the use where it is redeemed, raises `Declined` in every other case."""
     try:
-        with ctx.omneo.within(ctx.timing.answer):
+        with ctx.omneo.within(ctx.timing.answer_seconds):
             redemption = _redeem(ctx, use)
     except NotApplied as error:
         _handle_not_applied(ctx, use, actor, error)
     except Rejected as error:
-        _refused(ctx, use, actor, error)
+        _record_refusal(ctx, use, actor, error)
     except OutcomeUnknown as error:
         return _handle_unknown(ctx, use, actor, error, then=then)
     return _record_success(ctx, use, redemption.id, actor, then=then, **_claimed(use, redemption))
 
 
-def redeemed(ctx: Context, use: Use, redemption_id: str, actor: str, reason: str, *, to: UseState, **more: str) -> Use:
+def record_redeemed(ctx: Context, use: Use, redemption_id: str, actor: str, reason: str, *, to: UseState, **more: str) -> Use:
     """Commit the good outcome, and tell the shop. Raises `Overtaken` where the use has moved meanwhile."""
     audit = ctx.audit(actor, reason)
     facts: dict[str, object] = {"redemption_id": redemption_id, "redeemed_at": audit.at, "note": None, **more}
@@ -93,8 +93,8 @@ def _record_success(ctx: Context, use: Use, redemption_id: str, actor: str, *, t
             if now_is is None or now_is.state not in UNANSWERED_USES:
                 break
             with suppress(ConflictError):
-                return redeemed(ctx, now_is, redemption_id, actor, "Omneo redeemed it", to=then, **more)
-            now_is = _read_again(ctx, use)
+                return record_redeemed(ctx, now_is, redemption_id, actor, "Omneo redeemed it", to=then, **more)
+            now_is = _reread(ctx, use)
     except LedgerUnavailable:
         # Omneo has it and we cannot write that down: the row says that it was sent, and the worker will look.
         _log.exception("The redemption %s of use %s is not recorded yet.", redemption_id, use.use_id)
@@ -148,7 +148,7 @@ def _restore_hold(ctx: Context, use: Use, actor: str, error: OmneoError, *, was_
             repeat_hold(ctx, connection, released, audit)
 
 
-def _refused(ctx: Context, use: Use, actor: str, error: Rejected) -> NoReturn:
+def _record_refusal(ctx: Context, use: Use, actor: str, error: Rejected) -> NoReturn:
     now_is: Use | None = use
     with suppress(LedgerUnavailable):  # then the worker finds nothing at Omneo, and releases it
         for _ in range(_TRIES):
@@ -160,7 +160,7 @@ def _refused(ctx: Context, use: Use, actor: str, error: Rejected) -> NoReturn:
                     refused = move_use(connection, now_is, UseState.REFUSED, audit, note=str(error))
                 ctx.send_signal(signals.benefit_refused, use=refused, reason=error.message)
                 break
-            now_is = _read_again(ctx, use)
+            now_is = _reread(ctx, use)
     raise Declined(
         "benefit_gone", f"{use.name} is not available any more: it was used or ended meanwhile.", use_id=use.use_id
     )
@@ -173,7 +173,7 @@ def _handle_unknown(ctx: Context, use: Use, actor: str, error: OmneoError, *, th
             lease = audit.at + ctx.timing.lease
             use = move_use(connection, use, UseState.IN_DOUBT, audit, note=str(error), lease_until=lease)
         if finding := _poll_briefly(ctx, use):
-            return found(ctx, use, finding, actor, "found at Omneo after a lost answer", to=then)
+            return record_found(ctx, use, finding, actor, "found at Omneo after a lost answer", to=then)
         return _hand_over_to_worker(ctx, use)
     except ConflictError:  # the worker was faster
         return _hand_over_to_worker(ctx, use)
@@ -195,25 +195,25 @@ def _hand_over_to_worker(ctx: Context, use: Use) -> Use:
         with suppress(ConflictError), ctx.ledger.write() as connection:
             touch_use(connection, now_is, ctx.clock(), lease_until=None, due_at=None, order_number=None)
             break
-        now_is = _read_again(ctx, use)
+        now_is = _reread(ctx, use)
     if now_is and now_is.state in _GOOD:
         return now_is
     raise _not_confirmed(use)
 
 
-def found(ctx: Context, use: Use, finding: Finding, actor: str, reason: str, *, to: UseState) -> Use:
+def record_found(ctx: Context, use: Use, finding: Finding, actor: str, reason: str, *, to: UseState) -> Use:
     """Commit what a look has found. Raises `Overtaken` where the use has moved meanwhile."""
     more = {"benefit_id": finding.benefit_id} if finding.benefit_id else {}
-    return redeemed(ctx, use, finding.found_id or "", actor, reason, to=to, **more)
+    return record_redeemed(ctx, use, finding.found_id or "", actor, reason, to=to, **more)
 
 
 def _poll_briefly(ctx: Context, use: Use) -> Finding | None:
     """Look while the shopper waits; where even looking fails, the worker goes on later."""
     try:
-        for pause in ctx.timing.quick_looks:
+        for pause in ctx.timing.brief_polls:
             ctx.sleep(pause)
-            with ctx.omneo.within(ctx.timing.look):
-                finding = look_for_redemption(ctx, use)
+            with ctx.omneo.within(ctx.timing.lookup_seconds):
+                finding = look_up_redemption(ctx, use)
             if finding.evidence is Evidence.FOUND:
                 return finding
     except OmneoError:
@@ -221,7 +221,7 @@ def _poll_briefly(ctx: Context, use: Use) -> Finding | None:
     return None
 
 
-def _read_again(ctx: Context, use: Use) -> Use | None:
+def _reread(ctx: Context, use: Use) -> Use | None:
     with ctx.ledger.read() as connection:
         return find_use(connection, use.use_id)
 

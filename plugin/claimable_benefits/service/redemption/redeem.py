@@ -64,7 +64,7 @@ def use_from_account(ctx: Context, shopper: Shopper, benefit_id: str, use_id: st
     Raises `Declined` like `redeem_for_order`, and `OmneoError` where the benefits cannot be read.
     """
     if known := find_use(ctx, shopper, use_id):
-        return known_use(known)
+        return repeated_outcome(known)
     wallet = read_wallet(ctx, shopper)
     benefit = _account_benefit(wallet, benefit_id)
     return _use_now(ctx, shopper, wallet, benefit, use_id, channel="account", actor=shopper_actor(shopper))
@@ -92,7 +92,7 @@ def find_use(ctx: Context, shopper: Shopper, use_id: str) -> Use | None:
     return use if use and use.customer_id == shopper.customer_id else None
 
 
-def known_use(use: Use) -> Used:
+def repeated_outcome(use: Use) -> Used:
     """What a repeated click gets: the first one's outcome."""
     if use.state is UseState.REFUSED:
         raise Declined("benefit_gone", f"{use.name} could not be used: it is not available any more.")
@@ -121,7 +121,7 @@ def _use_now(
             use = record_intent(ctx, connection, use, actor, audit.reason)
     except ConflictError:
         if known := find_use(ctx, shopper, use_id):
-            return known_use(known)
+            return repeated_outcome(known)
         sentence = f"{benefit.name} is being used elsewhere at this moment. Please try again."
         raise Declined("in_another_cart", sentence) from None
     return Used(execute(ctx, use, actor, then=UseState.CONSUMED))
@@ -162,7 +162,7 @@ def _remaining_uses_now(ctx: Context, use_id: str) -> dict[str, int | None]:
             use = ledger_uses.find_use(connection, use_id)
         if use is None or use.state is not UseState.HELD:
             return {}
-        with ctx.omneo.within(ctx.timing.look):
+        with ctx.omneo.within(ctx.timing.lookup_seconds):
             benefit = ctx.omneo.benefit(use.profile_id, use.benefit_id)
     except OmneoError:
         return {"baseline_remaining": None}  # a lost answer will wait for a person then
@@ -179,7 +179,7 @@ def _roll_back_others(ctx: Context, connection: Connection, order_number: str, a
 
 def _await_first_request(ctx: Context, use: Use | None, order_number: str) -> Use:
     """A double click, or a request that is repeated: the first one's outcome, for which we wait a little."""
-    pauses = iter(ctx.timing.first_click)
+    pauses = iter(ctx.timing.first_request_polls)
     while use and use.order_number == order_number and use.state in UNANSWERED_USES:
         pause = next(pauses, None)
         if pause is None:
@@ -189,10 +189,10 @@ def _await_first_request(ctx: Context, use: Use | None, order_number: str) -> Us
             use = ledger_uses.find_use(connection, use.use_id)
     if use and use.order_number == order_number and use.state in _GOOD:
         return use
-    raise _unheld(use)
+    raise _not_held_error(use)
 
 
-def _unheld(use: Use | None) -> Declined:
+def _not_held_error(use: Use | None) -> Declined:
     if use and use.state in UNANSWERED_USES:
         return Declined(
             "not_confirmed", f"{use.name} is still being confirmed. Please wait a moment, or go on without it."

@@ -18,7 +18,7 @@ from claimable_benefits.ledger.uses import Use, due_uses, find_use, move_use, to
 from claimable_benefits.service.backoff import wait
 from claimable_benefits.service.context import Context
 from claimable_benefits.service.holds.slots import repeat_hold
-from claimable_benefits.service.lookup import look_for_rollback
+from claimable_benefits.service.lookup import look_up_rollback
 
 _log = logging.getLogger("claimable_benefits")
 
@@ -36,7 +36,7 @@ def roll_back_order(ctx: Context, order_number: str, *, actor: str, reason: str)
         redeemed = [use for use in uses_of_order(connection, order_number) if use.state is UseState.REDEEMED]
     begun = [use for use in redeemed if _begin(ctx, use, actor, reason)]
     for use in begun:
-        _hold_again(ctx, use, actor)
+        _restore_hold(ctx, use, actor)
     return bool(begun)
 
 
@@ -76,27 +76,27 @@ def _step(ctx: Context, use: Use) -> bool:
     with suppress(ConflictError):
         with ctx.ledger.write() as connection:
             use = touch_use(connection, use, now, lease_until=now + ctx.timing.lease)
-        return _look_or_call(ctx, use)
+        return _look_up_or_call(ctx, use)
     return False
 
 
-def _look_or_call(ctx: Context, use: Use) -> bool:
+def _look_up_or_call(ctx: Context, use: Use) -> bool:
     """Look first where an earlier request went out, then ask."""
     if use.rollback_sent_at is None:
         return _call(ctx, use, "worker")
     try:
-        finding = look_for_rollback(ctx, use)
+        finding = look_up_rollback(ctx, use)
     except OmneoError as error:
-        return _later(ctx, use, f"could not look: {error}")
+        return _retry_later(ctx, use, f"could not look: {error}")
     if finding.evidence is Evidence.FOUND:
         return _rolled_back(ctx, use, "worker", "found at Omneo after a lost answer", finding.found_id)
     settled_at = use.rollback_sent_at + ctx.timing.trust_absence_after
     if ctx.clock() < settled_at:
-        return _later(ctx, use, "waiting for a trace of the undo", at=settled_at)
+        return _retry_later(ctx, use, "waiting for a trace of the undo", at=settled_at)
     return _call(ctx, use, "worker")
 
 
-def _hold_again(ctx: Context, use: Use, actor: str) -> None:
+def _restore_hold(ctx: Context, use: Use, actor: str) -> None:
     audit = ctx.audit(actor, "held again after the undo")
     with suppress(ConflictError), ctx.ledger.write() as connection:  # the shopper has applied something meanwhile
         now_is = find_use(connection, use.use_id)
@@ -112,11 +112,11 @@ def _call(ctx: Context, use: Use, actor: str) -> bool:
     try:
         rollback_id, reason = _ask_omneo(ctx, use, now)
     except Rejected as error:
-        return _refused(ctx, use, actor, str(error))
+        return _handle_refusal(ctx, use, actor, str(error))
     except OutcomeUnknown as error:
-        return _later(ctx, use, f"no answer to the undo: {error}")
+        return _retry_later(ctx, use, f"no answer to the undo: {error}")
     except OmneoError as error:
-        return _later(ctx, use, f"the undo did not reach Omneo: {error}", rollback_sent_at=earlier)
+        return _retry_later(ctx, use, f"the undo did not reach Omneo: {error}", rollback_sent_at=earlier)
     return _rolled_back(ctx, use, actor, reason, rollback_id)
 
 
@@ -130,12 +130,12 @@ def _ask_omneo(ctx: Context, use: Use, now: datetime) -> tuple[str, str]:
     return ctx.omneo.return_uses(redemption_id, count=1).id, "returned"
 
 
-def _refused(ctx: Context, use: Use, actor: str, problem: str) -> bool:
+def _handle_refusal(ctx: Context, use: Use, actor: str, problem: str) -> bool:
     """Refused both ways: it is back already, by a request of ours that was lost or by a voided sale, or it is not."""
     try:
-        finding = look_for_rollback(ctx, use, ever=True)
+        finding = look_up_rollback(ctx, use, ever=True)
     except OmneoError as error:
-        return _later(ctx, use, f"refused, and could not look why: {error}")
+        return _retry_later(ctx, use, f"refused, and could not look why: {error}")
     if finding.evidence is Evidence.FOUND:
         return _rolled_back(ctx, use, actor, "Omneo has taken it back already", finding.found_id)
     why = ctx.audit(actor, "Omneo refused both the reversal and the return")
@@ -155,7 +155,7 @@ def _rolled_back(ctx: Context, use: Use, actor: str, reason: str, rollback_id: s
     return True
 
 
-def _later(ctx: Context, use: Use, note: str, *, at: datetime | None = None, **changes: object) -> bool:
+def _retry_later(ctx: Context, use: Use, note: str, *, at: datetime | None = None, **changes: object) -> bool:
     now = ctx.clock()
     due_at = at or now + wait(use.attempts)
     with ctx.ledger.write() as connection:

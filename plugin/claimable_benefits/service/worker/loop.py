@@ -77,9 +77,9 @@ class WorkerThread:
     It starts with the first request of a process, so a server that forks starts it in each child.
     """
 
-    def __init__(self, turn: Turn, seconds: float | None, *, wait_budget: float = STOP_SECONDS) -> None:
+    def __init__(self, turn: Turn, seconds: float | None, *, stop_seconds: float = STOP_SECONDS) -> None:
         self._rounds = WorkerLoop(turn, seconds)
-        self._patience = wait_budget
+        self._patience = stop_seconds
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._pid: int | None = None

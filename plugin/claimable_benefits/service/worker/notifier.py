@@ -8,7 +8,7 @@ from collections.abc import Callable
 from claimable_benefits.service.worker.loop import WorkerThread
 
 _log = logging.getLogger("claimable_benefits")
-_PATIENCE = 2.0
+_STOP_SECONDS = 2.0
 Send = Callable[[], object]
 
 
@@ -21,7 +21,7 @@ class CeleryNotifier:
     def __init__(self) -> None:
         self._send: Send | None = None
         self._is_quiet = False
-        self._thread = WorkerThread(self._turn, None, wait_budget=_PATIENCE)
+        self._thread = WorkerThread(self._turn, None, stop_seconds=_STOP_SECONDS)
 
     def send_by(self, send: Send) -> None:
         """Say how a hint is sent; it may raise what it likes."""

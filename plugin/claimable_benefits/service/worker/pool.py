@@ -26,12 +26,12 @@ class WorkerPool:
     """Runs ``turn`` in ``threads`` threads; ``tell`` hears of every turn that did something."""
 
     def __init__(
-        self, turn: Callable[[], TurnResult], *, threads: int, seconds: float, tell: Callable[[TurnResult], None]
+        self, turn: Callable[[], TurnResult], *, threads: int, seconds: float, report: Callable[[TurnResult], None]
     ) -> None:
         self._turn = turn
-        self._tell = tell
+        self._tell = report
         self._stopped = threading.Event()
-        self._rounds = [WorkerLoop(self._told_turn, seconds, stopped=self._stopped) for _ in range(threads)]
+        self._rounds = [WorkerLoop(self._run_turn, seconds, stopped=self._stopped) for _ in range(threads)]
         self._counts: Counter[str] = Counter()
         self._guard = threading.Lock()
         # Written to by a signal's handler: of all that threads share, this may be used there.
@@ -80,10 +80,10 @@ class WorkerPool:
             self._news.put(None)
 
     def _until_idle(self) -> None:
-        while not self.is_stopping() and self._told_turn():
+        while not self.is_stopping() and self._run_turn():
             pass
 
-    def _told_turn(self) -> TurnResult:
+    def _run_turn(self) -> TurnResult:
         done = self._turn()
         if done:
             with self._guard:
