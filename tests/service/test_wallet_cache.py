@@ -108,8 +108,8 @@ def test_a_shelf_that_is_read_anew_is_another_version_only_where_it_is_another_o
     for more in ((), (), ("lounge",)):
         for handle in more:
             zoe.holds(handle)
-        shop.wallets.read(shop.ctx, Shopper("zoe"))
-        versions.append(shop.wallets.get(shop.ctx, Shopper("zoe")).version)
+        shop.wallets.read(shop.ctx.wallet_source, Shopper("zoe"))
+        versions.append(shop.wallets.get(shop.ctx.wallet_source, Shopper("zoe")).version)
 
     assert versions[0] == versions[1] != versions[2]
 

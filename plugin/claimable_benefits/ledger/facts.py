@@ -11,6 +11,8 @@ from claimable_benefits.ledger.compiled import CompiledStatement
 from claimable_benefits.ledger.optimistic_lock import Insert, insert_for
 from claimable_benefits.ledger.tables import facts, profiles
 
+LAST_TURN = "last turn of a worker"
+
 
 def remember_profile(connection: Connection, customer_id: str, profile_id: str, now: datetime) -> None:
     """Nothing changes where it is known already: processes that meet a shopper at once shall agree on when that was."""

@@ -1,4 +1,4 @@
-"""What the groups of calls have in common."""
+"""The base class of the groups of calls."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Resource:
         ids: Mapping[str, str] | None = None,
         query: Mapping[str, str] | None = None,
     ) -> tuple[R, ...]:
-        """A whole list."""
+        """Read a whole list."""
         name = paths.fill(template, ids or {}), tuple(sorted((query or {}).items()))
         fetch = self._pages(template, item, ids, query)
         listed = pagination.fetch_all(fetch, self._session.gather, expected=self._lengths.of(name))
@@ -37,7 +37,7 @@ class Resource:
         ids: Mapping[str, str] | None = None,
         query: Mapping[str, str] | None = None,
     ) -> Callable[[int], Page[R]]:
-        """A function that fetches page ``n`` of a list."""
+        """Make a function that fetches a page of a list by its number."""
 
         def fetch(number: int) -> Page[R]:
             asked = {**(query or {}), "page[size]": str(pagination.SIZE), "page[number]": str(number)}

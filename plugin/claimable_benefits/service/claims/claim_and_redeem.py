@@ -1,7 +1,7 @@
-"""Claim a benefit and use it in the same step: what must be consumed at the moment of claiming (Omneo facts 7).
+"""Claim a benefit and use it in one call, for what is consumed as it is claimed (Omneo facts 7).
 
-A competition entry or an RSVP: the policy says ``used_at = "claim"``. It is a use like every other, with the definition
-standing in for the benefit that does not exist yet, so a lost answer and a second click end in the same row.
+A competition entry or an RSVP: the policy says ``used_at = "claim"``. The ledger records it as a use; until Omneo has
+made the benefit, the definition takes its place. So a lost answer and a second click end in the same row.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from claimable_benefits.service.account.wallet_view import read_wallet
 from claimable_benefits.service.context import Context, shopper_actor
 from claimable_benefits.service.holds.slots import take_slot
 from claimable_benefits.service.redemption.execution import execute
-from claimable_benefits.service.redemption.redeem import Used, find_use, repeated_outcome, record_intent
+from claimable_benefits.service.redemption.redeem import Used, find_use, record_intent, repeated_outcome
 
 _MADE = (UseState.REDEEMING, UseState.IN_DOUBT, UseState.REDEEMED, UseState.CONSUMED)
 
 
 def claim_and_redeem(ctx: Context, shopper: Shopper, handle: str, use_id: str) -> Used:
-    """Claim the definition ``handle`` and use it. ``use_id`` was minted into the form: a second click does nothing.
+    """Claim the definition ``handle`` and use it. ``use_id`` comes from the form: a second click does nothing.
 
     Raises `Declined` (``not_claimable``, ``benefit_gone``, ``not_confirmed``, ``loyalty_unavailable``), and
     `OmneoError` where the benefits cannot be read.
@@ -56,7 +56,7 @@ def claim_and_redeem(ctx: Context, shopper: Shopper, handle: str, use_id: str) -
 
 
 def _earlier(ctx: Context, shopper: Shopper, handle: str) -> Used:
-    """What came of another click on it, in another tab or an hour ago."""
+    """Give the outcome of an earlier click, in another tab or an hour ago."""
     with ctx.ledger.read() as connection:
         made = uses_of_customer(connection, shopper.customer_id, states=_MADE)
     for use in reversed(made):
@@ -66,5 +66,5 @@ def _earlier(ctx: Context, shopper: Shopper, handle: str) -> Used:
 
 
 def _to_be_claimed(definition: Definition) -> Benefit:
-    """What the claim will make, as far as it is known: one of its kind, with one use."""
+    """The benefit that the claim will make, as far as it is known: one use of this definition."""
     return Benefit(f"claim of {definition.handle}", definition, remaining=1)

@@ -1,4 +1,4 @@
-"""Find out what became of claims that are in doubt: the same looks as for uses."""
+"""Resolve claims that are in doubt, by the same lookups as for uses."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from claimable_benefits.service.lookup import look_up_claim
 
 
 def resolve_claims(ctx: Context) -> int:
-    """Look after claims whose request crashed or got no answer. Gives how many were settled."""
+    """Resolve claims whose process crashed or whose request got no answer; give how many were resolved."""
     now = ctx.clock()
     with ctx.ledger.read() as connection:
         due = due_claims(connection, ClaimState.CLAIMING, now) + due_claims(connection, ClaimState.IN_DOUBT, now)
@@ -32,7 +32,7 @@ def _resolve(ctx: Context, claim: Claim) -> bool:
         try:
             finding = look_up_claim(ctx, claim)
         except OmneoError as error:
-            return _look_later(ctx, claim, f"could not look: {error}", wait(claim.attempts + 2))
+            return _retry_later(ctx, claim, f"the lookup failed: {error}", wait(claim.attempts + 2))
         return _apply_finding(ctx, claim, finding)
     return False
 
@@ -45,9 +45,9 @@ def _apply_finding(ctx: Context, claim: Claim, finding: Finding) -> bool:
     age = ctx.clock() - claim.sent_at
     next_poll = after_absence(age, claim.attempts, ctx.timing.trust_absence_after, ctx.timing.poll_gap)
     if next_poll.after is not None:
-        return _look_later(ctx, claim, "not at Omneo yet", next_poll.after, attempts=next_poll.polls)
+        return _retry_later(ctx, claim, "not at Omneo yet", next_poll.after, attempts=next_poll.polls)
     sweep_at = ctx.clock() + ctx.timing.sweep_gaps[0]
-    _move(ctx, claim, ClaimState.ABANDONED, "settled: Omneo never applied it", sweep_at=sweep_at)
+    _move(ctx, claim, ClaimState.ABANDONED, "resolved: Omneo never applied it", sweep_at=sweep_at)
     return True
 
 
@@ -56,7 +56,7 @@ def _move(ctx: Context, claim: Claim, to: ClaimState, reason: str, **changes: ob
         return move_claim(connection, claim, to, ctx.audit("worker", reason), **changes)
 
 
-def _look_later(ctx: Context, claim: Claim, note: str, after: timedelta, **changes: object) -> bool:
+def _retry_later(ctx: Context, claim: Claim, note: str, after: timedelta, **changes: object) -> bool:
     now = ctx.clock()
     with ctx.ledger.write() as connection:
         touch_claim(connection, claim, now, due_at=now + after, lease_until=None, note=note, **changes)
