@@ -35,25 +35,25 @@ def redemption(number: int, kind: str = "redeem", external_id: str | None = None
     )
 
 
-def test_the_undo_that_the_ledger_owns_takes_back_its_own_redemption() -> None:
+def test_a_rollback_that_the_ledger_knows_belongs_to_its_own_redemption() -> None:
     shown = [redemption(1), redemption(2), redemption(3, "reversal")]
 
     assert is_returned(shown, [Known("1", UseState.ROLLED_BACK, "3")]) == {"1"}
 
 
-def test_an_undo_without_an_id_belongs_to_the_use_that_was_undone() -> None:
+def test_a_rollback_without_an_id_belongs_to_the_use_that_was_rolled_back() -> None:
     shown = [redemption(1), redemption(2), redemption(3, "return")]
 
     assert is_returned(shown, [Known("1", UseState.ROLLED_BACK)]) == {"1"}
 
 
-def test_an_undo_that_nobody_owns_is_taken_for_a_tills_where_there_was_one() -> None:
+def test_a_rollback_that_no_use_owns_is_assigned_to_a_tills_where_there_is_one() -> None:
     shown = [redemption(1), redemption(2), redemption(3, "return")]
 
     assert is_returned(shown, [Known("2")]) == {"1"}
 
 
-def test_an_undo_comes_after_what_it_undoes() -> None:
+def test_a_rollback_is_later_than_its_redemption() -> None:
     shown = [redemption(1, "return"), redemption(2)]
 
     assert is_returned(shown, [Known("2")]) == set()
@@ -70,7 +70,7 @@ def test_a_second_redemption_of_one_use_is_left_over_and_one_under_way_is_not() 
     assert waiting == []
 
 
-def test_our_prefix_without_a_row_is_told_and_a_tills_reference_is_not() -> None:
+def test_our_prefix_without_a_row_is_reported_and_a_tills_reference_is_not() -> None:
     shown = [redemption(1, external_id="shop-lost"), redemption(2, external_id="till-9")]
 
     found = list(compare_redemptions(shown, [], "shop"))

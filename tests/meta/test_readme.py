@@ -16,7 +16,7 @@ from celery import Celery
 from flask import Flask
 
 from claimable_benefits import ClaimableBenefits
-from claimable_benefits.cli.staff import commands
+from claimable_benefits.cli.group import commands
 from claimable_benefits.domain.policy import read_policies
 from claimable_benefits.settings.table import TABLE
 

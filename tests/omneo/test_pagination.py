@@ -82,7 +82,7 @@ def test_a_benefit_that_appears_while_paging_doubles_no_other() -> None:
     assert [str(number) for number in range(7)] == sorted(found)
 
 
-def test_a_tenant_that_always_answers_the_first_page_is_malformed() -> None:
+def test_a_tenant_that_always_answers_the_first_page_is_an_invalid_response() -> None:
     rows = [{"id": number} for number in range(4)]
 
     def stuck(request: httpx.Request) -> httpx.Response:
@@ -92,11 +92,11 @@ def test_a_tenant_that_always_answers_the_first_page_is_malformed() -> None:
         ids_of(stuck)
 
 
-def test_a_list_that_never_ends_is_malformed() -> None:
+def test_a_list_that_never_ends_is_an_invalid_response() -> None:
     def endless(request: httpx.Request) -> httpx.Response:
         return answer({"data": [{"id": query(request)["page[number]"]}], "links": {"next": "…"}})
 
-    with pytest.raises(InvalidResponse, match="does not come to an end"):
+    with pytest.raises(InvalidResponse, match="has no end"):
         ids_of(endless)
 
 
@@ -122,7 +122,7 @@ def test_a_page_that_fails_fails_the_list() -> None:
 
 
 @pytest.mark.parametrize("body", [{"data": "x"}, {"data": [1]}, {"data": [{}]}, "x", 7])
-def test_a_list_that_is_none_is_malformed(body: object) -> None:
+def test_a_list_that_is_none_is_an_invalid_response(body: object) -> None:
     with client_of({BENEFITS: answer(body)}) as (client, _), pytest.raises(InvalidResponse):
         client.benefits("p")
 

@@ -21,7 +21,7 @@ from claimable_benefits.service.holds.hold import hold
 from claimable_benefits.service.orders.refund import Refund, is_refundable, refund_in, refund_order
 from claimable_benefits.service.redemption.redeem import redeem_for_order
 from claimable_benefits.service.worker.turn import run_once
-from tests.service.conftest import CART, MIA, OpenWorld, World, sale
+from tests.service.conftest import CART, MIA, OpenHarness, ServiceHarness, sale
 
 TENANTS: list[dict[str, str]] = [
     {},
@@ -34,55 +34,55 @@ SALE_ONLY = Refund(transaction=True)
 
 
 @pytest.fixture(params=TENANTS, ids=lambda switches: " and ".join(f"{k} {v}" for k, v in switches.items()) or "usual")
-def tenant(request: pytest.FixtureRequest, new_world: OpenWorld) -> World:
+def tenant(request: pytest.FixtureRequest, new_harness: OpenHarness) -> ServiceHarness:
     """The same on every kind of tenant."""
-    return new_world(switches=request.param)
+    return new_harness(switches=request.param)
 
 
-def placed(world: World, handle: str = "first-spend") -> None:
+def placed(harness: ServiceHarness, handle: str = "first-spend") -> None:
     """Order A1, paid with that benefit."""
-    benefit = read_wallet(world.ctx, MIA).holds(handle)
+    benefit = read_wallet(harness.ctx, MIA).holds(handle)
     assert benefit is not None
-    use_id = hold(world.ctx, MIA, CART, benefit.id).use_id
-    redeem_for_order(world.ctx, use_id, "A1", actor="shopper 1001")
-    world.submit("A1")
+    use_id = hold(harness.ctx, MIA, CART, benefit.id).use_id
+    redeem_for_order(harness.ctx, use_id, "A1", actor="shopper 1001")
+    harness.submit("A1")
 
 
-def refund(world: World, *, full: bool = True, transaction: Transaction | None = None) -> Refund:
+def refund(harness: ServiceHarness, *, full: bool = True, transaction: Transaction | None = None) -> Refund:
     return refund_order(
-        world.ctx, "A1", full_refund=full, transaction=transaction, actor="shop", reason="the order was cancelled"
+        harness.ctx, "A1", full_refund=full, transaction=transaction, actor="shop", reason="the order was cancelled"
     )
 
 
-def the_use(world: World) -> Use:
-    with world.ctx.ledger.read() as connection:
+def the_use(harness: ServiceHarness) -> Use:
+    with harness.ctx.ledger.read() as connection:
         return uses_of_order(connection, "A1")[0]
 
 
-def in_the_outbox(world: World) -> Delivery:
-    with world.ctx.ledger.read() as connection:
+def in_the_outbox(harness: ServiceHarness) -> Delivery:
+    with harness.ctx.ledger.read() as connection:
         found = find_delivery(connection, "A1")
     assert found is not None
     return found
 
 
-def at_omneo(world: World) -> dict[str, Any]:
+def at_omneo(harness: ServiceHarness) -> dict[str, Any]:
     """The one sale of order A1."""
-    sales: list[dict[str, Any]] = [t for t in world.held_at_omneo()["transactions"] if t["external_id"] == "A1"]
+    sales: list[dict[str, Any]] = [t for t in harness.held_at_omneo()["transactions"] if t["external_id"] == "A1"]
     assert len(sales) == 1
     return sales[0]
 
 
-def taken_back(world: World) -> int:
-    return len(world.redemptions("reversal")) + len(world.redemptions("return"))
+def rolled_back(harness: ServiceHarness) -> int:
+    return len(harness.redemptions("reversal")) + len(harness.redemptions("return"))
 
 
-def rest(world: World, total: str = "40.00") -> Transaction:
+def rest(harness: ServiceHarness, total: str = "40.00") -> Transaction:
     """Order A1 after a part of it came back."""
-    return replace(sale("A1", "1001", world.clock.now), total=Decimal(total), items=())
+    return replace(sale("A1", "1001", harness.clock.now), total=Decimal(total), items=())
 
 
-def test_a_cancelled_order_is_void_at_omneo_and_its_benefit_is_back(tenant: World) -> None:
+def test_a_cancelled_order_is_void_at_omneo_and_its_benefit_is_back(tenant: ServiceHarness) -> None:
     placed(tenant)
     run_once(tenant.ctx)
 
@@ -92,11 +92,11 @@ def test_a_cancelled_order_is_void_at_omneo_and_its_benefit_is_back(tenant: Worl
 
     assert given == BOTH
     assert use.state is UseState.ROLLED_BACK
-    assert (at_omneo(tenant)["is_void"], tenant.live_redemptions(), taken_back(tenant)) == (1, [], 1)
+    assert (at_omneo(tenant)["is_void"], tenant.live_redemptions(), rolled_back(tenant)) == (1, [], 1)
     assert in_the_outbox(tenant).state is DeliveryState.DELIVERED
 
 
-def test_a_second_call_changes_nothing_and_says_so(tenant: World) -> None:
+def test_a_second_call_changes_nothing_and_says_so(tenant: ServiceHarness) -> None:
     placed(tenant)
     run_once(tenant.ctx)
     refund(tenant)
@@ -108,18 +108,18 @@ def test_a_second_call_changes_nothing_and_says_so(tenant: World) -> None:
 
     assert again == NOTHING
     assert not again
-    assert (in_the_outbox(tenant).revision, taken_back(tenant)) == (before.revision, 1)
+    assert (in_the_outbox(tenant).revision, rolled_back(tenant)) == (before.revision, 1)
 
 
 @pytest.mark.parametrize("minutes", [1, 12])
-def test_it_comes_back_by_reversal_or_return_according_to_age(world: World, minutes: int) -> None:
-    placed(world)
-    world.clock.forward(minutes=minutes)
+def test_it_comes_back_by_reversal_or_return_according_to_age(harness: ServiceHarness, minutes: int) -> None:
+    placed(harness)
+    harness.clock.forward(minutes=minutes)
 
-    refund(world)
+    refund(harness)
 
-    assert len(world.redemptions("reversal" if minutes == 1 else "return")) == 1
-    assert world.live_redemptions() == []
+    assert len(harness.redemptions("reversal" if minutes == 1 else "return")) == 1
+    assert harness.live_redemptions() == []
 
 
 @pytest.mark.parametrize(
@@ -134,25 +134,25 @@ def test_it_comes_back_by_reversal_or_return_according_to_age(world: World, minu
     ],
 )
 def test_the_policy_decides_whether_the_benefit_comes_back(
-    world: World, handle: str, *, full: bool, expected: bool
+    harness: ServiceHarness, handle: str, *, full: bool, expected: bool
 ) -> None:
-    wallet = read_wallet(world.ctx, MIA)
+    wallet = read_wallet(harness.ctx, MIA)
     if wallet.holds(handle) is None:
-        definition = next(d for d in world.ctx.omneo.definitions() if d.handle == handle)
-        world.ctx.omneo.issue(definition.id, wallet.profile_id or "", at=world.clock.now)
-    placed(world, handle)
+        definition = next(d for d in harness.ctx.omneo.definitions() if d.handle == handle)
+        harness.ctx.omneo.issue(definition.id, wallet.profile_id or "", at=harness.clock.now)
+    placed(harness, handle)
 
-    foretold = is_refundable(world.ctx, "A1", full_refund=full)
-    given = refund(world, full=full, transaction=None if full else rest(world))
-    run_once(world.ctx)
+    foretold = is_refundable(harness.ctx, "A1", full_refund=full)
+    given = refund(harness, full=full, transaction=None if full else rest(harness))
+    run_once(harness.ctx)
 
     assert foretold is expected
     assert given == Refund(benefit=expected, transaction=True)
-    assert taken_back(world) == int(expected)
-    assert (at_omneo(world)["is_void"], at_omneo(world)["total"]) == ((1, 89.99) if full else (0, 40.0))
+    assert rolled_back(harness) == int(expected)
+    assert (at_omneo(harness)["is_void"], at_omneo(harness)["total"]) == ((1, 89.99) if full else (0, 40.0))
 
 
-def test_a_partial_refund_leaves_the_rest_of_the_sale_with_its_redemption(tenant: World) -> None:
+def test_a_partial_refund_leaves_the_rest_of_the_sale_with_its_redemption(tenant: ServiceHarness) -> None:
     placed(tenant)
     run_once(tenant.ctx)
     redemption_id = in_the_outbox(tenant).redemption_id
@@ -167,29 +167,29 @@ def test_a_partial_refund_leaves_the_rest_of_the_sale_with_its_redemption(tenant
     assert tenant.live_redemptions() == [redemption_id]
 
 
-def test_a_partial_refund_that_comes_late_does_not_bring_a_void_sale_back(world: World) -> None:
-    placed(world)
-    refund(world)
+def test_a_partial_refund_that_comes_late_does_not_bring_a_void_sale_back(harness: ServiceHarness) -> None:
+    placed(harness)
+    refund(harness)
 
-    late = refund(world, full=False, transaction=rest(world))
-    run_once(world.ctx)
+    late = refund(harness, full=False, transaction=rest(harness))
+    run_once(harness.ctx)
 
     assert late == NOTHING
-    assert at_omneo(world)["is_void"] == 1
+    assert at_omneo(harness)["is_void"] == 1
 
 
-def test_an_earlier_partial_refund_repeated_after_a_later_one_changes_nothing(world: World) -> None:
-    placed(world)
-    earlier, later = rest(world, "60.00"), rest(world, "40.00")
+def test_an_earlier_partial_refund_repeated_after_a_later_one_changes_nothing(harness: ServiceHarness) -> None:
+    placed(harness)
+    earlier, later = rest(harness, "60.00"), rest(harness, "40.00")
 
-    given = [refund(world, full=False, transaction=each) for each in (earlier, later, earlier)]
-    run_once(world.ctx)
+    given = [refund(harness, full=False, transaction=each) for each in (earlier, later, earlier)]
+    run_once(harness.ctx)
 
     assert given == [SALE_ONLY, SALE_ONLY, NOTHING]
-    assert at_omneo(world)["total"] == 40.0
+    assert at_omneo(harness)["total"] == 40.0
 
 
-def test_what_was_not_delivered_yet_arrives_void_and_once(tenant: World) -> None:
+def test_what_was_not_delivered_yet_arrives_void_and_once(tenant: ServiceHarness) -> None:
     placed(tenant)
 
     given = refund(tenant)
@@ -197,10 +197,10 @@ def test_what_was_not_delivered_yet_arrives_void_and_once(tenant: World) -> None
 
     assert given == BOTH
     assert (at_omneo(tenant)["is_void"], tenant.live_redemptions()) == (1, [])
-    assert taken_back(tenant) == 1
+    assert rolled_back(tenant) == 1
 
 
-def test_an_order_without_a_benefit_is_void_all_the_same(tenant: World) -> None:
+def test_an_order_without_a_benefit_is_void_all_the_same(tenant: ServiceHarness) -> None:
     tenant.submit("A1")
     run_once(tenant.ctx)
 
@@ -211,44 +211,44 @@ def test_an_order_without_a_benefit_is_void_all_the_same(tenant: World) -> None:
     assert at_omneo(tenant)["is_void"] == 1
 
 
-def test_an_order_that_was_never_queued_is_void_with_what_the_shop_gives(world: World) -> None:
-    without, given = refund(world), refund(world, transaction=rest(world))
-    run_once(world.ctx)
+def test_an_order_that_was_never_queued_is_void_with_what_the_shop_gives(harness: ServiceHarness) -> None:
+    without, given = refund(harness), refund(harness, transaction=rest(harness))
+    run_once(harness.ctx)
 
     assert (without, given) == (NOTHING, SALE_ONLY)
-    assert (at_omneo(world)["is_void"], at_omneo(world)["total"]) == (1, 40.0)
+    assert (at_omneo(harness)["is_void"], at_omneo(harness)["total"]) == (1, 40.0)
 
 
-def test_another_orders_transaction_is_refused_and_changes_nothing(world: World) -> None:
-    placed(world)
+def test_another_orders_transaction_is_refused_and_changes_nothing(harness: ServiceHarness) -> None:
+    placed(harness)
 
     with pytest.raises(ValueError, match="that of order B2, not of order A1"):
-        refund(world, full=False, transaction=sale("B2", "1001", world.clock.now))
+        refund(harness, full=False, transaction=sale("B2", "1001", harness.clock.now))
 
-    assert the_use(world).state is UseState.CONSUMED
+    assert the_use(harness).state is UseState.CONSUMED
 
 
-def test_a_session_of_another_database_is_refused(world: World, tmp_path: Path) -> None:
+def test_a_session_of_another_database_is_refused(harness: ServiceHarness, tmp_path: Path) -> None:
     elsewhere = create_engine(f"sqlite:///{tmp_path / 'elsewhere.sqlite3'}")
     with elsewhere.connect() as connection, pytest.raises(SettingsError, match=r"given to refund\(\)"):
-        refund_in(world.ctx, connection, "A1", full_refund=True, actor="shop", reason="cancelled")
+        refund_in(harness.ctx, connection, "A1", full_refund=True, actor="shop", reason="cancelled")
     elsewhere.dispose()
 
 
-def test_in_the_shops_transaction_nothing_is_sent_and_a_rollback_leaves_everything(world: World) -> None:
-    placed(world)
-    run_once(world.ctx)
-    calls = len(world.wire.seen)
+def test_in_the_shops_transaction_nothing_is_sent_and_a_rollback_leaves_everything(harness: ServiceHarness) -> None:
+    placed(harness)
+    run_once(harness.ctx)
+    calls = len(harness.wire.seen)
 
-    with world.ctx.ledger.engine.connect() as shop:
-        refund_in(world.ctx, shop, "A1", full_refund=True, actor="shop", reason="cancelled")
+    with harness.ctx.ledger.engine.connect() as shop:
+        refund_in(harness.ctx, shop, "A1", full_refund=True, actor="shop", reason="cancelled")
         shop.rollback()
 
-    assert len(world.wire.seen) == calls
-    assert (the_use(world).state, in_the_outbox(world).transaction.is_void) == (UseState.CONSUMED, False)
+    assert len(harness.wire.seen) == calls
+    assert (the_use(harness).state, in_the_outbox(harness).transaction.is_void) == (UseState.CONSUMED, False)
 
 
-def test_after_the_shops_commit_the_worker_does_the_rest(tenant: World) -> None:
+def test_after_the_shops_commit_the_worker_does_the_rest(tenant: ServiceHarness) -> None:
     placed(tenant)
     run_once(tenant.ctx)
     calls = len(tenant.wire.seen)
@@ -261,12 +261,12 @@ def test_after_the_shops_commit_the_worker_does_the_rest(tenant: World) -> None:
 
     assert (given, again, sent) == (BOTH, NOTHING, 0)
     assert the_use(tenant).state is UseState.ROLLED_BACK
-    assert (at_omneo(tenant)["is_void"], tenant.live_redemptions(), taken_back(tenant)) == (1, [], 1)
+    assert (at_omneo(tenant)["is_void"], tenant.live_redemptions(), rolled_back(tenant)) == (1, [], 1)
 
 
 @pytest.mark.parametrize("kind", ["applied then dropped", "dropped", "refused", "503"])
 @pytest.mark.parametrize("path", ["reversal", "/transactions"])
-def test_a_lost_answer_on_the_way_back_ends_undone_once(tenant: World, path: str, kind: str) -> None:
+def test_a_lost_answer_to_a_rollback_ends_rolled_back_once(tenant: ServiceHarness, path: str, kind: str) -> None:
     placed(tenant)
     run_once(tenant.ctx)
     method = "PUT" if path == "/transactions" and tenant.wire.sent("PUT", path) else "POST"
@@ -276,32 +276,32 @@ def test_a_lost_answer_on_the_way_back_ends_undone_once(tenant: World, path: str
     tenant.work(minutes=12)
 
     assert the_use(tenant).state is UseState.ROLLED_BACK
-    assert (at_omneo(tenant)["is_void"], tenant.live_redemptions(), taken_back(tenant)) == (1, [], 1)
+    assert (at_omneo(tenant)["is_void"], tenant.live_redemptions(), rolled_back(tenant)) == (1, [], 1)
 
 
-def test_a_sale_that_omneo_voids_with_its_use_before_our_undo_ends_undone(new_world: OpenWorld) -> None:
-    world = new_world(switches={"void": "release"})
-    placed(world)
-    run_once(world.ctx)
-    world.wire.fail("POST", "reversal", "refused")
-    refund(world)
-    run_once(world.ctx)
-    before = the_use(world).state
+def test_a_sale_that_omneo_voids_with_its_use_before_our_rollback_ends_rolled_back(new_harness: OpenHarness) -> None:
+    harness = new_harness(switches={"void": "release"})
+    placed(harness)
+    run_once(harness.ctx)
+    harness.wire.fail("POST", "reversal", "refused")
+    refund(harness)
+    run_once(harness.ctx)
+    before = the_use(harness).state
 
-    world.work(minutes=12)
+    harness.work(minutes=12)
 
     assert before is UseState.ROLLING_BACK
-    assert (the_use(world).state, taken_back(world)) == (UseState.ROLLED_BACK, 1)
+    assert (the_use(harness).state, rolled_back(harness)) == (UseState.ROLLED_BACK, 1)
 
 
-def test_an_older_row_of_the_outbox_can_still_be_read_and_voided(world: World) -> None:
-    placed(world)
-    older = in_the_outbox(world).content.replace('"is_void": false, ', "")
-    with world.ctx.ledger.write() as connection:
+def test_an_older_row_of_the_outbox_can_still_be_read_and_voided(harness: ServiceHarness) -> None:
+    placed(harness)
+    older = in_the_outbox(harness).content.replace('"is_void": false, ', "")
+    with harness.ctx.ledger.write() as connection:
         connection.execute(update(outbox).values(content=older))
 
-    read, given = in_the_outbox(world).transaction, refund(world)
+    read, given = in_the_outbox(harness).transaction, refund(harness)
 
     assert "is_void" not in older
     assert not read.is_void
-    assert (given, in_the_outbox(world).transaction) == (BOTH, replace(read, is_void=True))
+    assert (given, in_the_outbox(harness).transaction) == (BOTH, replace(read, is_void=True))
