@@ -27,7 +27,7 @@ def test_the_doctor_finds_a_well_kept_shop_well(terminal: Terminal) -> None:
         "ok  Customers: can be looked up under the identity handle 'ecommerce'.\n"
         f"ok  Policies: there is one for each of Omneo's {len(kinds)} definitions.\n"
         "ok  References: Omneo filters redemptions by ours, which resolves a lost answer.\n"
-        "ok  Forms: redeem: not known before the first one; claim: not known before the first one; "
+        "ok  Variants: redeem: not known before the first one; claim: not known before the first one; "
         "record a transaction: not known before the first one.\n"
         "ok  Clocks: Omneo's and ours agree.\n"
         "ok  Review: nothing waits for manual review.\n"

@@ -18,8 +18,8 @@ def doctor() -> None:
     with without_log():
         checks = examine(open_context(), runtime.settings)
     for check in checks:
-        mark = click.style("ok  ", fg="green") if check.is_well else click.style("!!  ", fg="red")
-        click.echo(f"{mark}{check.subject}: {check.sentence}")
+        verdict = click.style("ok  ", fg="green") if check.is_well else click.style("!!  ", fg="red")
+        click.echo(f"{verdict}{check.subject}: {check.sentence}")
     if not all(check.is_well for check in checks):
         raise SystemExit(1)
 

@@ -1,4 +1,4 @@
-"""The group of ``flask benefits`` that an app registers: it imports the commands when somebody types one."""
+"""The group of ``flask benefits`` that an app registers: it imports the commands when one is run."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ from claimable_benefits.service.worker.turn import TurnResult, run_once
 )
 @with_appcontext
 def work(once: bool, threads: int, seconds: float) -> None:
-    """Deliver, resolve and roll back until Ctrl-C or SIGTERM.
+    """Deliver, resolve, roll back; until Ctrl-C or SIGTERM.
 
     The worker finishes its call first; a second Ctrl-C or SIGTERM ends it at once. Any number of workers may run.
     """

@@ -60,10 +60,12 @@ class Benefit:
 
     @property
     def name(self) -> str:
+        """The definition's name."""
         return self.definition.name
 
     @property
     def handle(self) -> str:
+        """The definition's handle."""
         return self.definition.handle
 
     def is_usable(self, now: datetime) -> bool:

@@ -32,6 +32,7 @@ class Fit:
 
     @property
     def fits(self) -> bool:
+        """Whether the benefit can be applied to the cart."""
         return self.misfit is None
 
 

@@ -206,15 +206,15 @@ def _duplicates(sides: OrderComparison) -> Iterator[Disagreement]:
     """Find all but the one that Omneo gives for the number: every later delivery changes that one."""
     if len(sides.ours) < 2:
         return
-    kept, *others = sides.ours
+    current, *others = sides.ours
     ours = {None, sides.delivery.redemption_id if sides.delivery else None}
     extra = [one for one in others if not one.is_void]
-    safe = tuple(one.id for one in extra if one.redemption_id in ours and one.profile_id in {None, kept.profile_id})
+    safe = tuple(one.id for one in extra if one.redemption_id in ours and one.profile_id in {None, current.profile_id})
     if extra:
         named = ", ".join(one.id for one in extra)
         doubt = "" if len(safe) == len(extra) else " Not all of them look like ours: check them in Omneo."
         sentence = (
-            f"Omneo has more than one transaction of order {sides.number}: {kept.id}, and besides {named}.{doubt}"
+            f"Omneo has more than one transaction of order {sides.number}: {current.id}, and besides {named}.{doubt}"
         )
         yield Disagreement(
             DisagreementCode.TRANSACTION_DUPLICATED,

@@ -21,7 +21,7 @@ SWEEP_GAPS = tuple(timedelta(minutes=gap) for gap in (1, 1.5, 2.5, 3, 3, 4, 5, 5
 
 @dataclass(frozen=True, slots=True)
 class NextPoll:
-    """How to go on after a look that found nothing: look again in ``again_in``, or believe it (None).
+    """What follows a lookup that found nothing: another one ``after`` that time, or none (None).
 
     ``polls`` counts the lookups that were late enough to count.
     """

@@ -86,7 +86,7 @@ class OmneoClient(Profiles, Benefits, Redemptions, Transactions, Definitions):
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
 

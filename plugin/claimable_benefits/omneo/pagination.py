@@ -37,7 +37,7 @@ class Listed(Generic[R]):
 
 
 @dataclass(frozen=True, slots=True)
-class Page(Generic[R]):
+class ListPage(Generic[R]):
     """One page; ``total`` and ``pages`` count all records and pages, None where Omneo does not say."""
 
     items: tuple[R, ...]
@@ -46,13 +46,13 @@ class Page(Generic[R]):
     pages: int | None = None
 
 
-def parse(body: object, number: int, item: Callable[[object], R]) -> Page[R]:
+def parse(body: object, number: int, item: Callable[[object], R]) -> ListPage[R]:
     """Parse page ``number`` of a list; an answer without page counts is the whole list (Omneo facts 13.9)."""
     envelope = codec.mapping(body)
     meta = codec.mapping(envelope.get("meta"))
     last = codec.integer(meta.get("last_page"))
     has_next = bool(codec.mapping(envelope.get("links")).get("next"))
-    return Page(
+    return ListPage(
         items=tuple(item(element) for element in codec.elements(codec.data(body))),
         is_last=number >= last if last is not None else not has_next,
         total=codec.integer(meta.get("total")),
@@ -81,7 +81,7 @@ class ListLengths:
             self._known.drop(name)
 
 
-def fetch_all(fetch: Callable[[int], Page[R]], gather: Gather = one_by_one, *, expected: int = 1) -> Listed[R]:
+def fetch_all(fetch: Callable[[int], ListPage[R]], gather: Gather = one_by_one, *, expected: int = 1) -> Listed[R]:
     """Read a whole list; give every record once, those of the last pass first.
 
     The ``expected`` number of pages is asked for at the same time, and the others as soon as a page says how many there
@@ -106,7 +106,7 @@ def fetch_all(fetch: Callable[[int], Page[R]], gather: Gather = one_by_one, *, e
     return Listed(tuple(seen.values()), reading.pages)
 
 
-def fetch_until(fetch: Callable[[int], Page[R]], is_enough: Callable[[Page[R]], bool]) -> tuple[R, ...]:
+def fetch_until(fetch: Callable[[int], ListPage[R]], is_enough: Callable[[ListPage[R]], bool]) -> tuple[R, ...]:
     """Read the first pages, up to and with the page that ``is_enough``; give their records."""
     reading = _Pass[R]()
     reading.run(fetch, one_by_one, is_enough=is_enough)
@@ -127,17 +127,18 @@ class _Pass(Generic[R]):
 
     @property
     def is_consistent(self) -> bool:
+        """Whether the pages agree with the counts that they state."""
         if self.repeats:
             return False
         return self.pages == 1 or self._totals in ({None}, {len(self.found)})
 
     def run(
         self,
-        fetch: Callable[[int], Page[R]],
+        fetch: Callable[[int], ListPage[R]],
         gather: Gather,
         *,
         expected: int = 1,
-        is_enough: Callable[[Page[R]], bool] | None = None,
+        is_enough: Callable[[ListPage[R]], bool] | None = None,
     ) -> None:
         number, known_pages = 1, expected
         while number <= _MOST_PAGES:
@@ -149,7 +150,7 @@ class _Pass(Generic[R]):
                 number, known_pages = number + 1, page.pages or 0
         raise InvalidResponse("A list at Omneo has no end.")
 
-    def _take(self, number: int, page: Page[R]) -> bool:
+    def _take(self, number: int, page: ListPage[R]) -> bool:
         """Add a page; give whether it was the last one."""
         ids = [record.id for record in page.items]
         self.found.update((record.id, record) for record in page.items)

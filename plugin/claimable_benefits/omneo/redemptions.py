@@ -11,7 +11,7 @@ from claimable_benefits.errors import InvalidResponse, Rejected
 from claimable_benefits.omneo import codec, pagination, paths
 from claimable_benefits.omneo.codec import data
 from claimable_benefits.omneo.dialects import NO_SUCH_ROUTE, CallVariant
-from claimable_benefits.omneo.pagination import Page
+from claimable_benefits.omneo.pagination import ListPage
 from claimable_benefits.omneo.resource import Resource
 from claimable_benefits.omneo.session import ApiCall
 
@@ -20,7 +20,7 @@ _NO_SCOPE = frozenset({403})  # the strategy variant needs a scope of its own
 
 _FUTURE_ORDER = "transaction_external_id"
 _FILTER_PROBE = "canary of external_id"
-_PROBE_RESULTS: dict[str | None, bool] = {"heeded": True, "ignored": False}
+_PROBE_RESULTS: dict[str | None, bool] = {"applied": True, "ignored": False}
 _REFERENCE_FIELDS: dict[str | None, tuple[str, ...]] = {"redemptions": ("external_id",), "strategy": (_FUTURE_ORDER,)}
 
 
@@ -111,7 +111,7 @@ class Redemptions(Resource):
             if self._by_filter("external_id", f"nobody-{uuid4()}"):
                 answer = "ignored"
             elif self._pages(paths.REDEMPTIONS.guide, self._session.reader.redemption)(1).items:
-                answer = "heeded"
+                answer = "applied"
             else:
                 return None
         except (Rejected, InvalidResponse):
@@ -131,7 +131,7 @@ class Redemptions(Resource):
         if dialects.known_variant(purpose) is None:
             if self._by_filter(field, f"nobody-{uuid4()}"):
                 raise InvalidResponse("Omneo ignores the filter and lists all redemptions.", request="GET /redemptions")
-            dialects.remember(purpose, "heeded")
+            dialects.remember(purpose, "applied")
 
     def _by_filter(self, field: str, reference: str) -> tuple[Redemption, ...]:
         fetch = self._pages(
@@ -159,7 +159,7 @@ class Redemptions(Resource):
         return self._session.reader.redemption(data(body))
 
 
-def _reaches_back(page: Page[Redemption], until: datetime) -> bool:
+def _reaches_back(page: ListPage[Redemption], until: datetime) -> bool:
     """Whether a page of a newest-first list ends before ``until``; a list in another order never says so."""
     stamps = [one.created_at for one in page.items if one.created_at is not None]
     is_newest_first = len(stamps) == len(page.items) > 0 and stamps == sorted(stamps, reverse=True)

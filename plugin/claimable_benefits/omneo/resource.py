@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from claimable_benefits.omneo import pagination, paths
-from claimable_benefits.omneo.pagination import Page, R
+from claimable_benefits.omneo.pagination import ListPage, R
 from claimable_benefits.omneo.session import ApiCall, Session
 
 
@@ -36,10 +36,10 @@ class Resource:
         item: Callable[[object], R],
         ids: Mapping[str, str] | None = None,
         query: Mapping[str, str] | None = None,
-    ) -> Callable[[int], Page[R]]:
+    ) -> Callable[[int], ListPage[R]]:
         """Make a function that fetches a page of a list by its number."""
 
-        def fetch(number: int) -> Page[R]:
+        def fetch(number: int) -> ListPage[R]:
             asked = {**(query or {}), "page[size]": str(pagination.SIZE), "page[number]": str(number)}
             call = ApiCall("GET", template, ids or {}, asked)
             return self._session.read(call, lambda body: pagination.parse(body, number, item))

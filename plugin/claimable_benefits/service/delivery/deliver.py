@@ -45,6 +45,7 @@ class _Attempt:
 
     @property
     def is_delivered(self) -> bool:
+        """Whether Omneo has recorded the transaction."""
         return self.to is DeliveryState.DELIVERED
 
 

@@ -43,7 +43,7 @@ def examine(ctx: Context, settings: Settings) -> list[Check]:
             _ask("Customers", lambda: _customers(ctx, settings)),
             _policies(ctx, settings),
             _ask("References", lambda: _references(ctx)),
-            _ask("Forms", lambda: _forms(ctx)),
+            _ask("Variants", lambda: _variants(ctx)),
             _clocks(ctx),
         ]
     return [*found, _reviews(ctx), _queue(ctx), _worker(ctx)] if ledger.is_well else found
@@ -97,9 +97,12 @@ def _references(ctx: Context) -> str:
     return "Omneo filters redemptions by ours, which resolves a lost answer." if filters else NOT_FILTERED
 
 
-def _forms(ctx: Context) -> str:
+def _variants(ctx: Context) -> str:
     known = {purpose: ctx.omneo.known_variant(purpose) for purpose in _VARIED}
-    return "; ".join(f"{purpose}: {form or 'not known before the first one'}" for purpose, form in known.items()) + "."
+    return (
+        "; ".join(f"{purpose}: {variant or 'not known before the first one'}" for purpose, variant in known.items())
+        + "."
+    )
 
 
 def _clocks(ctx: Context) -> Check:

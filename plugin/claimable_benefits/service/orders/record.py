@@ -36,6 +36,7 @@ class OrderRecord:
 
     @property
     def delivered(self) -> bool:
+        """Whether Omneo has the transaction."""
         return self.delivery_state is DeliveryState.DELIVERED
 
 

@@ -108,7 +108,7 @@ def _record_success(ctx: Context, use: Use, redemption_id: str, actor: str, *, t
 
 
 def _roll_back_late_success(ctx: Context, use: Use | None, redemption_id: str, actor: str) -> None:
-    """The shopper was told that it failed, so roll the late redemption back."""
+    """Roll a late redemption back: the shop has already answered that it failed."""
     if use is None or use.redemption_id is not None or use.state not in (UseState.RELEASED, UseState.REFUSED):
         return
     audit = ctx.audit(actor, "Omneo's answer came after the use was resolved")

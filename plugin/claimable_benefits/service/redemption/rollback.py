@@ -131,7 +131,7 @@ def _ask_omneo(ctx: Context, use: Use, now: datetime) -> tuple[str, str]:
 
 
 def _handle_refusal(ctx: Context, use: Use, actor: str, problem: str) -> bool:
-    """Decide after Omneo refused both ways: an earlier request or a voided sale has rolled it back, or nobody has."""
+    """Decide after Omneo refused both ways: an earlier request or a voided sale may have rolled it back."""
     try:
         finding = look_up_rollback(ctx, use, ever=True)
     except OmneoError as error:
