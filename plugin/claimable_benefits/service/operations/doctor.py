@@ -99,10 +99,8 @@ def _references(ctx: Context) -> str:
 
 def _variants(ctx: Context) -> str:
     known = {purpose: ctx.omneo.known_variant(purpose) for purpose in _VARIED}
-    return (
-        "; ".join(f"{purpose}: {variant or 'not known before the first one'}" for purpose, variant in known.items())
-        + "."
-    )
+    parts = [f"{purpose}: {variant or 'not known before the first one'}" for purpose, variant in known.items()]
+    return "; ".join(parts) + "."
 
 
 def _clocks(ctx: Context) -> Check:
