@@ -19,7 +19,7 @@ from example_shop import wsgi
 
 CROWD, TIMING = "CHAOS_CROWD", "CHAOS_TIMING"
 _PLUGIN = "claimable_benefits"
-_IN_SECONDS = ("quick_looks", "first_click")  # everything else is kept as timedelta
+_IN_SECONDS = ("brief_polls", "first_request_polls", "answer_seconds", "lookup_seconds")  # the others are timedelta
 
 
 def create_app() -> Flask:

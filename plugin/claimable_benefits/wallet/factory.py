@@ -1,4 +1,4 @@
-"""Make the wallets of an app from its settings."""
+"""Make the wallet cache of an app from its settings."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from claimable_benefits.wallet.wallet_cache import Limits, WalletCache, make_wal
 
 
 def wallet_cache_of(settings: Settings, thread_pool: ThreadPool) -> WalletCache:
-    """Wallets that are remembered as the settings say. Raises `SettingsError`."""
+    """Make the wallet cache that the settings describe. Raises `SettingsError`."""
     limits = Limits(
         fresh=settings.cache_seconds,
         max_stale=settings.cache_stale_minutes * 60,
@@ -24,7 +24,7 @@ def wallet_cache_of(settings: Settings, thread_pool: ThreadPool) -> WalletCache:
 
 
 def _redis_store(settings: Settings) -> RedisStore:
-    """The shared cache; its keys tell tenants apart, and ways of reading their answers."""
+    """Open the shared cache; its keys differ by tenant and by the settings that change how answers are parsed."""
     tenant = "|".join((settings.base_url, settings.identity_handle, settings.dates, settings.timezone))
     try:
         return RedisStore(settings.cache_url, f"claimable-benefits:1:{sha256(tenant.encode()).hexdigest()[:16]}:")

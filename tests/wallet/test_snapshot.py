@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from claimable_benefits.domain.benefits import Benefit, Definition
-from claimable_benefits.wallet.snapshot import Snapshot, interned, read, size_of, write
+from claimable_benefits.wallet.snapshot import Snapshot, from_json, interned, size_of, to_json
 
 moments = st.none() | st.datetimes(
     min_value=datetime(2000, 1, 1),  # noqa: DTZ001 - the zone follows
@@ -50,7 +50,7 @@ MINE = Snapshot("p", (Benefit("7", KIND, profile_id="p", expires_at=NOW),), (KIN
 
 @given(snapshots)
 def test_a_snapshot_comes_out_as_it_went_in(snapshot: Snapshot) -> None:
-    assert snapshot == read("p", write(snapshot))
+    assert snapshot == from_json("p", to_json(snapshot))
 
 
 @given(snapshots)
@@ -64,15 +64,15 @@ def test_equal_definitions_become_one_and_nothing_else_changes(snapshot: Snapsho
 def test_a_snapshot_is_read_for_its_own_profile_only() -> None:
     theirs = Snapshot("p", (replace(MINE.benefits[0], profile_id="somebody else"),))
 
-    for payload, profile_id in ((write(MINE), "q"), (write(theirs), "p")):
+    for payload, profile_id in ((to_json(MINE), "q"), (to_json(theirs), "p")):
         with pytest.raises(ValueError, match="somebody else"):
-            read(profile_id, payload)
+            from_json(profile_id, payload)
 
 
 @given(st.binary(max_size=200))
 def test_garbage_is_no_snapshot(garbage: bytes) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - whatever is wrong with it
-        read("p", garbage)
+        from_json("p", garbage)
 
 
 @pytest.mark.parametrize(
@@ -90,11 +90,11 @@ def test_garbage_is_no_snapshot(garbage: bytes) -> None:
     ],
 )
 def test_a_snapshot_with_a_flaw_is_none(whole: bytes, broken: bytes) -> None:
-    payload = write(MINE)
+    payload = to_json(MINE)
     assert whole in payload
 
     with pytest.raises(ValueError):  # noqa: PT011 - whatever is wrong with it
-        read("p", payload.replace(whole, broken))
+        from_json("p", payload.replace(whole, broken))
 
 
 def test_a_definition_that_many_hold_weighs_and_travels_once() -> None:
@@ -102,11 +102,11 @@ def test_a_definition_that_many_hold_weighs_and_travels_once() -> None:
     many = Snapshot("p", tuple(Benefit(str(number), long) for number in range(50)))
 
     assert size_of(many) < 50_000
-    assert len(write(many)) < 20_000
+    assert len(to_json(many)) < 20_000
 
 
 def test_times_stay_aware() -> None:
-    expires_at = read("p", write(MINE)).benefits[0].expires_at
+    expires_at = from_json("p", to_json(MINE)).benefits[0].expires_at
 
     assert expires_at is not None
     assert expires_at.utcoffset() == timedelta(0)

@@ -16,7 +16,7 @@ import pytest
 from claimable_benefits import Shopper
 from claimable_benefits.ledger.profile_ids import forget_profile, known_profile, remember_profile
 from claimable_benefits.sandbox.testing_kit.builders import OmneoSandbox, ShopperBuilder
-from tests.service.shops import HERE, Shop, asked, meet, open_shop
+from tests.wallet.shops import HERE, Shop, asked, meet, open_shop
 from tests.web.reading import forms, region
 
 BOTH = ["GET benefits", "GET benefits/claimable"]
@@ -82,7 +82,7 @@ def test_an_unknown_shopper_costs_one_more(shop: Shop, omneo: OmneoSandbox) -> N
     assert len(asked(omneo)) == 3
 
 
-def test_somebody_whom_omneo_does_not_know_is_not_looked_for_on_every_page(shop: Shop, omneo: OmneoSandbox) -> None:
+def test_a_shopper_whom_omneo_does_not_know_is_not_looked_up_on_every_page(shop: Shop, omneo: OmneoSandbox) -> None:
     pages = [shop.get("nobody") for _ in range(3)]
     calls = len(omneo.calls())
 
@@ -101,15 +101,13 @@ def test_a_shelf_that_was_read_is_shown_without_asking(shop: Shop, omneo: OmneoS
     assert asked(omneo) == BOTH
 
 
-def test_a_shelf_that_is_read_anew_is_another_version_only_where_it_is_another_one(
-    shop: Shop, omneo: OmneoSandbox
-) -> None:
+def test_a_wallet_that_is_read_again_has_another_version_only_where_it_differs(shop: Shop, omneo: OmneoSandbox) -> None:
     zoe, versions = omneo.shopper("zoe").holds("tenner"), []
     for more in ((), (), ("lounge",)):
         for handle in more:
             zoe.holds(handle)
-        shop.wallets.read(shop.ctx, Shopper("zoe"))
-        versions.append(shop.wallets.get(shop.ctx, Shopper("zoe")).version)
+        shop.wallets.read(shop.ctx.wallet_source, Shopper("zoe"))
+        versions.append(shop.wallets.get(shop.ctx.wallet_source, Shopper("zoe")).version)
 
     assert versions[0] == versions[1] != versions[2]
 
@@ -195,7 +193,7 @@ def test_two_shoppers_never_meet_however_many_ask(shop: Shop, omneo: OmneoSandbo
     assert {mine for mine, text in pages if f"Only {mine}s" in text} == {"mia", "leo"}
 
 
-def test_a_merged_profile_is_found_anew(shop: Shop, omneo: OmneoSandbox) -> None:
+def test_a_merged_profile_is_found_again(shop: Shop, omneo: OmneoSandbox) -> None:
     shop.read("mia")
     with shop.ctx.ledger.write() as connection:
         remember_profile(connection, "mia", "00000000-0000-4000-8000-000000000000", shop.ctx.clock())
@@ -203,7 +201,7 @@ def test_a_merged_profile_is_found_anew(shop: Shop, omneo: OmneoSandbox) -> None
     assert "Only mias" in shop.read("mia").text
 
 
-def test_the_lists_of_whoever_has_used_something_are_read_once_that_is_known(shop: Shop, omneo: OmneoSandbox) -> None:
+def test_the_lists_of_a_shopper_with_uses_are_read_after_their_version(shop: Shop, omneo: OmneoSandbox) -> None:
     """Those of a stranger are asked for while the profile is noted: nothing of theirs can have happened before."""
     shop.send("mia", shop.form("mia", "Use Lounge now"))
     with shop.ctx.ledger.write() as connection:
@@ -313,7 +311,7 @@ def tell(shop: Shop, body: bytes, secret: str = SECRET, event: str = "benefit.up
     return shop.client.post(f"{HERE}/webhook", data=body, headers=headers).status_code
 
 
-def test_a_webhook_lets_every_process_read_anew(tmp_path: Path, omneo: OmneoSandbox) -> None:
+def test_a_webhook_makes_every_process_read_again(tmp_path: Path, omneo: OmneoSandbox) -> None:
     config = {"OMNEO_WEBHOOK_SECRET": SECRET}
     with open_shop(tmp_path, omneo, **config) as shop, open_shop(tmp_path, omneo, **config) as other:
         before = [forms(each.read("mia")) for each in (shop, other)]

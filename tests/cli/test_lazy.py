@@ -7,8 +7,9 @@ import sys
 
 from click import Context
 
+from claimable_benefits.cli.group import commands
 from claimable_benefits.cli.lazy import Commands
-from claimable_benefits.cli.staff import commands
+from tests.cli.conftest import Terminal
 
 STARTED = """
 import sys
@@ -31,3 +32,14 @@ def test_the_import_of_the_extension_brings_nothing_that_a_start_does_not_need()
     run = subprocess.run([sys.executable, "-c", STARTED], capture_output=True, text=True, check=True)  # noqa: S603 - ourselves
 
     assert run.stdout == "[]\n"
+
+
+def test_the_help_names_every_command_in_a_whole_sentence(terminal: Terminal) -> None:
+    said = terminal.says("--help")
+
+    commands = dict(line.split(None, 1) for line in said.partition("Commands:\n")[2].splitlines())
+    assert sorted(commands) == [
+        *("db", "decide", "define", "doctor", "history", "issue", "reconcile", "redeem", "resume", "review"),
+        *("settings", "show", "submit", "work"),
+    ]
+    assert [sentence for sentence in commands.values() if not sentence.endswith(".") or "..." in sentence] == []

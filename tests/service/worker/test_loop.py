@@ -1,4 +1,4 @@
-"""Rounds and crews: what fails is told and waited out, what is found is done at once, and a stop is heard."""
+"""The worker's loop: a failure is logged and waited out, work runs at once, and a stop ends it."""
 
 from __future__ import annotations
 
@@ -10,11 +10,9 @@ from dataclasses import replace
 
 import pytest
 
-from claimable_benefits.errors import BenefitsError
 from claimable_benefits.service.worker.loop import WorkerLoop, WorkerThread
-from claimable_benefits.service.worker.pool import WorkerPool
 from claimable_benefits.service.worker.turn import TurnResult
-from tests.service.conftest import World
+from tests.service.conftest import ServiceHarness
 
 DONE = TurnResult(delivered=1)
 NOTHING = TurnResult()
@@ -27,13 +25,13 @@ def until(happened: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
-def ended(rounds: WorkerLoop) -> threading.Thread:
-    thread = threading.Thread(target=rounds.run)
+def ended(loop: WorkerLoop) -> threading.Thread:
+    thread = threading.Thread(target=loop.run)
     thread.start()
     return thread
 
 
-def test_a_turn_that_raises_is_told_once_in_full_and_the_next_one_goes_on(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_turn_that_raises_is_logged_once_in_full_and_the_next_one_runs(caplog: pytest.LogCaptureFixture) -> None:
     turns: list[int] = []
 
     def turn() -> TurnResult:
@@ -80,7 +78,7 @@ def test_a_turn_that_found_something_is_followed_by_the_next_at_once() -> None:
     assert not thread.is_alive()
 
 
-def test_a_worker_that_is_woken_while_it_rests_looks_at_once() -> None:
+def test_a_worker_that_is_woken_while_it_waits_runs_a_turn_at_once() -> None:
     turns: list[int] = []
     worker = WorkerThread(lambda: turns.append(1), 600)
     worker.start()
@@ -109,43 +107,9 @@ def test_a_worker_that_is_stopped_waits_for_its_turn() -> None:
     assert finished.is_set()
 
 
-def test_a_crew_counts_what_all_its_threads_did() -> None:
-    left = [DONE] * 9
-    told: list[TurnResult] = []
-    thread_pool = WorkerPool(lambda: left.pop() if left else NOTHING, threads=3, seconds=0.01, tell=told.append)
-
-    assert thread_pool.run_until_idle() == TurnResult(delivered=9)
-    assert len(told) == 9
-
-
-def test_a_crew_that_is_to_work_once_says_why_it_cannot() -> None:
-    def turn() -> TurnResult:
-        raise RuntimeError("the database is away\nand more")
-
-    thread_pool = WorkerPool(turn, threads=2, seconds=0.01, tell=lambda _done: None)
-
-    with pytest.raises(BenefitsError, match=r"A turn failed: the database is away$"):
-        thread_pool.run_until_idle()
-
-
-def test_a_crew_that_is_stopped_while_it_works_begins_no_further_turn() -> None:
-    turns: list[int] = []
-
-    def turn() -> TurnResult:
-        turns.append(1)
-        thread_pool.stop()
-        until(thread_pool.is_stopping)
-        return DONE
-
-    thread_pool = WorkerPool(turn, threads=1, seconds=600, tell=lambda _done: None)
-
-    assert thread_pool.run() == DONE
-    assert len(turns) == 1
-
-
-def test_rows_are_left_to_the_next_worker_once_this_one_is_stopping(world: World) -> None:
+def test_rows_are_left_to_the_next_worker_once_this_one_is_stopping(harness: ServiceHarness) -> None:
     seen: list[int] = []
-    ctx = replace(world.ctx, stopping=lambda: len(seen) == 2)
+    ctx = replace(harness.ctx, stopping=lambda: len(seen) == 2)
 
     for row in ctx.until_stopping([1, 2, 3]):
         seen.append(row)  # noqa: PERF402 - stopping looks at it

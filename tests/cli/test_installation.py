@@ -8,6 +8,7 @@ import pytest
 from flask import Flask
 
 from claimable_benefits.ledger.schema import SCHEMA
+from claimable_benefits.settings.table import TABLE
 from tests.cli.conftest import NOBODY, Clock, Terminal
 
 POLICIES = '[first-spend]\ndiscount = "percent"\nsize = 10\nused_at = "checkout"\n\n[ghost]\nused_at = "store"\n'
@@ -22,14 +23,14 @@ def test_the_doctor_finds_a_well_kept_shop_well(terminal: Terminal) -> None:
 
     assert said == (
         f"ok  Ledger: is kept in sqlite:///{terminal.folder / 'benefits.sqlite3'}, version {SCHEMA.newest}.\n"
-        f"ok  Omneo: answers at {terminal.omneo.base_url}, speaking the guide dialect.\n"
+        f"ok  Omneo: answers at {terminal.omneo.base_url}, in the guide dialect.\n"
         "ok  Customers: can be looked up under the identity handle 'ecommerce'.\n"
         f"ok  Policies: there is one for each of Omneo's {len(kinds)} definitions.\n"
-        "ok  References: Omneo filters redemptions by ours, so a lost answer is settled by it.\n"
-        "ok  Forms: redeem: not known before the first one; claim: not known before the first one; "
+        "ok  References: Omneo filters redemptions by ours, which resolves a lost answer.\n"
+        "ok  Variants: redeem: not known before the first one; claim: not known before the first one; "
         "record a transaction: not known before the first one.\n"
         "ok  Clocks: Omneo's and ours agree.\n"
-        "ok  Attention: nothing waits for a person.\n"
+        "ok  Review: nothing waits for manual review.\n"
         "ok  Queue: every transaction is delivered.\n"
         "ok  Worker: none has run yet: it starts with the first request, or by flask benefits work.\n"
     )
@@ -90,7 +91,7 @@ def test_the_doctor_says_what_a_tenant_that_ignores_references_means(terminal: T
 
     said = terminal.says("doctor", shop=well_kept(terminal))
 
-    assert "ok  References: Omneo does not filter redemptions by our reference: a lost answer is settled by" in said
+    assert "ok  References: Omneo does not filter redemptions by our reference: a lost answer is resolved by" in said
 
 
 def test_the_doctor_finds_the_worker_gone_and_the_queue_long(terminal: Terminal) -> None:
@@ -112,7 +113,7 @@ def test_the_doctor_sends_staff_to_what_waits_for_them(terminal: Terminal) -> No
 
     _, found, _ = examined(terminal, shop)
 
-    assert found == ["!!  Attention: 1 waiting for a person. See: flask benefits review"]
+    assert found == ["!!  Review: 1 waiting for manual review. See: flask benefits review"]
 
 
 def test_the_doctor_sees_that_the_clocks_disagree(terminal: Terminal) -> None:
@@ -122,3 +123,12 @@ def test_the_doctor_sees_that_the_clocks_disagree(terminal: Terminal) -> None:
     _, found, _ = examined(terminal, well_kept(replace(terminal, clock=slow)))
 
     assert [line[:28] for line in found] == ["!!  Clocks: Omneo's is 300 s"]
+
+
+def test_settings_lists_every_key_with_its_default_and_sentence(terminal: Terminal) -> None:
+    lines = terminal.says("settings").splitlines()
+
+    assert [line.split()[0] for line in lines[::2]] == [setting.key for setting in TABLE]
+    assert [line.strip() for line in lines[1::2]] == [setting.sentence for setting in TABLE]
+    assert "BENEFITS_HOLD_MINUTES [30]" in lines
+    assert "OMNEO_TOKEN" in lines
