@@ -1,4 +1,4 @@
-"""After some failures nobody is kept waiting, and one at a time finds out whether it is over."""
+"""After some failures no caller waits, and one at a time tries whether it is over."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_after_a_while_one_trial_goes_through_and_no_second() -> None:
     assert [breaker.allow_request() for _ in range(3)] == [True, False, False]
 
 
-def test_to_ask_whether_it_rests_is_no_trial() -> None:
+def test_asking_whether_it_rests_is_no_trial() -> None:
     clock = Clock()
     breaker = opened(clock)
     before = breaker.is_resting
@@ -69,7 +69,7 @@ def test_a_trial_that_works_closes_it() -> None:
     assert [breaker.allow_request(), breaker.is_open] == [True, False]
 
 
-def test_a_trial_of_which_nothing_is_heard_is_followed_by_another() -> None:
+def test_a_trial_without_an_outcome_is_followed_by_another() -> None:
     clock = Clock()
     breaker = opened(clock)
     clock.now += 5

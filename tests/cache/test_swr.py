@@ -1,24 +1,34 @@
-"""Fresh, stale, needed, gone: how long a value lives, and who loads it anew. With a clock to move."""
+"""Fresh, stale, too old: how long a value is shown, and who loads it again. With a clock to move."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import pytest
 
 from claimable_benefits.cache.lru import LruCache
-from claimable_benefits.cache.swr import CacheEntry, StaleWhileRevalidateCache, Ttl, Version
+from claimable_benefits.cache.swr import CacheEntry, StaleWhileRevalidateCache, Ttl, Upstream, Version
 from claimable_benefits.cache.thread_pool import ThreadPool
 from claimable_benefits.cache.wait_budget import WaitBudget
-from claimable_benefits.errors import NotApplied
 
-HERE = Version("own", "hint")
+HERE = Version("writes", "invalidations")
+
+
+class LoadFailed(Exception):
+    """An anticipated failure."""
+
+
+class Unavailable(LoadFailed):
+    """Nothing can be shown in time."""
+
+
+UPSTREAM = Upstream("The upstream", errors=LoadFailed, unavailable=Unavailable)
 
 
 @dataclass
-class Source:
+class Numbers:
     """Gives 1, 2, 3 …, fails while it is told to, and waits while its gate is closed."""
 
     loads: int = 0
@@ -26,39 +36,59 @@ class Source:
     gate: threading.Event = field(default_factory=threading.Event)
 
     def __call__(self) -> int:
-        self.gate.wait(5)
+        self.gate.wait(30)
         self.loads += 1
         if self.down:
-            raise NotApplied("down")
+            raise LoadFailed("down")
         return self.loads
 
 
-class Desk:
-    """A keeper with everything that it needs at hand."""
+class ObservedPool(ThreadPool):
+    """Knows when each of its jobs has ended."""
 
-    def __init__(self, *, weight: int = 100, places: int = 4) -> None:
+    def __init__(self) -> None:
+        super().__init__()
+        self.ended: list[threading.Event] = []
+
+    def submit(self, job: Callable[[], object]) -> bool:
+        ended = threading.Event()
+        self.ended.append(ended)
+
+        def run() -> None:
+            try:
+                job()
+            finally:
+                ended.set()
+
+        return super().submit(run)
+
+
+class Desk:
+    """A cache with everything that it needs at hand."""
+
+    def __init__(self, *, weight: int = 100, slots: int = 4) -> None:
         self.now = 1000.0
-        self.thread_pool = ThreadPool()
-        self.wait_budget = WaitBudget(0.2, places, clock=lambda: self.now)
-        self.source = Source()
+        self.thread_pool = ObservedPool()
+        self.wait_budget = WaitBudget(0.2, slots, clock=lambda: self.now)
+        self.source = Numbers()
         self.source.gate.set()
-        bounded: LruCache[CacheEntry[int]] = LruCache(entries=10, weight=weight)
+        memory: LruCache[CacheEntry[int]] = LruCache(entries=10, weight=weight)
         self.cache: StaleWhileRevalidateCache[int] = StaleWhileRevalidateCache(
-            bounded=bounded,
+            memory=memory,
             thread_pool=self.thread_pool,
             wait_budget=self.wait_budget,
-            weigh=lambda _: 10,
-            spans=Ttl(fresh=60, stale=300, max_stale=3600),
+            size_of=lambda _: 10,
+            upstream=UPSTREAM,
+            ttl=Ttl(fresh=60, stale=300, max_stale=3600),
             clock=lambda: self.now,
         )
 
-    def recall(self, mark: Version = HERE) -> int:
-        return self.cache.recall("key", mark, self.source).value
+    def get(self, version: Version = HERE) -> int:
+        return self.cache.get("key", version, self.source).value
 
-    def settle(self) -> None:
+    def finish_loads(self) -> None:
         """Wait until nothing is being loaded."""
-        while self.cache._flights:
-            pass
+        assert all(ended.wait(30) for ended in self.thread_pool.ended)
 
 
 @pytest.fixture
@@ -72,10 +102,15 @@ def desk() -> Iterator[Desk]:
 def test_a_value_that_is_loaded_again_and_is_the_same_goes_back_to_when_it_first_was() -> None:
     now = 1000.0
     values = iter(["a", "a", "b", "a"])
-    bounded: LruCache[CacheEntry[str]] = LruCache(entries=10, weight=100)
+    memory: LruCache[CacheEntry[str]] = LruCache(entries=10, weight=100)
     thread_pool = ThreadPool()
     cache = StaleWhileRevalidateCache(
-        bounded=bounded, thread_pool=thread_pool, wait_budget=WaitBudget(0.2, 4), weigh=len, clock=lambda: now
+        memory=memory,
+        thread_pool=thread_pool,
+        wait_budget=WaitBudget(0.2, 4),
+        size_of=len,
+        upstream=UPSTREAM,
+        clock=lambda: now,
     )
     found = []
     for _ in range(4):
@@ -88,96 +123,96 @@ def test_a_value_that_is_loaded_again_and_is_the_same_goes_back_to_when_it_first
 
 
 def test_a_fresh_value_is_not_loaded_again(desk: Desk) -> None:
-    desk.recall()
+    desk.get()
     desk.now += 59
 
-    assert (desk.recall(), desk.source.loads) == (1, 1)
+    assert (desk.get(), desk.source.loads) == (1, 1)
 
 
 def test_a_stale_value_is_shown_at_once_and_loaded_in_the_background(desk: Desk) -> None:
-    desk.recall()
+    desk.get()
     desk.now += 61
     desk.source.gate.clear()
     waits = desk.wait_budget.waits
-    shown = desk.recall()
+    shown = desk.get()
     desk.source.gate.set()
-    desk.settle()
+    desk.finish_loads()
 
-    assert (shown, desk.recall()) == (1, 2)
+    assert (shown, desk.get()) == (1, 2)
     assert desk.wait_budget.waits == waits
 
 
 def test_an_old_value_is_waited_for_and_shown_only_if_that_is_in_vain(desk: Desk) -> None:
-    desk.recall()
+    desk.get()
     desk.now += 301
-    renewed = desk.recall()
+    reloaded = desk.get()
     desk.now += 301
     desk.source.gate.clear()
 
-    assert (renewed, desk.recall()) == (2, 2)
+    assert (reloaded, desk.get()) == (2, 2)
 
 
 def test_a_value_that_is_too_old_is_not_shown_at_all(desk: Desk) -> None:
-    desk.recall()
+    desk.get()
     desk.now += 3600
     desk.source.down = True
 
-    with pytest.raises(NotApplied):
-        desk.recall()
+    with pytest.raises(LoadFailed):
+        desk.get()
 
 
-def test_no_value_is_shown_that_its_own_reader_has_overtaken(desk: Desk) -> None:
-    desk.recall()
+def test_a_value_from_before_the_readers_own_write_is_not_shown(desk: Desk) -> None:
+    desk.get()
     desk.source.down = True
 
-    with pytest.raises(NotApplied):
-        desk.recall(Version("another", "hint"))
+    with pytest.raises(LoadFailed):
+        desk.get(Version("other writes", "invalidations"))
 
 
-def test_a_hint_lets_it_be_loaded_anew_and_shown_old_only_in_need(desk: Desk) -> None:
-    desk.recall()
-    renewed = desk.recall(Version("own", "told"))
+def test_an_invalidated_value_is_loaded_again_and_shown_only_where_that_fails(desk: Desk) -> None:
+    desk.get()
+    reloaded = desk.get(Version("writes", "invalidated"))
     desk.source.down = True
 
-    assert (renewed, desk.recall(Version("own", "told again"))) == (2, 2)
+    assert (reloaded, desk.get(Version("writes", "invalidated again"))) == (2, 2)
 
 
 def test_a_failure_is_remembered_for_two_seconds(desk: Desk) -> None:
     desk.source.down = True
     for _ in range(5):
-        with pytest.raises(NotApplied):
-            desk.recall()
+        with pytest.raises(LoadFailed):
+            desk.get()
     tried = desk.source.loads
     desk.now += 2
     desk.source.down = False
 
-    assert (tried, desk.recall()) == (1, 2)
+    assert (tried, desk.get()) == (1, 2)
 
 
-def test_after_a_wait_in_vain_nobody_waits_for_a_while(desk: Desk) -> None:
+def test_after_a_wait_in_vain_no_reader_waits_for_a_while(desk: Desk) -> None:
     desk.source.gate.clear()
     for _ in range(5):
-        with pytest.raises(NotApplied, match="longer than a page can wait"):
-            desk.recall()
+        with pytest.raises(Unavailable, match="The upstream takes longer than a page can wait"):
+            desk.get()
 
     assert (desk.wait_budget.waits, desk.wait_budget.in_vain) == (1, 1)
 
 
 def test_what_came_too_late_is_there_for_the_next(desk: Desk) -> None:
     desk.source.gate.clear()
-    with pytest.raises(NotApplied):
-        desk.recall()
+    with pytest.raises(LoadFailed):
+        desk.get()
     desk.source.gate.set()
-    desk.settle()
+    desk.finish_loads()
 
-    assert (desk.recall(), desk.source.loads) == (1, 1)
+    assert (desk.get(), desk.source.loads) == (1, 1)
 
 
-def test_who_finds_no_place_does_not_wait() -> None:
-    desk = Desk(places=1)
+def test_a_reader_that_finds_no_slot_does_not_wait() -> None:
+    desk = Desk(slots=1)
     desk.source.gate.clear()
-    with desk.wait_budget.slot(), pytest.raises(NotApplied):
-        desk.recall()
+    with desk.wait_budget.slot(), pytest.raises(LoadFailed):
+        desk.get()
 
     assert desk.wait_budget.waits == 1
     desk.source.gate.set()
@@ -187,15 +222,24 @@ def test_who_finds_no_place_does_not_wait() -> None:
 def test_a_value_that_is_heavier_than_the_store_is_loaded_each_time() -> None:
     desk = Desk(weight=5)
 
-    assert [desk.recall() for _ in range(3)] == [1, 2, 3]
+    assert [desk.get() for _ in range(3)] == [1, 2, 3]
     desk.thread_pool.stop()
 
 
-def test_an_error_that_is_none_of_omneos_reaches_the_reader_and_the_next_one_tries_again(desk: Desk) -> None:
+def test_an_error_that_is_not_anticipated_reaches_the_reader_and_the_next_one_tries_again(desk: Desk) -> None:
     def broken() -> int:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        desk.cache.recall("key", HERE, broken)
+        desk.cache.get("key", HERE, broken)
 
-    assert desk.recall() == 1
+    assert desk.get() == 1
+
+
+def test_a_load_for_which_the_thread_pool_has_no_room_is_refused_at_once(desk: Desk) -> None:
+    desk.thread_pool.stop()
+
+    with pytest.raises(Unavailable, match="Too much is being loaded"):
+        desk.get()
+
+    assert (desk.source.loads, desk.wait_budget.waits) == (0, 0)

@@ -63,7 +63,7 @@ def test_a_refusal_at_a_terminal_is_one_line_even_without_logging(flask_command:
 
     expected = (
         "Error: Omneo refuses order A1: The given data was invalid. There is no such redemption. "
-        "Mend it, then: flask benefits resume A1\n"
+        "Fix it, then: flask benefits resume A1\n"
     )
     assert (code, said, complained) == (1, "", expected)
 

@@ -14,8 +14,11 @@ from flask import Flask
 
 from claimable_benefits import ClaimableBenefits, SettingsError
 from claimable_benefits.ledger import Ledger
+from claimable_benefits.ledger.events import Audit, write_event
 from claimable_benefits.runtime import Runtime
 from tests.cli.conftest import Terminal
+from tests.ledger.later_schema import later_schema
+from tests.ledger.rows import NOW
 from tests.support.postgres import Postgres
 
 
@@ -28,13 +31,27 @@ def the_file(terminal: Terminal) -> Iterator[sqlite3.Connection]:
 def test_the_version_is_shown(terminal: Terminal) -> None:
     said = terminal.says("db", "current")
 
-    assert said == "The ledger is of version 0002; the newest that this release knows is 0002.\n"
+    assert said == "The ledger is of version 0001; the newest that this release knows is 0001.\n"
 
 
-def test_a_ledger_goes_down_for_an_earlier_release_and_up_again(terminal: Terminal) -> None:
-    down = terminal.says("db", "downgrade", "0001", "--yes")
-    shown = terminal.says("db", "current")
-    up = terminal.says("db", "upgrade")
+def of_a_later_release(shop: Flask, folder: Path) -> Flask:
+    """The same shop with a release that has a second migration."""
+    runtime: Runtime = shop.extensions["claimable_benefits"]
+    runtime.context.ledger.close()
+    ledger = Ledger(runtime.settings.database_url, schema=later_schema(folder))
+    shop.extensions["claimable_benefits"] = replace(runtime, context=replace(runtime.context, ledger=ledger))
+    return shop
+
+
+@pytest.fixture
+def later(terminal: Terminal) -> Flask:
+    return of_a_later_release(terminal.shop(), terminal.folder)
+
+
+def test_a_ledger_goes_up_for_a_later_release_and_down_again(terminal: Terminal, later: Flask) -> None:
+    shown = terminal.says("db", "current", shop=later)
+    up = terminal.says("db", "upgrade", shop=later)
+    down = terminal.says("db", "downgrade", "0001", "--yes", shop=later)
 
     assert down == (
         "The ledger is of version 0001. Install the earlier release before anything starts: "
@@ -44,26 +61,30 @@ def test_a_ledger_goes_down_for_an_earlier_release_and_up_again(terminal: Termin
     assert up == "The ledger is of version 0002, the newest that this release knows.\n"
 
 
-def test_going_down_asks_before(terminal: Terminal) -> None:
-    result = terminal.shop().test_cli_runner().invoke(args=["benefits", "db", "downgrade", "0001"], input="n\n")
+def test_going_down_asks_before(terminal: Terminal, later: Flask) -> None:
+    terminal.says("db", "upgrade", shop=later)
+    result = later.test_cli_runner().invoke(args=["benefits", "db", "downgrade", "0001"], input="n\n")
 
     assert result.exit_code == 1
     assert "Is the shop stopped" in result.stdout
-    assert "version 0002;" in terminal.says("db", "current")
+    assert "version 0002;" in terminal.says("db", "current", shop=later)
 
 
 def test_a_version_that_is_none_is_one_line(terminal: Terminal) -> None:
     said = terminal.refuses("db", "downgrade", "0815", "--yes")
 
-    assert said == "'0815' is no version of the ledger; there are 0001, 0002."
+    assert said == "'0815' is no version of the ledger; there are 0001."
 
 
 def test_a_database_that_refuses_to_go_down_is_one_line_and_keeps_its_version(
     terminal: Terminal, postgres: Postgres
 ) -> None:
     with postgres.empty_database() as url:
-        shop = terminal.shop(BENEFITS_DATABASE_URL=url)
-        terminal.refuses("submit", "A" * 300, "--total", "5", "--redemption", "999999", shop=shop)
+        shop = of_a_later_release(terminal.shop(BENEFITS_DATABASE_URL=url), terminal.folder)
+        terminal.says("db", "upgrade", shop=shop)
+        ledger: Ledger = shop.extensions["claimable_benefits"].context.ledger
+        with ledger.write() as connection:
+            write_event(connection, "A1", Audit("a" * 300, "a test", NOW), from_state=None, to_state="due", version=1)
 
         said = terminal.refuses("db", "downgrade", "0001", "--yes", shop=shop)
         shown = terminal.says("db", "current", shop=shop)
@@ -124,10 +145,10 @@ def test_a_ledger_from_a_newer_release_stops_the_start_and_is_left_alone(termina
 
         assert before == list(file.iterdump())
     assert refused.problem == (
-        "names a ledger of version 0009; the newest that this release of the package knows is 0002."
+        "names a ledger of version 0009; the newest that this release of the package knows is 0001."
     )
     assert refused.remedy == (
-        "Upgrade flask-claimable-benefits, or run `flask benefits db downgrade 0002` with the newer release."
+        "Upgrade flask-claimable-benefits, or run `flask benefits db downgrade 0001` with the newer release."
     )
 
 
@@ -139,7 +160,7 @@ def test_a_server_that_does_not_answer_stops_the_start_without_its_password(tmp_
     assert "5ecret" not in str(refused)
 
 
-def test_a_role_that_may_not_make_tables_is_told_who_may(tmp_path: Path, postgres: Postgres) -> None:
+def test_a_role_that_may_not_make_tables_gets_the_remedy(tmp_path: Path, postgres: Postgres) -> None:
     postgres.admin.execute("CREATE ROLE shop LOGIN")
     with postgres.empty_database() as url:
         refused = starting(tmp_path, url.replace("postgres:@", "shop:@"))

@@ -41,7 +41,7 @@ def sold(terminal: Terminal) -> None:
 
 
 def test_nothing_waits_in_a_healthy_shop(terminal: Terminal) -> None:
-    assert terminal.says("review") == "Nothing waits for a person.\n"
+    assert terminal.says("review") == "Nothing waits for manual review.\n"
 
 
 def test_what_waits_is_listed_with_the_commands_that_move_it(terminal: Terminal) -> None:
@@ -71,11 +71,11 @@ def test_staff_decide_with_a_reason_that_the_history_keeps(terminal: Terminal) -
     assert "2026-03-02 12:00 Australia/Melbourne" in told
 
 
-def test_the_undo_can_be_tried_again(terminal: Terminal) -> None:
+def test_the_rollback_can_be_tried_again(terminal: Terminal) -> None:
     terminal.shop()
     use_id = waiting_use(terminal)
 
-    said = terminal.says("decide", use_id, "--as", "roll-back", "--reason", "Omneo support mended it")
+    said = terminal.says("decide", use_id, "--as", "roll-back", "--reason", "Omneo support repaired it")
 
     assert said == f"Use {use_id} is rolled back now.\n"
     assert terminal.one("redemptions", type="reversal")["type"] == "reversal"
@@ -90,50 +90,42 @@ def test_a_use_that_does_not_wait_is_not_decided_about(terminal: Terminal) -> No
     nobody = terminal.refuses("decide", "nobody", "--as", "rolled-back", "--reason", "x")
     empty = terminal.refuses("decide", use_id, "--as", "rolled-back", "--reason", " ")
 
-    assert again == f"Use {use_id} does not wait for a person: it is rolled back."
+    assert again == f"Use {use_id} does not wait for manual review: it is rolled back."
     assert nobody == "The ledger has no use nobody."
     assert empty.startswith("Say why with --reason")
-
-
-def test_a_sale_goes_without_the_redemption_that_omneo_does_not_know(terminal: Terminal) -> None:
-    terminal.shop()
-    terminal.refuses("submit", "WEB-8", "--total", "5", "--redemption", "999999")
-
-    terminal.says("resume", "WEB-8", "--without-redemption")
-    terminal.says("work", "--once")
-
-    assert terminal.one("transactions", external_id="WEB-8")["redemption_id"] is None
-    assert "without redemption 999999" in terminal.says("history", "WEB-8")
 
 
 def test_the_history_of_nothing_is_refused(terminal: Terminal) -> None:
     assert terminal.refuses("history", "WEB-1") == "The ledger knows neither a use nor an order 'WEB-1'."
 
 
-def test_a_shop_that_agrees_with_omneo_is_told_so(terminal: Terminal) -> None:
+def test_a_shop_that_agrees_with_omneo_gets_a_report_without_disagreements(terminal: Terminal) -> None:
     sold(terminal)
 
     said = terminal.says("reconcile")
 
     assert said.startswith("1 orders and 0 profiles compared, 2026-02-23 12:00 Australia/Melbourne to ")
-    assert ": 0 mended, 0 left. The outbox stood in for the shop's orders: register an orders_loader.\n" in said
+    assert (
+        ": 0 repaired, 0 left. The outbox was compared instead of the shop's orders: register an orders_loader.\n"
+        in said
+    )
 
 
-def test_what_disagrees_is_told_mended_and_agrees_afterwards(terminal: Terminal) -> None:
+def test_what_disagrees_is_reported_repaired_and_agrees_afterwards(terminal: Terminal) -> None:
     sold(terminal)
     context = runtime(terminal.shops[0]).context
     context.omneo.void_transaction(str(terminal.one("transactions", external_id="WEB-7")["id"]))
 
     terminal.clock.forward(minutes=1)
     told = run(terminal, "reconcile")
-    mended = run(terminal, "reconcile", "--repair", "--json")
+    repaired = run(terminal, "reconcile", "--repair", "--json")
     again = run(terminal, "reconcile", "--repair")
 
-    assert (told.exit_code, mended.exit_code, again.exit_code) == (1, 0, 0)
+    assert (told.exit_code, repaired.exit_code, again.exit_code) == (1, 0, 0)
     assert "it is void. [transaction_differs]" in told.stdout
-    assert json.loads(mended.stdout)["mended"] == ["The transaction of order WEB-7 is delivered again."]
-    assert json.loads(mended.stdout)["left"] == []
-    assert ": 0 mended, 0 left." in again.stdout
+    assert json.loads(repaired.stdout)["repaired"] == ["The transaction of order WEB-7 is delivered again."]
+    assert json.loads(repaired.stdout)["left"] == []
+    assert ": 0 repaired, 0 left." in again.stdout
 
 
 def test_a_period_that_is_none_is_refused(terminal: Terminal) -> None:

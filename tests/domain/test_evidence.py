@@ -24,9 +24,9 @@ from claimable_benefits.domain.evidence import (
 )
 
 AT = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
-SETTLE = timedelta(seconds=90)
+TRUST_ABSENCE_AFTER = timedelta(seconds=90)
 SECOND = timedelta(seconds=1)
-SENT = SentUse("shop-1", "7", AT, SETTLE, baseline_remaining=3, owned=frozenset({"900"}))
+SENT = SentUse("shop-1", "7", AT, TRUST_ABSENCE_AFTER, baseline_remaining=3, owned=frozenset({"900"}))
 NEVER: list[Redemption] = []
 
 
@@ -43,7 +43,9 @@ def named(redemption_id: str = "159", *extra_ids: str) -> Finding:
     return Finding(Evidence.FOUND, redemption_id, extra_ids, is_named=True)
 
 
-def by_witness(*recent: Redemption, remaining: int | None = 2, readable: bool = True, sent: SentUse = SENT) -> Finding:
+def by_remaining_uses(
+    *recent: Redemption, remaining: int | None = 2, readable: bool = True, sent: SentUse = SENT
+) -> Finding:
     return find_by_remaining_uses(sent, recent, remaining, readable=readable)
 
 
@@ -54,7 +56,7 @@ def test_our_reference_finds_it() -> None:
     assert named() == find_by_reference(SENT, [redemption(external_id="shop-1")])
 
 
-def test_a_second_redemption_under_our_reference_is_told_too() -> None:
+def test_a_second_redemption_under_our_reference_is_an_extra() -> None:
     answered = [redemption(external_id="shop-1"), redemption("160", external_id="shop-1")]
 
     assert named("159", "160") == find_by_reference(SENT, answered)
@@ -84,33 +86,33 @@ def test_a_tenant_that_filters_but_does_not_repeat_the_reference_is_believed() -
 
 
 def test_one_new_redemption_and_one_use_less_is_ours() -> None:
-    assert found() == by_witness(redemption(), remaining=2)
+    assert found() == by_remaining_uses(redemption(), remaining=2)
 
 
 def test_nothing_new_is_absence() -> None:
-    assert by_witness(remaining=3) == ABSENT
+    assert by_remaining_uses(remaining=3) == ABSENT
 
 
 def test_nothing_new_is_absence_even_where_the_uses_left_cannot_be_read() -> None:
-    assert by_witness(remaining=None, readable=False) == ABSENT
+    assert by_remaining_uses(remaining=None, readable=False) == ABSENT
 
 
 def test_a_till_that_used_it_at_the_same_time_makes_two_candidates_unclear() -> None:
     till = redemption("160", created_at=AT + 3 * SECOND)
 
-    assert by_witness(redemption(), till, remaining=1) == UNCLEAR
+    assert by_remaining_uses(redemption(), till, remaining=1) == UNCLEAR
 
 
 def test_one_redemption_but_two_uses_less_is_unclear() -> None:
-    assert by_witness(redemption(), remaining=1) == UNCLEAR
+    assert by_remaining_uses(redemption(), remaining=1) == UNCLEAR
 
 
 def test_one_redemption_but_no_use_less_is_unclear() -> None:
-    assert by_witness(redemption(), remaining=3) == UNCLEAR
+    assert by_remaining_uses(redemption(), remaining=3) == UNCLEAR
 
 
 def test_more_uses_than_before_is_unclear() -> None:
-    assert by_witness(redemption(), remaining=4) == UNCLEAR
+    assert by_remaining_uses(redemption(), remaining=4) == UNCLEAR
 
 
 @pytest.mark.parametrize(
@@ -121,15 +123,15 @@ def test_a_candidate_without_a_count_to_compare_is_unclear(
 ) -> None:
     sent = replace(SENT, baseline_remaining=baseline)
 
-    assert by_witness(redemption(), remaining=remaining, readable=readable, sent=sent) == UNCLEAR
+    assert by_remaining_uses(redemption(), remaining=remaining, readable=readable, sent=sent) == UNCLEAR
 
 
-def test_our_reference_settles_it_among_several() -> None:
-    assert named("160") == by_witness(redemption(), redemption("160", external_id="shop-1"), remaining=1)
+def test_our_reference_decides_among_several() -> None:
+    assert named("160") == by_remaining_uses(redemption(), redemption("160", external_id="shop-1"), remaining=1)
 
 
-def test_our_reference_settles_it_without_any_count() -> None:
-    assert named() == by_witness(redemption(external_id="shop-1"), remaining=None, readable=False)
+def test_our_reference_decides_without_any_count() -> None:
+    assert named() == by_remaining_uses(redemption(external_id="shop-1"), remaining=None, readable=False)
 
 
 NOT_OURS: dict[str, Redemption] = {
@@ -142,26 +144,26 @@ NOT_OURS: dict[str, Redemption] = {
     "another use of ours": redemption("900"),
     "no time at all": redemption(created_at=None),
     "long before it was sent": redemption(created_at=AT - SKEW - SECOND),
-    "long after it could have come": redemption(created_at=AT + SETTLE + SKEW + SECOND),
+    "long after it could have come": redemption(created_at=AT + TRUST_ABSENCE_AFTER + SKEW + SECOND),
 }
 
 
 @pytest.mark.parametrize("other", NOT_OURS.values(), ids=NOT_OURS)
 def test_what_cannot_be_ours_is_no_candidate(other: Redemption) -> None:
-    assert by_witness(other, remaining=2) == ABSENT
+    assert by_remaining_uses(other, remaining=2) == ABSENT
 
 
-@pytest.mark.parametrize("at", [AT - SKEW, AT, AT + SETTLE, AT + SETTLE + SKEW])
+@pytest.mark.parametrize("at", [AT - SKEW, AT, AT + TRUST_ABSENCE_AFTER, AT + TRUST_ABSENCE_AFTER + SKEW])
 def test_clocks_may_differ_by_two_minutes(at: datetime) -> None:
-    assert found() == by_witness(redemption(created_at=at))
+    assert found() == by_remaining_uses(redemption(created_at=at))
 
 
 def test_the_time_of_use_stands_in_for_a_missing_time_of_record() -> None:
-    assert found() == by_witness(redemption(created_at=None, redeemed_at=AT))
+    assert found() == by_remaining_uses(redemption(created_at=None, redeemed_at=AT))
 
 
 def test_several_benefits_in_one_redemption_count_for_each() -> None:
-    assert found() == by_witness(redemption(benefit_ids=("6", "7")))
+    assert found() == by_remaining_uses(redemption(benefit_ids=("6", "7")))
 
 
 # Undos.
@@ -182,16 +184,16 @@ NO_UNDO: dict[str, Redemption] = {
 
 
 @pytest.mark.parametrize("other", NO_UNDO.values(), ids=NO_UNDO)
-def test_what_undoes_something_else_is_not_found(other: Redemption) -> None:
+def test_a_rollback_of_another_benefit_is_not_found(other: Redemption) -> None:
     assert find_rollback("7", AT, [other], frozenset({"900"})) == ABSENT
 
 
-def test_a_trace_is_ours_only_where_there_is_one_for_everybody() -> None:
+def test_a_rollback_is_ours_only_where_there_is_one_for_every_concurrent_use() -> None:
     one, two = redemption("1", kind="return"), redemption("2", kind="reversal")
 
-    assert find_rollback("7", AT, [one], frozenset(), rivals=1) == UNCLEAR
-    assert find_rollback("7", AT, [one, two], frozenset(), rivals=1) == Finding(Evidence.FOUND, "1")
-    assert find_rollback("7", AT, NEVER, frozenset(), rivals=1) == ABSENT
+    assert find_rollback("7", AT, [one], frozenset(), concurrent=1) == UNCLEAR
+    assert find_rollback("7", AT, [one, two], frozenset(), concurrent=1) == Finding(Evidence.FOUND, "1")
+    assert find_rollback("7", AT, NEVER, frozenset(), concurrent=1) == ABSENT
 
 
 # Claims.

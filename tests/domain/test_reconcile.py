@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from claimable_benefits.domain.benefits import Redemption
-from claimable_benefits.domain.reconcile import Code, compare_redemptions, is_returned
+from claimable_benefits.domain.reconcile import DisagreementCode, compare_redemptions, is_returned
 from claimable_benefits.domain.states import UseState
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
@@ -35,25 +35,25 @@ def redemption(number: int, kind: str = "redeem", external_id: str | None = None
     )
 
 
-def test_the_undo_that_the_ledger_owns_takes_back_its_own_redemption() -> None:
+def test_a_rollback_that_the_ledger_knows_belongs_to_its_own_redemption() -> None:
     shown = [redemption(1), redemption(2), redemption(3, "reversal")]
 
     assert is_returned(shown, [Known("1", UseState.ROLLED_BACK, "3")]) == {"1"}
 
 
-def test_an_undo_without_an_id_belongs_to_the_use_that_was_undone() -> None:
+def test_a_rollback_without_an_id_belongs_to_the_use_that_was_rolled_back() -> None:
     shown = [redemption(1), redemption(2), redemption(3, "return")]
 
     assert is_returned(shown, [Known("1", UseState.ROLLED_BACK)]) == {"1"}
 
 
-def test_an_undo_that_nobody_owns_is_taken_for_a_tills_where_there_was_one() -> None:
+def test_a_rollback_that_no_use_owns_is_assigned_to_a_tills_where_there_is_one() -> None:
     shown = [redemption(1), redemption(2), redemption(3, "return")]
 
     assert is_returned(shown, [Known("2")]) == {"1"}
 
 
-def test_an_undo_comes_after_what_it_undoes() -> None:
+def test_a_rollback_is_later_than_its_redemption() -> None:
     shown = [redemption(1, "return"), redemption(2)]
 
     assert is_returned(shown, [Known("2")]) == set()
@@ -66,13 +66,13 @@ def test_a_second_redemption_of_one_use_is_left_over_and_one_under_way_is_not() 
     found = list(compare_redemptions(second, [Known("1")], "shop"))
     waiting = list(compare_redemptions(doubtful, [Known(None, UseState.IN_DOUBT)], "shop"))
 
-    assert [(one.code, one.ids) for one in found] == [(Code.REDEMPTION_LEFT_OVER, ("2",))]
+    assert [(one.code, one.ids) for one in found] == [(DisagreementCode.REDEMPTION_LEFT_OVER, ("2",))]
     assert waiting == []
 
 
-def test_our_prefix_without_a_row_is_told_and_a_tills_reference_is_not() -> None:
+def test_our_prefix_without_a_row_is_reported_and_a_tills_reference_is_not() -> None:
     shown = [redemption(1, external_id="shop-lost"), redemption(2, external_id="till-9")]
 
     found = list(compare_redemptions(shown, [], "shop"))
 
-    assert [(one.code, one.ids) for one in found] == [(Code.REDEMPTION_UNKNOWN, ("1",))]
+    assert [(one.code, one.ids) for one in found] == [(DisagreementCode.REDEMPTION_UNKNOWN, ("1",))]

@@ -79,12 +79,12 @@ def test_a_doubt_is_never_sent_again() -> None:
     assert ClaimState.CLAIMING not in CLAIM_MOVES[ClaimState.IN_DOUBT]
 
 
-def test_a_settled_attempt_never_comes_back_to_life() -> None:
+def test_a_resolved_attempt_is_never_sent_again() -> None:
     for state in (UseState.RELEASED, UseState.REFUSED, UseState.ROLLED_BACK, UseState.ROLLING_BACK):
         assert not reachable(USE_MOVES, state) & set(LIVE_USES), state
 
 
-def test_only_an_undo_takes_back_what_omneo_has_given() -> None:
+def test_only_a_rollback_returns_what_omneo_has_redeemed() -> None:
     assert {UseState.CONSUMED, UseState.ROLLING_BACK, UseState.MANUAL_REVIEW} == USE_MOVES[UseState.REDEEMED]
     assert {UseState.ROLLING_BACK} == USE_MOVES[UseState.CONSUMED]
 

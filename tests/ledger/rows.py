@@ -97,7 +97,7 @@ def write_much(url: str, writer: str, rows: int, shared: str) -> None:
 
 
 def _count_up(ledger: Ledger, use_id: str) -> None:
-    """Look in one transaction, change in another, and look anew where somebody came between."""
+    """Read in one transaction, change in another, and read again after a conflict."""
     while True:
         with ledger.read() as connection:
             seen = find_use(connection, use_id)

@@ -1,10 +1,10 @@
-"""Where a customer stands: a mark for every change of their rows, and one for what has changed at Omneo."""
+"""A customer's version: one for every change of their rows, and one for what has changed at Omneo."""
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
 from pathlib import Path
-from weakref import WeakKeyDictionary
 
 import pytest
 from hypothesis import given
@@ -17,13 +17,13 @@ from claimable_benefits.ledger import Ledger
 from claimable_benefits.ledger.claims import move_claim
 from claimable_benefits.ledger.customer_version import (
     CustomerVersion,
-    CustomerVersions,
     invalidate_profile,
     read_customer_version,
 )
-from claimable_benefits.ledger.facts import remember_profile
+from claimable_benefits.ledger.profile_ids import remember_profile
 from claimable_benefits.ledger.uses import move_use, touch_use
 from tests.ledger.rows import NOW, WHY, new_claim, new_use
+from tests.support.postgres import Postgres
 
 
 @pytest.fixture
@@ -33,37 +33,32 @@ def known(ledger: Ledger) -> Ledger:
     return ledger
 
 
-# What is remembered is right at every step of every test below, too.
-_remembered: WeakKeyDictionary[Ledger, CustomerVersions] = WeakKeyDictionary()
-
-
 def customer_version(ledger: Ledger) -> CustomerVersion:
     found = read_customer_version(ledger, "1001")
     assert found is not None
-    assert _remembered.setdefault(ledger, CustomerVersions(ledger)).of("1001") == found
     return found
 
 
-def test_a_customer_without_a_profile_stands_nowhere(ledger: Ledger) -> None:
+def test_a_customer_without_a_profile_has_no_version(ledger: Ledger) -> None:
     assert read_customer_version(ledger, "1001") is None
 
 
 def test_holds_change_their_rows_and_nothing_at_omneo(known: Ledger) -> None:
-    stands = [customer_version(known)]
+    versions = [customer_version(known)]
     with known.write() as connection:
         held = new_use(connection)
-    stands.append(customer_version(known))
+    versions.append(customer_version(known))
     with known.write() as connection:
         touched = touch_use(connection, held, NOW, note="seen")
-    stands.append(customer_version(known))
+    versions.append(customer_version(known))
     with known.write() as connection:
         move_use(connection, touched, UseState.RELEASED, WHY)
-    stands.append(customer_version(known))
+    versions.append(customer_version(known))
 
-    assert [each.has_uses for each in stands] == [False, True, True, True]
-    assert len({each.rows for each in stands}) == 4
-    assert len({each.writes for each in stands}) == 1
-    assert {each.profile_id for each in stands} == {"mia"}
+    assert [each.has_uses for each in versions] == [False, True, True, True]
+    assert len({each.rows for each in versions}) == 4
+    assert len({each.writes for each in versions}) == 1
+    assert {each.profile_id for each in versions} == {"mia"}
 
 
 def test_every_step_of_a_use_at_omneo_is_another_one(known: Ledger) -> None:
@@ -104,7 +99,7 @@ def test_what_others_do_changes_nothing(known: Ledger) -> None:
     assert before == customer_version(known)
 
 
-def test_a_hint_is_a_mark_of_its_own(known: Ledger) -> None:
+def test_an_invalidation_changes_nothing_else(known: Ledger) -> None:
     before = customer_version(known)
     with known.write() as connection:
         changed = invalidate_profile(connection, "mia", NOW + timedelta(seconds=1))
@@ -118,6 +113,36 @@ def test_a_hint_is_a_mark_of_its_own(known: Ledger) -> None:
     )
 
 
+def test_a_connection_that_the_server_has_closed_is_replaced(postgres: Postgres) -> None:
+    ledger = Ledger(postgres.empty_ledger())
+    with ledger.write() as connection:
+        remember_profile(connection, "1001", "mia", NOW)
+    before = customer_version(ledger)
+    postgres.cut()
+    after = customer_version(ledger)
+    ledger.close()
+
+    assert before == after
+
+
+def test_a_server_that_does_not_answer_is_named() -> None:
+    ledger = Ledger("postgresql://shop@127.0.0.1:9/shop")
+
+    with pytest.raises(LedgerUnavailable, match="The ledger cannot be used right now"):
+        read_customer_version(ledger, "1001")
+
+    ledger.close()
+
+
+def test_a_child_of_a_fork_reads_over_a_connection_of_its_own(known: Ledger) -> None:
+    before = customer_version(known)
+    if (child := os.fork()) == 0:  # no assertion here: the child must end at once, whatever happens
+        os._exit(0 if read_customer_version(known, "1001") == before else 1)
+
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert customer_version(known) == before
+
+
 def test_a_ledger_that_cannot_answer_says_so(tmp_path: Path) -> None:
     empty = Ledger(f"sqlite:///{tmp_path / 'empty.sqlite3'}")
 
@@ -128,7 +153,7 @@ def test_a_ledger_that_cannot_answer_says_so(tmp_path: Path) -> None:
 
 
 @given(st.data())
-def test_the_mark_grows_with_everything_that_changes_at_omneo(
+def test_the_version_grows_with_everything_that_changes_at_omneo(
     data: st.DataObject,
 ) -> None:
     """The sum is worked out here as the database does it: it must grow with everything that changes at Omneo."""

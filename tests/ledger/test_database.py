@@ -15,7 +15,7 @@ from sqlalchemy import Dialect, NullPool, create_engine, inspect, make_url, text
 from sqlalchemy.exc import StatementError
 
 from claimable_benefits.errors import LedgerUnavailable
-from claimable_benefits.ledger import Ledger, facts
+from claimable_benefits.ledger import Ledger, key_values, profile_ids
 from claimable_benefits.ledger.schema import VERSION_TABLE
 from claimable_benefits.ledger.tables import UtcDateTime, metadata
 from tests.ledger.rows import NOW, at_once, new_use, open_ledger
@@ -214,23 +214,23 @@ def test_a_parents_connections_are_not_used_by_the_processes_it_forks(ledger: Le
 def test_a_profile_is_remembered_renamed_and_forgotten(ledger: Ledger) -> None:
     known = []
     with ledger.write() as connection:
-        known.append(facts.known_profile(connection, "1001"))
-        facts.remember_profile(connection, "1001", "mia", NOW)
-        known.append(facts.known_profile(connection, "1001"))
-        facts.remember_profile(connection, "1001", "mia merged", NOW + timedelta(days=1))
-        known.append(facts.known_profile(connection, "1001"))
-        facts.forget_profile(connection, "1001")
-        known.append(facts.known_profile(connection, "1001"))
+        known.append(profile_ids.known_profile(connection, "1001"))
+        profile_ids.remember_profile(connection, "1001", "mia", NOW)
+        known.append(profile_ids.known_profile(connection, "1001"))
+        profile_ids.remember_profile(connection, "1001", "mia merged", NOW + timedelta(days=1))
+        known.append(profile_ids.known_profile(connection, "1001"))
+        profile_ids.forget_profile(connection, "1001")
+        known.append(profile_ids.known_profile(connection, "1001"))
 
     assert known == [None, "mia", "mia merged", None]
 
 
 def test_a_fact_is_remembered_until_the_next_one(ledger: Ledger) -> None:
     with ledger.write() as connection:
-        before = facts.get_value(connection, "dialect")
-        facts.set_value(connection, "dialect", "guide", NOW)
-        facts.set_value(connection, "dialect", "reference", NOW)
-        after = facts.get_value(connection, "dialect")
+        before = key_values.get_value(connection, "dialect")
+        key_values.set_value(connection, "dialect", "guide", NOW)
+        key_values.set_value(connection, "dialect", "reference", NOW)
+        after = key_values.get_value(connection, "dialect")
 
     assert (before, after) == (None, "reference")
 
@@ -238,9 +238,9 @@ def test_a_fact_is_remembered_until_the_next_one(ledger: Ledger) -> None:
 def test_what_many_learn_at_once_is_remembered_once(ledger: Ledger) -> None:
     def learn(place: int) -> None:
         with ledger.write() as connection:
-            facts.set_value(connection, "dialect", f"one of {place}", NOW)
+            key_values.set_value(connection, "dialect", f"one of {place}", NOW)
 
     at_once(16, learn)
 
     with ledger.read() as connection:
-        assert str(facts.get_value(connection, "dialect")).startswith("one of ")
+        assert str(key_values.get_value(connection, "dialect")).startswith("one of ")

@@ -265,7 +265,7 @@ def test_more_threads_than_connections_are_told_so_rather_than_kept_waiting(post
 
 
 def test_what_is_wrong_with_a_row_is_not_taken_for_a_failure_of_the_database(ledger: Ledger) -> None:
-    row = text("INSERT INTO benefits_facts (name, updated_at) VALUES ('x', '2026-03-02 01:00:00')")
+    row = text("INSERT INTO benefits_key_values (name, updated_at) VALUES ('x', '2026-03-02 01:00:00')")
 
     with pytest.raises(IntegrityError), ledger.write() as connection:
         connection.execute(row)

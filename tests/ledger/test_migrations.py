@@ -1,4 +1,7 @@
-"""The tables go from version to version, up and down, and no row is lost."""
+"""The tables go from version to version, up and down, and no row is lost.
+
+There is one migration yet; what a later release needs is tested with a second one of the tests' own.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,20 +19,23 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Table, inspect, select, text
+from sqlalchemy import Connection, inspect, select, text
+from sqlalchemy.exc import ProgrammingError
 
-from claimable_benefits.domain.states import DeliveryState, UseState
+from claimable_benefits.domain.states import UseState
 from claimable_benefits.errors import SettingsError
 from claimable_benefits.ledger import Ledger
-from claimable_benefits.ledger.outbox import find_delivery, lease_due
-from claimable_benefits.ledger.schema import MIGRATIONS, NEWEST, REVISIONS, VERSION_TABLE, alembic_config
+from claimable_benefits.ledger.outbox import lease_due
+from claimable_benefits.ledger.schema import SCHEMA, VERSION_TABLE
 from claimable_benefits.ledger.tables import metadata
-from claimable_benefits.ledger.uses import find_use, move_use, touch_use
+from claimable_benefits.ledger.uses import find_use, live_uses_of, move_use, touch_use
+from tests.ledger.later_schema import later_schema
 from tests.ledger.rows import NOW, WHY, new_claim, new_use, open_ledger, queue
 
+NEWEST = SCHEMA.newest
 REMEDY = """
-The tables that the migrations make are not those of ledger/tables.py. Whoever changes tables.py writes the next module
-into ledger/migrations/versions, with the way up and the way down, and adds its number to REVISIONS in ledger/schema.py.
+The tables that the migrations make are not those of ledger/tables.py. A change of tables.py needs the next module in
+ledger/migrations/versions, with the way up and the way down, and its number in SCHEMA in ledger/schema.py.
 """
 
 
@@ -43,6 +50,14 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 
 
 @pytest.fixture
+def later(empty_url: str, tmp_path: Path) -> Iterator[Ledger]:
+    """The ledger of a later release, over the same database as ``bare``."""
+    ledger = Ledger(empty_url, schema=later_schema(tmp_path))
+    yield ledger
+    ledger.close()
+
+
+@pytest.fixture
 def bare(empty_url: str) -> Iterator[Ledger]:
     """A ledger whose tables are not made yet."""
     ledger = Ledger(empty_url)
@@ -53,14 +68,7 @@ def bare(empty_url: str) -> Iterator[Ledger]:
 def migrate(ledger: Ledger, to: str) -> None:
     """Go the way of Alembic alone, step by step from nothing."""
     with ledger.write() as connection:
-        command.upgrade(alembic_config(connection), to)
-
-
-def make_the_first_release(ledger: Ledger) -> None:
-    """What the first release left behind: its tables, and no version."""
-    migrate(ledger, "0001")
-    with ledger.write() as connection:
-        connection.execute(text(f"DROP TABLE {VERSION_TABLE}"))
+        command.upgrade(SCHEMA.alembic_config(connection), to)
 
 
 def drawn(connection: Connection) -> dict[str, object]:
@@ -128,119 +136,87 @@ def test_a_new_ledger_is_drawn_exactly_as_one_that_went_through_every_version(ba
 
 
 def test_the_versions_that_the_code_counts_are_the_migrations_there_are() -> None:
-    script = ScriptDirectory(str(MIGRATIONS))
+    script = ScriptDirectory(str(SCHEMA.folder))
 
     found = [revision.revision for revision in script.walk_revisions()]
 
-    assert found[::-1] == list(REVISIONS), REMEDY
+    assert found[::-1] == list(SCHEMA.revisions), REMEDY
 
 
 def fill(ledger: Ledger) -> tuple[str, list[dict[str, Any]]]:
-    """Rows of every kind; gives the id of a use and everything that version 0001 has room for."""
+    """Rows of every kind; gives the id of a use and every row."""
     with ledger.write() as connection:
         use = new_use(connection, order_number="A1")
         new_claim(connection)
         use = move_use(connection, use, UseState.REDEEMING, WHY, sent_at=NOW)
         use = move_use(connection, use, UseState.REDEEMED, WHY, redemption_id="159")
         queue(connection, "A1", use_id=use.use_id, redemption_id="159")
-    return use.use_id, kept(ledger)
+    return use.use_id, every_row(ledger)
 
 
-def kept(ledger: Ledger) -> list[dict[str, Any]]:
-    """Every row, without the columns that came with version 0002."""
-    newer = {"rollback_id", "sweep_at", "sweeps", "verify_at"}
+def every_row(ledger: Ledger) -> list[dict[str, Any]]:
     with ledger.read() as connection:
         return [
-            {column.name: value for column, value in zip(table.c, row, strict=True) if column.name not in newer}
+            dict(row)
             for table in metadata.sorted_tables
-            for row in connection.execute(_select_what_is_there(connection, table))
+            for row in connection.execute(select(table).order_by(*table.primary_key)).mappings()
         ]
 
 
-def _select_what_is_there(connection: Connection, table: Table) -> Any:
-    there = {column["name"] for column in inspect(connection).get_columns(table.name)}
-    return select(*(column if column.name in there else text("NULL") for column in table.c)).order_by(table.c[0])
+def colours(ledger: Ledger) -> list[str]:
+    """What only version 0002 has room for."""
+    with ledger.read() as connection:
+        return list(connection.scalars(text("SELECT colour FROM benefits_uses ORDER BY created_at")))
 
 
-def test_rows_survive_the_way_down_and_up_again(bare: Ledger) -> None:
+def test_rows_survive_the_way_up_and_down_again(bare: Ledger, later: Ledger) -> None:
     bare.create_tables()
     use_id, before = fill(bare)
 
-    bare.downgrade("0001")
-    down, below = bare.version(), kept(bare)
-    bare.create_tables()
+    later.create_tables()
+    above, up, colour = later.version(), every_row(later), colours(later)
+    later.downgrade("0001")
 
-    assert (down, bare.version()) == ("0001", NEWEST)
-    assert before == below == kept(bare)
+    assert (above, bare.version(), colour) == ("0002", "0001", ["none"])
+    assert before == up == every_row(bare)
     with bare.write() as connection:
         use = find_use(connection, use_id)
         assert use is not None
-        assert (use.sweeps, use.rollback_id) == (0, None)
         assert touch_use(connection, use, NOW, rollback_id="160", sweeps=1).sweeps == 1
         assert [delivery.order_number for delivery in lease_due(connection, NOW, seconds=1, limit=5)] == ["A1"]
 
 
-def test_the_way_down_is_drawn_as_the_first_release_was(bare: Ledger) -> None:
-    make_the_first_release(bare)
+def test_the_way_down_is_drawn_as_the_earlier_release_made_it(bare: Ledger, later: Ledger) -> None:
+    bare.create_tables()
     with bare.read() as connection:
         first = drawn(connection)
 
-    bare.create_tables()
-    bare.downgrade("0001")
+    later.create_tables()
+    with later.read() as connection:
+        second = drawn(connection)
+    later.downgrade("0001")
 
-    with bare.write() as connection:
-        connection.execute(text(f"DROP TABLE {VERSION_TABLE}"))
-        assert drawn(connection) == first
-
-
-def test_a_ledger_of_the_first_release_is_known_without_a_version_and_keeps_its_rows(bare: Ledger) -> None:
-    make_the_first_release(bare)
-    with bare.write() as connection:
-        connection.execute(text(FIRST_RELEASE_ORDER))
-    before = bare.version()
-
-    bare.create_tables()
-
-    assert (before, bare.version()) == ("0001", NEWEST)
-    assert differences(bare) == []
     with bare.read() as connection:
-        delivery = find_delivery(connection, "A7")
-    assert delivery is not None
-    assert (delivery.state, delivery.transaction_id, delivery.verify_at) == (DeliveryState.DELIVERED, "31", None)
+        assert drawn(connection) == first != second
 
 
-FIRST_RELEASE_ORDER = """
-INSERT INTO benefits_outbox (order_number, revision, content, state, attempts, due_at, transaction_id, created_at,
-  updated_at)
-VALUES ('A7', 1, '{}', 'delivered', 1, '2026-03-02 01:00:00', '31', '2026-03-02 01:00:00', '2026-03-02 01:00:00')
-"""
-
-
-def test_a_worker_of_the_earlier_release_goes_on_while_the_ledger_is_newer(bare: Ledger) -> None:
+def test_a_worker_of_the_earlier_release_goes_on_while_the_ledger_is_newer(bare: Ledger, later: Ledger) -> None:
     """During a deployment both releases serve one ledger: what the earlier one writes has none of the new columns."""
     bare.create_tables()
+    later.create_tables()
 
     with bare.write() as connection:
-        new_use(connection)
-        connection.execute(text(EARLIER_WORKERS_HOLD))
-        found = find_use(connection, "of-the-earlier-release")
+        held = new_use(connection)
 
-    assert found is not None
-    assert (found.sweeps, found.sweep_at) == (0, None)
-
-
-EARLIER_WORKERS_HOLD = """
-INSERT INTO benefits_uses (use_id, reference, channel, customer_id, profile_id, benefit_id, definition_handle, name,
-  instructions, slot, cart_id, state, version, held_until, attempts, created_at, updated_at)
-SELECT 'of-the-earlier-release', 'earlier', channel, customer_id, profile_id, '8', definition_handle, name,
-  instructions, slot, 'its cart', state, version, held_until, attempts, created_at, updated_at FROM benefits_uses
-"""
+    with bare.read() as connection:
+        assert live_uses_of(connection, "mia") == [held]
+    assert colours(later) == ["none"]
 
 
 def test_a_version_that_is_up_to_date_is_only_looked_at(bare: Ledger) -> None:
     bare.create_tables()
     with bare.write() as connection:
-        # Whoever had to change something would wait for this transaction, and in vain.
+        # A second writer would wait for this transaction, and in vain.
         connection.execute(text("SELECT 1"))
         bare.create_tables()
 
@@ -263,8 +239,8 @@ print("alembic" in sys.modules)
     assert done.stdout == "False\n"
 
 
-def start(url: str, begin: Any) -> None:
-    ledger = Ledger(url)
+def start(url: str, later_in: Path | None, begin: Any) -> None:
+    ledger = Ledger(url, schema=later_schema(later_in) if later_in else SCHEMA)
     begin.wait(30)
     ledger.create_tables()
     with ledger.write() as connection:
@@ -272,14 +248,11 @@ def start(url: str, begin: Any) -> None:
     ledger.close()
 
 
-@pytest.mark.parametrize("first", [None, "0001"], ids=["empty", "of the first release"])
-def test_workers_that_start_at_once_make_the_tables_once(bare: Ledger, empty_url: str, first: str | None) -> None:
-    if first:
-        make_the_first_release(bare)
+def start_four_at_once(url: str, later_in: Path | None) -> list[int | None]:
+    """Four processes of one release; gives their exit codes."""
     spawn = multiprocessing.get_context("spawn")
     begin = spawn.Barrier(4)
-    workers = [spawn.Process(target=start, args=(empty_url, begin)) for _ in range(4)]
-
+    workers = [spawn.Process(target=start, args=(url, later_in, begin)) for _ in range(4)]
     for worker in workers:
         worker.start()
     for worker in workers:
@@ -287,33 +260,53 @@ def test_workers_that_start_at_once_make_the_tables_once(bare: Ledger, empty_url
     codes = [worker.exitcode for worker in workers]
     for worker in workers:
         worker.close()
+    return codes
 
-    with bare.read() as connection:
-        versions = connection.scalars(text("SELECT version_num FROM benefits_alembic_version")).all()
-        uses = connection.scalar(text("SELECT count(*) FROM benefits_uses"))
+
+def versions_and_uses(ledger: Ledger) -> tuple[list[str], int]:
+    with ledger.read() as connection:
+        versions = connection.scalars(text(f"SELECT version_num FROM {VERSION_TABLE}")).all()  # noqa: S608 - ours
+        return list(versions), connection.scalar(text("SELECT count(*) FROM benefits_uses")) or 0
+
+
+def test_workers_that_start_at_once_make_the_tables_once(bare: Ledger, empty_url: str) -> None:
+    codes = start_four_at_once(empty_url, None)
+
     assert codes == [0, 0, 0, 0]
-    assert (versions, uses) == ([NEWEST], 4)
+    assert versions_and_uses(bare) == ([NEWEST], 4)
 
 
-def test_an_upgrade_that_fails_half_way_leaves_the_ledger_as_it_was(bare: Ledger) -> None:
-    make_the_first_release(bare)
+def test_workers_of_a_later_release_that_start_at_once_change_the_tables_once(
+    bare: Ledger, later: Ledger, empty_url: str, tmp_path: Path
+) -> None:
+    bare.create_tables()
+
+    codes = start_four_at_once(empty_url, tmp_path)
+
+    assert codes == [0, 0, 0, 0]
+    assert versions_and_uses(later) == (["0002"], 4)
+    assert colours(later) == ["none"] * 4
+
+
+def test_an_upgrade_that_fails_half_way_leaves_the_ledger_as_it_was(bare: Ledger, later: Ledger) -> None:
+    bare.create_tables()
     with bare.write() as connection:
-        # The last step but one of 0002 stumbles over this name.
-        connection.execute(text("CREATE TABLE benefits_outbox_verify (id INTEGER)"))
+        # The last step of 0002 needs this name.
+        connection.execute(text("CREATE TABLE benefits_uses_colour (id INTEGER)"))
         before = drawn(connection)
 
     with pytest.raises(Exception, match="already"):
-        bare.create_tables()
+        later.create_tables()
 
     with bare.read() as connection:
         assert drawn(connection) == before
     assert bare.version() == "0001"
 
 
-def test_a_ledger_of_a_newer_version_is_refused_and_not_touched(bare: Ledger) -> None:
+def test_a_ledger_of_a_newer_version_is_refused_and_not_touched(bare: Ledger, later: Ledger) -> None:
     bare.create_tables()
-    with bare.write() as connection:
-        connection.execute(text("UPDATE benefits_alembic_version SET version_num = '0009'"))
+    later.create_tables()
+    with bare.read() as connection:
         before = drawn(connection)
 
     with pytest.raises(SettingsError) as refused:
@@ -323,45 +316,77 @@ def test_a_ledger_of_a_newer_version_is_refused_and_not_touched(bare: Ledger) ->
 
     with bare.read() as connection:
         assert drawn(connection) == before
-    assert (refused.value.key, bare.version()) == ("BENEFITS_DATABASE_URL", "0009")
-    assert "version 0009" in refused.value.problem
+    assert (refused.value.key, bare.version()) == ("BENEFITS_DATABASE_URL", "0002")
+    assert "version 0002" in refused.value.problem
     assert f"flask benefits db downgrade {NEWEST}" in refused.value.remedy
 
 
-@pytest.mark.parametrize(("to", "problem"), [("0007", "is no version"), ("head", "is no version")])
-def test_a_version_that_is_none_is_refused(bare: Ledger, to: str, problem: str) -> None:
+@pytest.mark.parametrize("to", ["0007", "head"])
+def test_a_version_that_is_none_is_refused(bare: Ledger, to: str) -> None:
     bare.create_tables()
 
-    with pytest.raises(ValueError, match=problem):
+    with pytest.raises(ValueError, match="is no version"):
         bare.downgrade(to)
 
 
-def test_the_way_down_does_not_lead_up(bare: Ledger) -> None:
+def test_the_way_down_does_not_lead_up(bare: Ledger, later: Ledger) -> None:
     bare.create_tables()
-    bare.downgrade("0001")
 
     with pytest.raises(ValueError, match="not newer than 0002"):
-        bare.downgrade("0002")
+        later.downgrade("0002")
 
 
 def test_there_is_no_way_down_from_the_first_version(bare: Ledger) -> None:
     migrate(bare, "0001")
 
     with pytest.raises(NotImplementedError), bare.write() as connection:
-        command.downgrade(alembic_config(connection), "base")
+        command.downgrade(SCHEMA.alembic_config(connection), "base")
 
     assert bare.version() == "0001"
 
 
-def test_an_order_number_that_does_not_fit_keeps_the_ledger_from_going_down(postgres: Any) -> None:
+def test_a_text_that_does_not_fit_keeps_the_ledger_from_going_down(postgres: Any, tmp_path: Path) -> None:
     with postgres.empty_database() as url:
-        ledger = open_ledger(url)
+        open_ledger(url).close()
+        ledger = Ledger(url, schema=later_schema(tmp_path))
+        ledger.create_tables()
         with ledger.write() as connection:
-            queue(connection, "A" * 300)
+            new_use(connection, replace(WHY, actor="a" * 300))
 
-        with pytest.raises(Exception, match="too long"):
+        with pytest.raises(ValueError, match="refuses to go down to version 0001: value too long"):
             ledger.downgrade("0001")
         version = ledger.version()
         ledger.close()
 
-    assert version == NEWEST
+    assert version == "0002"
+
+
+def test_a_role_that_may_not_make_tables_changes_nothing(postgres: Any) -> None:
+    postgres.admin.execute("CREATE ROLE reader LOGIN")
+    with postgres.empty_database() as url:
+        ledger = Ledger(url.replace("postgres:@", "reader:@"))
+        with pytest.raises(ProgrammingError, match="permission denied"):
+            ledger.create_tables()
+        version = ledger.version()
+        ledger.close()
+    postgres.admin.execute("DROP ROLE reader")
+
+    assert version is None
+
+
+def test_a_role_that_may_not_change_tables_uses_those_that_are_there(postgres: Any) -> None:
+    postgres.admin.execute("CREATE ROLE clerk LOGIN")
+    with postgres.empty_database() as url:
+        owner = open_ledger(url)
+        with owner.write() as connection:
+            for what in ("TABLES", "SEQUENCES"):
+                connection.execute(text(f"GRANT ALL ON ALL {what} IN SCHEMA public TO clerk"))
+        owner.close()
+        ledger = open_ledger(url.replace("postgres:@", "clerk:@"))
+        with ledger.write() as connection:
+            new_use(connection)
+        found = versions_and_uses(ledger)
+        ledger.close()
+    postgres.admin.execute("DROP ROLE clerk")
+
+    assert found == ([NEWEST], 1)

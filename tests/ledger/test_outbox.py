@@ -1,4 +1,4 @@
-"""The outbox: nothing is rounded, nobody holds a row twice, and the newest content wins."""
+"""The outbox: nothing is rounded, a row is leased once, and the newest content wins."""
 
 from __future__ import annotations
 

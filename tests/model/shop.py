@@ -24,7 +24,7 @@ from claimable_benefits.service.orders.submit import submit
 from claimable_benefits.service.redemption.redeem import redeem_for_order
 from claimable_benefits.service.redemption.rollback import roll_back_order
 from claimable_benefits.service.worker.turn import run_once
-from tests.service.conftest import World, new_client
+from tests.service.conftest import ServiceHarness, new_client
 
 IN_HAND = timedelta(minutes=1)
 _metadata = MetaData()
@@ -66,9 +66,9 @@ class Fuse:
 
 @dataclass
 class ModelShop:
-    """Shop, provider and plugin over one world; `restart` is a new process over the same databases."""
+    """Shop, provider and plugin over one harness; `restart` is a new process over the same databases."""
 
-    world: World
+    harness: ServiceHarness
     fuse: Fuse = field(default_factory=Fuse)
     authorised: dict[str, Decimal] = field(default_factory=dict)
     captured: dict[str, Decimal] = field(default_factory=dict)
@@ -76,24 +76,24 @@ class ModelShop:
     dates: str = "utc"
 
     def __post_init__(self) -> None:
-        with self.world.ctx.ledger.write() as connection:
+        with self.harness.ctx.ledger.write() as connection:
             _metadata.create_all(connection)
-        event.listen(self.world.ctx.ledger.engine, "commit", lambda _connection: self.fuse.step("commit"))
-        self.world.wire.step = self.fuse.step
-        self.world = replace(self.world, ctx=replace(self.world.ctx, order_loader=self.load))
+        event.listen(self.harness.ctx.ledger.engine, "commit", lambda _connection: self.fuse.step("commit"))
+        self.harness.wire.step = self.fuse.step
+        self.harness = replace(self.harness, ctx=replace(self.harness.ctx, order_loader=self.load))
 
     def restart(self) -> None:
         """Start anew after a crash: what the process knew is gone."""
-        ctx = self.world.ctx
-        client = new_client(self.world.wire, ctx.ledger, self.world.clock, dates=self.dates)
-        self.world = replace(self.world, ctx=replace(ctx, omneo=client))
+        ctx = self.harness.ctx
+        client = new_client(self.harness.wire, ctx.ledger, self.harness.clock, dates=self.dates)
+        self.harness = replace(self.harness, ctx=replace(ctx, omneo=client))
 
     def cart(self, name: str) -> Cart:
         return Cart(name, (SHIRT,), "AUD", Decimal("9.95"))
 
     def place(self, shopper: Shopper, cart: Cart, payment: str = "works") -> str:
         """Place the cart's order; gives its number. ``payment`` works, is declined, or its answer is lost."""
-        ctx = self.world.ctx
+        ctx = self.harness.ctx
         applied = read_applied(ctx, shopper, cart)
         use_id = applied.use_id if applied and applied.fit.fits else None
         total = cart.subtotal + Decimal("9.95") - (applied.discount.amount if applied and use_id else Decimal(0))
@@ -114,7 +114,7 @@ class ModelShop:
     def _pay(self, number: str, payment: str) -> None:
         if payment == "declined":
             self._write(number, state="cancelled")
-            roll_back_order(self.world.ctx, number, actor="shop", reason="the payment was declined")
+            roll_back_order(self.harness.ctx, number, actor="shop", reason="the payment was declined")
             return
         self.fuse.step("before capture")
         self.captured[number] = self.authorised[number]
@@ -123,7 +123,7 @@ class ModelShop:
             self._finish(number)
 
     def _finish(self, number: str) -> None:
-        ctx = self.world.ctx
+        ctx = self.harness.ctx
         with ctx.ledger.write() as connection:
             waiting = update(shop_orders).where(shop_orders.c.number == number, shop_orders.c.state == "unknown")
             done = connection.execute(waiting.values(state="paid", placed_at=ctx.clock()))
@@ -132,7 +132,7 @@ class ModelShop:
 
     def cancel(self, number: str) -> None:
         """Refund a paid order in full, in one commit with what becomes of its benefit and its transaction."""
-        ctx = self.world.ctx
+        ctx = self.harness.ctx
         paid = update(shop_orders).where(shop_orders.c.number == number, shop_orders.c.state == "paid")
         with ctx.ledger.write() as connection:
             if connection.execute(paid.values(state="cancelled")).rowcount:
@@ -146,12 +146,12 @@ class ModelShop:
 
     def load(self, number: str) -> Order | None:
         """The order loader: an order that nobody has in hand any more is settled by asking the provider."""
-        with self.world.ctx.ledger.read() as connection:
+        with self.harness.ctx.ledger.read() as connection:
             row = self._row(connection, number)
         if row is None:
             return None
         until = row["in_hand_until"]
-        if row["state"] == "unknown" and until < self.world.clock.now:
+        if row["state"] == "unknown" and until < self.harness.clock.now:
             if number in self.captured:
                 self._finish(number)
             else:
@@ -160,7 +160,7 @@ class ModelShop:
             return self.load(number)
         if row["state"] != "paid":
             return Order(number, OrderState(row["state"]))
-        with self.world.ctx.ledger.read() as connection:
+        with self.harness.ctx.ledger.read() as connection:
             return Order(number, OrderState.PAID, self._transaction(connection, number))
 
     def settle_all(self) -> None:
@@ -175,13 +175,13 @@ class ModelShop:
 
     def work(self, minutes: float, *, step: float = 30) -> None:
         """Let time pass, with a turn of the worker every ``step`` seconds."""
-        end = self.world.clock.now + timedelta(minutes=minutes)
-        while self.world.clock.now < end:
-            self.world.clock.forward(seconds=step)
-            run_once(self.world.ctx)
+        end = self.harness.clock.now + timedelta(minutes=minutes)
+        while self.harness.clock.now < end:
+            self.harness.clock.forward(seconds=step)
+            run_once(self.harness.ctx)
 
     def rows(self, table: Table) -> list[dict[str, Any]]:
-        with self.world.ctx.ledger.read() as connection:
+        with self.harness.ctx.ledger.read() as connection:
             return [dict(row._mapping) for row in connection.execute(select(table))]
 
     def problems(self) -> list[str]:
@@ -190,8 +190,8 @@ class ModelShop:
 
     def _orders(self) -> list[str]:
         said = []
-        live = {str(r["id"]) for r in self.world.redemptions() if r["live"]}
-        transactions = self.world.held_at_omneo()["transactions"]
+        live = {str(r["id"]) for r in self.harness.redemptions() if r["live"]}
+        transactions = self.harness.held_at_omneo()["transactions"]
         every_use = self.rows(uses)
         for order in self.rows(shop_orders):
             number = order["number"]
@@ -220,7 +220,7 @@ class ModelShop:
         owned = {u["redemption_id"] for u in self.rows(uses) if u["state"] == UseState.CONSUMED}
         ours = {u["reference"]: u for u in self.rows(uses)}
         said = []
-        for redemption in self.world.redemptions():
+        for redemption in self.harness.redemptions():
             reference = redemption["external_id"] or redemption["transaction_external_id"]
             if redemption["live"] and reference in ours and str(redemption["id"]) not in owned:
                 use = ours[reference]
@@ -262,5 +262,5 @@ class ModelShop:
         change = insert(shop_orders).values(number=number, **values)
         if not new:
             change = update(shop_orders).where(shop_orders.c.number == number).values(**values)  # type: ignore[assignment]
-        with self.world.ctx.ledger.write() as connection:
+        with self.harness.ctx.ledger.write() as connection:
             connection.execute(change)

@@ -25,12 +25,12 @@ from claimable_benefits.service.holds.release import release
 from claimable_benefits.service.redemption.redeem import use_from_account
 from claimable_benefits.service.worker.turn import run_once
 from tests.model.shop import Crash, ModelShop
-from tests.service.conftest import LEO, MIA, open_world
+from tests.service.conftest import LEO, MIA, open_harness
 
 FAULTS = (
     "dropped",
     "applied then dropped",
-    "zombie",
+    "delayed",
     "503",
     "503 although applied",
     "429",
@@ -67,8 +67,8 @@ class AnyOrder(RuleBasedStateMachine):
         self.folder = Path(tempfile.mkdtemp())
         (self.folder / "omneo").mkdir()
         self.tenant = tenant
-        world = open_world(self.folder, switches=tenant, dates=tenant.get("dates", "utc"))
-        self.shop = ModelShop(world, dates=tenant.get("dates", "utc"))
+        harness = open_harness(self.folder, switches=tenant, dates=tenant.get("dates", "utc"))
+        self.shop = ModelShop(harness, dates=tenant.get("dates", "utc"))
         self.clicks = 0
         self.numbers: list[str] = []
 
@@ -85,17 +85,17 @@ class AnyOrder(RuleBasedStateMachine):
     @rule(shopper=SHOPPERS, cart=CARTS, choice=st.integers(0, 5), move=st.booleans())
     def apply(self, shopper: Shopper, cart: str, choice: int, move: bool) -> None:
         with self.whatever():
-            yours = read_wallet(self.shop.world.ctx, shopper).usable
+            yours = read_wallet(self.shop.harness.ctx, shopper).usable
             if yours:
                 benefit = yours[choice % len(yours)].benefit
-                hold(self.shop.world.ctx, shopper, self._cart(shopper, cart), benefit.id, move=move)
+                hold(self.shop.harness.ctx, shopper, self._cart(shopper, cart), benefit.id, move=move)
 
     @rule(shopper=SHOPPERS, cart=CARTS)
     def remove(self, shopper: Shopper, cart: str) -> None:
         held = [u for u in self.shop.rows(uses) if u["state"] == "held" and u["customer_id"] == shopper.customer_id]
         with self.whatever():
             for use in held[:1]:
-                release(self.shop.world.ctx, shopper, self._cart(shopper, cart), use["benefit_id"])
+                release(self.shop.harness.ctx, shopper, self._cart(shopper, cart), use["benefit_id"])
 
     @rule(shopper=SHOPPERS, cart=CARTS, payment=st.sampled_from(["works", "works", "declined", "is lost"]))
     def place(self, shopper: Shopper, cart: str, payment: str) -> None:
@@ -121,7 +121,7 @@ class AnyOrder(RuleBasedStateMachine):
     ) -> None:
         """A whole checkout with one fault and perhaps a crash in it: so many runs reach the places that matter."""
         self.apply(shopper=shopper, cart="cart-1", choice=choice, move=True)
-        self.shop.world.wire.fail(*call, kind, 2)
+        self.shop.harness.wire.fail(*call, kind, 2)
         self.shop.fuse.left = steps
         self.place(shopper=shopper, cart="cart-1", payment=payment)
 
@@ -129,31 +129,31 @@ class AnyOrder(RuleBasedStateMachine):
     def use_now(self, shopper: Shopper) -> None:
         self.clicks += 1
         with self.whatever():
-            for held in read_wallet(self.shop.world.ctx, shopper).usable:
+            for held in read_wallet(self.shop.harness.ctx, shopper).usable:
                 if held.benefit.handle == "vip-lounge":
-                    use_from_account(self.shop.world.ctx, shopper, held.benefit.id, f"click {self.clicks}")
+                    use_from_account(self.shop.harness.ctx, shopper, held.benefit.id, f"click {self.clicks}")
                     break
 
     @rule(shopper=SHOPPERS, choice=st.integers(0, 3), again=st.booleans())
     def claim(self, shopper: Shopper, choice: int, again: bool) -> None:
         self.clicks += not again
         with self.whatever():
-            ready = read_wallet(self.shop.world.ctx, shopper).claimable
+            ready = read_wallet(self.shop.harness.ctx, shopper).claimable
             if ready:
-                claim(self.shop.world.ctx, shopper, ready[choice % len(ready)].handle, f"claim {self.clicks}")
+                claim(self.shop.harness.ctx, shopper, ready[choice % len(ready)].handle, f"claim {self.clicks}")
 
     @rule(shopper=SHOPPERS, choice=st.integers(0, 5))
     def use_at_the_till(self, shopper: Shopper, choice: int) -> None:
-        wire, step = self.shop.world.wire, self.shop.world.wire.step
+        wire, step = self.shop.harness.wire, self.shop.harness.wire.step
         faults, wire.faults, wire.step = wire.faults, [], lambda _what: None  # a till has a wire of its own
         with self.whatever():
-            yours = read_wallet(self.shop.world.ctx, shopper).usable
+            yours = read_wallet(self.shop.harness.ctx, shopper).usable
             if yours:
                 benefit = yours[choice % len(yours)].benefit
                 path = f"/api/v3/profiles/{benefit.profile_id}/benefits/{benefit.id}"
                 headers = {"Authorization": "Bearer sandbox-token"}
                 body = {"issued_at": "2026-03-02 12:00:00", "timezone": "Australia/Melbourne"}
-                client = self.shop.world.sandbox.test_client()
+                client = self.shop.harness.sandbox.test_client()
                 answer = client.post(f"{path}/redemptions", json=body, headers=headers)
                 if answer.status_code == 404:
                     client.post(f"{path}/redeem", json={"count": 1}, headers=headers)
@@ -161,15 +161,15 @@ class AnyOrder(RuleBasedStateMachine):
 
     @rule(call=st.sampled_from(CALLS), kind=st.sampled_from(FAULTS), times=st.integers(1, 3))
     def break_the_wire(self, call: tuple[str, str], kind: str, times: int) -> None:
-        self.shop.world.wire.fail(*call, kind, times)
+        self.shop.harness.wire.fail(*call, kind, times)
 
     @rule()
     def mend_the_wire(self) -> None:
-        self.shop.world.wire.heal()
+        self.shop.harness.wire.heal()
 
     @rule()
     def late_requests_arrive(self) -> None:
-        self.shop.world.wire.rise()
+        self.shop.harness.wire.deliver_delayed()
 
     @rule(steps=st.integers(0, 12))
     def crash_soon(self, steps: int) -> None:
@@ -177,14 +177,14 @@ class AnyOrder(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from([1, 10, 45, 100, 600, 3600]))
     def time_passes(self, seconds: float) -> None:
-        self.shop.world.clock.forward(seconds=seconds)
+        self.shop.harness.clock.forward(seconds=seconds)
 
     @rule(turns=st.integers(1, 3))
     def the_worker_works(self, turns: int) -> None:
         with self.whatever():
             for _ in range(turns):
-                self.shop.world.clock.forward(seconds=15)
-                run_once(self.shop.world.ctx)
+                self.shop.harness.clock.forward(seconds=15)
+                run_once(self.shop.harness.ctx)
 
     @invariant()
     def no_more_is_in_use_than_there_is(self) -> None:
@@ -199,7 +199,7 @@ class AnyOrder(RuleBasedStateMachine):
     @invariant()
     def one_attempt_makes_one_redemption(self) -> None:
         if hasattr(self, "shop"):
-            made = [r["external_id"] for r in self.shop.world.redemptions() if r["external_id"]]
+            made = [r["external_id"] for r in self.shop.harness.redemptions() if r["external_id"]]
             assert len(made) == len(set(made))
 
     def teardown(self) -> None:
@@ -207,15 +207,15 @@ class AnyOrder(RuleBasedStateMachine):
         if not hasattr(self, "shop"):
             return
         self.shop.fuse.left = None
-        self.shop.world.wire.heal()
+        self.shop.harness.wire.heal()
         self.shop.restart()
         self.shop.work(2)
-        self.shop.world.wire.rise()
+        self.shop.harness.wire.deliver_delayed()
         self.shop.settle_all()
         self.shop.work(100, step=180)
         problems = self.shop.problems()
-        self.shop.world.ctx.omneo.close()
-        self.shop.world.ctx.ledger.close()
+        self.shop.harness.ctx.omneo.close()
+        self.shop.harness.ctx.ledger.close()
         rmtree(self.folder, ignore_errors=True)
         assert problems == [], (self.tenant, problems)
 

@@ -45,7 +45,7 @@ class Clock:
 
 
 @dataclass
-class World:
+class ClientHarness:
     """A sandbox that listens, a client of it, and the rest of the API for setting a scene."""
 
     base_url: str
@@ -82,233 +82,247 @@ class World:
 
 
 @dataclass
-class Place:
+class SandboxServer:
     """A running sandbox, its clock and a plain way to it; kept for the whole module, because starting takes time."""
 
-    server: RunningSandbox
+    running: RunningSandbox
     clock: Clock
     others: httpx.Client
 
 
 @pytest.fixture(scope="module")
-def place() -> Iterator[Place]:
+def server() -> Iterator[SandboxServer]:
     """One sandbox for all; every test empties it and sets its switches."""
     clock = Clock()
     app = create_sandbox(clock=clock)
     with serve_sandbox(app) as server:
         headers = {"Authorization": f"Bearer {server.token}"}
         with httpx.Client(base_url=server.base_url, headers=headers) as others:
-            yield Place(server, clock, others)
+            yield SandboxServer(server, clock, others)
     sandbox(app).store.close()
 
 
 @contextmanager
-def world_in(place: Place, switches: dict[str, str] | None = None, **options: Any) -> Iterator[World]:
+def harness_in(
+    server: SandboxServer, switches: dict[str, str] | None = None, **options: Any
+) -> Iterator[ClientHarness]:
     """An empty tenant with these switches, and a client that knows nothing of it yet."""
-    place.clock.now = NOON
+    server.clock.now = NOON
     told: list[str] = []
     settings: dict[str, Any] = {"timezone": "Australia/Melbourne", "on_dialect": told.append, **options}
-    with OmneoClient(place.server.base_url, place.server.token, **settings) as client:
-        world = World(place.server.base_url, place.server.token, client, place.clock, told, place.others, count())
-        world.switch(**{name: switch.default for name, switch in SWITCHES.items()} | (switches or {}))
-        assert place.others.post(f"{place.server.url}/_sandbox/reset", json={"seed": "empty"}).status_code == 200
-        yield world
+    with OmneoClient(server.running.base_url, server.running.token, **settings) as client:
+        harness = ClientHarness(
+            server.running.base_url,
+            server.running.token,
+            client,
+            server.clock,
+            told,
+            server.others,
+            count(),
+        )
+        harness.switch(**{name: switch.default for name, switch in SWITCHES.items()} | (switches or {}))
+        assert server.others.post(f"{server.running.url}/_sandbox/reset", json={"seed": "empty"}).status_code == 200
+        yield harness
 
 
 @pytest.fixture(params=["guide/guide", "guide/auto", "reference/reference", "reference/auto", "both/auto"])
-def world(request: pytest.FixtureRequest, place: Place) -> Iterator[World]:
+def harness(request: pytest.FixtureRequest, server: SandboxServer) -> Iterator[ClientHarness]:
     """A tenant's dialect, and the client's setting."""
     spoken, setting = request.param.split("/")
-    with world_in(place, {"dialect": spoken}, dialect=setting) as world:
-        yield world
+    with harness_in(server, {"dialect": spoken}, dialect=setting) as harness:
+        yield harness
 
 
-def test_a_shopper_is_found_and_a_stranger_is_not(world: World) -> None:
-    profile_id = world.profile("C-1", "C 2/ü?&")
+def test_a_shopper_is_found_and_a_stranger_is_not(harness: ClientHarness) -> None:
+    profile_id = harness.profile("C-1", "C 2/ü?&")
 
-    found = [world.client.profile_id(customer_id) for customer_id in ("C-1", "C 2/ü?&", "C-3", "C-1")]
+    found = [harness.client.profile_id(customer_id) for customer_id in ("C-1", "C 2/ü?&", "C-3", "C-1")]
 
     assert found == [profile_id, profile_id, None, profile_id]
 
 
 @pytest.mark.parametrize("shape", ["profile_id", "id", "profile", "list"])
-def test_a_shopper_is_found_in_every_shape_of_the_answer(shape: str, place: Place) -> None:
-    with world_in(place, {"identity_search": shape}) as world:
-        assert world.profile("C-1") == world.client.profile_id("C-1")
+def test_a_shopper_is_found_in_every_shape_of_the_answer(shape: str, server: SandboxServer) -> None:
+    with harness_in(server, {"identity_search": shape}) as harness:
+        assert harness.profile("C-1") == harness.client.profile_id("C-1")
 
 
-def test_definitions_are_created_listed_and_found(world: World) -> None:
-    made = world.define(tags=["vip"], value=Decimal("10.50"), claim_period_end_at=NOON + timedelta(days=1))
+def test_definitions_are_created_listed_and_found(harness: ClientHarness) -> None:
+    made = harness.define(tags=["vip"], value=Decimal("10.50"), claim_period_end_at=NOON + timedelta(days=1))
 
-    listed = world.client.definitions()
-    found = world.client.definition(made.handle), world.client.definition(made.id), world.client.definition("nope")
+    listed = harness.client.definitions()
+    found = (
+        harness.client.definition(made.handle),
+        harness.client.definition(made.id),
+        harness.client.definition("nope"),
+    )
 
     assert (made.tags, made.value, made.claim_until) == (("vip",), Decimal("10.5"), NOON + timedelta(days=1))
     assert listed == (made,)
     assert found == (made, made, None)
 
 
-def test_a_definition_with_a_taken_handle_is_refused_by_field(world: World) -> None:
-    made = world.define()
+def test_a_definition_with_a_taken_handle_is_refused_by_field(harness: ClientHarness) -> None:
+    made = harness.define()
     with pytest.raises(Rejected) as caught:
-        world.define(handle=made.handle)
+        harness.define(handle=made.handle)
 
     assert caught.value.status == 422
     assert list(caught.value.fields) == ["handle"]
 
 
-def test_a_benefit_is_issued_and_read(world: World) -> None:
-    profile_id, definition = world.profile(), world.define()
+def test_a_benefit_is_issued_and_read(harness: ClientHarness) -> None:
+    profile_id, definition = harness.profile(), harness.define()
 
-    made = world.client.issue(
+    made = harness.client.issue(
         definition.id, profile_id, at=NOON, reference="r", expires_at=datetime(2026, 7, 1, 13, 59, 59, tzinfo=UTC)
     )
 
     assert (made.external_id, made.issued_at, made.timezone) == ("r", NOON, "Australia/Melbourne")
     assert made.expires_at == datetime(2026, 7, 1, 13, 59, 59, tzinfo=UTC)
     assert made.definition == definition
-    assert world.client.benefit(profile_id, made.id) == made
-    assert world.client.benefits(profile_id) == world.client.redeemable(profile_id) == (made,)
-    assert world.client.benefit(profile_id, "no-such-benefit") is None
-    assert world.client.benefit(world.profile(), made.id) is None
+    assert harness.client.benefit(profile_id, made.id) == made
+    assert harness.client.benefits(profile_id) == harness.client.redeemable(profile_id) == (made,)
+    assert harness.client.benefit(profile_id, "no-such-benefit") is None
+    assert harness.client.benefit(harness.profile(), made.id) is None
 
 
-def test_more_benefits_than_a_page_holds_are_all_read(place: Place) -> None:
-    with world_in(place) as world:
-        profile_id, definition = world.profile(), world.define()
-        made = [world.client.issue(definition.id, profile_id, at=NOON).id for _ in range(103)]
+def test_more_benefits_than_a_page_holds_are_all_read(server: SandboxServer) -> None:
+    with harness_in(server) as harness:
+        profile_id, definition = harness.profile(), harness.define()
+        made = [harness.client.issue(definition.id, profile_id, at=NOON).id for _ in range(103)]
 
-        assert sorted(made) == sorted(benefit.id for benefit in world.client.benefits(profile_id))
+        assert sorted(made) == sorted(benefit.id for benefit in harness.client.benefits(profile_id))
 
 
-def test_a_claimable_definition_is_claimed_once(world: World) -> None:
-    profile_id, definition = world.profile(), world.define()
+def test_a_claimable_definition_is_claimed_once(harness: ClientHarness) -> None:
+    profile_id, definition = harness.profile(), harness.define()
 
-    offered = world.client.claimable(profile_id)
-    claimed = world.client.claim(profile_id, definition, reference="claim-1")
+    offered = harness.client.claimable(profile_id)
+    claimed = harness.client.claim(profile_id, definition, reference="claim-1")
     with pytest.raises(Rejected):
-        world.client.claim(profile_id, definition, reference="claim-2")
+        harness.client.claim(profile_id, definition, reference="claim-2")
 
     assert offered == (definition,)
     assert (claimed.external_id, claimed.claimed_at, claimed.definition) == ("claim-1", NOON, definition)
-    assert world.client.claimable(profile_id) == ()
-    assert [benefit.id for benefit in world.client.benefits(profile_id)] == [claimed.id]
+    assert harness.client.claimable(profile_id) == ()
+    assert [benefit.id for benefit in harness.client.benefits(profile_id)] == [claimed.id]
 
 
-def test_a_claim_and_use_in_one_step(world: World) -> None:
-    profile_id, definition = world.profile(), world.define()
+def test_a_claim_and_use_in_one_step(harness: ClientHarness) -> None:
+    profile_id, definition = harness.profile(), harness.define()
 
-    made = world.client.claim_and_redeem(profile_id, definition.handle, reference="r")
+    made = harness.client.claim_and_redeem(profile_id, definition.handle, reference="r")
 
     assert (made.kind, made.profile_id, made.benefit_names) == ("redeem", profile_id, (definition.name,))
-    assert world.client.redemption_count(profile_id, made.benefit_ids[0]) == 1
+    assert harness.client.redemption_count(profile_id, made.benefit_ids[0]) == 1
 
 
-def test_a_benefit_is_redeemed_once_and_found_again_by_every_look_up(world: World) -> None:
-    benefit = world.issue(world.profile())
+def test_a_benefit_is_redeemed_once_and_found_again_by_every_lookup(harness: ClientHarness) -> None:
+    benefit = harness.issue(harness.profile())
     profile_id = benefit.profile_id or ""
 
-    made = world.redeem(benefit, "use-1")
+    made = harness.redeem(benefit, "use-1")
     with pytest.raises(Rejected) as caught:
-        world.redeem(benefit, "use-2")
+        harness.redeem(benefit, "use-2")
 
     assert caught.value.status == 422
     assert (made.kind, made.created_at) == ("redeem", NOON)
-    one = world.client.redemption(profile_id, made.id)
+    one = harness.client.redemption(profile_id, made.id)
     assert one is not None
     assert (one.benefit_ids, one.count, one.redeemed_at) == ((benefit.id,), 1, NOON)
-    assert world.client.redemptions(profile_id) == (one,)
-    assert world.client.redemptions(profile_id, until=NOON) == (one,)
-    assert world.client.redemptions(profile_id, until=NOON + timedelta(seconds=1)) == ()
-    assert world.client.redemption_count(profile_id, benefit.id) == 1
-    assert [found.id for found in world.client.redemptions_by_reference("use-1")] == [made.id]
-    assert world.client.redemptions_by_reference("use-2") == ()
+    assert harness.client.redemptions(profile_id) == (one,)
+    assert harness.client.redemptions(profile_id, until=NOON) == (one,)
+    assert harness.client.redemptions(profile_id, until=NOON + timedelta(seconds=1)) == ()
+    assert harness.client.redemption_count(profile_id, benefit.id) == 1
+    assert [found.id for found in harness.client.redemptions_by_reference("use-1")] == [made.id]
+    assert harness.client.redemptions_by_reference("use-2") == ()
 
 
-def test_a_missing_benefit_is_refused(world: World) -> None:
-    profile_id, other = world.profile(), world.issue(world.profile())
+def test_a_missing_benefit_is_refused(harness: ClientHarness) -> None:
+    profile_id, other = harness.profile(), harness.issue(harness.profile())
     for benefit_id in ("999", other.id, "a/b"):
         with pytest.raises(Rejected):
-            world.client.redeem(profile_id, benefit_id, reference="r", at=NOON)
+            harness.client.redeem(profile_id, benefit_id, reference="r", at=NOON)
 
-    assert world.client.redemptions_by_reference("r") == ()
-    assert world.client.redemption_count(other.profile_id or "", other.id) == 0
+    assert harness.client.redemptions_by_reference("r") == ()
+    assert harness.client.redemption_count(other.profile_id or "", other.id) == 0
 
 
-def test_a_redemption_is_reversed_within_ten_minutes_and_returned_later(world: World) -> None:
-    profile_id = world.profile()
-    first, second = (world.redeem(world.issue(profile_id), reference) for reference in ("use-1", "use-2"))
+def test_a_redemption_is_reversed_within_ten_minutes_and_returned_later(harness: ClientHarness) -> None:
+    profile_id = harness.profile()
+    first, second = (harness.redeem(harness.issue(profile_id), reference) for reference in ("use-1", "use-2"))
 
-    reversal = world.client.reverse(first.id)
+    reversal = harness.client.reverse(first.id)
     with pytest.raises(Rejected):
-        world.client.reverse(first.id)
-    world.clock.now += timedelta(minutes=11)
+        harness.client.reverse(first.id)
+    harness.clock.now += timedelta(minutes=11)
     with pytest.raises(Rejected):
-        world.client.reverse(second.id)
-    returned = world.client.return_uses(second.id)
+        harness.client.reverse(second.id)
+    returned = harness.client.return_uses(second.id)
 
     assert (reversal.kind, returned.kind) == ("reversal", "return")
-    assert {one.kind for one in world.client.redemptions(profile_id)} == {"redeem", "reversal", "return"}
-    assert len(world.client.redeemable(profile_id)) == 2
+    assert {one.kind for one in harness.client.redemptions(profile_id)} == {"redeem", "reversal", "return"}
+    assert len(harness.client.redeemable(profile_id)) == 2
 
 
-def test_an_order_is_recorded_once_with_its_redemption(world: World) -> None:
-    benefit = world.issue(world.profile())
-    used = world.redeem(benefit, "use-1")
+def test_an_order_is_recorded_once_with_its_redemption(harness: ClientHarness) -> None:
+    benefit = harness.issue(harness.profile())
+    used = harness.redeem(benefit, "use-1")
 
-    first = world.client.record_transaction(ORDER, profile_id=benefit.profile_id, redemption_id=None)
+    first = harness.client.record_transaction(ORDER, profile_id=benefit.profile_id, redemption_id=None)
     changed = replace(ORDER, total=Decimal("79.95"), items=(*ORDER.items, Item("Bag", 1, Decimal(5), Decimal(5))))
-    second = world.client.record_transaction(changed, profile_id=benefit.profile_id, redemption_id=used.id)
+    second = harness.client.record_transaction(changed, profile_id=benefit.profile_id, redemption_id=used.id)
 
     assert (first.total, first.redemption_id) == (Decimal("89.99"), None)
     assert (second.id, second.total, second.redemption_id) == (first.id, Decimal("79.95"), used.id)
-    assert world.client.transaction_by_order(ORDER.order_number) == second
-    assert world.client.transaction_by_order("WEB-2") is None
-    linked = world.client.redemption(benefit.profile_id or "", used.id)
+    assert harness.client.transaction_by_order(ORDER.order_number) == second
+    assert harness.client.transaction_by_order("WEB-2") is None
+    linked = harness.client.redemption(benefit.profile_id or "", used.id)
     assert linked is not None
     assert (linked.transaction_id, linked.order_number) == (first.id, external_id_of(ORDER.order_number))
-    stored = world.others.get(f"/transactions/{first.id}").json()["data"]
+    stored = harness.others.get(f"/transactions/{first.id}").json()["data"]
     assert stored["transacted_at"] == "2026-06-15 02:00:00"
     assert [item["name"] for item in stored["items"]] == ["Linen Shirt", "Bag"]
 
 
-def test_an_order_of_a_guest_is_recorded(world: World) -> None:
-    recorded = world.client.record_transaction(replace(ORDER, items=()), profile_id=None, redemption_id=None)
+def test_an_order_of_a_guest_is_recorded(harness: ClientHarness) -> None:
+    recorded = harness.client.record_transaction(replace(ORDER, items=()), profile_id=None, redemption_id=None)
 
     assert (recorded.profile_id, recorded.redemption_id) == (None, None)
 
 
-def test_an_order_with_a_redemption_that_does_not_exist_is_refused(world: World) -> None:
+def test_an_order_with_a_redemption_that_does_not_exist_is_refused(harness: ClientHarness) -> None:
     with pytest.raises(Rejected) as caught:
-        world.client.record_transaction(ORDER, profile_id=None, redemption_id="999")
+        harness.client.record_transaction(ORDER, profile_id=None, redemption_id="999")
 
     assert list(caught.value.fields) == ["redemption_id"]
 
 
-def test_an_order_is_recorded_once_without_upsert(world: World) -> None:
-    world.switch(update_create="off")
+def test_an_order_is_recorded_once_without_upsert(harness: ClientHarness) -> None:
+    harness.switch(update_create="off")
 
-    recorded = [world.client.record_transaction(ORDER, profile_id=None, redemption_id=None) for _ in range(3)]
+    recorded = [harness.client.record_transaction(ORDER, profile_id=None, redemption_id=None) for _ in range(3)]
 
     assert len({one.id for one in recorded}) == 1
-    assert len(world.others.get("/transactions").json()["data"]) == 1
+    assert len(harness.others.get("/transactions").json()["data"]) == 1
 
 
-def test_a_plain_record_makes_a_second_transaction(world: World) -> None:
-    made = [world.client.create_transaction(ORDER, profile_id=None, redemption_id=None) for _ in range(2)]
+def test_a_plain_record_makes_a_second_transaction(harness: ClientHarness) -> None:
+    made = [harness.client.create_transaction(ORDER, profile_id=None, redemption_id=None) for _ in range(2)]
 
     assert len({one.id for one in made}) == 2
 
 
-def test_the_dialect_is_told_once_where_it_had_to_be_found_out(world: World) -> None:
-    world.client.definitions()
-    world.client.definitions()
+def test_on_dialect_is_called_once_where_the_dialect_was_detected(harness: ClientHarness) -> None:
+    harness.client.definitions()
+    harness.client.definitions()
 
-    assert world.told in ([], [world.client.dialect()])
+    assert harness.told in ([], [harness.client.dialect()])
 
 
-def test_a_wrong_token_is_not_permitted(world: World) -> None:
-    with OmneoClient(world.base_url, "wrong", timezone="UTC") as stranger:
+def test_a_wrong_token_is_not_permitted(harness: ClientHarness) -> None:
+    with OmneoClient(harness.base_url, "wrong", timezone="UTC") as stranger:
         for call in (
             lambda: stranger.profile_id("C-1"),
             lambda: stranger.redeem("p", "1", reference="r", at=NOON),
@@ -319,14 +333,14 @@ def test_a_wrong_token_is_not_permitted(world: World) -> None:
 
 
 @pytest.fixture
-def sloppy(place: Place) -> Iterator[World]:
+def sloppy(server: SandboxServer) -> Iterator[ClientHarness]:
     """A tenant in which every unknown is the other way round."""
     switches = {"profile_benefits": "all", "dates": "echo", "create_status": "200", "numbers": "strings"}
-    with world_in(place, {**switches, "update_create": "off", "identity_search": "list"}, dates="echo") as world:
-        yield world
+    with harness_in(server, {**switches, "update_create": "off", "identity_search": "list"}, dates="echo") as harness:
+        yield harness
 
 
-def test_a_tenant_the_other_way_round_is_read_all_the_same(sloppy: World) -> None:
+def test_a_tenant_the_other_way_round_is_read_all_the_same(sloppy: ClientHarness) -> None:
     profile_id = sloppy.profile("C-1")
     assert sloppy.client.profile_id("C-1") == profile_id
 
@@ -342,21 +356,21 @@ def test_a_tenant_the_other_way_round_is_read_all_the_same(sloppy: World) -> Non
     assert sloppy.client.redemption_count(profile_id, benefit.id) == 1
 
 
-def test_a_tenant_that_does_not_heed_the_filter_proves_nothing(place: Place) -> None:
-    with world_in(place, {"external_id_filter": "ignored"}) as world:
-        used = world.redeem(world.issue(world.profile()), "use-1")
+def test_a_tenant_that_ignores_the_filter_proves_nothing(server: SandboxServer) -> None:
+    with harness_in(server, {"external_id_filter": "ignored"}) as harness:
+        used = harness.redeem(harness.issue(harness.profile()), "use-1")
         with pytest.raises(InvalidResponse):
-            world.client.redemptions_by_reference("use-1")
+            harness.client.redemptions_by_reference("use-1")
 
-        assert [one.id for one in world.client.redemptions(used.profile_id or "", until=NOON)] == [used.id]
+        assert [one.id for one in harness.client.redemptions(used.profile_id or "", until=NOON)] == [used.id]
 
 
-def test_many_threads_use_up_one_benefit_once(world: World) -> None:
-    benefit = world.issue(world.profile())
+def test_many_threads_use_up_one_benefit_once(harness: ClientHarness) -> None:
+    benefit = harness.issue(harness.profile())
 
     def attempt(number: int) -> Redemption | OmneoError:
         try:
-            return world.redeem(benefit, f"use-{number}")
+            return harness.redeem(benefit, f"use-{number}")
         except OmneoError as refusal:
             return refusal
 
@@ -364,4 +378,4 @@ def test_many_threads_use_up_one_benefit_once(world: World) -> None:
         outcomes = list(pool.map(attempt, range(8)))
 
     assert sorted(type(outcome).__name__ for outcome in outcomes) == ["Redemption"] + ["Rejected"] * 7
-    assert world.client.redemption_count(benefit.profile_id or "", benefit.id) == 1
+    assert harness.client.redemption_count(benefit.profile_id or "", benefit.id) == 1

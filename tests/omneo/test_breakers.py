@@ -94,7 +94,7 @@ def test_a_pause_that_omneo_asks_for_is_kept() -> None:
     assert len(tenant.calls) == 1
 
 
-def test_the_patient_client_heeds_the_same_breakers() -> None:
+def test_the_workers_client_shares_the_circuit_breakers() -> None:
     with client_of({BENEFIT: answer({}, 503)}, breakers=breakers(failures=1)) as (client, tenant):
         for each in (client, client.for_workers()):
             with pytest.raises(NotApplied):

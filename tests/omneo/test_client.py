@@ -70,7 +70,7 @@ def test_a_shopper_is_found_by_the_older_search_where_the_guides_is_absent(first
     assert tenant.calls == [SEARCH, SEARCH_ID, SEARCH_ID]  # the second shopper does not pay for what is absent
 
 
-def test_a_shopper_whom_omneo_does_not_know_is_nobody() -> None:
+def test_a_shopper_whom_omneo_does_not_know_has_no_profile() -> None:
     with client_of({}) as (client, tenant):
         found = client.profile_id("C-1")
 
@@ -90,7 +90,7 @@ def test_an_unknown_shopper_costs_one_call_once_the_search_is_known_to_be_there(
 
 
 @pytest.mark.parametrize("reply", [data(None), data([]), data({})])
-def test_an_empty_answer_is_nobody(reply: httpx.Response) -> None:
+def test_an_empty_answer_is_no_profile(reply: httpx.Response) -> None:
     with client_of({SEARCH: reply}) as (client, _):
         found = client.profile_id("C-1")
 
@@ -244,7 +244,7 @@ def test_a_redemption_whose_connection_breaks_is_never_sent_a_second_way() -> No
     assert tenant.calls == [STRATEGY]
 
 
-def test_a_form_that_has_worked_is_the_only_one_asked_about_a_missing_benefit() -> None:
+def test_a_variant_that_has_worked_is_the_only_one_asked_about_a_missing_benefit() -> None:
     with client_of({REDEEM: data({"id": 159})}, dialect="auto") as (client, tenant):
         tenant.table = {**tenant.table, "GET /benefit-definitions": data([])}
         client.redeem("p", "7", reference="r1", at=NOW)
@@ -285,7 +285,7 @@ def test_a_return_says_how_many_uses() -> None:
 
 
 @pytest.mark.parametrize("undo", ["reverse", "return_uses"])
-def test_an_undo_without_an_answer_is_in_doubt(undo: str) -> None:
+def test_a_rollback_without_an_answer_is_in_doubt(undo: str) -> None:
     reset = httpx.ReadError("reset")
     table = {"POST /redemptions/159/reversal": reset, "POST /redemptions/159/benefit/return": reset}
     with client_of(table) as (client, tenant), pytest.raises(OutcomeUnknown):
@@ -319,7 +319,7 @@ def test_a_tenant_that_does_not_count_says_none() -> None:
     assert counted is None
 
 
-def test_a_count_that_is_no_number_is_malformed() -> None:
+def test_a_count_that_is_no_number_is_an_invalid_response() -> None:
     reply = data({"count": None})
     with client_of({f"{OF_PROFILE}/benefit/7/count": reply}) as (client, _), pytest.raises(InvalidResponse):
         client.redemption_count("p", "7")
@@ -336,7 +336,7 @@ def test_redemptions_are_found_by_our_reference() -> None:
     assert query(tenant.requests[1])["filter[external_id]"] == "r"
 
 
-def test_redemptions_are_found_by_the_future_transaction_too_where_the_form_is_not_known() -> None:
+def test_redemptions_are_found_by_the_future_transaction_too_where_the_variant_is_not_known() -> None:
     def listed(request: httpx.Request) -> httpx.Response:
         is_asked = query(request).get("filter[transaction_external_id]") == "r"
         return data([{"id": 159, "transaction_external_id": "r"}] if is_asked else [])
@@ -348,7 +348,7 @@ def test_redemptions_are_found_by_the_future_transaction_too_where_the_form_is_n
     assert tenant.calls == [GLOBAL, GLOBAL]
 
 
-def test_a_redemption_that_does_not_repeat_our_reference_is_trusted_if_the_filter_is_heeded() -> None:
+def test_a_redemption_without_our_reference_counts_where_the_tenant_filters() -> None:
     def listed(request: httpx.Request) -> httpx.Response:
         return data([{"id": 159}] if query(request).get("filter[external_id]") == "r" else [])
 
@@ -359,7 +359,7 @@ def test_a_redemption_that_does_not_repeat_our_reference_is_trusted_if_the_filte
     assert len(tenant.calls) == 5  # two fields each time, and the filter is tried out once
 
 
-def test_a_filter_that_is_not_heeded_proves_nothing() -> None:
+def test_a_filter_that_is_ignored_proves_nothing() -> None:
     with client_of({GLOBAL: data([{"id": 1}, {"id": 2}])}) as (client, _), pytest.raises(InvalidResponse):
         client.redemptions_by_reference("r")
 
@@ -448,7 +448,7 @@ def test_a_tenant_without_upsert_is_asked_for_the_order_first() -> None:
     assert tenant.sent()["delete_existing_items"] is True
 
 
-def test_an_order_that_was_taken_back_is_void_on_every_tenant() -> None:
+def test_a_cancelled_order_is_void_on_every_tenant() -> None:
     void = replace(ORDER, is_void=True)
     with client_of({UPSERT: data({"id": 5})}) as (client, tenant):
         client.record_transaction(void, profile_id="p", redemption_id="159")
@@ -476,7 +476,7 @@ def test_an_order_can_be_recorded_without_looking() -> None:
     assert tenant.sent()["redemption_id"] == "abc"
 
 
-def test_an_order_is_read_by_its_number_whatever_it_looks_like() -> None:
+def test_an_order_is_read_by_its_number_of_any_shape() -> None:
     known_as = external_id_of("A/B ?#%")
     with client_of({f"GET /transactions/external/{known_as}": data({"id": 5, "external_id": known_as})}) as (client, _):
         found = client.transaction_by_order("A/B ?#%"), client.transaction_by_order("WEB-9")

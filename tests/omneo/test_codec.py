@@ -51,7 +51,7 @@ READERS: list[Callable[[object], object]] = [
 
 
 @given(value=JSON | RECORDS, reader=st.sampled_from(READERS))
-def test_whatever_omneo_sends_is_read_or_is_malformed(value: object, reader: Callable[[object], object]) -> None:
+def test_any_answer_is_parsed_or_is_an_invalid_response(value: object, reader: Callable[[object], object]) -> None:
     body = json.dumps(value).encode()
     try:
         read = reader(codec.load(body))
@@ -62,7 +62,7 @@ def test_whatever_omneo_sends_is_read_or_is_malformed(value: object, reader: Cal
 
 
 @given(st.binary())
-def test_bytes_that_are_no_json_are_malformed(body: bytes) -> None:
+def test_bytes_that_are_no_json_are_invalid(body: bytes) -> None:
     try:
         found = codec.load(body)
     except InvalidResponse as problem:
@@ -135,7 +135,7 @@ def test_what_means_no(no: object) -> None:
     assert not codec.flag(no, default=True)
 
 
-def test_a_truth_that_is_not_told_is_the_default() -> None:
+def test_a_missing_boolean_is_the_default() -> None:
     assert (codec.flag(None, default=True), codec.flag(None)) == (True, False)
 
 
@@ -232,6 +232,6 @@ def test_a_list_with_gaps_is_a_list() -> None:
 
 
 @pytest.mark.parametrize("value", ["x", 7, {"id": 7}])
-def test_what_is_no_list_is_malformed(value: object) -> None:
+def test_what_is_no_list_is_an_invalid_response(value: object) -> None:
     with pytest.raises(InvalidResponse):
         codec.elements(value)

@@ -53,7 +53,7 @@ def test_the_dialect_is_found_out_with_reads(table: dict[str, Reply], expected: 
         (httpx.Response(200, html="<p>"), NotApplied),
     ],
 )
-def test_what_cannot_be_told_now_is_asked_again_later(reply: Reply, kind: type[OmneoError]) -> None:
+def test_an_inconclusive_probe_is_repeated_later(reply: Reply, kind: type[OmneoError]) -> None:
     with client_of({GUIDE: reply}, dialect="auto") as (client, tenant):
         with pytest.raises(kind):
             client.redeem("p", "7", reference="r", at=NOW)
@@ -92,7 +92,7 @@ def test_many_threads_find_out_once() -> None:
     assert told == ["reference"]
 
 
-def test_a_tenant_that_mixes_its_dialects_is_redeemed_at_in_the_form_it_has() -> None:
+def test_a_tenant_that_mixes_its_dialects_is_called_in_the_variant_it_has() -> None:
     with client_of({GUIDE: data([]), STRATEGY: data({"id": 1})}, dialect="auto") as (client, tenant):
         client.redeem("p", "7", reference="r1", at=NOW)
         client.redeem("p", "7", reference="r2", at=NOW)
@@ -107,7 +107,7 @@ def test_a_dialect_that_is_set_is_kept_to() -> None:
     assert tenant.calls == [REDEEM]
 
 
-def test_a_refusal_by_one_form_does_not_make_it_the_known_one() -> None:
+def test_a_refusal_of_one_variant_does_not_make_it_the_known_one() -> None:
     table = {GUIDE: data([]), STRATEGY: answer({}, 422)}
     with client_of(table, dialect="auto") as (client, tenant):
         with pytest.raises(OmneoError):

@@ -180,7 +180,7 @@ def test_a_read_is_turned_away_like_a_write(status: int, kind: type[OmneoError])
         httpx.Response(404, html="<html>This is a shop for shoes</html>"),
     ],
 )
-def test_a_read_that_makes_no_sense_is_malformed(reply: httpx.Response) -> None:
+def test_a_read_that_makes_no_sense_is_an_invalid_response(reply: httpx.Response) -> None:
     assert InvalidResponse is type(error_of_read(reply))
 
 

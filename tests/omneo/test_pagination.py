@@ -82,7 +82,7 @@ def test_a_benefit_that_appears_while_paging_doubles_no_other() -> None:
     assert [str(number) for number in range(7)] == sorted(found)
 
 
-def test_a_tenant_that_always_answers_the_first_page_is_malformed() -> None:
+def test_a_tenant_that_always_answers_the_first_page_is_an_invalid_response() -> None:
     rows = [{"id": number} for number in range(4)]
 
     def stuck(request: httpx.Request) -> httpx.Response:
@@ -92,11 +92,11 @@ def test_a_tenant_that_always_answers_the_first_page_is_malformed() -> None:
         ids_of(stuck)
 
 
-def test_a_list_that_never_ends_is_malformed() -> None:
+def test_a_list_that_never_ends_is_an_invalid_response() -> None:
     def endless(request: httpx.Request) -> httpx.Response:
         return answer({"data": [{"id": query(request)["page[number]"]}], "links": {"next": "…"}})
 
-    with pytest.raises(InvalidResponse, match="does not come to an end"):
+    with pytest.raises(InvalidResponse, match="has no end"):
         ids_of(endless)
 
 
@@ -122,7 +122,7 @@ def test_a_page_that_fails_fails_the_list() -> None:
 
 
 @pytest.mark.parametrize("body", [{"data": "x"}, {"data": [1]}, {"data": [{}]}, "x", 7])
-def test_a_list_that_is_none_is_malformed(body: object) -> None:
+def test_a_list_that_is_none_is_an_invalid_response(body: object) -> None:
     with client_of({BENEFITS: answer(body)}) as (client, _), pytest.raises(InvalidResponse):
         client.benefits("p")
 
@@ -189,7 +189,7 @@ def test_further_pages_are_fetched_at_the_same_time() -> None:
             meeting.wait()  # comes to its end only if all six are asked for at once
         return listed(request)
 
-    with client_of({BENEFITS: together}, together=thread_pool.gather) as (client, tenant):
+    with client_of({BENEFITS: together}, gather=thread_pool.gather) as (client, tenant):
         found = client.benefits("p")
     thread_pool.stop()
 
@@ -212,7 +212,7 @@ def test_a_list_that_changes_while_its_pages_are_fetched_at_once_is_read_again(c
                 rows.insert(0, {"id": 99})
         return before
 
-    with client_of({BENEFITS: paged(changing, 5)}, together=thread_pool.gather) as (client, _):
+    with client_of({BENEFITS: paged(changing, 5)}, gather=thread_pool.gather) as (client, _):
         found = {benefit.id for benefit in client.benefits("p")}
     thread_pool.stop()
 
@@ -225,7 +225,7 @@ def test_a_stuck_tenant_is_not_asked_for_all_the_pages_that_it_claims_to_have() 
 
     thread_pool = ThreadPool()
     with (
-        client_of({BENEFITS: stuck}, together=thread_pool.gather) as (client, tenant),
+        client_of({BENEFITS: stuck}, gather=thread_pool.gather) as (client, tenant),
         pytest.raises(InvalidResponse, match="repeats the same page"),
     ):
         client.benefits("p")
@@ -241,7 +241,7 @@ def test_both_lists_of_a_shelf_are_fetched_at_the_same_time() -> None:
         meeting.wait()
         return data([{"id": 1}])
 
-    with client_of({BENEFITS: met, f"{BENEFITS}/claimable": met}, together=thread_pool.gather) as (client, _):
+    with client_of({BENEFITS: met, f"{BENEFITS}/claimable": met}, gather=thread_pool.gather) as (client, _):
         held, claimable = client.holdings("p")
     thread_pool.stop()
 
@@ -261,7 +261,7 @@ class Batches:
 
 def test_a_list_that_was_long_is_asked_for_in_one_go() -> None:
     rows, batches = [{"id": number} for number in range(14)], Batches()
-    with client_of({BENEFITS: paged(lambda: rows, 5)}, together=batches) as (client, _):
+    with client_of({BENEFITS: paged(lambda: rows, 5)}, gather=batches) as (client, _):
         first = client.benefits("p")
         rows += [{"id": number} for number in range(14, 21)]  # grown by two pages since
         second = client.benefits("p")
@@ -272,7 +272,7 @@ def test_a_list_that_was_long_is_asked_for_in_one_go() -> None:
 
 def test_a_list_that_was_long_may_be_short_by_now() -> None:
     rows, batches = [{"id": number} for number in range(14)], Batches()
-    with client_of({BENEFITS: paged(lambda: rows, 5)}, together=batches) as (client, _):
+    with client_of({BENEFITS: paged(lambda: rows, 5)}, gather=batches) as (client, _):
         client.benefits("p")
         del rows[2:]
         found = [len(client.benefits("p")) for _ in range(2)]
@@ -300,7 +300,7 @@ def test_a_page_too_far_that_is_refused_does_no_harm() -> None:
 def test_what_was_long_for_one_profile_is_not_so_for_another() -> None:
     rows, batches = [{"id": number} for number in range(14)], Batches()
     table = {BENEFITS: paged(lambda: rows, 5), "GET /profiles/q/benefits": paged(lambda: rows[:3], 5)}
-    with client_of(table, together=batches) as (client, tenant):
+    with client_of(table, gather=batches) as (client, tenant):
         client.benefits("p")
         found = client.benefits("q")
 

@@ -207,13 +207,13 @@ def test_a_whole_redemption() -> None:
     assert expected == READER.redemption(REDEMPTION)
 
 
-def test_the_answer_of_the_strategy_form_needs_only_an_id() -> None:
+def test_the_answer_of_the_strategy_variant_needs_only_an_id() -> None:
     raw: dict[str, object] = {"id": "160", "transaction_external_id": "shop-9", "balances": {}, "items": None}
 
     assert Redemption(id="160", kind="redeem", external_id="shop-9") == READER.redemption(raw)
 
 
-def test_a_kind_that_is_not_told_is_that_of_the_call() -> None:
+def test_a_missing_kind_is_that_of_the_call() -> None:
     assert READER.redemption({"id": 1, "type": None}, "reversal").kind == "reversal"
     assert READER.redemption({"id": 1, "type": "return"}, "redeem").kind == "return"
 
@@ -282,7 +282,7 @@ def test_a_profile_is_found_in_every_shape_that_we_can_think_of(shape: object) -
         {"profile_id": PROFILE, "handle": "staff", "identifier": "C-1"},
     ],
 )
-def test_nobody_is_nobody(shape: object) -> None:
+def test_an_unknown_customer_has_no_profile(shape: object) -> None:
     assert profile_id(shape, "ecommerce", "C-1") is None
 
 
@@ -290,12 +290,12 @@ def test_nobody_is_nobody(shape: object) -> None:
     "shape",
     [[PROFILE, "another"], {"id": 12, "identifier": "C-1"}, {"name": "Mia"}, [7], [[PROFILE]]],
 )
-def test_a_shape_that_could_name_somebody_else_is_malformed(shape: object) -> None:
+def test_a_shape_that_could_name_somebody_else_is_an_invalid_response(shape: object) -> None:
     with pytest.raises(InvalidResponse):
         profile_id(shape, "ecommerce", "C-1")
 
 
-def test_a_definition_that_has_changed_is_read_anew() -> None:
+def test_a_definition_that_has_changed_is_read_again() -> None:
     before = READER.benefit({"id": 1, "definition": {"id": 94, "handle": "x", "name": "Before"}})
     same = READER.benefit({"id": 2, "definition": {"id": 94, "handle": "x", "name": "Before"}})
     after = READER.benefit({"id": 1, "definition": {"id": 94, "handle": "x", "name": "After"}})

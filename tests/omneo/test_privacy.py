@@ -88,7 +88,7 @@ def test_a_404_raises_no_alarm(caplog: pytest.LogCaptureFixture) -> None:
     assert caplog.records == []
 
 
-def test_a_token_shows_itself_to_nobody() -> None:
+def test_a_token_is_hidden_in_its_repr() -> None:
     client = OmneoClient("https://omneo.test", TOKEN, timezone="UTC", transport=Tenant({}).transport)
     client.close()
 

@@ -74,7 +74,7 @@ class Wire(httpx.BaseTransport):
     inner: httpx.BaseTransport
     faults: list[Fault] = field(default_factory=list)
     seen: list[tuple[str, str]] = field(default_factory=list)
-    graveyard: list[httpx.Request] = field(default_factory=list)
+    delayed: list[httpx.Request] = field(default_factory=list)
     before_write: Callable[[httpx.Request], None] | None = None
     step: Callable[[str], None] = lambda _what: None
 
@@ -84,9 +84,9 @@ class Wire(httpx.BaseTransport):
     def heal(self) -> None:
         self.faults.clear()
 
-    def rise(self) -> None:
+    def deliver_delayed(self) -> None:
         """Let Omneo apply what was long under way."""
-        late, self.graveyard = self.graveyard, []
+        late, self.delayed = self.delayed, []
         for request in late:
             self.inner.handle_request(request).read()
 
@@ -114,8 +114,8 @@ class Wire(httpx.BaseTransport):
         if fault == "429 although applied":
             self.inner.handle_request(request).read()
             return httpx.Response(429, json={"message": "slow down"}, request=request)
-        if fault == "zombie":
-            self.graveyard.append(request)
+        if fault == "delayed":
+            self.delayed.append(request)
             raise httpx.ReadTimeout("no answer", request=request)
         if fault == "dropped":
             raise httpx.ReadTimeout("no answer", request=request)
@@ -151,7 +151,7 @@ class Orders:
 
 
 @dataclass
-class World:
+class ServiceHarness:
     """One shop, its ledger, its Omneo."""
 
     ctx: Context
@@ -212,20 +212,20 @@ def new_client(
         dialect=dialect,
         dates=dates,
         transport=wire,
-        forms=TenantFacts(ledger, clock),
+        variants=TenantFacts(ledger, clock),
         **more,
     )
 
 
-def open_world(
+def open_harness(
     folder: Path,
     ledger_url: str = "",
     *,
     dialect: str = "auto",
     switches: dict[str, str] | None = None,
     dates: str = "utc",
-) -> World:
-    """A new world in ``folder``; its ledger is a file there where no address is given."""
+) -> ServiceHarness:
+    """A new harness in ``folder``; its ledger is a file there where no address is given."""
     clock = Clock()
     sandbox = create_sandbox(data=folder / "omneo", seed="demo", clock=clock, switches=switches or {})
     wire = Wire(httpx.WSGITransport(app=sandbox))
@@ -241,21 +241,21 @@ def open_world(
         order_loader=orders,
         policies=POLICIES,
     )
-    world = World(ctx, clock, wire, orders, sandbox)
-    return replace(world, before=frozenset(r["id"] for r in world.held_at_omneo()["redemptions"]))
+    harness = ServiceHarness(ctx, clock, wire, orders, sandbox)
+    return replace(harness, before=frozenset(r["id"] for r in harness.held_at_omneo()["redemptions"]))
 
 
-OpenWorld = Callable[..., World]
+OpenHarness = Callable[..., ServiceHarness]
 
 
 @pytest.fixture
-def new_world(tmp_path: Path, ledger_url: str) -> Iterator[OpenWorld]:
-    """Opens a world of another kind, with the keywords of `open_world`."""
+def new_harness(tmp_path: Path, ledger_url: str) -> Iterator[OpenHarness]:
+    """Opens a harness of another kind, with the keywords of `open_harness`."""
     (tmp_path / "omneo").mkdir()
-    opened: list[World] = []
+    opened: list[ServiceHarness] = []
 
-    def new(**kind: Any) -> World:
-        opened.append(open_world(tmp_path, ledger_url, **kind))
+    def new(**kind: Any) -> ServiceHarness:
+        opened.append(open_harness(tmp_path, ledger_url, **kind))
         return opened[-1]
 
     yield new
@@ -265,5 +265,5 @@ def new_world(tmp_path: Path, ledger_url: str) -> Iterator[OpenWorld]:
 
 
 @pytest.fixture
-def world(new_world: OpenWorld) -> World:
-    return new_world()
+def harness(new_harness: OpenHarness) -> ServiceHarness:
+    return new_harness()

@@ -1,4 +1,4 @@
-"""Keep what is slow to fetch, and fetch it without being felt: memory, threads, patience, and a cache of the fleet.
+"""A cache for what is slow to load: in memory and in Redis, loaded by a thread pool, within a wait budget.
 
-Nothing here knows what a benefit is.
+Nothing here knows what a benefit is, or Omneo.
 """

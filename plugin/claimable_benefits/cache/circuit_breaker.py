@@ -1,4 +1,4 @@
-"""A breaker: after some failures in a row, nobody is kept waiting for the next one."""
+"""A circuit breaker: after some failures in a row, no caller waits for the next one."""
 
 from __future__ import annotations
 
@@ -23,11 +23,12 @@ class CircuitBreaker:
 
     @property
     def is_open(self) -> bool:
+        """Whether the last attempts failed, and none has succeeded since."""
         return self._next_trial is not None
 
     @property
     def is_resting(self) -> bool:
-        """Whether an attempt may not be made now; to ask makes no trial of it."""
+        """Whether no attempt may be made now; asking does not use up the trial."""
         next_trial = self._next_trial
         return next_trial is not None and self._clock() < next_trial
 
@@ -44,13 +45,13 @@ class CircuitBreaker:
             return True
 
     def record_success(self) -> None:
-        """An attempt brought an answer."""
+        """Close the breaker: an attempt brought an answer."""
         if self._failures or self._next_trial is not None:
             with self._lock:
                 self._failures, self._next_trial = 0, None
 
     def record_failure(self, pause: float | None = None) -> None:
-        """An attempt brought none; with ``pause``, the other side asked for so many seconds of rest."""
+        """Count an attempt without an answer; with ``pause``, the server asked for so many seconds without requests."""
         with self._lock:
             self._failures += 1
             if pause is not None or self._failures >= self._most:

@@ -1,4 +1,4 @@
-"""A bounded store in this process: the least recently used leaves first."""
+"""A bounded cache in this process: the least recently used value leaves first."""
 
 from __future__ import annotations
 
@@ -19,40 +19,42 @@ class LruCache(Generic[T]):
         self._most_entries = entries
         self._most_weight = weight
         self._weight = 0
-        self._kept: OrderedDict[object, tuple[T, int]] = OrderedDict()
+        self._values: OrderedDict[object, tuple[T, int]] = OrderedDict()
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
-        return len(self._kept)
+        return len(self._values)
 
     @property
     def weight(self) -> int:
-        """The bytes that are kept, by estimate."""
+        """The bytes of all values, by estimate."""
         return self._weight
 
     def get(self, key: object) -> T | None:
+        """Return the value, which becomes the most recently used; None where there is none."""
         with self._lock:
-            if (found := self._kept.get(key)) is None:
+            if (found := self._values.get(key)) is None:
                 return None
-            self._kept.move_to_end(key)
+            self._values.move_to_end(key)
             return found[0]
 
     def put(self, key: object, value: T, weight: int) -> bool:
-        """Keep ``value``. False where it is heavier than all that may be kept: then nothing is kept under the key."""
+        """Store ``value``; return False where it alone weighs more than the limit: then the key has no value."""
         with self._lock:
-            self._take_out(key)
+            self._remove(key)
             if weight > self._most_weight:
                 return False
-            self._kept[key] = (value, weight)
+            self._values[key] = (value, weight)
             self._weight += weight
-            while len(self._kept) > self._most_entries or self._weight > self._most_weight:
-                self._take_out(next(iter(self._kept)))
+            while len(self._values) > self._most_entries or self._weight > self._most_weight:
+                self._remove(next(iter(self._values)))
             return True
 
     def drop(self, key: object) -> None:
+        """Remove the value."""
         with self._lock:
-            self._take_out(key)
+            self._remove(key)
 
-    def _take_out(self, key: object) -> None:
-        if (found := self._kept.pop(key, None)) is not None:
+    def _remove(self, key: object) -> None:
+        if (found := self._values.pop(key, None)) is not None:
             self._weight -= found[1]

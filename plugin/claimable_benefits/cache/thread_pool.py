@@ -1,4 +1,4 @@
-"""A few threads that do what a request shall not wait for, or what it wants done at the same time."""
+"""A bounded pool of threads: for what a request does not wait for, and for calls made at the same time."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import logging
 import os
 import threading
 import time
-from collections import deque
+import weakref
 from collections.abc import Callable, Sequence
-from typing import Generic, Protocol, TypeVar
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import Protocol, TypeVar
 
 T = TypeVar("T")
 
@@ -16,115 +17,101 @@ _log = logging.getLogger("claimable_benefits")
 
 
 class Gather(Protocol):
-    """Makes calls, at the same time if it can, and gives their results in order; raises the first error."""
+    """Makes calls, at the same time if it can, and returns their results in order; raises the first error."""
 
     def __call__(self, calls: Sequence[Callable[[], T]], /) -> list[T]: ...
 
 
 class ThreadPool:
-    """At most ``threads`` daemon threads and a queue of at most ``queue`` jobs: what does not fit is dropped.
+    """At most ``threads`` threads, and at most ``queue`` jobs that wait for one; a job beyond that is dropped.
 
-    An unbounded queue would keep thousands of dead refreshes after an outage. The threads start when they are first
-    needed, so a server that forks has them in each child.
+    An unbounded queue would hold thousands of useless refreshes after an outage. A thread starts when a job needs it. A
+    fork copies no threads, so the child starts with a pool of its own. The end of the process waits for the jobs that
+    have been accepted.
     """
 
     def __init__(self, threads: int = 8, queue: int = 64) -> None:
-        self._most_threads = threads
-        self._most_jobs = queue
-        self._begin()
+        self._threads = threads
+        self._jobs = threads + queue
+        self._start()
+        _pools.add(self)
 
-    def _begin(self) -> None:
-        self._pid = os.getpid()
-        self._jobs: deque[Callable[[], None]] = deque()
-        self._ready = threading.Condition()
-        self._threads: list[threading.Thread] = []
-        self._idle = 0
-        self._stopped = False
+    def _start(self) -> None:
+        self._executor = ThreadPoolExecutor(self._threads, thread_name_prefix="claimable-benefits")
+        self._room = threading.BoundedSemaphore(self._jobs)
+        self._is_stopped = False
 
-    def submit(self, job: Callable[[], None]) -> bool:
-        """Have ``job`` done soon. False where the queue is full, or all was stopped: then it is not done."""
-        if self._pid != os.getpid():
-            self._begin()
-        with self._ready:
-            if self._stopped or len(self._jobs) >= self._most_jobs:
-                return False
-            self._jobs.append(job)
-            if self._idle < len(self._jobs) and len(self._threads) < self._most_threads:
-                self._hire()
-            self._ready.notify()
-            return True
+    def submit(self, job: Callable[[], object]) -> bool:
+        """Run ``job`` soon; what it raises is logged. Return False where the queue is full or the pool has stopped."""
+        future = self._submit(job)
+        if future is None:
+            return False
+        future.add_done_callback(_log_error)
+        return True
 
     def gather(self, calls: Sequence[Callable[[], T]]) -> list[T]:
-        """Make the calls at the same time, and give their results in order; the first error is raised.
+        """Make the calls at the same time, and return their results in order. Raises the first error, after all ended.
 
-        The caller does its part, and whatever no thread has begun: so it never waits for a thread that is not there.
+        The caller makes the first call, and each that no thread has begun, so it never waits for a free thread.
         """
-        tasks = [_Task(call) for call in calls]
-        for task in tasks[1:]:
-            self.submit(task.run)
-        for task in tasks:
-            task.run()
-        return [task.result() for task in tasks]
+        submitted = [self._submit(call) if place else None for place, call in enumerate(calls)]
+        futures = [
+            future if future and not future.cancel() else _run(call)
+            for call, future in zip(calls, submitted, strict=True)
+        ]
+        wait(futures)
+        return [future.result() for future in futures]
 
     def stop(self, timeout: float = 5.0) -> None:
-        """Let what is under way finish, drop the rest, and end the threads; waits ``timeout`` seconds in all."""
-        until = time.monotonic() + timeout
-        with self._ready:
-            self._stopped = True
-            self._jobs.clear()
-            self._ready.notify_all()
-        if self._pid == os.getpid():
-            for thread in list(self._threads):
-                thread.join(max(0.0, until - time.monotonic()))
-
-    def _hire(self) -> None:
-        thread = threading.Thread(target=self._work, name="claimable-benefits-crew", daemon=True)
-        self._threads.append(thread)
-        thread.start()
-
-    def _work(self) -> None:
-        while (job := self._next()) is not None:
-            try:
-                job()
-            except Exception:  # noqa: BLE001 - a job that fails must not take its thread along
-                _log.exception("A job in the background failed.")
-
-    def _next(self) -> Callable[[], None] | None:
-        with self._ready:
-            self._idle += 1
-            while not self._jobs and not self._stopped:
-                self._ready.wait()
-            self._idle -= 1
-            return self._jobs.popleft() if self._jobs else None
-
-
-class _Task(Generic[T]):
-    """One call, made by whoever comes first."""
-
-    def __init__(self, call: Callable[[], T]) -> None:
-        self._call = call
-        self._claim = threading.Lock()
-        self._done = threading.Event()
-        self._value: T | None = None
-        self._error: BaseException | None = None
-
-    def run(self) -> None:
-        if not self._claim.acquire(blocking=False):
+        """Accept no more jobs, drop those that wait, and let those that run end, within ``timeout`` seconds in all."""
+        if self._is_stopped:
             return
-        try:
-            self._value = self._call()
-        except BaseException as error:  # noqa: BLE001 - it is raised where the result is asked for
-            self._error = error
-        finally:
-            self._done.set()
+        self._is_stopped = True
+        until = time.monotonic() + timeout
+        self._executor.shutdown(wait=False, cancel_futures=True)
+        for _ in range(self._jobs):  # each job that ends makes room
+            if not self._room.acquire(timeout=max(0.0, until - time.monotonic())):
+                return
 
-    def result(self) -> T:
-        self._done.wait()
-        if self._error is not None:
-            raise self._error
-        return self._value  # type: ignore[return-value] # there is no error, so this is the call's own value
+    def _submit(self, call: Callable[[], T]) -> Future[T] | None:
+        if not self._room.acquire(blocking=False):
+            return None
+        try:
+            future = self._executor.submit(call)
+        except RuntimeError:  # the pool has stopped, or the process ends
+            self._room.release()
+            return None
+        room = self._room
+        future.add_done_callback(lambda _: room.release())
+        return future
 
 
 def one_by_one(calls: Sequence[Callable[[], T]]) -> list[T]:
-    """As `Crew.together`, without threads."""
+    """Make the calls like `ThreadPool.gather`, without threads."""
     return [call() for call in calls]
+
+
+def _run(call: Callable[[], T]) -> Future[T]:
+    future: Future[T] = Future()
+    try:
+        future.set_result(call())
+    except BaseException as error:  # noqa: BLE001 - it is raised where the result is asked for
+        future.set_exception(error)
+    return future
+
+
+def _log_error(future: Future[object]) -> None:
+    if not future.cancelled() and (error := future.exception()) is not None:
+        _log.error("A job in the background failed.", exc_info=error)
+
+
+_pools: weakref.WeakSet[ThreadPool] = weakref.WeakSet()
+
+
+def _restart_in_the_child() -> None:
+    for pool in _pools:
+        pool._start()  # noqa: SLF001 - of this module
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_restart_in_the_child)

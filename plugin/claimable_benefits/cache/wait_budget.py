@@ -1,4 +1,4 @@
-"""How long a request waits, and how many may wait at once."""
+"""How long requests wait, and how many may wait at once."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from contextlib import contextmanager
 
 
 class WaitBudget:
-    """At most ``places`` threads wait, each for at most ``budget`` seconds.
+    """At most ``slots`` threads wait at once, each for at most ``budget`` seconds.
 
-    Whoever finds no place does not wait at all, and for ``pause`` seconds after somebody has waited in vain nobody
-    does: what is slow now is slow a moment later too, and the shop's other pages need the threads.
+    A thread that finds no slot does not wait at all. For ``pause`` seconds after a wait in vain no thread waits: what
+    is slow now is slow a moment later too, and the shop's other pages need the threads. ``clock`` counts seconds.
     """
 
     def __init__(
-        self, budget: float, places: int, *, pause: float = 2.0, clock: Callable[[], float] = time.monotonic
+        self, budget: float, slots: int, *, pause: float = 2.0, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.budget = budget
         self.pause = pause
         self._clock = clock
-        self._places = threading.Semaphore(places)
+        self._slots = threading.Semaphore(slots)
         self._not_before = clock()
         self._lock = threading.Lock()
         self._waiting = 0
@@ -30,22 +30,22 @@ class WaitBudget:
         self.in_vain = 0
 
     def wait(self, done: threading.Event) -> bool:
-        """Whether ``done`` came within the budget."""
+        """Wait for ``done``; return whether it came within the budget."""
         if done.is_set():
             return True
         if self._clock() < self._not_before:
             return False
-        with self.slot() as has_place:
-            came = has_place and done.wait(self.budget)
-        if has_place and not came:
+        with self.slot() as has_slot:
+            came = has_slot and done.wait(self.budget)
+        if has_slot and not came:
             self.in_vain += 1
             self._not_before = self._clock() + self.pause
         return came
 
     @contextmanager
     def slot(self) -> Iterator[bool]:
-        """Take one of the places for the length of a block; gives whether there was one."""
-        if not self._places.acquire(blocking=False):
+        """Take a slot for the length of a block; yield whether there was one."""
+        if not self._slots.acquire(blocking=False):
             yield False
             return
         with self._lock:
@@ -57,4 +57,4 @@ class WaitBudget:
         finally:
             with self._lock:
                 self._waiting -= 1
-            self._places.release()
+            self._slots.release()

@@ -1,1 +1,1 @@
-"""``flask benefits …``: what a merchant and staff do at a terminal."""
+"""``flask benefits …``: what merchants and staff do at a terminal. Every command calls a verb and prints."""

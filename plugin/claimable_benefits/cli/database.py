@@ -1,33 +1,22 @@
-"""``flask benefits db …``: which version the ledger's tables have, and the ways to another."""
+"""``flask benefits db …``: show the version of the ledger's tables, upgrade and downgrade them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol, cast
 
 import click
-from flask import current_app
 from flask.cli import AppGroup
 
+from claimable_benefits.cli.helpers import runtime_of_app
 from claimable_benefits.errors import BenefitsError
 from claimable_benefits.ledger import Ledger
 
-database = AppGroup("db", help="The ledger's tables: their version, and the ways to another.")
-
-
-class _Context(Protocol):
-    @property
-    def ledger(self) -> Ledger: ...
-
-
-class LedgerRuntime(Protocol):
-    @property
-    def context(self) -> _Context: ...
+database = AppGroup("db", help="The ledger's tables: their version, upgrade and downgrade.")
 
 
 def _ledger() -> Ledger:
-    return cast(LedgerRuntime, current_app.extensions["claimable_benefits"]).context.ledger
+    return runtime_of_app().context.ledger
 
 
 @contextmanager
@@ -48,9 +37,9 @@ def current() -> None:
 
 @database.command()
 def upgrade() -> None:
-    """Bring the ledger's tables up to date.
+    """Upgrade the ledger's tables to the newest version.
 
-    The shop does so by itself when it starts. Run this, with the address of a database role that may change tables,
+    The shop upgrades them when it starts. Run this, with the address of a database role that may change tables,
     where the shop's own may not.
     """
     with _one_line_errors():
@@ -63,7 +52,7 @@ def upgrade() -> None:
 @click.argument("version")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def downgrade(version: str, yes: bool) -> None:
-    """Bring the ledger's tables back to VERSION, for an earlier release of this package.
+    """Downgrade the ledger's tables to VERSION, for an earlier release of this package.
 
     Every row stays; columns that the earlier release does not know are dropped. Stop the shop before.
     """

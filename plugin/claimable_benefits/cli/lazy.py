@@ -1,4 +1,4 @@
-"""The commands of ``flask benefits``, imported when somebody types one: a server that starts needs none of them."""
+"""The group of ``flask benefits`` that an app registers: it imports the commands when one is run."""
 
 from __future__ import annotations
 
@@ -8,19 +8,21 @@ HELP = "Loyalty benefits from Omneo: define, issue, redeem, submit, show."
 
 
 class Commands(Group):
-    """Stands in for `claimable_benefits.cli.staff.commands`, and has what that has."""
+    """Has the commands of `claimable_benefits.cli.group`, and imports them late: a server needs none of them."""
 
     def __init__(self) -> None:
         super().__init__("benefits", help=HELP)
 
     def list_commands(self, ctx: Context) -> list[str]:
-        return _all().list_commands(ctx)
+        """Name the commands, sorted."""
+        return _group().list_commands(ctx)
 
     def get_command(self, ctx: Context, cmd_name: str) -> Command | None:
-        return _all().get_command(ctx, cmd_name)
+        """Find a command by its name."""
+        return _group().get_command(ctx, cmd_name)
 
 
-def _all() -> Group:
-    from claimable_benefits.cli.staff import commands
+def _group() -> Group:
+    from claimable_benefits.cli.group import commands
 
     return commands

@@ -1,4 +1,4 @@
-"""``flask benefits …``: what staff do when something waits for them, or when they want to know that nothing does."""
+"""``flask benefits reconcile | review | decide | history``: what staff do about disagreements and manual review."""
 
 from __future__ import annotations
 
@@ -7,33 +7,24 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import click
+from flask.cli import with_appcontext
 
-from claimable_benefits.cli.group import (
-    commands,
-    in_zone,
-    one_line_errors,
-    open_context,
-    runtime_of_app,
-    staff,
-    without_log,
-)
+from claimable_benefits.cli.helpers import in_zone, one_line_errors, open_context, runtime_of_app, staff, without_log
 from claimable_benefits.domain.states import UseState
-from claimable_benefits.service.operations import admin
 from claimable_benefits.service.operations import review as reviews
 from claimable_benefits.service.operations.reconcile import Report
 from claimable_benefits.service.operations.reconcile import reconcile as compare
-from claimable_benefits.service.operations.repair import repair as mend
+from claimable_benefits.service.operations.repair import repair as apply_repairs
 from claimable_benefits.service.operations.timeline import read_timeline
 
-__all__ = ["commands"]
 
-
-@commands.command()
+@click.command()
 @click.option("--since", help="Start of the period, such as 2026-11-01; in the tenant's time zone.")
 @click.option("--until", help="End of the period; now if left out.")
 @click.option("--days", type=click.IntRange(1, 3_660), default=7, show_default=True, help="Length, without --since.")
-@click.option("--repair", is_flag=True, help="Mend what the ledger owns, then compare again.")
+@click.option("--repair", is_flag=True, help="Repair what the ledger owns, then compare again.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
+@with_appcontext
 def reconcile(since: str | None, until: str | None, days: int, *, repair: bool, as_json: bool) -> None:
     """Compare shop, ledger and Omneo; say what disagrees."""
     context = open_context()
@@ -45,16 +36,17 @@ def reconcile(since: str | None, until: str | None, days: int, *, repair: bool, 
         report = compare(context, start, end)
         done: tuple[str, ...] = ()
         if repair:
-            mended = mend(context, report, actor=staff())
-            report, done = mended.left, mended.done
+            repaired = apply_repairs(context, report, actor=staff())
+            report, done = repaired.left, repaired.done
     click.echo(_as_json(report, done) if as_json else _in_words(report, done))
     if report.found:
         raise SystemExit(1)
 
 
-@commands.command()
+@click.command()
+@with_appcontext
 def review() -> None:
-    """List everything that waits for a person."""
+    """List everything that waits for manual review."""
     waiting = reviews.read_reviews(open_context())
     for one in waiting:
         click.echo(f"{one.subject}: {one.known}")
@@ -62,41 +54,30 @@ def review() -> None:
             click.echo(f"    {remedy}")
     if waiting:
         raise SystemExit(1)
-    click.echo("Nothing waits for a person.")
+    click.echo("Nothing waits for manual review.")
 
 
-@commands.command()
+@click.command()
 @click.argument("use_id")
 @click.option("--as", "verdict", required=True, type=click.Choice(sorted(reviews.VERDICTS)), help="What became of it.")
 @click.option("--reason", "reason", required=True, help="Why; kept in its history.")
+@with_appcontext
 def decide(use_id: str, verdict: str, reason: str) -> None:
-    """Decide about a use that waits for a person."""
+    """Decide about a use that waits for manual review."""
     if not reason.strip():
         raise click.ClickException("Say why with --reason: it is kept in the history of the use.")
     with without_log(), one_line_errors():
         use = reviews.decide(open_context(), use_id, verdict, actor=staff(), reason=reason.strip())
     if use.state is UseState.MANUAL_REVIEW:
-        raise click.ClickException(f"Omneo refused again, so it still waits for a person: {use.note}")
+        raise click.ClickException(f"Omneo refused again, so it still waits for manual review: {use.note}")
     click.echo(f"Use {use_id} is {use.state.replace('_', ' ')} now.")
 
 
-@commands.command()
-@click.argument("order_number")
-@click.option("--without-redemption", is_flag=True, help="Record the sale without a redemption that Omneo refuses.")
-def resume(order_number: str, *, without_redemption: bool) -> None:
-    """Let the stopped delivery of an order try again."""
-    act = admin.resume_without_redemption if without_redemption else admin.resume
-    with one_line_errors():
-        resumed = act(open_context(), order_number, actor=staff())
-    if not resumed:
-        raise click.ClickException(f"The delivery of order {order_number} is not stopped; nothing was changed.")
-    click.echo(f"The transaction of order {order_number} is due again.")
-
-
-@commands.command()
+@click.command()
 @click.argument("subject", metavar="USE_ID|ORDER")
+@with_appcontext
 def history(subject: str) -> None:
-    """Tell what happened to a use, or to an order."""
+    """Show what happened to a use, or to an order."""
     moments = read_timeline(open_context(), subject)
     if not moments:
         raise click.ClickException(f"The ledger knows neither a use nor an order {subject!r}.")
@@ -114,9 +95,11 @@ def _moment(text: str, option: str) -> datetime:
 
 
 def _in_words(report: Report, done: tuple[str, ...]) -> str:
-    side = "" if report.by_loader else " The outbox stood in for the shop's orders: register an orders_loader."
+    side = (
+        "" if report.by_loader else " The outbox was compared instead of the shop's orders: register an orders_loader."
+    )
     counts = f"{report.orders} orders and {report.profiles} profiles compared, {in_zone(report.since)} to "
-    counts += f"{in_zone(report.until)}: {len(done)} mended, {len(report.found)} left.{side}"
+    counts += f"{in_zone(report.until)}: {len(done)} repaired, {len(report.found)} left.{side}"
     return "\n".join([*done, *(f"{one.sentence} [{one.code}]" for one in report.found), counts])
 
 
@@ -128,4 +111,4 @@ def _as_json(report: Report, done: tuple[str, ...]) -> str:
     period = {"since": report.since.isoformat(), "until": report.until.isoformat()}
     shop = "orders_loader" if report.by_loader else "outbox"
     counts = {"orders": report.orders, "profiles": report.profiles, "shop": shop}
-    return json.dumps({**period, **counts, "mended": done, "left": left}, ensure_ascii=False, indent=2)
+    return json.dumps({**period, **counts, "repaired": done, "left": left}, ensure_ascii=False, indent=2)

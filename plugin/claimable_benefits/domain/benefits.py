@@ -1,4 +1,4 @@
-"""What Omneo tells us, as plain values: ids are opaque strings, times aware, amounts Decimal."""
+"""Omneo's records as plain values: ids are opaque strings, times aware and in UTC, amounts Decimal."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Definition:
 
 @dataclass(frozen=True, slots=True)
 class Benefit:
-    """A benefit that a profile holds (Omneo facts 13.1). ``remaining`` is uses left, None for unlimited."""
+    """A benefit that a profile holds (Omneo facts 13.1). ``remaining`` counts remaining uses, None for unlimited."""
 
     id: str
     definition: Definition
@@ -60,10 +60,12 @@ class Benefit:
 
     @property
     def name(self) -> str:
+        """The definition's name."""
         return self.definition.name
 
     @property
     def handle(self) -> str:
+        """The definition's handle."""
         return self.definition.handle
 
     def is_usable(self, now: datetime) -> bool:
@@ -82,7 +84,7 @@ class Redemption:
     benefit_ids: tuple[str, ...] = ()
     benefit_names: tuple[str, ...] = ()
     benefit_handles: tuple[str, ...] = ()
-    benefit_references: tuple[str, ...] = ()  # the benefits' own external ids
+    benefit_references: tuple[str, ...] = ()  # the external ids of the benefits
     count: int = 1
     created_at: datetime | None = None
     redeemed_at: datetime | None = None
@@ -101,4 +103,4 @@ class RecordedTransaction:
     redemption_id: str | None = None
     profile_id: str | None = None
     is_void: bool = False
-    location_id: str | None = None  # where it was sold; ours have none
+    location_id: str | None = None  # the place of sale; the extension's transactions have none

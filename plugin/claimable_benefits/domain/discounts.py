@@ -1,4 +1,4 @@
-"""What a benefit takes off a cart, to the cent."""
+"""Compute what a benefit takes off a cart, to the minor unit of the currency."""
 
 from __future__ import annotations
 
@@ -13,18 +13,19 @@ from claimable_benefits.domain.shop import Cart, Line
 
 @dataclass(frozen=True, slots=True)
 class Discount:
-    """What comes off, in major units: ``lines`` in the cart's order, and ``shipping``. The parts add up to the cent."""
+    """What comes off, in major units: ``lines`` in the order of the cart's lines, and ``shipping``."""
 
     lines: tuple[Decimal, ...] = ()
     shipping: Decimal = Decimal(0)
 
     @property
     def amount(self) -> Decimal:
+        """The whole discount, in major units."""
         return sum(self.lines, self.shipping)
 
 
 def discount_for(policy: Policy, cart: Cart) -> Discount:
-    """The discount that ``policy`` gives on ``cart``; never more than the lines it fits, or the shipping, cost."""
+    """Compute the discount of ``policy`` on ``cart``: at most the price of the lines it fits, or of the shipping."""
     eligible = [line if is_eligible(policy, line) else None for line in cart.lines]
     totals = [_payable(line.total, cart.decimals) if line else Decimal(0) for line in eligible]
     match policy.discount:
@@ -66,7 +67,7 @@ def split(amount: Decimal, weights: Sequence[Decimal], decimals: int) -> tuple[D
         return (Decimal(0),) * len(weights)
     unit = Decimal(1).scaleb(-decimals)
     units = int(amount / unit)
-    # Fractions round down below zero too, where Decimal would not: a coupon may stand in the cart as a negative line.
+    # Fractions round down below zero too, where Decimal would not: a coupon may be a negative line of the cart.
     shares = [divmod(units * Fraction(weight), Fraction(whole)) for weight in weights]
     parts = [quotient for quotient, _ in shares]
     by_remainder = sorted(range(len(shares)), key=lambda place: (-shares[place][1], place))
@@ -76,7 +77,7 @@ def split(amount: Decimal, weights: Sequence[Decimal], decimals: int) -> tuple[D
 
 
 def _payable(price: Decimal, decimals: int) -> Decimal:
-    """A price may be finer than a cent (fuel, fabric); what comes off is whole cents, and no more than the price."""
+    """Round a price down to minor units: it may be finer (fuel, fabric), and the discount is at most the price."""
     return price.quantize(Decimal(1).scaleb(-decimals), rounding=ROUND_DOWN)
 
 

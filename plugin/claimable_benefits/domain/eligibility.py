@@ -1,4 +1,4 @@
-"""Whether a benefit fits a cart, and if not, why, in a sentence for the shopper."""
+"""Decide whether a benefit fits a cart, and if not, why, as a stable code."""
 
 from __future__ import annotations
 
@@ -25,18 +25,19 @@ class Misfit(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """The answer: ``misfit`` is None where it fits; ``missing`` is what the subtotal lacks, in major units."""
+    """Whether it fits: ``misfit`` is None where it does; ``missing`` is what the subtotal lacks, in major units."""
 
     misfit: Misfit | None = None
     missing: Decimal = Decimal(0)
 
     @property
     def fits(self) -> bool:
+        """Whether the benefit can be applied to the cart."""
         return self.misfit is None
 
 
 def fit(policy: Policy, cart: Cart, discount: Discount) -> Fit:
-    """Judge ``policy`` against ``cart``, given the ``discount`` it would bring."""
+    """Decide whether ``policy`` fits ``cart``, given the ``discount`` that it would bring."""
     if Place.CHECKOUT not in policy.used_at:
         return Fit(Misfit.ACCOUNT_ONLY if policy.from_account else Misfit.STORE_ONLY)
     if not cart.lines:
@@ -47,8 +48,10 @@ def fit(policy: Policy, cart: Cart, discount: Discount) -> Fit:
         return Fit(Misfit.NO_MATCHING_ITEM)
     if policy.discount is DiscountKind.SHIPPING and cart.shipping == 0:
         return Fit(Misfit.SHIPPING_IS_FREE)
-    # Shipping that is not chosen yet will cost something; a service without a price fits as it is.
-    waits = policy.discount is DiscountKind.NONE or (policy.discount is DiscountKind.SHIPPING and cart.shipping is None)
-    if not waits and discount.amount == 0:
+    # Shipping that is not chosen yet may cost something; a benefit without a discount takes nothing off.
+    may_be_zero = policy.discount is DiscountKind.NONE or (
+        policy.discount is DiscountKind.SHIPPING and cart.shipping is None
+    )
+    if not may_be_zero and discount.amount == 0:
         return Fit(Misfit.NOTHING_TO_TAKE_OFF)
     return Fit()

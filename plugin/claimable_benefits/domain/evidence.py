@@ -1,6 +1,6 @@
-"""Reading the traces of a request whose answer was lost (reliability, look-ups).
+"""Read the evidence of a request whose answer was lost (reliability, look-ups).
 
-Omneo knows no idempotency key, so a lost answer is never repeated: what Omneo shows decides.
+Omneo has no idempotency key, so the extension never repeats such a request: what Omneo shows decides.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ SKEW = timedelta(minutes=2)
 
 
 class Evidence(StrEnum):
-    """What a look tells."""
+    """What a lookup shows."""
 
     FOUND = "found"
     ABSENT = "absent"
-    UNCLEAR = "unclear"  # somebody else used the benefit at the same time: a look cannot tell whose use it is
+    UNCLEAR = "unclear"  # a till may have used the benefit at the same time: the lookup cannot decide whose use it is
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """The trace, with Omneo's id where it was found, and ids that bear our reference a second time.
+    """The result of a lookup: Omneo's id where it was found, and the ids of further records with our reference.
 
-    ``is_named`` is whether it bears our reference; ``benefit_id`` is told for a claim that was used at once.
+    ``is_named`` is whether the record carries our reference; ``benefit_id`` is set for a claim that was used at once.
     """
 
     evidence: Evidence
@@ -55,7 +55,7 @@ UNCLEAR = Finding(Evidence.UNCLEAR)
 
 
 def find_by_reference(sent: SentUse, answered: Iterable[Redemption]) -> Finding:
-    """Judge what Omneo's filter by our reference brought, where the filter is known to work."""
+    """Decide by the redemptions that Omneo's filter by our reference gave, where the filter is known to work."""
     ours = [one for one in answered if one.external_id in (None, sent.reference) and one.kind == "redeem"]
     ids = [one.id for one in ours if one.id not in sent.owned]
     return Finding(Evidence.FOUND, ids[0], tuple(ids[1:]), is_named=True) if ids else ABSENT
@@ -64,10 +64,10 @@ def find_by_reference(sent: SentUse, answered: Iterable[Redemption]) -> Finding:
 def find_by_remaining_uses(
     sent: SentUse, recent: Iterable[Redemption], remaining: int | None, *, readable: bool
 ) -> Finding:
-    """Judge by the profile's redemptions and the uses left, where Omneo does not filter by our reference.
+    """Decide by the profile's redemptions and the remaining uses, where Omneo does not filter by our reference.
 
-    ``remaining`` is what Omneo says now; ``readable`` whether it said so at all. A single new redemption of this
-    benefit is ours only where exactly one use went: a till may have used it meanwhile, and its use is not ours to take.
+    ``remaining`` is Omneo's count now; ``readable`` whether the benefit could be read. A single new redemption of this
+    benefit is ours only where the count fell by exactly one: a till may have used it meanwhile.
     """
     candidates = [redemption for redemption in recent if _could_be(sent, redemption)]
     named = [redemption for redemption in candidates if redemption.external_id == sent.reference]
@@ -89,14 +89,20 @@ def _could_be(sent: SentUse, redemption: Redemption) -> bool:
 
 
 def find_rollback(
-    benefit_id: str, since: datetime | None, recent: Iterable[Redemption], owned: Collection[str], *, rivals: int = 0
+    benefit_id: str,
+    since: datetime | None,
+    recent: Iterable[Redemption],
+    owned: Collection[str],
+    *,
+    concurrent: int = 0,
 ) -> Finding:
-    """Whether a reversal or return of this benefit has appeared since ``since`` (None: ever) that nobody owns.
+    """Decide whether a reversal or return of this benefit has appeared since ``since`` (None: ever).
 
-    ``owned`` are the ids of undos that belong to other uses of ours. ``rivals`` is how many other uses of this benefit
-    are being undone, too: no trace says which redemption it belongs to, so only one more than theirs is ours.
+    ``owned`` are the ids of rollbacks that belong to other uses of ours. ``concurrent`` counts the other uses of this
+    benefit that are being rolled back too: Omneo does not say which redemption a rollback belongs to, so ours is there
+    only where there is one more than theirs.
     """
-    undone = [
+    rollbacks = [
         redemption
         for redemption in recent
         if redemption.kind in ("reversal", "return")
@@ -105,15 +111,15 @@ def find_rollback(
         and (since is None or redemption.created_at >= since - SKEW)
         and redemption.id not in owned
     ]
-    if not undone:
+    if not rollbacks:
         return ABSENT
-    return Finding(Evidence.FOUND, undone[0].id) if len(undone) > rivals else UNCLEAR
+    return Finding(Evidence.FOUND, rollbacks[0].id) if len(rollbacks) > concurrent else UNCLEAR
 
 
 def find_claimed(
     reference: str, handle: str, sent_at: datetime, held: Iterable[Benefit], owned: Collection[str]
 ) -> Finding:
-    """Whether the benefit that a claim asked for is there: by our reference, else by kind and time."""
+    """Decide whether the benefit that a claim asked for is there: by our reference, else by definition and time."""
     benefits = [benefit for benefit in held if benefit.id not in owned]
     named = [benefit for benefit in benefits if benefit.external_id == reference]
     recent = [
@@ -131,9 +137,10 @@ def find_claimed(
 def find_claimed_use(
     reference: str, handle: str, sent_at: datetime, recent: Iterable[Redemption], owned: Collection[str]
 ) -> Finding:
-    """Whether a claim that was used at once has left its redemption: the claimed benefit bears our reference.
+    """Decide whether a claim that was used at once made its redemption: the claimed benefit carries our reference.
 
-    Where the tenant does not show references of benefits, a single new use of that kind is ours, several are unclear.
+    Where the tenant does not show references of benefits, a single new use of that definition is ours; several are
+    unclear.
     """
     free = [one for one in recent if one.kind == "redeem" and one.id not in owned]
     if named := [one for one in free if reference in one.benefit_references]:

@@ -1,6 +1,6 @@
 """The merchant's rules for one kind of benefit, read from a file that a person can read.
 
-The unit of Omneo's own ``value`` is undocumented (Omneo facts 13.2), so what a benefit is worth stands here.
+The unit of Omneo's own ``value`` is undocumented (Omneo facts 13.2), so the policy says what a benefit is worth.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ class Place(StrEnum):
     CHECKOUT = "checkout"
     ACCOUNT = "account"
     STORE = "store"
-    CLAIM = "claim"  # in the very moment in which it is claimed, such as an entry or a seat
+    CLAIM = "claim"  # as it is claimed, such as a competition entry or a seat
 
 
 class Refundable(StrEnum):
-    """When a used benefit is given back after a cancellation or refund."""
+    """When a used benefit is returned after a cancellation or refund."""
 
     ALWAYS = "always"
     FULL_REFUND = "full-refund"
@@ -58,9 +58,9 @@ class Policy:
 
     @property
     def from_account(self) -> bool:
-        """Whether one that is held is used from the account page.
+        """Whether a benefit that the shopper holds is used from the account page.
 
-        That goes for what is used as it is claimed, too: it may have been issued, or given back.
+        That includes benefits that are used as they are claimed: staff may have issued one, or a refund returned it.
         """
         return not self.used_at.isdisjoint((Place.ACCOUNT, Place.CLAIM))
 
@@ -77,12 +77,12 @@ class PolicyError(ValueError):
 
 Choice = TypeVar("Choice", bound=StrEnum)
 
-_MOST = 10**9  # nobody means more, and the arithmetic of cents ends somewhere
+_MOST = 10**9  # a larger number is a mistake, and would exceed the precision of the arithmetic
 _KEYS = ("discount", "size", "used_at", "refundable", "minimum", "fits", "excludes")
 
 
 def read_policies(document: Mapping[str, Any]) -> dict[str, Policy]:
-    """Turn the policy file (handle → table) into policies by handle. Raises `PolicyError` with key and remedy."""
+    """Turn the policy file (handle → table) into policies by handle. Raises `PolicyError` with key, problem, remedy."""
     return {handle: _read_policy(handle, table) for handle, table in document.items()}
 
 

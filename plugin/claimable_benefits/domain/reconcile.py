@@ -1,7 +1,7 @@
-"""What disagrees between the shop, the ledger and Omneo, in words, each with a stable code.
+"""Compare the shop, the ledger and Omneo: each disagreement has a sentence for staff and a stable code.
 
-Omneo shows what happened; the ledger what we asked for; the shop what became of the order. Only what the ledger owns is
-ever mended: a till's sales and uses are compared with nothing.
+Omneo shows what happened, the ledger what the extension asked for, and the shop what became of the order. Only what the
+ledger owns is repaired: a till's sales and uses are not compared.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ STUCK_AFTER = timedelta(hours=1)
 _MANY_ATTEMPTS = 15
 
 
-class Code(StrEnum):
-    """What kind of disagreement it is; stable, for scripts."""
+class DisagreementCode(StrEnum):
+    """The kind of a disagreement; stable, for scripts."""
 
     TRANSACTION_MISSING = "transaction_missing"
     TRANSACTION_DIFFERS = "transaction_differs"
@@ -41,16 +41,16 @@ class Code(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Disagreement:
-    """One thing that disagrees. ``ids`` are Omneo's: the transactions to void, or the redemption to give back."""
+    """One disagreement. ``ids`` are Omneo's: the transactions to void, or the redemption to roll back."""
 
-    code: Code
+    code: DisagreementCode
     sentence: str
     order_number: str | None = None
     use_id: str | None = None
     ids: tuple[str, ...] = ()
 
 
-class KnownUse(Protocol):
+class UseRecord(Protocol):
     """A use as the ledger knows it."""
 
     @property
@@ -81,7 +81,7 @@ class KnownUse(Protocol):
     def note(self) -> str | None: ...
 
 
-class KnownDelivery(Protocol):
+class DeliveryRecord(Protocol):
     """A delivery as the ledger knows it."""
 
     @property
@@ -103,24 +103,25 @@ class KnownDelivery(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Sides:
-    """One order as everybody knows it.
+class OrderComparison:
+    """One order as the shop, the ledger and Omneo know it.
 
-    ``recorded`` are Omneo's transactions of its number, that which Omneo answers with first; ``gone`` the redemptions
-    that were taken back or are not there; ``gives_back`` says whether a use comes back with a cancelled order.
+    ``recorded`` are Omneo's transactions with its number, first the one that Omneo gives for the number; ``gone`` the
+    ids of redemptions that were rolled back or are missing; ``is_refundable`` says whether a cancelled order returns
+    the use.
     """
 
     number: str
     shop: Order | None
-    delivery: KnownDelivery | None
-    uses: Sequence[KnownUse]
+    delivery: DeliveryRecord | None
+    uses: Sequence[UseRecord]
     recorded: Sequence[RecordedTransaction]
     gone: Collection[str]
-    is_refundable: Callable[[KnownUse], bool]
+    is_refundable: Callable[[UseRecord], bool]
 
     @property
     def state(self) -> OrderState | None:
-        """What became of the order; without the shop's word, what was submitted last."""
+        """What became of the order: by the shop, else by what was submitted last."""
         if self.shop is not None:
             return self.shop.state
         if self.delivery is None:
@@ -129,20 +130,20 @@ class Sides:
 
     @property
     def ours(self) -> list[RecordedTransaction]:
-        """Without what has a place of sale: we name none, so a till made it."""
+        """The recorded transactions without a place of sale: those with one are a till's."""
         return [one for one in self.recorded if one.location_id is None]
 
     @property
     def is_under_way(self) -> bool:
-        """Whether what Omneo has is about to change, or waits for a person."""
+        """Whether a delivery is about to change what Omneo has, or is stopped."""
         return self.delivery is not None and self.delivery.state is not DeliveryState.DELIVERED
 
 
 Differs = Callable[[RecordedTransaction | None], str | None]
 
 
-def compare_order(sides: Sides, differs: Differs) -> Iterator[Disagreement]:
-    """What disagrees about one order. ``differs`` compares what was delivered with what Omneo has, in words."""
+def compare_order(sides: OrderComparison, differs: Differs) -> Iterator[Disagreement]:
+    """Find what disagrees about one order. ``differs`` says in words how Omneo's transaction differs from ours."""
     yield from _duplicates(sides)
     if sides.state is OrderState.PAID:
         yield from _paid(sides, differs)
@@ -151,73 +152,85 @@ def compare_order(sides: Sides, differs: Differs) -> Iterator[Disagreement]:
         yield from _cancelled(sides)
 
 
-def _paid(sides: Sides, differs: Differs) -> Iterator[Disagreement]:
+def _paid(sides: OrderComparison, differs: Differs) -> Iterator[Disagreement]:
     number, shop, delivery = sides.number, sides.shop and sides.shop.transaction, sides.delivery
-    if shop and delivery and shop.total < delivery.transaction.total:  # a refund of which we did not hear
-        had = delivery.transaction.total
-        sentence = f"Order {number} has a total of {shop.total} in the shop, but {had} was submitted. Submit it again."
-        yield Disagreement(Code.SUBMISSION_DIFFERS, sentence, number)
+    if shop and delivery and shop.total < delivery.transaction.total:  # a refund that was not submitted
+        submitted = delivery.transaction.total
+        sentence = (
+            f"Order {number} has a total of {shop.total} in the shop, but {submitted} was submitted. Submit it again."
+        )
+        yield Disagreement(DisagreementCode.SUBMISSION_DIFFERS, sentence, number)
     if sides.is_under_way:
         return
     if not sides.ours:
         why = "" if delivery else " and it was never submitted"
         yield Disagreement(
-            Code.TRANSACTION_MISSING, f"Order {number} is paid, but Omneo has no transaction of it{why}.", number
+            DisagreementCode.TRANSACTION_MISSING,
+            f"Order {number} is paid, but Omneo has no transaction of it{why}.",
+            number,
         )
     elif delivery and (difference := differs(sides.ours[0])):
-        sentence = f"Omneo has the transaction of order {number} otherwise than it was delivered: {difference}."
-        yield Disagreement(Code.TRANSACTION_DIFFERS, sentence, number, ids=(sides.ours[0].id,))
+        sentence = f"Omneo's transaction of order {number} differs from the delivered one: {difference}."
+        yield Disagreement(DisagreementCode.TRANSACTION_DIFFERS, sentence, number, ids=(sides.ours[0].id,))
 
 
-def _used(sides: Sides) -> Iterator[Disagreement]:
+def _used(sides: OrderComparison) -> Iterator[Disagreement]:
     consumed = [use for use in sides.uses if use.state is UseState.CONSUMED]
     for use in sides.uses:
         if use.state is UseState.REDEEMED and not consumed:
             sentence = f"Order {sides.number} is paid, but its use of {use.name} still waits for the order."
-            yield Disagreement(Code.USE_NOT_CONSUMED, sentence, sides.number, use.use_id)
+            yield Disagreement(DisagreementCode.USE_NOT_CONSUMED, sentence, sides.number, use.use_id)
     for use in consumed:
         if use.redemption_id in sides.gone:
-            sentence = f"Order {sides.number} used {use.name}, but Omneo has taken redemption {use.redemption_id} back."
-            yield Disagreement(Code.REDEMPTION_GONE, sentence, sides.number, use.use_id)
+            sentence = (
+                f"Order {sides.number} used {use.name}, but redemption {use.redemption_id} is rolled back at Omneo."
+            )
+            yield Disagreement(DisagreementCode.REDEMPTION_GONE, sentence, sides.number, use.use_id)
 
 
-def _cancelled(sides: Sides) -> Iterator[Disagreement]:
+def _cancelled(sides: OrderComparison) -> Iterator[Disagreement]:
     if any(not one.is_void for one in sides.ours[:1]) and not sides.is_under_way:
         sentence = f"Order {sides.number} is cancelled, but its transaction at Omneo is not void."
-        yield Disagreement(Code.TRANSACTION_NOT_VOID, sentence, sides.number, ids=(sides.ours[0].id,))
+        yield Disagreement(DisagreementCode.TRANSACTION_NOT_VOID, sentence, sides.number, ids=(sides.ours[0].id,))
     for use in sides.uses:
         is_left = use.state is UseState.REDEEMED or (use.state is UseState.CONSUMED and sides.is_refundable(use))
         if is_left and use.redemption_id and use.redemption_id not in sides.gone:
-            sentence = f"Order {sides.number} is cancelled, but redemption {use.redemption_id} of {use.name} stands."
-            yield Disagreement(Code.REDEMPTION_LEFT_OVER, sentence, sides.number, use.use_id, ids=(use.redemption_id,))
+            redemption = f"redemption {use.redemption_id} of {use.name}"
+            sentence = f"Order {sides.number} is cancelled, but {redemption} is not rolled back."
+            yield Disagreement(
+                DisagreementCode.REDEMPTION_LEFT_OVER, sentence, sides.number, use.use_id, ids=(use.redemption_id,)
+            )
 
 
-def _duplicates(sides: Sides) -> Iterator[Disagreement]:
-    """All but the one that Omneo answers with for the number: every later delivery changes that one."""
+def _duplicates(sides: OrderComparison) -> Iterator[Disagreement]:
+    """Find all but the one that Omneo gives for the number: every later delivery changes that one."""
     if len(sides.ours) < 2:
         return
-    kept, *others = sides.ours
+    current, *others = sides.ours
     ours = {None, sides.delivery.redemption_id if sides.delivery else None}
     extra = [one for one in others if not one.is_void]
-    safe = tuple(one.id for one in extra if one.redemption_id in ours and one.profile_id in {None, kept.profile_id})
+    safe = tuple(one.id for one in extra if one.redemption_id in ours and one.profile_id in {None, current.profile_id})
     if extra:
         named = ", ".join(one.id for one in extra)
-        doubt = "" if len(safe) == len(extra) else " Not all of them look like ours: see to them in Omneo."
+        doubt = "" if len(safe) == len(extra) else " Not all of them look like ours: check them in Omneo."
         sentence = (
-            f"Omneo has more than one transaction of order {sides.number}: {kept.id}, and besides {named}.{doubt}"
+            f"Omneo has more than one transaction of order {sides.number}: {current.id}, and besides {named}.{doubt}"
         )
         yield Disagreement(
-            Code.TRANSACTION_DUPLICATED, sentence, sides.number, ids=safe if sides.delivery is not None else ()
+            DisagreementCode.TRANSACTION_DUPLICATED,
+            sentence,
+            sides.number,
+            ids=safe if sides.delivery is not None else (),
         )
 
 
-_OVER = (UseState.RELEASED, UseState.REFUSED, UseState.ROLLED_BACK, UseState.HELD)
+_ENDED = (UseState.RELEASED, UseState.REFUSED, UseState.ROLLED_BACK, UseState.HELD)
 
 
 def compare_redemptions(
-    redemptions: Sequence[Redemption], uses: Sequence[KnownUse], prefix: str
+    redemptions: Sequence[Redemption], uses: Sequence[UseRecord], prefix: str
 ) -> Iterator[Disagreement]:
-    """Standing redemptions of one profile that are ours and belong to nothing. ``uses`` are all of that profile."""
+    """Find redemptions of one profile that are ours, not rolled back, and unused. ``uses`` are all of that profile."""
     gone = is_returned(redemptions, uses)
     by_id = {use.redemption_id: use for use in uses if use.redemption_id}
     by_reference = {use.reference: use for use in uses}
@@ -227,44 +240,54 @@ def compare_redemptions(
         owner = by_id.get(one.id) or by_reference.get(one.external_id or "")
         if owner is None:
             if (one.external_id or "").startswith(f"{prefix}-"):
-                sentence = f"Redemption {one.id} bears our reference {one.external_id}, which the ledger does not know."
-                yield Disagreement(Code.REDEMPTION_UNKNOWN, sentence, ids=(one.id,))
+                sentence = (
+                    f"Redemption {one.id} carries our reference {one.external_id}, which the ledger does not know."
+                )
+                yield Disagreement(DisagreementCode.REDEMPTION_UNKNOWN, sentence, ids=(one.id,))
         elif owner.redemption_id not in (None, one.id):
             sentence = f"Redemption {one.id} of {owner.name} is a second one for the same use {owner.use_id}."
-            yield Disagreement(Code.REDEMPTION_LEFT_OVER, sentence, owner.order_number, owner.use_id, (one.id,))
-        elif owner.state in _OVER:
-            stands = owner.state.replace("_", " ")
-            sentence = f"Redemption {one.id} of {owner.name} stands at Omneo, but use {owner.use_id} is {stands}."
-            yield Disagreement(Code.REDEMPTION_LEFT_OVER, sentence, owner.order_number, owner.use_id, (one.id,))
+            yield Disagreement(
+                DisagreementCode.REDEMPTION_LEFT_OVER, sentence, owner.order_number, owner.use_id, (one.id,)
+            )
+        elif owner.state in _ENDED:
+            state = owner.state.replace("_", " ")
+            sentence = (
+                f"Redemption {one.id} of {owner.name} is not rolled back at Omneo, but use {owner.use_id} is {state}."
+            )
+            yield Disagreement(
+                DisagreementCode.REDEMPTION_LEFT_OVER, sentence, owner.order_number, owner.use_id, (one.id,)
+            )
 
 
-def is_returned(redemptions: Sequence[Redemption], uses: Sequence[KnownUse]) -> set[str]:
-    """The ids of the redemptions that a reversal or return took back.
+def is_returned(redemptions: Sequence[Redemption], uses: Sequence[UseRecord]) -> set[str]:
+    """Find the ids of the redemptions that a reversal or return rolled back.
 
-    Omneo does not say which redemption an undo belongs to. Those that the ledger owns are told by it; any other is
-    taken for the undo of the latest earlier use of that benefit, of one that is not ours where there is one.
+    Omneo does not say which redemption a rollback belongs to. The ledger knows its own; any other rollback is assigned
+    to the latest earlier redemption of that benefit, and to one that is not ours where there is one.
     """
     oldest_first = sorted(
         (one for one in redemptions if one.created_at), key=lambda one: (one.created_at, _number(one))
     )
-    undos = [one for one in oldest_first if one.kind != "redeem"]
+    rollbacks = [one for one in oldest_first if one.kind != "redeem"]
     returned_by = {use.redemption_id: use.rollback_id for use in uses if use.redemption_id and use.rollback_id}
-    shown = {one.id for one in undos}
+    shown = {one.id for one in rollbacks}
     gone = {redemption_id for redemption_id, rollback_id in returned_by.items() if rollback_id in shown}
-    free = [one for one in undos if one.id not in returned_by.values()]
+    free = [one for one in rollbacks if one.id not in returned_by.values()]
     unnamed = {use.redemption_id for use in uses if use.state is UseState.ROLLED_BACK and use.rollback_id is None}
     ours = {use.redemption_id for use in uses if use.redemption_id}
-    for undo in free:
-        earlier = [one for one in oldest_first if one.kind == "redeem" and one.id not in gone and _returns(undo, one)]
+    for rollback in free:
+        earlier = [
+            one for one in oldest_first if one.kind == "redeem" and one.id not in gone and _may_roll_back(rollback, one)
+        ]
         by_likelihood = sorted(earlier, key=lambda one: (one.id in unnamed, one.id not in ours))
         if by_likelihood:
             gone.add(by_likelihood[-1].id)
     return gone
 
 
-def _returns(undo: Redemption, one: Redemption) -> bool:
-    is_later = undo.created_at is not None and one.created_at is not None and undo.created_at >= one.created_at
-    return is_later and bool(set(undo.benefit_ids) & set(one.benefit_ids))
+def _may_roll_back(rollback: Redemption, one: Redemption) -> bool:
+    is_later = rollback.created_at is not None and one.created_at is not None and rollback.created_at >= one.created_at
+    return is_later and bool(set(rollback.benefit_ids) & set(one.benefit_ids))
 
 
 def _number(one: Redemption) -> int:
@@ -272,36 +295,36 @@ def _number(one: Redemption) -> int:
 
 
 def compare_waiting(
-    uses: Sequence[KnownUse], deliveries: Sequence[KnownDelivery], now: datetime
+    uses: Sequence[UseRecord], deliveries: Sequence[DeliveryRecord], now: datetime
 ) -> Iterator[Disagreement]:
-    """What waits for a person, and what nobody has worked on for an hour."""
+    """Find what waits for manual review, and what no worker has moved for an hour."""
     for use in uses:
         about = f"Use {use.use_id} of {use.name}{f' for order {use.order_number}' if use.order_number else ''}"
         if use.state is UseState.MANUAL_REVIEW:
-            sentence = f"{about} waits for a person: {use.note or 'no reason is noted'}."
-            yield Disagreement(Code.MANUAL_REVIEW, sentence, use.order_number, use.use_id)
+            sentence = f"{about} waits for manual review: {use.note or 'no reason is noted'}."
+            yield Disagreement(DisagreementCode.MANUAL_REVIEW, sentence, use.order_number, use.use_id)
         elif _is_stuck(use, now):
             sentence = (
                 f"{about} is {use.state.replace('_', ' ')} for more than an hour: {use.note or 'is a worker running?'}"
             )
-            yield Disagreement(Code.STUCK, sentence, use.order_number, use.use_id)
+            yield Disagreement(DisagreementCode.STUCK, sentence, use.order_number, use.use_id)
     for delivery in deliveries:
         about = f"The transaction of order {delivery.order_number}"
         if delivery.state is DeliveryState.STOPPED:
             sentence = f"{about} is stopped: {delivery.note or 'no reason is noted'}"
-            yield Disagreement(Code.DELIVERY_STOPPED, sentence, delivery.order_number)
+            yield Disagreement(DisagreementCode.DELIVERY_STOPPED, sentence, delivery.order_number)
         elif _waits_long(delivery, now):
             sentence = f"{about} is not delivered for more than an hour: {delivery.note or 'is a worker running?'}"
-            yield Disagreement(Code.STUCK, sentence, delivery.order_number)
+            yield Disagreement(DisagreementCode.STUCK, sentence, delivery.order_number)
 
 
-def _is_stuck(use: KnownUse, now: datetime) -> bool:
+def _is_stuck(use: UseRecord, now: datetime) -> bool:
     if use.state is UseState.IN_DOUBT and use.sent_at is not None:
         return use.sent_at < now - STUCK_AFTER
     expected = [at for at in (use.lease_until, use.due_at) if at is not None] or [use.updated_at]
     return max(expected) < now - STUCK_AFTER
 
 
-def _waits_long(delivery: KnownDelivery, now: datetime) -> bool:
+def _waits_long(delivery: DeliveryRecord, now: datetime) -> bool:
     expected = max(delivery.due_at, delivery.lease_until or delivery.due_at)
     return expected < now - STUCK_AFTER or delivery.attempts >= _MANY_ATTEMPTS

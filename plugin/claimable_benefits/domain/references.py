@@ -1,12 +1,12 @@
-"""Order numbers, and what Omneo gets to know them by."""
+"""Order numbers, and the external ids that stand for them at Omneo."""
 
 from __future__ import annotations
 
 import re
 from hashlib import sha256
 
-# Omneo documents neither length nor letters of an external id (Omneo facts 17). It stands in paths too, where servers
-# take an escaped slash or dots for something else; and databases that fold case or accents would take two for one.
+# Omneo documents neither length nor letters of an external id (Omneo facts 17). Paths contain it too, where servers
+# misread an escaped slash or dots; and a database that folds case or accents would confuse two ids.
 _PLAIN = re.compile(
     r"(?!\.+$)[A-Za-z0-9!#$&'()*+,.:;=@_~-](?:[A-Za-z0-9 !#$&'()*+,.:;=@_~-]{0,189}[A-Za-z0-9!)*=@_~-])?"
 )
@@ -20,7 +20,7 @@ def check_order_number(number: str) -> None:
 
 
 def external_id_of(order_number: str) -> str:
-    """What Omneo knows an order by: its number; where that is long or unusual, a readable part of it and a digest."""
+    """Give the order's external id: its number; where that is long or unusual, a readable part of it and a digest."""
     if _PLAIN.fullmatch(order_number):
         return order_number
     readable = re.sub(r"[^A-Za-z0-9]+", "-", order_number).strip("-")[:_READABLE]

@@ -1,4 +1,4 @@
-"""What the merchant's shop tells us: who shops, what is in the cart, what became of an order."""
+"""The values that the shop gives to the extension: shopper, cart, order and transaction."""
 
 from __future__ import annotations
 
@@ -36,6 +36,7 @@ class Line:
 
     @property
     def total(self) -> Decimal:
+        """The price of the line, in major units."""
         return self.unit_price * self.quantity
 
 
@@ -43,8 +44,9 @@ class Line:
 class Cart:
     """What the shopper is about to buy.
 
-    ``id`` names this cart for as long as it lives (holds belong to it). ``shipping`` is the price of the chosen method,
-    None while none is chosen. ``decimals`` is how many digits the currency's minor unit has.
+    ``id`` identifies this cart for its whole life (holds belong to it). ``currency`` is an ISO 4217 code. ``shipping``
+    is the price of the chosen method in major units, None while none is chosen. ``decimals`` is the number of digits of
+    the currency's minor unit.
     """
 
     id: str
@@ -55,12 +57,17 @@ class Cart:
 
     @property
     def subtotal(self) -> Decimal:
+        """The price of all lines without shipping, in major units."""
         return sum((line.total for line in self.lines), Decimal(0))
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One line of a transaction. ``price`` and ``price_paid`` are per unit, ``discount`` is for the whole line."""
+    """One line of a transaction, in major units (Omneo facts 13.6).
+
+    ``price`` and ``price_paid`` are per unit, ``discount`` is for the whole line. Raises `ValueError` for an amount
+    that is not an exact, finite number.
+    """
 
     name: str
     quantity: int
@@ -79,8 +86,8 @@ class Transaction:
     """A completed sale as the shop records it at Omneo.
 
     ``total`` is what was charged, ``total_original`` the price before discounts, both in major units. ``transacted_at``
-    is an aware datetime. ``customer_id`` is None for a guest. ``is_void`` takes the sale back as a whole. Raises
-    `ValueError` for a time without a zone, an amount that is no exact, finite number, and an empty order number.
+    is an aware datetime. ``customer_id`` is None for a guest. ``is_void`` cancels the whole sale. Raises `ValueError`
+    for a time without a zone, an amount that is not an exact, finite number, and an empty order number.
     """
 
     order_number: str
@@ -100,7 +107,7 @@ class Transaction:
 
 
 def _check_amounts(record: object, *names: str) -> None:
-    """A float has no exact cents, and what is no number would stop the outbox later, where nobody can mend it."""
+    """Refuse floats, which have no exact cents, and NaN, which would stop the delivery later."""
     for name in names:
         amount = getattr(record, name)
         if isinstance(amount, bool) or not isinstance(amount, Decimal | int) or not Decimal(amount).is_finite():
@@ -118,7 +125,7 @@ class OrderState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """The answer of the merchant's order loader; a paid order brings its transaction."""
+    """The answer of the merchant's order loader; a paid order has its transaction."""
 
     number: str
     state: OrderState

@@ -1,6 +1,6 @@
-"""The states of a use, a claim and a delivery, and the only ways from one to another.
+"""The states of a use, a claim and a delivery, and the allowed moves between them.
 
-The table is the single source: the ledger refuses a movement that does not stand here.
+These tables are the single source: the ledger refuses any other move.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from enum import StrEnum
 
 
 class UseState(StrEnum):
-    """Where one use of one benefit stands. One row per attempt: a settled attempt is never sent again."""
+    """The state of one use of one benefit. One row per attempt: a resolved attempt is never sent again."""
 
     HELD = "held"  # reserved for a cart, in the shop only
     REDEEMING = "redeeming"  # the intention is committed; the request is on its way
@@ -18,28 +18,28 @@ class UseState(StrEnum):
     CONSUMED = "consumed"  # the order is placed, or the account use is done
     ROLLING_BACK = "rolling_back"  # a reversal or return is due or on its way
     ROLLED_BACK = "rolled_back"
-    RELEASED = "released"  # dropped before Omneo heard of it, or settled as never applied
+    RELEASED = "released"  # dropped before anything was sent, or resolved as never applied
     REFUSED = "refused"  # Omneo said no
-    MANUAL_REVIEW = "manual_review"
+    MANUAL_REVIEW = "manual_review"  # only a person can decide
 
 
 class ClaimState(StrEnum):
-    """Where one claim stands."""
+    """The state of one claim."""
 
     CLAIMING = "claiming"
     IN_DOUBT = "in_doubt"
     CLAIMED = "claimed"
     REFUSED = "refused"
-    ABANDONED = "abandoned"  # settled as never applied
+    ABANDONED = "abandoned"  # resolved as never applied
 
 
 class DeliveryState(StrEnum):
-    """Where one order's transaction stands on its way to Omneo."""
+    """The state of the delivery of one order's transaction."""
 
     DUE = "due"
     DELIVERING = "delivering"
     DELIVERED = "delivered"
-    STOPPED = "stopped"  # Omneo refused it; a person resumes it
+    STOPPED = "stopped"  # Omneo refused it; staff resumes it
 
 
 USE_MOVES: dict[UseState, frozenset[UseState]] = {
@@ -58,7 +58,7 @@ USE_MOVES: dict[UseState, frozenset[UseState]] = {
         {
             UseState.REDEEMED,
             UseState.CONSUMED,
-            UseState.REFUSED,  # the answer came after all, and late
+            UseState.REFUSED,  # the answer came late
             UseState.RELEASED,
             UseState.ROLLING_BACK,
             UseState.MANUAL_REVIEW,
@@ -68,7 +68,7 @@ USE_MOVES: dict[UseState, frozenset[UseState]] = {
     UseState.CONSUMED: frozenset({UseState.ROLLING_BACK}),  # cancelled or refunded
     UseState.ROLLING_BACK: frozenset({UseState.ROLLED_BACK, UseState.MANUAL_REVIEW}),
     UseState.ROLLED_BACK: frozenset(),
-    # A late look found it after all: at Omneo where it bears our reference, else only perhaps.
+    # The sweep found it at Omneo: with our reference it is rolled back, else it goes to manual review.
     UseState.RELEASED: frozenset({UseState.ROLLING_BACK, UseState.MANUAL_REVIEW}),
     UseState.REFUSED: frozenset({UseState.ROLLING_BACK}),
     UseState.MANUAL_REVIEW: frozenset(
@@ -81,13 +81,15 @@ CLAIM_MOVES: dict[ClaimState, frozenset[ClaimState]] = {
     ClaimState.IN_DOUBT: frozenset({ClaimState.CLAIMED, ClaimState.REFUSED, ClaimState.ABANDONED}),
     ClaimState.CLAIMED: frozenset(),
     ClaimState.REFUSED: frozenset(),
-    ClaimState.ABANDONED: frozenset({ClaimState.CLAIMED}),  # a late look found it after all
+    ClaimState.ABANDONED: frozenset({ClaimState.CLAIMED}),  # the sweep found it
 }
 
 DELIVERY_MOVES: dict[DeliveryState, frozenset[DeliveryState]] = {
     DeliveryState.DUE: frozenset({DeliveryState.DELIVERING}),
     DeliveryState.DELIVERING: frozenset({DeliveryState.DELIVERED, DeliveryState.DUE, DeliveryState.STOPPED}),
-    DeliveryState.DELIVERED: frozenset({DeliveryState.DUE, DeliveryState.STOPPED}),  # changed since, or not kept
+    DeliveryState.DELIVERED: frozenset(
+        {DeliveryState.DUE, DeliveryState.STOPPED}
+    ),  # changed since, or Omneo did not keep it
     DeliveryState.STOPPED: frozenset({DeliveryState.DUE}),
 }
 

@@ -1,4 +1,4 @@
-"""The time, from one clock for all processes: leases and deadlines of one ledger are compared with themselves alone."""
+"""The time, from one clock for all processes, so that their leases and deadlines can be compared."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ def machine_time() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class _Sync:
-    """What the server said, and what our monotonic clock showed then."""
+    """The server's time, and our monotonic clock at that moment."""
 
     at: datetime
     monotonic: float
 
 
 class ServerClock:
-    """The database server's clock: asked at first, then once a minute, and carried forward in between.
+    """The database server's clock: read once a minute, and carried forward by the monotonic clock in between.
 
-    Carried by the monotonic clock, so a process whose own clock is wrong, or jumps, tells the same time as the others.
-    ``ask`` reads the server's clock (aware). Raises `LedgerUnavailable` where the server cannot be asked the first
-    time; later it goes on with what it knows.
+    A process whose own clock is wrong, or jumps, returns the same time as the others: an aware datetime in UTC. ``ask``
+    reads the server's clock (aware). Raises `LedgerUnavailable` where the first read fails; when a later one fails, the
+    clock goes on from the last.
     """
 
     def __init__(self, ask: Wall, *, monotonic: Monotonic = time.monotonic) -> None:
@@ -56,7 +56,7 @@ class ServerClock:
             return self._sync or self._synchronise()
 
     def _again(self, known: _Sync) -> _Sync:
-        """Ask anew, unless another thread is asking at this moment."""
+        """Ask again, unless another thread is asking at this moment."""
         if not self._asking.acquire(blocking=False):
             return known
         try:

@@ -1,111 +1,65 @@
-"""Statements that run all the time: compiled once for a kind of database, and handed to its driver from then on.
-
-SQLAlchemy compiles a statement once, too, but looks it up, binds and wraps it anew each time, which costs several times
-what SQLite needs to carry it out. Errors and transactions stay SQLAlchemy's.
-"""
+"""The one read that every page makes: compiled once for a kind of database, and run by the driver's own cursor."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from sqlalchemy import Column, ColumnElement, Connection, CursorResult, Dialect, Select, literal_column
+from sqlalchemy import Dialect, Engine, Select
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.sql import ClauseElement
-from sqlalchemy.sql.compiler import SQLCompiler
-
-Convert = Callable[[Any], Any] | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Compiled:
-    """What the driver takes, and how its rows are read.
+class CompiledQuery:
+    """A SELECT whose parameters are texts, run without SQLAlchemy's execution.
 
-    ``binds`` are its parameters in order, each with its way in; ``usual`` are constants; ``columns`` are those of its
-    rows, each with its way out.
+    Everything else in the ledger runs through SQLAlchemy's Core. This read earns its own code: with
+    `customer_version`, it takes 40 µs of processor time on SQLite where Core takes 124 µs and `exec_driver_sql` 131 µs,
+    and 125 µs on PostgreSQL where they take 218 µs and 227 µs. The difference is 14 % of a warm page of 600 µs.
     """
 
-    sql: str
-    binds: tuple[tuple[str, Convert], ...]
-    usual: Mapping[str, Any]
-    is_positional: bool
-    columns: tuple[tuple[str, Convert], ...]
+    def __init__(self, query: Select[Any]) -> None:
+        self._query = query
+        self._compiled: dict[str, tuple[str, Sequence[str] | None]] = {}
 
-    def parameters(self, values: Mapping[str, Any]) -> Any:
-        said = {**self.usual, **values}
-        if self.is_positional:
-            return tuple([way(said[name]) if way else said[name] for name, way in self.binds])
-        return {name: way(said[name]) if way else said[name] for name, way in self.binds}
+    def fetch_one(self, engine: Engine, values: Mapping[str, str]) -> Sequence[Any] | None:
+        """Run it in a transaction of its own and return the first row, or None.
 
-    def read(self, row: Sequence[Any]) -> dict[str, Any]:
-        pairs = zip(self.columns, row, strict=True)
-        return {name: way(value) if way else value for (name, way), value in pairs}
-
-
-class CompiledStatement:
-    """One statement whose parameters are `bindparam`s or constants; for an IN, see `among`."""
-
-    def __init__(self, statement: ClauseElement) -> None:
-        self._statement = statement
-        self._compiled: dict[str, _Compiled] = {}
-
-    def execute(self, connection: Connection, values: Mapping[str, Any]) -> CursorResult[Any]:
-        """Carry it out. Rows come as the driver gives them: texts and numbers are right, times are not read yet."""
-        compiled = self._for(connection.dialect)
-        return connection.exec_driver_sql(compiled.sql, compiled.parameters(values))
-
-    def fetch_all(self, connection: Connection, values: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """Carry out a SELECT, and read its rows: the values by the names of their columns.
-
-        By the driver's own cursor, as SQLAlchemy's result looks at every column first. Raises `DBAPIError`.
+        The driver's values are returned as they are: SQLite's times are texts. A connection that the server has closed
+        since it was last used is replaced, and the read is repeated once. Raises `DBAPIError`.
         """
-        compiled = self._for(connection.dialect)
-        if not connection.in_transaction():
-            connection.begin()  # what is read in one block shall be of one moment
+        sql, names = self._for(engine.dialect)
+        parameters = values if names is None else [values[name] for name in names]
         try:
-            cursor = connection.connection.cursor()
-            cursor.execute(compiled.sql, compiled.parameters(values))
-            found = cursor.fetchall()
-            cursor.close()
-        except connection.dialect.loaded_dbapi.Error as error:
-            base = connection.dialect.loaded_dbapi.Error
-            raise DBAPIError.instance(compiled.sql, None, error, base, hide_parameters=True) from error
-        return [compiled.read(row) for row in found]
+            return _fetch_one(engine, sql, parameters)
+        except DBAPIError as error:
+            if not error.connection_invalidated:
+                raise
+        engine.dispose()  # the others of the pool are as old
+        return _fetch_one(engine, sql, parameters)
 
-    def _for(self, dialect: Dialect) -> _Compiled:
-        if (compiled := self._compiled.get(dialect.driver)) is None:
-            compiled = self._compiled[dialect.driver] = _compile(self._statement, dialect)
-        return compiled
-
-
-def among(column: Column[Any], names: Iterable[str]) -> ColumnElement[bool]:
-    """Whether ``column`` has one of ``names``, which are ours: they stand in the statement as they are.
-
-    The usual IN gets its parameters anew at each execution.
-    """
-    return column.in_([literal_column(f"'{name}'") for name in names])
+    def _for(self, dialect: Dialect) -> tuple[str, Sequence[str] | None]:
+        if (found := self._compiled.get(dialect.driver)) is None:
+            compiled = self._query.compile(dialect=dialect)
+            found = self._compiled[dialect.driver] = (compiled.string, compiled.positiontup)
+        return found
 
 
-def _compile(statement: ClauseElement, dialect: Dialect) -> _Compiled:
-    compiled = cast("SQLCompiler", statement.compile(dialect=dialect))
-    names = compiled.positiontup if compiled.positiontup is not None else list(compiled.params)
-    binds = tuple((name, _way_in(compiled, name, dialect)) for name in names)
-    is_positional = compiled.positiontup is not None
-    return _Compiled(compiled.string, binds, compiled.params, is_positional, _columns(statement, dialect))
-
-
-def _columns(statement: ClauseElement, dialect: Dialect) -> tuple[tuple[str, Convert], ...]:
-    if not isinstance(statement, Select):
-        return ()
-    return tuple((name, _way_out(column, dialect)) for name, column in statement.selected_columns.items())
-
-
-def _way_out(column: ColumnElement[Any], dialect: Dialect) -> Convert:
-    way: Convert = column.type.dialect_impl(dialect).result_processor(dialect, None)
-    return way
-
-
-def _way_in(compiled: SQLCompiler, name: str, dialect: Dialect) -> Convert:
-    way: Convert = compiled.binds[name].type.dialect_impl(dialect).bind_processor(dialect)
-    return way
+def _fetch_one(engine: Engine, sql: str, parameters: Any) -> Sequence[Any] | None:
+    error_type = engine.dialect.loaded_dbapi.Error
+    try:
+        connection = engine.raw_connection()
+    except error_type as error:
+        raise DBAPIError.instance(sql, None, error, error_type, hide_parameters=True) from error
+    try:
+        cursor = connection.cursor()
+        cursor.execute(sql, parameters)
+        rows = cursor.fetchall()
+        cursor.close()
+    except error_type as error:
+        is_gone = engine.dialect.is_disconnect(error, cast("Any", connection.driver_connection), None)
+        raise DBAPIError.instance(
+            sql, None, error, error_type, hide_parameters=True, connection_invalidated=is_gone
+        ) from error
+    finally:
+        connection.close()
+    return rows[0] if rows else None

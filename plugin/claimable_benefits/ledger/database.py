@@ -1,32 +1,35 @@
-"""The connection to the ledger, and the two ways to use it: to read, and to write."""
+"""The connection to the ledger, for reading and for writing."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, NullPool, func, select
 from sqlalchemy.exc import DBAPIError
 
-from claimable_benefits.ledger import schema
 from claimable_benefits.ledger.clock import Monotonic, ServerClock, Wall, machine_time
+from claimable_benefits.ledger.compiled import CompiledQuery
 from claimable_benefits.ledger.db_errors import translate_db_errors, words
-from claimable_benefits.ledger.engine import begin_to_write, is_sqlite, open_engine
+from claimable_benefits.ledger.engine import begin_to_write, is_sqlite, open_engine, open_for_single_reads
+from claimable_benefits.ledger.schema import SCHEMA, Schema
 from claimable_benefits.ledger.write_lock import WriteLock
 
 BUSY_SECONDS = 5.0
-# Another process may be changing the tables; with a million rows that takes its time.
+# Another process may be migrating the tables; with a million rows that takes a while.
 UPGRADE_SECONDS = 60.0
 
 
 class Ledger:
     """Holds, uses, claims and deliveries in one database, which should be the shop's own.
 
-    ``wait`` is for how many seconds a lock is waited for; ``wall`` and ``monotonic`` are this process's clocks. Raises
-    `ValueError` where ``url`` names neither an SQLite nor a PostgreSQL database.
+    ``wait`` is for how many seconds a lock is waited for; ``wall`` and ``monotonic`` are this process's clocks;
+    ``schema`` is another one in tests of later migrations. Raises `ValueError` where ``url`` names neither an SQLite
+    nor a PostgreSQL database.
     """
 
     def __init__(
@@ -36,21 +39,24 @@ class Ledger:
         wait: float = BUSY_SECONDS,
         wall: Wall = machine_time,
         monotonic: Monotonic = time.monotonic,
+        schema: Schema = SCHEMA,
     ) -> None:
         self.engine = open_engine(url, wait=wait)
         self._url = url
+        self._schema = schema
         # SQLite has it anyway; PostgreSQL would let each statement of a block see a later moment.
         snapshot = {} if is_sqlite(self.engine.url) else {"isolation_level": "REPEATABLE READ"}
         self._reading = self.engine.execution_options(**snapshot)
-        self._turns = WriteLock(needed=is_sqlite(self.engine.url), wait=wait)
+        self._single_reads = open_for_single_reads(self.engine)
+        self._write_lock = WriteLock(needed=is_sqlite(self.engine.url), wait=wait)
         self._clock = wall if is_sqlite(self.engine.url) else ServerClock(self._server_time, monotonic=monotonic)
 
     @property
     def clock(self) -> Wall:
-        """The one clock of this ledger, whoever asks: aware times in UTC.
+        """The one clock of this ledger for every process: aware times in UTC.
 
-        PostgreSQL's own, whatever the clocks of the processes show; for SQLite, whose processes share a machine, the
-        machine's. Raises `LedgerUnavailable` where the server cannot be asked.
+        PostgreSQL's own; for SQLite, whose processes share a machine, the machine's. Raises `LedgerUnavailable` where
+        the server cannot be asked.
         """
         return self._clock
 
@@ -59,45 +65,50 @@ class Ledger:
 
         Raises `SettingsError` for tables of a newer version, and `LedgerUnavailable`.
         """
-        with translate_db_errors(), self._patiently() as engine:
-            schema.upgrade_schema(engine)
+        with translate_db_errors(), self._migration_engine() as engine:
+            self._schema.upgrade(engine)
 
     def version(self) -> str | None:
         """The version of the tables; None where there are none."""
         with self.read() as connection:
-            return schema.version_of(connection)
+            return self._schema.version_of(connection)
 
     @property
     def newest(self) -> str:
         """The newest version of the tables that this release of the package knows."""
-        return schema.NEWEST
+        return self._schema.newest
 
     def downgrade(self, to: str) -> None:
-        """Bring the tables back to version ``to``, for an earlier release; what only the newer one knows is dropped.
+        """Bring the tables back to version ``to``, for an earlier release; columns that it does not know are dropped.
 
         All of it happens or nothing. Raises `ValueError` where that is no version, or not an earlier one, or where a
         row does not fit into the earlier tables; `SettingsError` for tables of a newer version; `LedgerUnavailable`.
         """
         try:
-            with translate_db_errors(), self._patiently() as engine:
-                schema.downgrade_schema(engine, to)
+            with translate_db_errors(), self._migration_engine() as engine:
+                self._schema.downgrade(engine, to)
         except DBAPIError as error:
             raise ValueError(f"The database refuses to go down to version {to}: {words(error)}.") from error
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """One consistent look, without a lock. Raises `LedgerUnavailable`."""
+        """Read one consistent snapshot, without a lock. Raises `LedgerUnavailable`."""
         with translate_db_errors(), self._reading.connect() as connection:
             yield connection
 
+    def fetch_one(self, query: CompiledQuery, values: Mapping[str, str]) -> Sequence[Any] | None:
+        """Read the first row of one statement, without a lock, or None. Raises `LedgerUnavailable`."""
+        with translate_db_errors():
+            return query.fetch_one(self._single_reads, values)
+
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """One transaction: committed at the end of the block, rolled back if it raises. Never call Omneo inside.
+        """Write in one transaction: commit at the end of the block, roll back if it raises. Never call Omneo inside.
 
-        Raises `LedgerUnavailable`. Where a server goes away during the commit, nobody knows whether it committed: the
-        rows say so when it is back, and every movement is safe to try again.
+        Raises `LedgerUnavailable`. Where the connection breaks during the commit, it may or may not have committed: the
+        rows show it once the server answers, and every movement is safe to retry.
         """
-        with self._turns.acquire(), translate_db_errors(), self.engine.connect() as connection:
+        with self._write_lock.acquire(), translate_db_errors(), self.engine.connect() as connection:
             begin_to_write(connection)
             with connection.begin():
                 yield connection
@@ -107,6 +118,8 @@ class Ledger:
         return _place(connection.engine.url) == _place(self.engine.url)
 
     def close(self) -> None:
+        """Close every connection of this process; a later read or write opens new ones."""
+        self._single_reads.dispose()
         self.engine.dispose()
 
     def _server_time(self) -> datetime:
@@ -115,8 +128,8 @@ class Ledger:
             return now
 
     @contextmanager
-    def _patiently(self) -> Iterator[Engine]:
-        """Connections of their own, which wait longer, and of which none is left when a server forks its workers."""
+    def _migration_engine(self) -> Iterator[Engine]:
+        """Connections of their own, which wait longer, and are closed before a server forks its workers."""
         engine = open_engine(self._url, wait=UPGRADE_SECONDS, pool=NullPool)
         try:
             yield engine

@@ -1,4 +1,4 @@
-"""What a database's failure means for the caller."""
+"""What a failure of the database means for the caller."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _OURS = (DataError, IntegrityError, NotSupportedError, ProgrammingError)
 
 @contextmanager
 def translate_db_errors() -> Iterator[None]:
-    """Turn a database that is locked, full, read-only, damaged or away into `LedgerUnavailable`."""
+    """Raise `LedgerUnavailable` where the database is locked, full, read-only, damaged or not reachable."""
     try:
         yield
     except DBAPIError as error:
@@ -36,7 +36,7 @@ def _is_ours(error: DBAPIError) -> bool:
 
 
 def words(error: Exception) -> str:
-    """What the database itself says, in one line; never the statement, and never its parameters."""
+    """Return the message of the database itself, in one line; never the statement, and never its parameters."""
     cause = error.__cause__ if isinstance(error, LedgerUnavailable) and error.__cause__ else error
     said = str(cause.orig if isinstance(cause, DBAPIError) else cause).strip()
     first = " ".join((said.splitlines() or [type(error).__name__])[0].split())

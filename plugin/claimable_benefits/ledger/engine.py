@@ -1,4 +1,4 @@
-"""Opening a database: which drivers, how many connections, how long to wait for a lock."""
+"""Open a database: which drivers, how many connections, how long to wait for a lock."""
 
 from __future__ import annotations
 
@@ -41,6 +41,7 @@ def open_engine(url: str, *, wait: float, pool: type[Pool] | None = None) -> Eng
 
 
 def is_sqlite(url: URL) -> bool:
+    """Whether the address is one of SQLite's."""
     return url.get_backend_name() == "sqlite"
 
 
@@ -61,7 +62,7 @@ def _open_sqlite(url: URL, wait: float, pool: type[Pool] | None) -> Engine:
 
 
 def begin_to_write(connection: Connection) -> None:
-    """Take SQLite's lock before the transaction begins: one that reads first and writes later is refused at once."""
+    """Take SQLite's lock before the transaction begins: SQLite refuses one that reads first and writes later."""
     if connection.dialect.name == "sqlite":
         _driver_of(connection.connection).execute("BEGIN IMMEDIATE")
 
@@ -69,14 +70,13 @@ def begin_to_write(connection: Connection) -> None:
 def _open_postgresql(url: URL, wait: float, pool: type[Pool] | None) -> Engine:
     """READ COMMITTED is enough to write: every movement is a compare-and-set on the row's version.
 
-    Whoever comes second finds no row to change, or meets a unique index; nobody acts on what was read before.
+    The second of two writers finds no row to change, or meets a unique index; neither acts on an earlier read.
     """
-    patient = url.get_driver_name() in _PATIENT_DRIVERS and "connect_timeout" not in url.query
     engine = create_engine(
         url,
-        connect_args={"connect_timeout": CONNECT_SECONDS} if patient else {},
+        connect_args=_connect_args(url),
         isolation_level="READ COMMITTED",
-        pool_pre_ping=True,  # a server that was started anew is noticed before anything is lost to it
+        pool_pre_ping=True,  # notices a restarted server before a transaction begins on a closed connection
         hide_parameters=True,
         **_pooled(pool),
     )
@@ -87,6 +87,30 @@ def _open_postgresql(url: URL, wait: float, pool: type[Pool] | None) -> Engine:
 
     event.listen(engine, "connect", prepare)
     return engine
+
+
+def open_for_single_reads(engine: Engine) -> Engine:
+    """Return an engine for reads of one statement each: one with AUTOCOMMIT for PostgreSQL, ``engine`` for SQLite.
+
+    A read is one round trip instead of four (no ping, no BEGIN, no ROLLBACK), which halves its processor time. The
+    caller repeats a read that meets a connection which the server has closed.
+    """
+    if is_sqlite(engine.url):
+        return engine
+    reads = create_engine(
+        engine.url,
+        connect_args=_connect_args(engine.url),
+        isolation_level="AUTOCOMMIT",
+        hide_parameters=True,
+        **_pooled(None),
+    )
+    _engines.add(reads)
+    return reads
+
+
+def _connect_args(url: URL) -> dict[str, Any]:
+    patient = url.get_driver_name() in _PATIENT_DRIVERS and "connect_timeout" not in url.query
+    return {"connect_timeout": CONNECT_SECONDS} if patient else {}
 
 
 def _pooled(pool: type[Pool] | None) -> dict[str, Any]:
@@ -103,7 +127,7 @@ def _prepare_sqlite(connection: sqlite3.Connection, wait: float) -> None:
 
 
 def _write_ahead(connection: sqlite3.Connection, until: float) -> None:
-    """Switch a new database over. Of several processes that do so at once, SQLite refuses some without waiting."""
+    """Switch a new database to WAL. Of several processes that do so at once, SQLite refuses some without waiting."""
     while True:
         try:
             connection.execute("PRAGMA journal_mode=WAL")
@@ -125,11 +149,11 @@ def _driver_of(connection: PoolProxiedConnection) -> sqlite3.Connection:
     return cast("sqlite3.Connection", connection.driver_connection)
 
 
-def _leave_connections_to_the_parent() -> None:
+def _drop_inherited_connections() -> None:
     for engine in _engines:
         engine.dispose(close=False)
 
 
 # A server that loads the app and then forks (gunicorn --preload) would share the connections among its workers.
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_leave_connections_to_the_parent)
+    os.register_at_fork(after_in_child=_drop_inherited_connections)

@@ -5,19 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, insert, select
+from sqlalchemy import Connection, insert, select
 
-from claimable_benefits.ledger.compiled import CompiledStatement
 from claimable_benefits.ledger.tables import events
 
-_NAMES = ("subject", "at", "actor", "reason", "from_state", "to_state", "version")
-# Nobody needs the number that the event gets.
-_ADD = CompiledStatement(insert(events).inline().values({name: bindparam(name) for name in _NAMES}))
+_ADD = insert(events).inline()  # the event's number is not read back
 
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """Who moves a row, why and when: said once, written with every movement."""
+    """Who moves a row, why and when (aware); written with every movement."""
 
     actor: str  # "shopper 1001", "worker", "staff anna"
     reason: str
@@ -40,8 +37,9 @@ class Event:
 def write_event(
     connection: Connection, subject: str, audit: Audit, *, from_state: str | None, to_state: str, version: int
 ) -> None:
-    _ADD.execute(
-        connection,
+    """Write one movement of ``subject`` (a use_id, a claim_id, or "order NUMBER") in the caller's transaction."""
+    connection.execute(
+        _ADD,
         {
             "subject": subject,
             "at": audit.at,
@@ -55,7 +53,7 @@ def write_event(
 
 
 def events_of(connection: Connection, subject: str) -> list[Event]:
-    """The movements of ``subject``, oldest first."""
+    """Read the movements of ``subject``, oldest first."""
     query = select(events).where(events.c.subject == subject).order_by(events.c.event_id)
     return [
         Event(row.subject, row.at, row.actor, row.reason, row.from_state, row.to_state, row.version)

@@ -1,4 +1,4 @@
-"""Transactions on their way to Omneo: one row per order, written in the shop's own database transaction."""
+"""The outbox: transactions for Omneo, one row per order, written in the shop's own database transaction."""
 
 from __future__ import annotations
 
@@ -10,15 +10,14 @@ from decimal import Decimal
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Integer, Row, and_, bindparam, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Integer, Row, and_, bindparam, literal_column, or_, select, update
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from claimable_benefits.domain.shop import Item, Transaction
 from claimable_benefits.domain.states import DELIVERY_MOVES, DeliveryState
-from claimable_benefits.ledger.compiled import CompiledStatement
 from claimable_benefits.ledger.events import Audit, write_event
-from claimable_benefits.ledger.optimistic_lock import insert_for
 from claimable_benefits.ledger.tables import outbox
+from claimable_benefits.ledger.upsert import insert_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +43,7 @@ class Delivery:
 
     @property
     def transaction(self) -> Transaction:
+        """The content as the shop submitted it."""
         return read_transaction(self.content)
 
 
@@ -82,30 +82,31 @@ def put_delivery(
 
 
 def find_delivery(connection: Connection, order_number: str) -> Delivery | None:
+    """Read the delivery of an order, or None."""
     row = connection.execute(select(outbox).where(outbox.c.order_number == order_number)).first()
     return _delivery(row) if row else None
 
 
 def _find_alone(connection: Connection, order_number: str) -> Delivery | None:
-    """The row, kept from others until the caller commits: two changes of one order are two revisions."""
+    """The row, locked until the caller commits: two changes of one order are two revisions."""
     query = select(outbox).where(outbox.c.order_number == order_number).with_for_update()  # SQLite locks everything
     row = connection.execute(query).first()
     return _delivery(row) if row else None
 
 
 def _add_first(connection: Connection, row: Mapping[str, object]) -> bool:
-    """False where somebody else has just added it: an error would spoil the shop's transaction on PostgreSQL."""
+    """False where another process has just added it: an error would abort the shop's transaction on PostgreSQL."""
     added = insert_for(connection)(outbox).values(row).on_conflict_do_nothing().returning(outbox.c.order_number)
     return connection.execute(added).first() is not None
 
 
 def is_due(connection: Connection, now: datetime) -> bool:
-    """Whether there is anything to lease: asking takes no lock."""
-    return _ANY_DUE.execute(connection, {"moment": now}).first() is not None
+    """Whether there is anything to lease at ``now`` (aware); takes no lock."""
+    return connection.execute(_ANY_DUE, {"moment": now}).first() is not None
 
 
 def lease_due(connection: Connection, now: datetime, *, seconds: float, limit: int) -> list[Delivery]:
-    """Take deliveries that are due, or whose holder died, for ``seconds``: nobody else gets them until then."""
+    """Lease for ``seconds`` the deliveries that are due and not leased; until then no other process gets them."""
     lease = _lease_of(connection.dialect.name)
     asked = {"moment": now, "until": now + timedelta(seconds=seconds), "most": limit}
     return sorted(map(_delivery, connection.execute(lease, asked)), key=lambda delivery: delivery.due_at)
@@ -117,15 +118,15 @@ _is_due = and_(
     or_(outbox.c.lease_until.is_(None), outbox.c.lease_until <= _moment),
     outbox.c.due_at <= _moment,
 )
-_ANY_DUE = CompiledStatement(select(outbox.c.order_number).where(_is_due).limit(1))
+_ANY_DUE = select(outbox.c.order_number).where(_is_due).limit(1)
 
 
 @cache
 def _lease_of(dialect: str) -> ReturningUpdate[Any]:
-    """Found and taken in one statement, which is built once: sixteen threads ask for little else.
+    """Found and leased in one statement, which is built once: sixteen threads run little else.
 
-    What is due is found once, before anything is taken: PostgreSQL may run a subquery with a LIMIT again for each row,
-    find other rows each time, and so take more than was asked for.
+    What is due is found once, before anything is leased: PostgreSQL may run a subquery with a LIMIT again for each row,
+    find other rows each time, and so lease more than was asked for.
     """
     due = select(outbox.c.order_number).where(_is_due).order_by(outbox.c.due_at).limit(bindparam("most", type_=Integer))
     if dialect != "sqlite":
@@ -139,15 +140,16 @@ def _lease_of(dialect: str) -> ReturningUpdate[Any]:
 def finish_delivery(
     connection: Connection, delivery: Delivery, to: DeliveryState, audit: Audit, **changes: Any
 ) -> bool:
-    """Write the outcome of an attempt. False where it no longer counts.
+    """Write the outcome of an attempt. Return False where it no longer counts.
 
-    A newer revision came meanwhile: that one stays due. Or the lease ended, and somebody else holds the row now.
+    A newer revision came meanwhile and stays due, or the lease ended and another process holds the row. Raises
+    `ValueError` for a state that does not follow delivering.
     """
     if to not in DELIVERY_MOVES[DeliveryState.DELIVERING]:
         raise ValueError(f"A delivery does not go from delivering to {to}.")
     outcome = {"state": to, "lease_until": None, "updated_at": audit.at, **changes}
     held = {"its_order": delivery.order_number, "its_lease": delivery.lease_until, "its_revision": delivery.revision}
-    if _outcome_of(tuple(sorted(outcome))).execute(connection, {**held, **outcome}).rowcount == 1:
+    if connection.execute(_FINISH, {**held, **outcome}).rowcount == 1:
         _note(connection, delivery.order_number, audit, DeliveryState.DELIVERING, to, delivery.revision)
         return True
     this_order = (outbox.c.order_number == delivery.order_number) & (outbox.c.lease_until == delivery.lease_until)
@@ -155,27 +157,27 @@ def finish_delivery(
     return False
 
 
-@cache
-def _outcome_of(names: tuple[str, ...]) -> CompiledStatement:
-    """Built once for every outcome that changes the same columns."""
-    held = (outbox.c.order_number == bindparam("its_order")) & (outbox.c.lease_until == bindparam("its_lease"))
-    same = (outbox.c.revision == bindparam("its_revision")) & (outbox.c.state == DeliveryState.DELIVERING)
-    return CompiledStatement(update(outbox).where(held, same).values({name: bindparam(name) for name in names}))
+_FINISH = update(outbox).where(
+    outbox.c.order_number == bindparam("its_order"),
+    outbox.c.lease_until == bindparam("its_lease"),
+    outbox.c.revision == bindparam("its_revision"),
+    outbox.c.state == literal_column(f"'{DeliveryState.DELIVERING}'"),
+)
 
 
 def deliveries_to_verify(connection: Connection, now: datetime, *, limit: int = 50) -> list[Delivery]:
-    """What was delivered a while ago and has not been read back since."""
+    """Read what was delivered a while ago and has not been read back since."""
     query = select(outbox).where(outbox.c.verify_at <= now).order_by(outbox.c.verify_at).limit(limit)
     return [_delivery(row) for row in connection.execute(query)]
 
 
 def note_verified(connection: Connection, delivery: Delivery, *, again_at: datetime | None) -> None:
-    """Write when to read this revision back again; None: it is what Omneo has."""
+    """Write when to read this revision back again (aware); None: Omneo has it as it is."""
     connection.execute(update(outbox).where(_still(delivery)).values(verify_at=again_at))
 
 
 def deliver_again(connection: Connection, delivery: Delivery, to: DeliveryState, audit: Audit) -> bool:
-    """Omneo has not what was delivered: deliver it again, or stop. False where it is no longer what it was."""
+    """Deliver again, or stop, what Omneo has not kept. Return False where the row has changed meanwhile."""
     if to not in DELIVERY_MOVES[DeliveryState.DELIVERED]:
         raise ValueError(f"A delivery does not go from delivered to {to}.")
     values = {"state": to, "due_at": audit.at, "verify_at": None, "note": audit.reason}
@@ -192,19 +194,19 @@ def _still(delivery: Delivery) -> ColumnElement[bool]:
 
 
 def deliveries_between(connection: Connection, since: datetime, until: datetime) -> list[Delivery]:
-    """The deliveries that were queued or changed in a period, oldest first."""
+    """Read the deliveries that were queued or changed in a period (both times aware), oldest first."""
     query = select(outbox).where(outbox.c.updated_at >= since, outbox.c.created_at < until)
     return [_delivery(row) for row in connection.execute(query.order_by(outbox.c.created_at, outbox.c.order_number))]
 
 
 def deliveries_in_state(connection: Connection, *states: DeliveryState, limit: int = 1_000) -> list[Delivery]:
-    """The deliveries in one of these states, those that are due longest first."""
+    """Read the deliveries in one of these states, those that are due longest first."""
     query = select(outbox).where(outbox.c.state.in_(states)).order_by(outbox.c.due_at).limit(limit)
     return [_delivery(row) for row in connection.execute(query)]
 
 
 def resume_delivery(connection: Connection, order_number: str, audit: Audit) -> bool:
-    """Let a stopped delivery try again. False where it is not stopped."""
+    """Make a stopped delivery due again. Return False where it is not stopped."""
     result = connection.execute(
         update(outbox)
         .where(outbox.c.order_number == order_number, outbox.c.state == DeliveryState.STOPPED)
@@ -219,13 +221,13 @@ def resume_delivery(connection: Connection, order_number: str, audit: Audit) -> 
 
 
 def write_transaction(transaction: Transaction) -> str:
-    """The snapshot as JSON; amounts as strings, so that no cent is rounded."""
+    """Return the transaction as JSON; amounts are strings, so that no cent is rounded."""
     document = asdict(transaction)
     return json.dumps(document, default=str, sort_keys=True)
 
 
 def read_transaction(content: str) -> Transaction:
-    """The way back from `write_transaction`."""
+    """Return the transaction that `write_transaction` wrote."""
     document: dict[str, Any] = json.loads(content)
     amounts = {key: Decimal(document[key]) for key in ("total", "total_original")}
     items = tuple(_item(item) for item in document["items"])

@@ -1,4 +1,4 @@
-"""Joining the shop's own database transaction, and hearing when it is really committed."""
+"""Join the shop's own database transaction, and learn when it is really committed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ AnySession = Session | scoped_session[Any] | Connection  # Any: shops have sessi
 
 
 def connection_of(session: AnySession) -> Connection:
-    """The connection on which the shop's transaction runs. Raises `TypeError` for anything else."""
+    """Return the connection on which the shop's transaction runs. Raises `TypeError` for anything else."""
     if isinstance(session, Connection):
         return session
     if isinstance(session, Session | scoped_session):
@@ -26,8 +26,8 @@ def connection_of(session: AnySession) -> Connection:
 def after_commit(session: AnySession, call: Callable[[], None]) -> None:
     """Call ``call`` once what ``session`` has done until now is committed; never, where it is rolled back.
 
-    A connection tells nobody when its commit is through, so for one it is never called. SQLAlchemy's own event fires
-    for a savepoint that is released too, and after a rollback it waits for the next commit.
+    A connection has no event after its commit, so for one it is never called. SQLAlchemy's own event for sessions fires
+    for a released savepoint, too, and after a rollback it waits for the next commit.
     """
     if isinstance(session, Connection):
         return
@@ -49,7 +49,7 @@ class _Pending:
     calls: dict[SessionTransaction, list[Callable[[], None]]] = field(default_factory=dict)
 
     def committed(self, session: Session) -> None:
-        """A savepoint hands what waits to what it stands in; the transaction itself lets it go."""
+        """Pass the calls of a savepoint on to the transaction around it; make those of the transaction itself."""
         done = _innermost(session)
         calls = self.calls.pop(done, []) if done is not None else []
         if done is not None and done.parent is not None:
@@ -59,7 +59,7 @@ class _Pending:
                 call()
 
     def ended(self, _session: Session, transaction: SessionTransaction) -> None:
-        """What still waits for it was rolled back."""
+        """Drop what still waits: it was rolled back."""
         self.calls.pop(transaction, None)
 
 
@@ -68,5 +68,5 @@ def _innermost(session: Session) -> SessionTransaction | None:
 
 
 def _is_part_of_another(session: Session) -> bool:
-    """Whether the session runs within a transaction that somebody else has begun, as shops' tests do."""
+    """Whether the session runs within a transaction that the shop began around it, as shops' tests do."""
     return isinstance(session.bind, Connection) and session.bind.in_transaction()

@@ -1,4 +1,4 @@
-"""The tables. The database itself keeps what must never happen from happening."""
+"""The tables. Their unique indexes forbid in the database itself what must never happen."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from claimable_benefits.domain.states import LIVE_CLAIMS, LIVE_USES, UseState
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """An aware datetime, stored as UTC: SQLite has no zones, so they are put back when it is read."""
+    """An aware datetime, stored as UTC and read as UTC: SQLite stores no zone. Raises `ValueError` for a naive one."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -49,13 +49,13 @@ _WHERE = "where"
 
 
 def _only(rows: ColumnElement[bool]) -> dict[str, ColumnElement[bool]]:
-    """The rows that an index is for: said to SQLAlchemy when the table is made, see `_condition`."""
+    """The rows that an index is for; `_condition` tells SQLAlchemy when the table is created."""
     return {_WHERE: rows}
 
 
 @event.listens_for(Table, "before_create")
 def _condition(table: Table, connection: Connection, **_: object) -> None:
-    # Said where the index stands, it would import every driver of both databases at each start.
+    # As an argument of the index, it would import every driver of both databases at each start.
     for index in table.indexes:
         if table.metadata is metadata and _WHERE in index.info:
             index.dialect_options[connection.dialect.name]["where"] = index.info[_WHERE]
@@ -86,12 +86,12 @@ uses = Table(
     Column("redeemed_at", UtcDateTime),
     Column("rollback_sent_at", UtcDateTime),
     Column("rollback_id", String(64)),  # Omneo's id of the reversal or return
-    Column("lease_until", UtcDateTime),  # whoever is working on this row has it until then
+    Column("lease_until", UtcDateTime),  # one process works on this row until then
     Column("due_at", UtcDateTime),  # when the worker looks at it next
     Column("attempts", Integer, nullable=False, default=0),
-    Column("sweep_at", UtcDateTime),  # when the worker looks for a late trace of what is settled; null: no more
+    Column("sweep_at", UtcDateTime),  # when the worker next looks for late evidence about a resolved row; null: never
     Column("sweeps", Integer, nullable=False, default=0, server_default="0"),
-    Column("note", Text),  # why it stands where it stands
+    Column("note", Text),  # why it is in this state
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
 )
@@ -109,7 +109,7 @@ Index(
 # One hold per cart: Omneo's transaction carries a single redemption_id (Omneo facts 11).
 Index("benefits_uses_held", uses.c.cart_id, unique=True, info=_only(_held))
 Index("benefits_uses_due", uses.c.state, uses.c.due_at)
-Index("benefits_uses_rollback", uses.c.rollback_id, unique=True)  # no undo of Omneo's is taken for two of ours
+Index("benefits_uses_rollback", uses.c.rollback_id, unique=True)  # one reversal or return of Omneo's belongs to one use
 _swept = uses.c.sweep_at.is_not(None)
 Index("benefits_uses_sweep", uses.c.sweep_at, info=_only(_swept))
 
@@ -176,7 +176,7 @@ outbox = Table(
     Column("due_at", UtcDateTime, nullable=False),
     Column("transaction_id", String(64)),
     Column("delivered_at", UtcDateTime),
-    Column("verify_at", UtcDateTime),  # when to read back what was delivered; null: no more
+    Column("verify_at", UtcDateTime),  # when the worker reads back what was delivered; null: never
     Column("note", Text),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
@@ -193,10 +193,10 @@ profiles = Table(
     Column("seen_at", UtcDateTime, nullable=False),
 )
 
-facts = Table(
-    "benefits_facts",
+key_values = Table(
+    "benefits_key_values",
     metadata,
-    Column("name", String(80), primary_key=True),  # such as "dialect", or "deliveries paused until"
+    Column("name", String(80), primary_key=True),  # such as "dialect" or "deliveries paused until"
     Column("value", Text, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
 )

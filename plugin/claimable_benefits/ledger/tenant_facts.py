@@ -1,4 +1,4 @@
-"""What has been learned about the tenant, shared by every process over one ledger."""
+"""What the extension has found out about the tenant, shared by every process over one ledger."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from contextlib import suppress
 from datetime import datetime
 
 from claimable_benefits.errors import LedgerUnavailable
-from claimable_benefits.ledger import facts
 from claimable_benefits.ledger.database import Ledger
+from claimable_benefits.ledger.key_values import get_value, set_value
 
-# A worker that never redeems must know in which form the shop does: only then does it know whether Omneo keeps
-# our references. Everything else is found out again quickly by whoever needs it.
+# A worker that never redeems must know in which dialect the shop redeems: only then does it know whether Omneo keeps
+# our references. Each process finds out everything else for itself.
 _SHARED = frozenset({"redeem", "canary of external_id"})
 
 
 class TenantFacts(MutableMapping[str, str]):
-    """A dictionary whose shared entries stand in the ledger too; without it, it knows what it has seen itself."""
+    """A dictionary whose shared entries are in the ledger, too. While that is unavailable, it is this process's own."""
 
     def __init__(self, ledger: Ledger, clock: Callable[[], datetime]) -> None:
         self._ledger = ledger
@@ -26,7 +26,7 @@ class TenantFacts(MutableMapping[str, str]):
     def __getitem__(self, name: str) -> str:
         if name not in self._seen and name in _SHARED:
             with suppress(LedgerUnavailable), self._ledger.read() as connection:
-                known = facts.get_value(connection, _fact(name))
+                known = get_value(connection, _fact(name))
                 if known is not None:
                     self._seen[name] = known
         return self._seen[name]
@@ -35,7 +35,7 @@ class TenantFacts(MutableMapping[str, str]):
         self._seen[name] = value
         if name in _SHARED:
             with suppress(LedgerUnavailable), self._ledger.write() as connection:
-                facts.set_value(connection, _fact(name), value, self._clock())
+                set_value(connection, _fact(name), value, self._clock())
 
     def __delitem__(self, name: str) -> None:
         del self._seen[name]

@@ -1,7 +1,7 @@
-"""Taking turns to write to SQLite.
+"""One writer at a time in this process, for SQLite.
 
-SQLite lets one writer in at a time, and has the others sleep and try again: among many threads the unlucky ones sleep
-for seconds. Those of one process wait for each other here instead, and are woken at once.
+SQLite lets one writer in at a time, and the others sleep and try again: among many threads, some sleep for seconds. The
+threads of one process wait for this lock instead, and one of them wakes as soon as it is free.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from claimable_benefits.errors import LedgerUnavailable
 
 
 class WriteLock:
-    """One writer of this process at a time, where ``needed``; whoever waits longer than ``wait`` seconds is told."""
+    """Lets one thread of this process write at a time, where ``needed``; a thread waits at most ``wait`` seconds."""
 
     def __init__(self, *, needed: bool, wait: float) -> None:
         self._needed = needed
@@ -25,7 +25,7 @@ class WriteLock:
 
     @contextmanager
     def acquire(self) -> Iterator[None]:
-        """Wait for a turn. Raises `LedgerUnavailable` where none comes."""
+        """Hold the lock for the length of a block. Raises `LedgerUnavailable` after waiting in vain."""
         if not self._needed:
             yield
             return
@@ -38,6 +38,7 @@ class WriteLock:
             lock.release()
 
     def _own(self) -> threading.Lock:
-        if self._pid != os.getpid():  # a fork copies a lock that a thread of the parent has, and nobody gives it back
+        # A fork copies a lock that a thread of the parent holds, and no thread of the child releases it.
+        if self._pid != os.getpid():
             self._lock, self._pid = threading.Lock(), os.getpid()
         return self._lock

@@ -1,4 +1,4 @@
-"""HTTP, and nothing else: sends one request and says what came back, as a value. The only place that knows httpx."""
+"""Send one HTTP request and give its outcome as a value. The only module that imports httpx."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from claimable_benefits.omneo.outcomes import HttpAnswer, NoAnswer, Outcome
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
 _LARGEST_BODY = 5 * 1024 * 1024
 # A Date header counts whole seconds, and the answer was on its way for a moment.
-_IN_STEP = timedelta(seconds=5)
-# Idle connections go well before servers close them (60 s is usual): a write that meets a closing one is in doubt.
+_CLOCK_TOLERANCE = timedelta(seconds=5)
+# Close idle connections well before servers do (60 s is usual): a write on a closing connection is in doubt.
 _POOL = httpx.Limits(max_connections=32, max_keepalive_connections=16, keepalive_expiry=15)
 _HEADERS = {
     "Accept": "application/json",
@@ -46,11 +46,11 @@ class Timeouts:
 
 
 INTERACTIVE = Timeouts()
-PATIENT = Timeouts(read=10.0, total=20.0)  # below the half minute for which the worker leases a row
+WORKER_TIMEOUTS = Timeouts(read=10.0, total=20.0)  # below the half minute for which the worker leases a row
 
 
 class Token:
-    """The API token, from a text or from a callable that is asked for every call; shows itself to nobody."""
+    """The API token, from a text or from a callable that is asked for every call; its repr hides it."""
 
     __slots__ = ("_read",)
 
@@ -64,17 +64,17 @@ class Token:
         return "Token(***)"
 
     def header(self) -> str | None:
-        """The value of ``Authorization``; None where the token cannot stand in a header."""
+        """Give the value of ``Authorization``; None where no header can carry the token."""
         token = self._read().strip()
         is_usable = token and token.isascii() and token.isprintable() and " " not in token
         return f"Bearer {token}" if is_usable else None
 
 
 class _NoCookies(CookieJar):
-    """Keeps none: a session cookie must not travel from one shopper's call to the next."""
+    """Stores no cookies: a session cookie must not travel from one shopper's call to the next."""
 
     def extract_cookies(self, response: object, request: object) -> None:
-        """Leave them in the answer."""
+        """Store none."""
 
     def add_cookie_header(self, request: object) -> None:
         """Add none."""
@@ -86,9 +86,9 @@ class Http:
     def __init__(self, base_url: str, token: Token, transport: Transport | None = None) -> None:
         self._base_url = _checked(base_url)
         self._token = token
-        # Omneo's time as it last said, and when that was by the monotonic clock.
-        self._told: tuple[datetime, float] | None = None
-        _hush()
+        # Omneo's time in its last answer, and the monotonic time of that answer.
+        self._omneo_time: tuple[datetime, float] | None = None
+        _silence_http_logs()
         self._client = httpx.Client(
             transport=transport,
             follow_redirects=False,
@@ -97,16 +97,17 @@ class Http:
         )
 
     def close(self) -> None:
-        with _quietly():
+        """Close every connection."""
+        with _without_http_logs():
             self._client.close()
 
     def clock_ahead_of(self, now: datetime) -> timedelta:
-        """By how much Omneo's clock is ahead of ``now``, as far as its answers have said; zero while none has."""
-        if self._told is None:
+        """Give by how much Omneo's clock is ahead of ``now``, by its Date headers; zero before the first answer."""
+        if self._omneo_time is None:
             return timedelta(0)
-        at, then = self._told
+        at, then = self._omneo_time
         ahead = at + timedelta(seconds=time.monotonic() - then) - now
-        return ahead if abs(ahead) > _IN_STEP else timedelta(0)
+        return ahead if abs(ahead) > _CLOCK_TOLERANCE else timedelta(0)
 
     def send(
         self,
@@ -116,7 +117,7 @@ class Http:
         query: Mapping[str, str] | None = None,
         body: str | None = None,
     ) -> Outcome:
-        """Send one request, never twice, and say what came back. Raises `AuthenticationError` without a token."""
+        """Send one request once and give its outcome. Raises `AuthenticationError` without a token."""
         authorization = self._token.header()
         if authorization is None:
             raise AuthenticationError("There is no usable token, so nothing was sent.", request=f"{method} {path}")
@@ -126,7 +127,7 @@ class Http:
         if self._client.is_closed:
             return NoAnswer(sent=False, reason="the client is closed")
         try:
-            # The client's own way to build one, and its parameters, would read the address once more each.
+            # httpx's own way to build a request, and its parameters, would parse the address once more each.
             request = httpx.Request(
                 method,
                 f"{self._base_url}{path}?{urlencode(query)}" if query else self._base_url + path,
@@ -138,18 +139,18 @@ class Http:
             return NoAnswer(sent=False, reason="the address cannot be written")
         return self._exchange(request, time.monotonic() + timeouts.total)
 
-    def _noted(self, date: str | None) -> datetime:
-        """When the answer was written by Omneo's own clock, so that a Retry-After date means the same to every shop."""
+    def _note_time(self, date: str | None) -> datetime:
+        """Note and give the answer's time by Omneo's clock, which a Retry-After date refers to."""
         if (at := _date(date)) is None:
             return datetime.now(UTC)
-        self._told = at, time.monotonic()
+        self._omneo_time = at, time.monotonic()
         return at
 
     def _exchange(self, request: httpx.Request, deadline: float) -> Outcome:
         try:
-            with _quietly():
+            with _without_http_logs():
                 response = self._client.send(request, stream=True)
-                at = self._noted(response.headers.get("date"))
+                at = self._note_time(response.headers.get("date"))
                 try:
                     return _answer(response, _body(response, deadline), at)
                 finally:
@@ -161,7 +162,7 @@ class Http:
 
 
 def _spans(timeouts: Timeouts) -> dict[str, float]:
-    """As httpx wants them; a write may take as long as a read."""
+    """The timeouts as httpx takes them; a write may take as long as a read."""
     return {"connect": timeouts.connect, "read": timeouts.read, "write": timeouts.read, "pool": timeouts.pool}
 
 
@@ -185,11 +186,11 @@ def _checked(base_url: str) -> str:
 
 
 def _body(response: httpx.Response, deadline: float) -> bytes | None:
-    """The whole body; None where it is torn, too long or wrongly packed."""
+    """Read the whole body; None where it is cut off, too long or not decodable."""
     read, is_late = bytearray(), False
     try:
         for chunk in response.iter_bytes():
-            if is_late:  # and not even whole with the chunk that came late
+            if is_late:  # the chunk after the deadline was not the last one
                 raise httpx.ReadTimeout("the answer trickles in")
             read += chunk
             if len(read) > _LARGEST_BODY:
@@ -216,23 +217,23 @@ def _words(error: Exception) -> str:
     return "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in name).strip()
 
 
-_ours: ContextVar[bool] = ContextVar("a call to Omneo is under way", default=False)
+_is_calling: ContextVar[bool] = ContextVar("a call to Omneo is under way", default=False)
 
 
-def _is_not_ours(_record: logging.LogRecord) -> bool:
-    return not _ours.get()
+def _is_not_our_call(_record: logging.LogRecord) -> bool:
+    return not _is_calling.get()
 
 
-def _hush() -> None:
-    """Drop what httpx logs about our calls: it writes whole addresses, and ours may hold a shopper's e-mail."""
+def _silence_http_logs() -> None:
+    """Drop what httpx logs about our calls: it logs whole addresses, and ours may hold a shopper's e-mail."""
     for name in ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.proxy"):
-        logging.getLogger(name).addFilter(_is_not_ours)
+        logging.getLogger(name).addFilter(_is_not_our_call)
 
 
 @contextmanager
-def _quietly() -> Iterator[None]:
-    mark = _ours.set(True)
+def _without_http_logs() -> Iterator[None]:
+    token = _is_calling.set(True)
     try:
         yield
     finally:
-        _ours.reset(mark)
+        _is_calling.reset(token)

@@ -1,4 +1,4 @@
-"""The benefits of a profile: reading, claiming and issuing them."""
+"""Read, claim and issue the benefits of a profile."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from claimable_benefits.omneo.session import ApiCall
 
 
 class Benefits(Resource):
-    """Calls about benefits (Omneo facts 4 to 7). All raise ``OmneoError``."""
+    """Calls about benefits (Omneo facts 4 to 7). All raise `OmneoError`."""
 
     def benefits(self, profile_id: str) -> tuple[Benefit, ...]:
-        """What the profile holds; tenants differ in whether expired and used-up benefits are among them.
+        """Read what the profile holds; some tenants include expired and used-up benefits.
 
-        Raises ``Rejected`` with status 404 where there is no such profile, as after a merge: resolve it anew.
+        Raises `Rejected` with status 404 where there is no such profile, as after a merge: look its id up again.
         """
         return self._all(paths.BENEFITS.guide, self._session.reader.benefit, {"profile_id": profile_id})
 
     def benefit(self, profile_id: str, benefit_id: str) -> Benefit | None:
-        """One benefit; None where the profile holds no such benefit."""
+        """Read one benefit; None where the profile holds no such benefit."""
         ids = {"profile_id": profile_id, "benefit_id": benefit_id}
         return self._session.find(ApiCall("GET", paths.BENEFIT.guide, ids), self._benefit)
 
     def claimable(self, profile_id: str) -> tuple[Definition, ...]:
-        """The kinds of benefit that the profile may claim now."""
+        """Read the definitions that the profile may claim now."""
         return self._all(paths.CLAIMABLE.guide, self._session.reader.definition, {"profile_id": profile_id})
 
     def holdings(self, profile_id: str) -> tuple[tuple[Benefit, ...], tuple[Definition, ...]]:
-        """What the profile holds, and what it may claim, asked for at the same time; raises as ``benefits`` does."""
+        """Read what the profile holds and may claim, at the same time; raises as `benefits` does."""
         lists: list[tuple[Benefit, ...] | tuple[Definition, ...]] = self._session.gather(
             [partial(self.benefits, profile_id), partial(self.claimable, profile_id)]
         )
@@ -42,26 +42,26 @@ class Benefits(Resource):
         return cast("tuple[Benefit, ...]", held), cast("tuple[Definition, ...]", claimable)
 
     def redeemable(self, profile_id: str) -> tuple[Benefit, ...]:
-        """The benefits that Omneo would let the profile use now."""
+        """Read the benefits that Omneo would let the profile use now."""
         return self._all(paths.REDEEMABLE.guide, self._session.reader.benefit, {"profile_id": profile_id})
 
     def claim(self, profile_id: str, definition: Definition, *, reference: str) -> Benefit:
         """Turn a claimable definition into a benefit that carries ``reference`` as its external id.
 
-        Raises ``OutcomeUnknown`` where it may or may not have happened; claiming again could make a second benefit.
+        Raises `OutcomeUnknown` where it is in doubt; claiming again could make a second benefit.
         """
         ids = {"profile_id": profile_id, "definition_id": definition.id}
         body = self._session.writer.claim(definition.handle, reference)
-        forms = [
+        variants = [
             CallVariant(path, partial(self._session.write, ApiCall("POST", path, ids, body=body), self._benefit))
             for path in (paths.CLAIM.guide, paths.CLAIM_BY_ID.guide)
         ]
-        return self._session.dialects.first_supported("claim", forms, loyal=False)
+        return self._session.dialects.first_supported("claim", variants, sticky=False)
 
     def claim_and_redeem(self, profile_id: str, handle: str, *, reference: str) -> Redemption:
         """Claim the definition ``handle`` and use the benefit up in one step (Omneo facts 7).
 
-        The benefit carries ``reference``. Raises ``OutcomeUnknown`` as ``claim`` does.
+        The benefit carries ``reference``. Raises `OutcomeUnknown` as `claim` does.
         """
         body = self._session.writer.claim(handle, reference)
         call = ApiCall("POST", paths.CLAIM_AND_REDEEM.guide, {"profile_id": profile_id}, body=body)
@@ -76,7 +76,7 @@ class Benefits(Resource):
         reference: str | None = None,
         expires_at: datetime | None = None,
     ) -> Benefit:
-        """Give a profile a benefit as of ``at``; Omneo works out ``expires_at`` where it is None (Omneo facts 4)."""
+        """Issue a benefit to a profile as of ``at``; Omneo computes ``expires_at`` where it is None (Omneo facts 4)."""
         body = self._session.writer.issue(definition_id, profile_id, at, reference, expires_at)
         return self._session.write(ApiCall("POST", paths.ISSUE.guide, body=body), self._benefit)
 

@@ -1,4 +1,4 @@
-"""The client of Omneo's API: what the services call."""
+"""The client of Omneo's API, which the services call."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from claimable_benefits.errors import (
     SettingsError,
 )
 from claimable_benefits.omneo import codec, paths
-from claimable_benefits.omneo._http import INTERACTIVE, PATIENT, Http, Timeouts, Token, Transport
+from claimable_benefits.omneo._http import INTERACTIVE, WORKER_TIMEOUTS, Http, Timeouts, Token, Transport
 from claimable_benefits.omneo.benefits import Benefits
 from claimable_benefits.omneo.definitions import Definitions
 from claimable_benefits.omneo.dialects import NO_SUCH_ROUTE, Dialect, Dialects
@@ -35,23 +35,23 @@ from claimable_benefits.omneo.transactions import Transactions
 class OmneoClient(Profiles, Benefits, Redemptions, Transactions, Definitions):
     """One tenant of Omneo; safe to share between threads, and to be closed once when the process ends.
 
-    Reads raise ``NotApplied`` and its kinds, ``InvalidResponse`` or ``Rejected``. Writes are sent once
-    and raise ``Unreachable`` where nothing was applied, ``Rejected`` for a definite no, and ``OutcomeUnknown`` where it
-    may or may not have happened. Ids are opaque texts, times aware, amounts ``Decimal``.
+    Reads raise `NotApplied` or one of its subclasses, `InvalidResponse` or `Rejected`. Writes are sent once and raise
+    `NotApplied` where nothing was applied, `Rejected` for a definite no, and `OutcomeUnknown` where the write is in
+    doubt. Ids are opaque texts, times aware, amounts ``Decimal``.
 
     :param base_url: up to and with ``/api/v3`` (Omneo facts 1.1).
     :param token: the API token, or a callable that is asked for it before every call.
     :param timezone: the IANA zone in which times go out.
     :param identity_handle: the handle of the identities that hold the shop's customer ids (Omneo facts 2).
-    :param dialect: ``auto`` finds out with reads and falls back call by call; ``guide`` and ``reference`` keep
-        to their own.
+    :param dialect: ``auto`` detects it with reads and falls back call by call; ``guide`` and ``reference`` use theirs
+        alone.
     :param dates: ``utc``, or ``echo`` for tenants that repeat local times instead of converting them (Omneo facts 1.5).
-    :param transport: stands in for the network in tests.
-    :param on_dialect: is told what ``auto`` found out, once.
-    :param forms: where the forms of calls that have worked are remembered; a dictionary of its own where left out.
-    :param together: makes reads that do not need each other, at the same time where it can.
-    :param breakers: what is asked before a call is made: by ``read``, ``redeem`` (and claim, and undo), ``deliver``.
-    :param timeouts: how long calls of a shopper's request may take; see ``patient`` for those of the worker.
+    :param transport: replaces the network in tests.
+    :param on_dialect: called once with the dialect that ``auto`` detected.
+    :param variants: stores the variant of each call that has worked, by purpose; a new dictionary where left out.
+    :param gather: runs independent reads, at the same time where it can.
+    :param breakers: circuit breakers by lane: ``read``, ``redeem`` (and claim, and rollback), ``deliver``.
+    :param timeouts: in seconds, for the calls of a shopper's request; `for_workers` has longer ones.
     """
 
     def __init__(
@@ -65,9 +65,9 @@ class OmneoClient(Profiles, Benefits, Redemptions, Transactions, Definitions):
         dates: str = "utc",
         transport: Transport | None = None,
         on_dialect: Callable[[str], None] | None = None,
-        forms: MutableMapping[str, str] | None = None,
+        variants: MutableMapping[str, str] | None = None,
         timeouts: Timeouts = INTERACTIVE,
-        together: Gather = one_by_one,
+        gather: Gather = one_by_one,
         breakers: Mapping[str, CircuitBreaker] | None = None,
     ) -> None:
         zone = codec.zone_named(timezone)
@@ -75,54 +75,54 @@ class OmneoClient(Profiles, Benefits, Redemptions, Transactions, Definitions):
             raise SettingsError("OMNEO_TIMEZONE", f"{timezone!r} is no time zone.", "Use a name like Australia/Sydney.")
         if dates not in {"utc", "echo"}:
             raise SettingsError("OMNEO_DATES", f"{dates!r} is not known.", "Use utc or echo.")
-        dialects = Dialects(dialect, self._answers, paths.DEFINITIONS, on_dialect, forms)
+        dialects = Dialects(dialect, self._answers, paths.DEFINITIONS, on_dialect, variants)
         http = Http(base_url, Token(token), transport)
         reader = FieldReader(zone, echo=dates == "echo")
         super().__init__(
-            Session(http, dialects, reader, PayloadWriter(zone), identity_handle, timeouts, together, breakers or {})
+            Session(http, dialects, reader, PayloadWriter(zone), identity_handle, timeouts, gather, breakers or {})
         )
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
 
     def close(self) -> None:
-        """Close every connection; calls made after this raise ``Unreachable``."""
+        """Close every connection; calls made after this raise `ConnectionFailed`."""
         self._session.http.close()
 
     def clock_ahead_of(self, now: datetime) -> timedelta:
-        """By how much Omneo's clock is ahead of ``now``, an aware time; zero while no answer has told."""
+        """Give by how much Omneo's clock is ahead of ``now``, an aware time; zero before the first answer."""
         return self._session.http.clock_ahead_of(now)
 
-    def known_form(self, purpose: str) -> str | None:
-        """The form of a call (``redeem``, ``claim``, ``record a transaction``) that has worked; None while none has."""
-        return self._session.dialects.known_form(purpose)
+    def known_variant(self, purpose: str) -> str | None:
+        """The variant of a call (``redeem``, ``claim``, ``record a transaction``) that has worked; None before."""
+        return self._session.dialects.known_variant(purpose)
 
     def is_resting(self, lane: str) -> bool:
-        """Whether a call of this lane (``redeem`` or ``deliver``), or a read before it, would not be sent now."""
+        """Whether a circuit breaker would stop a call of this lane (``redeem`` or ``deliver``), or a read before it."""
         breakers = self._session.breakers
         return any(breakers[name].is_resting for name in ("read", lane) if name in breakers)
 
     def for_workers(self) -> Self:
-        """The same client for the worker, waiting ten seconds for an answer; both share connections and ``close``."""
+        """Give the client with the worker's timeouts of ten seconds; both share connections and `close`."""
         twin = copy.copy(self)
-        twin._session = self._session.waiting(PATIENT)  # noqa: SLF001 - the twin is ours
+        twin._session = self._session.with_timeouts(WORKER_TIMEOUTS)  # noqa: SLF001 - the twin is ours
         return twin
 
     def within(self, seconds: float) -> AbstractContextManager[None]:
-        """Give everything that this thread asks in a block ``seconds`` in all; what would come later is not sent."""
+        """Limit all calls of this thread in a block to ``seconds`` in all; a call after that is not sent."""
         return within(seconds)
 
     def dialect(self) -> Dialect:
-        """The dialect that the tenant speaks; finds out on first use, and raises ``Unreachable`` where it cannot."""
+        """Give the tenant's dialect; detects it on first use, and raises `NotApplied` where it cannot."""
         return self._session.dialects.dialect()
 
     def _answers(self, path: str) -> bool:
-        """Whether the tenant has a list at ``path``, asked by a read that changes nothing."""
+        """Whether the tenant has a list at ``path``, by a read that changes nothing."""
         try:
             self._session.read(
                 ApiCall("GET", path, query={"page[size]": "1"}), lambda body: codec.elements(codec.data(body))

@@ -1,6 +1,6 @@
-"""JSON, numbers, truth and time as Omneo writes them, and as it wants them written.
+"""Read and write JSON, numbers, booleans and times as Omneo does.
 
-Reading is tolerant, because the answers are sloppy (Omneo facts 0, 1.5 and 15): a value that cannot be read is None.
+Reading is tolerant, because the answers vary (Omneo facts 0, 1.5 and 15): a value that cannot be read is None.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _HALF_A_PAIR = re.compile("[\ud800-\udfff]")
 
 
 def load(body: bytes | None) -> object:
-    """The JSON of ``body``, with decimals kept exact; raises ``Malformed`` where it is none."""
+    """Parse the JSON of ``body``, with exact decimals; raise `InvalidResponse` where it is not JSON."""
     try:
         return json.loads(body or b"", parse_float=Decimal, parse_constant=_refuse)
     except (ValueError, RecursionError, InvalidOperation):
@@ -34,7 +34,7 @@ def _refuse(constant: str) -> NoReturn:
 
 
 def dump(value: object) -> str:
-    """``value`` as JSON; a ``Decimal`` becomes a number with exactly its digits (89.90 stays 89.90)."""
+    """Write ``value`` as JSON; a ``Decimal`` becomes a number with exactly its digits (89.90 stays 89.90)."""
     if isinstance(value, Mapping):
         return "{" + ",".join(f"{json.dumps(str(key))}:{dump(item)}" for key, item in value.items()) + "}"
     if isinstance(value, list | tuple):
@@ -47,17 +47,17 @@ def dump(value: object) -> str:
 
 
 def data(body: object) -> object:
-    """What an envelope holds: ``{"data": …}`` is the rule, a bare value is tolerated (Omneo facts 1.3)."""
+    """Unwrap ``{"data": …}``; a bare value is tolerated (Omneo facts 1.3)."""
     return body["data"] if isinstance(body, dict) and "data" in body else body
 
 
 def mapping(value: object) -> Mapping[str, object]:
-    """The object in ``value``; nothing where there is none (PHP writes an empty object as ``[]`` or ``null``)."""
+    """Give the object in ``value``; an empty one where there is none (PHP writes ``[]`` or ``null`` for it)."""
     return value if isinstance(value, dict) else {}
 
 
 def elements(value: object) -> list[object]:
-    """The list in ``value``; null is an empty one, and PHP writes a list with gaps as ``{"0": …, "2": …}``."""
+    """Give the list in ``value``; null is an empty one, and PHP writes a list with gaps as ``{"0": …, "2": …}``."""
     if value is None:
         return []
     if isinstance(value, list):
@@ -68,7 +68,7 @@ def elements(value: object) -> list[object]:
 
 
 def identifier(value: object) -> str | None:
-    """An id as text: ids are opaque, and arrive as numbers or as text."""
+    """Give an id as text: ids are opaque, and arrive as numbers or as text."""
     if isinstance(value, str):
         stripped = value.strip()
         return stripped if stripped and _is_encodable(stripped) else None
@@ -77,7 +77,7 @@ def identifier(value: object) -> str | None:
 
 
 def required_id(raw: Mapping[str, object], name: str = "id") -> str:
-    """The id without which a record is of no use; raises ``Malformed`` where it is missing."""
+    """Give the id of a record; raise `InvalidResponse` where it is missing."""
     found = identifier(raw.get(name))
     if found is None:
         raise InvalidResponse("Omneo's answer has no id where there should be one.")
@@ -85,37 +85,37 @@ def required_id(raw: Mapping[str, object], name: str = "id") -> str:
 
 
 def id_to_send(value: str) -> int | str:
-    """An id as Omneo's types want it: a number where it is one, else the text as it is."""
+    """Give an id as Omneo types it: a number where it is one, else the text as it is."""
     is_number = value.isascii() and value.isdecimal() and len(value) <= _MOST_DIGITS and str(int(value)) == value
     return int(value) if is_number else value
 
 
 def text(value: object) -> str:
-    """A text; empty where there is none."""
+    """Give a text; empty where there is none."""
     if isinstance(value, str):
         return value if _is_encodable(value) else value.encode("utf-8", "replace").decode()
     return "" if value is None or isinstance(value, bool | list | dict) else str(value)
 
 
 def optional_text(value: object) -> str | None:
-    """A text; None where there is none or only blanks."""
+    """Give a text; None where there is none or only blanks."""
     return text(value).strip() or None
 
 
 def _is_encodable(value: str) -> bool:
-    # JSON can smuggle in half a surrogate pair, which no database or address accepts.
+    # JSON can hold half a surrogate pair, which no database or address accepts.
     return value.isascii() or not _HALF_A_PAIR.search(value)
 
 
 def flag(value: object, *, default: bool = False) -> bool:
-    """A truth value: true, "true", 1 and "1" are yes, null and missing are ``default``, the rest is no."""
+    """Read a boolean: true, "true", 1 and "1" are true, null and missing are ``default``, the rest is false."""
     if value is None:
         return default
     return str(value).strip().lower() in {"true", "1"}
 
 
 def decimal(value: object) -> Decimal | None:
-    """A number, exact; None where there is none."""
+    """Read an exact number; None where there is none."""
     if isinstance(value, bool) or not isinstance(value, int | str | Decimal):
         return None
     try:
@@ -126,7 +126,7 @@ def decimal(value: object) -> Decimal | None:
 
 
 def integer(value: object) -> int | None:
-    """A whole number; None where there is none, or one too large to be meant."""
+    """Read a whole number; None where there is none, or one of more than 18 digits."""
     if type(value) is int and -_TOO_LARGE < value < _TOO_LARGE:  # nearly always
         return value
     number = decimal(value)
@@ -136,25 +136,25 @@ def integer(value: object) -> int | None:
 
 
 def moment(value: object, zone: tzinfo = UTC) -> datetime | None:
-    """An aware time in UTC; a time without offset is wall-clock time in ``zone``, a date alone its midnight."""
+    """Read an aware time in UTC; a time without offset is wall-clock time in ``zone``, a date alone its midnight."""
     if not isinstance(value, str):
         return None
     try:
         parsed = datetime.fromisoformat(value.strip())
         return (parsed if parsed.tzinfo else parsed.replace(tzinfo=zone)).astimezone(UTC)
-    except (ValueError, OverflowError):  # MySQL's 0000-00-00, or the edge of the calendar
+    except (ValueError, OverflowError):  # MySQL's 0000-00-00, or a year out of range
         return None
 
 
 def wall_clock(at: datetime, zone: tzinfo) -> str:
-    """``at`` as ``YYYY-MM-DD HH:MM:SS`` on the clocks of ``zone``, as requests want it (Omneo facts 1.5)."""
+    """Write ``at`` as ``YYYY-MM-DD HH:MM:SS`` in ``zone``, the format of requests (Omneo facts 1.5)."""
     if at.tzinfo is None:
         raise ValueError("A time needs a time zone: pass an aware datetime.")
     return at.astimezone(zone).replace(tzinfo=None).isoformat(" ", "seconds")
 
 
 def zone_named(name: object) -> ZoneInfo | None:
-    """The IANA zone called ``name``; None where there is no such zone."""
+    """Find the IANA zone called ``name``; None where there is no such zone."""
     if not isinstance(name, str) or not name:
         return None
     try:

@@ -1,4 +1,4 @@
-"""Kinds of benefit, for the merchant's own commands."""
+"""Read and create benefit definitions, for the merchant's commands."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ T = TypeVar("T")
 
 
 class Definitions(Resource):
-    """Calls about definitions (Omneo facts 3). All raise ``OmneoError``."""
+    """Calls about definitions (Omneo facts 3). All raise `OmneoError`."""
 
     def definitions(self) -> tuple[Definition, ...]:
-        """Every kind of benefit that the tenant has, unpublished ones included."""
+        """Read every definition of the tenant, unpublished ones included."""
         return self._in_dialect("list definitions", lambda at: self._kinds(at, {}))
 
     def definition(self, handle_or_id: str) -> Definition | None:
-        """The kind of benefit with this handle, or else with this id; None where there is neither."""
+        """Find the definition with this handle, or else with this id; None where there is neither."""
         by_handle = {"filter[handle]": handle_or_id}
         listed = self._in_dialect("list definitions", lambda at: self._kinds(at, by_handle))
         named = next((one for one in listed if one.handle == handle_or_id), None)
         return named or self._by_id(handle_or_id)
 
     def create_definition(self, fields: Mapping[str, object]) -> Definition:
-        """Create a kind of benefit (Omneo facts 13.2); aware times in ``fields`` go out in UTC."""
+        """Create a definition (Omneo facts 13.2); aware times in ``fields`` are sent in UTC."""
         body = self._session.writer.definition(fields)
         return self._in_dialect(
             "create a definition",
@@ -42,7 +42,7 @@ class Definitions(Resource):
         return self._all(template, self._session.reader.definition, query=query)
 
     def _by_id(self, definition_id: str) -> Definition | None:
-        is_guide = self._session.dialects.known_form("list definitions") == paths.DEFINITIONS.guide
+        is_guide = self._session.dialects.known_variant("list definitions") == paths.DEFINITIONS.guide
         template = paths.DEFINITION.guide if is_guide else paths.DEFINITION.reference
         return self._session.find(ApiCall("GET", template, {"definition_id": definition_id}), self._definition)
 

@@ -1,4 +1,4 @@
-"""Which of two dialects a tenant speaks, and which form of a call it has: found out once, then remembered."""
+"""Detect which of two dialects a tenant has, and which variant of a call works, and store both."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ NO_SUCH_ROUTE = frozenset({404, 405})
 
 @dataclass(frozen=True, slots=True)
 class CallVariant(Generic[T]):
-    """One of several ways to ask the same thing.
+    """One of several variants of a call.
 
-    A status in ``absent`` says that the tenant has no such way. Each must be a definite no, so that asking another way
-    can never do something twice.
+    A status in ``absent`` says that the tenant does not have this variant. Each must be a definite no, so that trying
+    the next variant can never do something twice.
     """
 
     name: str
@@ -30,11 +30,11 @@ class CallVariant(Generic[T]):
 
 
 class Dialects:
-    """The dialect of one tenant, and the forms that have worked; safe to share between threads.
+    """The dialect of one tenant, and the variants that have worked; safe to share between threads.
 
-    ``answers`` tells whether a path is there, by a read that changes nothing. It raises where that cannot be told now,
-    and then nothing is decided. ``forms`` is where the forms that have worked are remembered, by purpose; one that
-    outlives the process lets a worker know what the shop's processes have learned.
+    ``answers`` says whether a path exists, by a read that changes nothing. It raises where Omneo cannot answer now, and
+    then nothing is decided. ``variants`` stores the variants that have worked, by purpose; one in the ledger lets a
+    worker use what the shop's processes have detected.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class Dialects:
         answers: Callable[[str], bool],
         probed: Path,
         on_dialect: Callable[[str], None] | None = None,
-        forms: MutableMapping[str, str] | None = None,
+        variants: MutableMapping[str, str] | None = None,
     ) -> None:
         if setting not in {"auto", "guide", "reference"}:
             raise SettingsError("OMNEO_DIALECT", f"{setting!r} is no dialect.", "Use auto, guide or reference.")
@@ -52,11 +52,11 @@ class Dialects:
         self._answers = answers
         self._probed = probed
         self._on_dialect = on_dialect
-        self._forms: MutableMapping[str, str] = {} if forms is None else forms
+        self._variants: MutableMapping[str, str] = {} if variants is None else variants
         self._lock = Lock()
 
     def dialect(self) -> Dialect:
-        """The dialect to prefer; probes on first use and raises ``OmneoError`` where the probe has no clear answer."""
+        """Give the preferred dialect; probes on first use, and raises `OmneoError` where the probe is inconclusive."""
         with self._lock:
             if self._decided is not None:
                 return self._decided
@@ -66,66 +66,66 @@ class Dialects:
             self._on_dialect(self._decided)
         return self._decided
 
-    def known_form(self, purpose: str) -> str | None:
-        """The name of the form that has worked for ``purpose``, None while none has."""
-        return self._forms.get(purpose)
+    def known_variant(self, purpose: str) -> str | None:
+        """Give the name of the variant that has worked for ``purpose``, None while none has."""
+        return self._variants.get(purpose)
 
-    def remember(self, purpose: str, form: str) -> None:
-        """Note that ``form`` has worked for ``purpose``."""
-        self._forms[purpose] = form
+    def remember(self, purpose: str, variant: str) -> None:
+        """Store that ``variant`` has worked for ``purpose``."""
+        self._variants[purpose] = variant
 
     def call(
         self, purpose: str, *, guide: Sequence[CallVariant[T]] = (), reference: Sequence[CallVariant[T]] = ()
     ) -> T:
-        """Ask in the tenant's dialect; where the dialect is not fixed by a setting, the other one comes second.
+        """Call in the tenant's dialect; where no setting fixes the dialect, the other one comes second.
 
-        A form that has worked is the only one asked, unless the tenant is found to speak another dialect since.
+        A variant that has worked is the only one tried, unless a probe shows that the tenant has changed its dialect.
         """
         known = self._known_among(purpose, [*guide, *reference])
         if known is not None:
             try:
                 return known.call()
             except OmneoError as refusal:
-                is_spoken_still = not self._is_auto or refusal.status not in NO_SUCH_ROUTE
-                if is_spoken_still or self._speaks_still("guide" if known in guide else "reference"):
+                is_unchanged = not self._is_auto or refusal.status not in NO_SUCH_ROUTE
+                if is_unchanged or self._still_has_dialect("guide" if known in guide else "reference"):
                     raise
         first, second = (guide, reference) if self.dialect() == "guide" else (reference, guide)
         return self._in_turn(purpose, [*first, *second] if self._is_auto else list(first or second))
 
-    def _speaks_still(self, dialect: Dialect) -> bool:
-        """Probe anew after a 404 or 405, which may be about the record or about the route."""
+    def _still_has_dialect(self, dialect: Dialect) -> bool:
+        """Probe again after a 404 or 405, which may be about the record or about the route."""
         with self._lock:
             self._decided = None
         return self.dialect() == dialect
 
-    def first_supported(self, purpose: str, forms: Sequence[CallVariant[T]], *, loyal: bool = True) -> T:
-        """Ask in the form that is known to work, else in the first that the tenant has; the last refusal is raised.
+    def first_supported(self, purpose: str, variants: Sequence[CallVariant[T]], *, sticky: bool = True) -> T:
+        """Call the variant that is known to work, else the first that the tenant has; raise the last refusal.
 
-        Where the caller is not ``loyal``, a known form that says no gives way to the others: tenants are upgraded.
+        Where it is not ``sticky``, the others follow a known variant that fails: tenants are upgraded.
         """
-        known = self._known_among(purpose, forms)
+        known = self._known_among(purpose, variants)
         if known is None:
-            return self._in_turn(purpose, forms)
-        others = [] if loyal else [form for form in forms if form is not known]
+            return self._in_turn(purpose, variants)
+        others = [] if sticky else [variant for variant in variants if variant is not known]
         return self._in_turn(purpose, [known, *others])
 
-    def _in_turn(self, purpose: str, forms: Sequence[CallVariant[T]]) -> T:
-        *others, last = forms
-        for form in others:
+    def _in_turn(self, purpose: str, variants: Sequence[CallVariant[T]]) -> T:
+        *others, last = variants
+        for variant in others:
             try:
-                return self._remembered(purpose, form)
+                return self._call_and_remember(purpose, variant)
             except OmneoError as refusal:
-                if refusal.status not in form.absent:
+                if refusal.status not in variant.absent:
                     raise
-        return self._remembered(purpose, last)
+        return self._call_and_remember(purpose, last)
 
-    def _remembered(self, purpose: str, form: CallVariant[T]) -> T:
-        # Only success proves a form: a 404 or 422 may be about the record, not about the route.
-        answer = form.call()
-        if self._forms.get(purpose) != form.name:
-            self.remember(purpose, form.name)
+    def _call_and_remember(self, purpose: str, variant: CallVariant[T]) -> T:
+        # Only success proves a variant: a 404 or 422 may be about the record, not about the route.
+        answer = variant.call()
+        if self._variants.get(purpose) != variant.name:
+            self.remember(purpose, variant.name)
         return answer
 
-    def _known_among(self, purpose: str, forms: Sequence[CallVariant[T]]) -> CallVariant[T] | None:
-        name = self._forms.get(purpose)
-        return next((form for form in forms if form.name == name), None)
+    def _known_among(self, purpose: str, variants: Sequence[CallVariant[T]]) -> CallVariant[T] | None:
+        name = self._variants.get(purpose)
+        return next((variant for variant in variants if variant.name == name), None)

@@ -1,7 +1,7 @@
-"""What became of a call: from an answer, or from the lack of one, to the error that says what is known.
+"""Turn the outcome of a call, an answer or none, into the error that says what is known.
 
-A read may always be repeated. A write that went out and got no readable answer may or may not have happened, and only
-the answers that a gate in front of Omneo's own code gives count as "nothing was applied".
+A read may always be repeated. A write that was sent and got no readable answer is in doubt. Only 401, 403 and 429 count
+as "nothing was applied": as far as is known, Omneo sends them before its own code runs.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _MOST_FIELDS = 20
 
 @dataclass(frozen=True, slots=True)
 class HttpAnswer:
-    """An HTTP answer; ``body`` is None where it could not be read to its end, ``at`` is the server's own time."""
+    """An HTTP answer; ``body`` is None where it could not be read completely, ``at`` is the server's time, aware."""
 
     status: int
     body: bytes | None
@@ -63,12 +63,12 @@ Outcome = HttpAnswer | NoAnswer
 
 
 def of_read(outcome: Outcome, request: str) -> OmneoError | None:
-    """The error of a call that changes nothing; None where there is an answer to read."""
+    """Give the error of a call that changes nothing; None where there is an answer to parse."""
     if isinstance(outcome, NoAnswer):
         return ConnectionFailed(f"Omneo did not answer: {outcome.reason}.", request=request)
     status = outcome.status
-    if (gate := _turned_away(outcome, request)) is not None:
-        return gate
+    if (error := _not_applied(outcome, request)) is not None:
+        return error
     if status >= 500 or status == HTTPStatus.REQUEST_TIMEOUT:
         return NotApplied("Omneo could not answer.", request=request, status=status)
     if outcome.is_success:
@@ -81,14 +81,14 @@ def of_read(outcome: Outcome, request: str) -> OmneoError | None:
 
 
 def of_write(outcome: Outcome, request: str) -> OmneoError | None:
-    """The error of a call that changes something; None where there is an answer to read."""
+    """Give the error of a call that changes something; None where there is an answer to parse."""
     if isinstance(outcome, NoAnswer):
         if not outcome.sent:
             return ConnectionFailed(f"Nothing was sent to Omneo: {outcome.reason}.", request=request)
         return OutcomeUnknown(f"Omneo did not answer: {outcome.reason}.", request=request)
     status = outcome.status
-    if (gate := _turned_away(outcome, request)) is not None:
-        return gate
+    if (error := _not_applied(outcome, request)) is not None:
+        return error
     if status >= 500 or status == HTTPStatus.REQUEST_TIMEOUT or status < 200:
         return OutcomeUnknown("Omneo failed while it worked on this.", request=request, status=status)
     if outcome.is_success:
@@ -99,16 +99,16 @@ def of_write(outcome: Outcome, request: str) -> OmneoError | None:
 
 
 def unreadable_write(problem: InvalidResponse, request: str, status: int) -> OutcomeUnknown:
-    """A success that does not say what we need to know is a doubt."""
+    """Give the error of a write whose success cannot be parsed: in doubt."""
     return OutcomeUnknown(problem.message, request=request, status=status)
 
 
 def unreadable_read(problem: InvalidResponse, request: str, status: int) -> InvalidResponse:
-    """The parser's complaint, with the call that it is about."""
+    """Give the parser's error with the call that it is about."""
     return InvalidResponse(problem.message, request=request, status=status)
 
 
-def _turned_away(answer: HttpAnswer, request: str) -> NotApplied | None:
+def _not_applied(answer: HttpAnswer, request: str) -> NotApplied | None:
     if answer.status == HTTPStatus.UNAUTHORIZED:
         return AuthenticationError("Omneo does not accept the token.", request=request, status=answer.status)
     if answer.status == HTTPStatus.FORBIDDEN:
@@ -145,14 +145,14 @@ def _messages(value: object) -> tuple[str, ...]:
 
 
 def _plain(value: object) -> str:
-    """Omneo's words as short plain text: no markup, no control characters."""
+    """Make short plain text of Omneo's words: no markup, no control characters."""
     bare = re.sub(r"<[^>]*>", " ", html.unescape(codec.text(value)[: 10 * _LONGEST_MESSAGE]))
     spaced = " ".join("".join(letter if letter.isprintable() else " " for letter in bare).split())
     return spaced if len(spaced) <= _LONGEST_MESSAGE else spaced[: _LONGEST_MESSAGE - 1] + "…"
 
 
 def retry_after(value: str | None, at: datetime) -> float | None:
-    """Seconds to wait, from a ``Retry-After`` in seconds or as an HTTP date; None where it says nothing readable."""
+    """Give the seconds to wait, from a ``Retry-After`` in seconds or as an HTTP date; None where it is unreadable."""
     if value is None:
         return None
     if value.strip().isascii() and value.strip().isdecimal():

@@ -1,4 +1,4 @@
-"""Lists that come in pages, and may change while we read them."""
+"""Read lists that come in pages, and may change meanwhile."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from claimable_benefits.omneo import codec
 SIZE = 100
 _MOST_PAGES = 500
 _PASSES = 3
-_AT_ONCE = 8  # as many as a crew has threads
+_AT_ONCE = 8  # the number of threads of a thread pool
 
 
 class RawRecord(Protocol):
@@ -30,15 +30,15 @@ R = TypeVar("R", bound=RawRecord)
 
 @dataclass(frozen=True, slots=True)
 class Listed(Generic[R]):
-    """A whole list, and on how many pages it came."""
+    """A whole list, and its number of pages."""
 
     items: tuple[R, ...]
     pages: int
 
 
 @dataclass(frozen=True, slots=True)
-class Page(Generic[R]):
-    """One page; ``total`` and ``pages`` are how many records and pages there are, None where Omneo does not say."""
+class ListPage(Generic[R]):
+    """One page; ``total`` and ``pages`` count all records and pages, None where Omneo does not say."""
 
     items: tuple[R, ...]
     is_last: bool
@@ -46,13 +46,13 @@ class Page(Generic[R]):
     pages: int | None = None
 
 
-def parse(body: object, number: int, item: Callable[[object], R]) -> Page[R]:
-    """Page ``number`` of a list; an answer without page counts is the whole list (Omneo facts 13.9)."""
+def parse(body: object, number: int, item: Callable[[object], R]) -> ListPage[R]:
+    """Parse page ``number`` of a list; an answer without page counts is the whole list (Omneo facts 13.9)."""
     envelope = codec.mapping(body)
     meta = codec.mapping(envelope.get("meta"))
     last = codec.integer(meta.get("last_page"))
     has_next = bool(codec.mapping(envelope.get("links")).get("next"))
-    return Page(
+    return ListPage(
         items=tuple(item(element) for element in codec.elements(codec.data(body))),
         is_last=number >= last if last is not None else not has_next,
         total=codec.integer(meta.get("total")),
@@ -61,97 +61,100 @@ def parse(body: object, number: int, item: Callable[[object], R]) -> Page[R]:
 
 
 class ListLengths:
-    """How many pages lists had when they were last read: that many can be asked for at once, as there was news of them.
+    """How many pages each list had when it was last read, so that all can be asked for at the same time.
 
-    Safe between threads. A list of one page, as nearly all are, takes no room.
+    Safe between threads. A list of one page, as nearly all are, takes no memory.
     """
 
     def __init__(self) -> None:
         self._known: LruCache[int] = LruCache(entries=10_000, weight=10_000)
 
     def of(self, name: object) -> int:
+        """Give the number of pages of a list; 1 where it is unknown."""
         return self._known.get(name) or 1
 
     def note(self, name: object, pages: int) -> None:
+        """Store the number of pages of a list."""
         if pages > 1:
             self._known.put(name, pages, 1)
         else:
             self._known.drop(name)
 
 
-def all_of(fetch: Callable[[int], Page[R]], together: Gather = one_by_one, *, expected: int = 1) -> Listed[R]:
-    """Every record once, newest reading first.
+def fetch_all(fetch: Callable[[int], ListPage[R]], gather: Gather = one_by_one, *, expected: int = 1) -> Listed[R]:
+    """Read a whole list; give every record once, those of the last pass first.
 
-    As many pages as are ``expected`` are asked for at the same time, and the others as soon as a page says how many
-    there are. A record that is removed while we read shifts the others to a page that is already read, so a list that
-    does not add up is read again, and what any reading saw is kept. Pages that never move on are ``Malformed``.
+    The ``expected`` number of pages is asked for at the same time, and the others as soon as a page says how many there
+    are. A record that is removed meanwhile shifts others to a page that is already read, so a list whose counts
+    disagree is read again, and the records of every pass are kept. Raises `InvalidResponse` where pages repeat.
     """
     seen: dict[str, R] = {}
     for _ in range(_PASSES):
-        reading = _Reading[R]()
+        reading = _Pass[R]()
         try:
-            reading.run(fetch, together, expected=expected)
+            reading.run(fetch, gather, expected=expected)
         except Rejected:
             if expected == 1:
                 raise
-            expected = 1  # perhaps there are fewer by now, and it is a page too far that is refused
+            expected = 1  # there may be fewer pages by now, and Omneo refused one that no longer exists
             continue
-        if reading.adds_up:
+        if reading.is_consistent:
             return Listed(tuple(reading.found.values()), reading.pages)
         seen = reading.found | {key: record for key, record in seen.items() if key not in reading.found}
-    if reading.stands_still:
+    if reading.repeats:
         raise InvalidResponse("Omneo repeats the same page of a list.")
     return Listed(tuple(seen.values()), reading.pages)
 
 
-def until(fetch: Callable[[int], Page[R]], is_enough: Callable[[Page[R]], bool]) -> tuple[R, ...]:
-    """Every record of the first pages, up to and with the page that ``is_enough``."""
-    reading = _Reading[R]()
+def fetch_until(fetch: Callable[[int], ListPage[R]], is_enough: Callable[[ListPage[R]], bool]) -> tuple[R, ...]:
+    """Read the first pages, up to and with the page that ``is_enough``; give their records."""
+    reading = _Pass[R]()
     reading.run(fetch, one_by_one, is_enough=is_enough)
-    if reading.stands_still:
+    if reading.repeats:
         raise InvalidResponse("Omneo repeats the same page of a list.")
     return tuple(reading.found.values())
 
 
-class _Reading(Generic[R]):
-    """One way through the pages."""
+class _Pass(Generic[R]):
+    """One pass over the pages."""
 
     def __init__(self) -> None:
         self.found: dict[str, R] = {}
-        self.stands_still = False
+        self.repeats = False
         self._totals: set[int | None] = set()
         self.pages = 0
         self._before: list[str] = []
 
     @property
-    def adds_up(self) -> bool:
-        if self.stands_still:
+    def is_consistent(self) -> bool:
+        """Whether the pages agree with the counts that they state."""
+        if self.repeats:
             return False
         return self.pages == 1 or self._totals in ({None}, {len(self.found)})
 
     def run(
         self,
-        fetch: Callable[[int], Page[R]],
-        together: Gather,
+        fetch: Callable[[int], ListPage[R]],
+        gather: Gather,
         *,
         expected: int = 1,
-        is_enough: Callable[[Page[R]], bool] | None = None,
+        is_enough: Callable[[ListPage[R]], bool] | None = None,
     ) -> None:
-        number, told = 1, expected
+        number, known_pages = 1, expected
         while number <= _MOST_PAGES:
-            # A reader who may have enough soon goes page by page.
-            last = number if is_enough else max(number, min(told, number + _AT_ONCE - 1, _MOST_PAGES))
-            for page in together([partial(fetch, each) for each in range(number, last + 1)]):
+            # A caller that may have enough soon reads page by page.
+            last = number if is_enough else max(number, min(known_pages, number + _AT_ONCE - 1, _MOST_PAGES))
+            for page in gather([partial(fetch, each) for each in range(number, last + 1)]):
                 if self._take(number, page) or (is_enough and is_enough(page)):
                     return
-                number, told = number + 1, page.pages or 0
-        raise InvalidResponse("A list at Omneo does not come to an end.")
+                number, known_pages = number + 1, page.pages or 0
+        raise InvalidResponse("A list at Omneo has no end.")
 
-    def _take(self, number: int, page: Page[R]) -> bool:
-        """Add a page; gives whether it was the last one."""
+    def _take(self, number: int, page: ListPage[R]) -> bool:
+        """Add a page; give whether it was the last one."""
         ids = [record.id for record in page.items]
         self.found.update((record.id, record) for record in page.items)
-        self.stands_still = bool(ids) and ids == self._before
+        self.repeats = bool(ids) and ids == self._before
         self._totals.add(page.total)
         self.pages, self._before = number, ids
-        return page.is_last or not ids or self.stands_still
+        return page.is_last or not ids or self.repeats

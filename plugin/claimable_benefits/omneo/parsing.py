@@ -1,4 +1,4 @@
-"""Omneo's records as the values of the domain."""
+"""Parse Omneo's records into the values of the domain."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from claimable_benefits.omneo import codec
 
 @dataclass(frozen=True, slots=True)
 class FieldReader:
-    """Makes domain values of JSON; only a record without an id is ``Malformed``, the rest is tolerated.
+    """Parses JSON into domain values. Raises `InvalidResponse` for a record without an id, and tolerates the rest.
 
     ``echo`` is for tenants that repeat the wall-clock times they were sent instead of converting them to UTC: those are
-    read in the record's own zone, or else in ``zone``, the tenant's. What Omneo stamps itself is UTC in either case.
+    read in the record's own zone, or else in ``zone``, the tenant's. Omneo's own timestamps are UTC in either case.
     """
 
     zone: tzinfo = UTC
     echo: bool = False
 
     def definition(self, value: object) -> Definition:
-        """A kind of benefit (Omneo facts 13.2)."""
+        """Parse a definition (Omneo facts 13.2)."""
         raw = codec.mapping(value)
         return _definition(raw, codec.required_id(raw))
 
     def benefit(self, value: object) -> Benefit:
-        """A benefit that a profile holds (Omneo facts 13.1); its definition may be whole, partial, an id or missing."""
+        """Parse a benefit (Omneo facts 13.1); its definition may be whole, partial, an id or missing."""
         raw = codec.mapping(value)
         kind = codec.mapping(raw.get("definition"))
         bare = kind.get("id") or raw.get("benefit_definition_id") or raw.get("definition")
@@ -39,8 +39,8 @@ class FieldReader:
             definition=definition,
             profile_id=codec.identifier(raw.get("profile_id")),
             external_id=codec.identifier(raw.get("external_id")),
-            issued_at=self._told(raw, "issued_at"),
-            expires_at=self._told(raw, "expires_at"),
+            issued_at=self._moment(raw, "issued_at"),
+            expires_at=self._moment(raw, "expires_at"),
             claimed_at=codec.moment(raw.get("claimed_at")),
             timezone=codec.optional_text(raw.get("timezone")),
             is_expired=codec.flag(raw.get("is_expired")),
@@ -51,7 +51,7 @@ class FieldReader:
         )
 
     def redemption(self, value: object, kind: str = "redeem") -> Redemption:
-        """A use, return or reversal (Omneo facts 13.3 and 13.4); ``kind`` where the answer does not say.
+        """Parse a use, return or reversal (Omneo facts 13.3 and 13.4); it is a ``kind`` where the answer does not say.
 
         ``external_id`` is our reference, whichever field carried it; ``order_number`` is that of a linked transaction.
         """
@@ -61,10 +61,10 @@ class FieldReader:
             items = [raw]
         used = [codec.mapping(item.get("type_attributes")) for item in items]
         linked = codec.mapping(raw.get("transaction"))
-        told = codec.text(raw.get("type")).lower()
+        stated = codec.text(raw.get("type")).lower()
         return Redemption(
             id=_redemption_id(raw),
-            kind=told if told in {"redeem", "return", "reversal"} else kind,
+            kind=stated if stated in {"redeem", "return", "reversal"} else kind,
             profile_id=codec.identifier(raw.get("profile_id")),
             benefit_ids=tuple(found for found in (codec.identifier(benefit.get("id")) for benefit in used) if found),
             benefit_names=tuple(name for name in map(_name, used) if name),
@@ -74,7 +74,7 @@ class FieldReader:
             ),
             count=sum(codec.integer(item.get("count")) or 1 for item in items) or 1,
             created_at=codec.moment(raw.get("created_at")),
-            redeemed_at=self._told(raw, "redeem_at"),
+            redeemed_at=self._moment(raw, "redeem_at"),
             transaction_id=codec.identifier(raw.get("transaction_id")) or codec.identifier(linked.get("id")),
             order_number=codec.identifier(linked.get("external_id")),
             external_id=codec.identifier(raw.get("external_id"))
@@ -82,7 +82,7 @@ class FieldReader:
         )
 
     def transaction(self, value: object) -> RecordedTransaction:
-        """An order as Omneo holds it (Omneo facts 13.5); its redemption is an object or a bare id."""
+        """Parse a transaction (Omneo facts 13.5); its redemption is an object or a bare id."""
         raw = codec.mapping(value)
         redemption = raw.get("redemption")
         linked = codec.mapping(redemption).get("id") or redemption or raw.get("redemption_id")
@@ -98,13 +98,13 @@ class FieldReader:
             or codec.identifier(codec.mapping(raw.get("location")).get("id")),
         )
 
-    def _told(self, raw: Mapping[str, object], name: str) -> datetime | None:
+    def _moment(self, raw: Mapping[str, object], name: str) -> datetime | None:
         if not self.echo:
             return codec.moment(raw.get(name))
         return codec.moment(raw.get(name), codec.zone_named(raw.get("timezone")) or self.zone)
 
 
-# The same few definitions come along with every benefit of every shopper, and are long: each is read once.
+# Every benefit of every shopper repeats one of a few long definitions: each is parsed once.
 _read: LruCache[tuple[Mapping[str, object], Definition]] = LruCache(entries=2000, weight=4_000_000)
 _BARE = 2000  # bytes of a definition without its texts, roughly
 
@@ -151,10 +151,10 @@ def _read_definition(raw: Mapping[str, object], definition_id: str) -> Definitio
 
 
 def profile_id(value: object, handle: str, customer_id: str) -> str | None:
-    """The profile in the answer to an identity search, whose shape is undocumented (Omneo facts 2).
+    """Find the profile in the answer to an identity search, whose shape is undocumented (Omneo facts 2).
 
-    None where it holds nothing. A record of another identity is passed over, and two different profiles are
-    ``Malformed``: a shopper must never see somebody else's benefits.
+    None where it holds nothing. A record of another identity is skipped. Raises `InvalidResponse` where it names two
+    profiles: a shopper must never see another shopper's benefits.
     """
     if isinstance(value, str | int):
         return codec.identifier(value)
@@ -167,8 +167,8 @@ def profile_id(value: object, handle: str, customer_id: str) -> str | None:
 
 
 def _is_about(raw: Mapping[str, object], handle: str, customer_id: str) -> bool:
-    told = codec.identifier(raw.get("handle")), codec.identifier(raw.get("identifier"))
-    return told[0] in {None, handle} and told[1] in {None, customer_id}
+    named = codec.identifier(raw.get("handle")), codec.identifier(raw.get("identifier"))
+    return named[0] in {None, handle} and named[1] in {None, customer_id}
 
 
 def _profile_in(record: object) -> str:
@@ -182,7 +182,7 @@ def _profile_in(record: object) -> str:
 
 
 def _redemption_id(raw: Mapping[str, object]) -> str:
-    # The id of an item or of a benefit is a number too: taken for a redemption, it would undo somebody else's.
+    # The id of an item or of a benefit is a number too: used as a redemption's, it would roll back another one.
     if _is_of_benefit(raw) or "definition" in raw or "redemptions_remaining" in raw:
         return codec.required_id(raw, "redemption_id")
     return codec.required_id(raw)

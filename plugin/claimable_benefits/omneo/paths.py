@@ -1,7 +1,7 @@
-"""Every path of Omneo's API that we call, in both dialects.
+"""Every path of Omneo's API that the client calls, in both dialects.
 
-``guide`` is what the developer guide writes, ``reference`` what the OpenAPI reference and SDK write (Omneo facts 15).
-Where one of them is empty, that dialect has no such call.
+``guide`` is the developer guide's path, ``reference`` that of the OpenAPI reference and SDK (Omneo facts 15). Where one
+of them is empty, that dialect has no such call.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _LONGEST_ID = 500
 
 
 class Path(NamedTuple):
-    """One address in both dialects; ``{names}`` stand for ids."""
+    """One path in both dialects; ``{names}`` are placeholders for ids."""
 
     guide: str
     reference: str
@@ -30,7 +30,7 @@ def _both(path: str) -> Path:
 IDENTITY_SEARCH = _both("/identities/search")
 PROFILE_SEARCH = _both("/profiles/search-id")
 
-# Kinds of benefit (Omneo facts 3)
+# Definitions (Omneo facts 3)
 DEFINITIONS = Path("/benefit-definitions", "/benefits/definitions")
 DEFINITION = Path("/benefit-definitions/{definition_id}", "/benefits/definitions/{definition_id}")
 
@@ -44,7 +44,7 @@ CLAIM = _both("/profiles/{profile_id}/benefits/claim")
 CLAIM_BY_ID = _both("/profiles/{profile_id}/benefits/{definition_id}/claim")
 CLAIM_AND_REDEEM = _both("/profiles/{profile_id}/benefits/claim-redeem")
 
-# Uses, and taking them back (Omneo facts 8 to 10)
+# Redemptions and rollbacks (Omneo facts 8 to 10)
 REDEEM = Path("/profiles/{profile_id}/benefits/{benefit_id}/redemptions", "")
 REDEEM_BY_STRATEGY = Path("", "/profiles/{profile_id}/redeem")
 REDEEM_BY_COUNT = Path("", "/profiles/{profile_id}/benefits/{benefit_id}/redeem")
@@ -63,12 +63,12 @@ TRANSACTION_UPSERT = _both("/transactions/update-create")
 
 
 def fill(template: str, ids: Mapping[str, str]) -> str:
-    """``template`` with each id escaped as one path segment; raises ``Rejected`` (404) where a text cannot be an id."""
+    """Fill ``template`` with each id as one escaped path segment; raise `Rejected` (404) for a text that is no id."""
     return template.format(**{name: _segment(value) for name, value in ids.items()})
 
 
 def _segment(value: str) -> str:
-    # Escaping does not help against dots: servers take %2E%2E for ".." and would answer about something else.
+    # Escaping does not help against dots: servers read %2E%2E as ".." and would answer for another path.
     if not value or value in {".", ".."} or len(value) > _LONGEST_ID:
         raise Rejected("That is not an id, so nothing was sent.", status=404)
     return quote(value, safe="", errors="replace")

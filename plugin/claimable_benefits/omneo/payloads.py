@@ -1,4 +1,4 @@
-"""What we send to Omneo: payloads made of domain values."""
+"""Make the payloads of requests to Omneo from domain values."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ Payload = dict[str, object]
 
 @dataclass(frozen=True, slots=True)
 class PayloadWriter:
-    """Makes payloads; times go out as wall-clock time of ``zone``, with its name beside them (Omneo facts 1.5)."""
+    """Makes payloads; times are sent as wall-clock time of ``zone``, with its name beside them (Omneo facts 1.5)."""
 
     zone: ZoneInfo
 
     def claim(self, handle: str, reference: str) -> Payload:
-        """Omneo facts 6, form A."""
+        """Claim a definition by its handle (Omneo facts 6, form A)."""
         return {"definition": handle, "timezone": self.zone.key, "external_id": reference}
 
     def redeem(self, at: datetime, reference: str) -> Payload:
-        """Omneo facts 8, form S."""
+        """Redeem in the guide dialect (Omneo facts 8, form S)."""
         return {"issued_at": self._wall_clock(at), "timezone": self.zone.key, "external_id": reference}
 
     def redeem_by_strategy(self, benefit_id: str, handle: str | None, reference: str) -> Payload:
-        """Omneo facts 8, form T."""
+        """Redeem in the reference dialect (Omneo facts 8, form T)."""
         benefit: Payload = {"id": codec.id_to_send(benefit_id), "quantity": 1}
         if handle:
             benefit["handle"] = handle
@@ -38,7 +38,7 @@ class PayloadWriter:
     def issue(
         self, definition_id: str, profile_id: str, at: datetime, reference: str | None, expires_at: datetime | None
     ) -> Payload:
-        """Omneo facts 4."""
+        """Issue a benefit (Omneo facts 4)."""
         optional = {
             "external_id": reference,
             "expires_at": self._wall_clock(expires_at) if expires_at else None,
@@ -52,14 +52,14 @@ class PayloadWriter:
         }
 
     def definition(self, fields: Mapping[str, object]) -> Payload:
-        """Omneo facts 13.2: the merchant's fields; aware times in UTC, because a definition names no zone."""
+        """Create a definition from the merchant's fields (Omneo facts 13.2); aware times in UTC, as it has no zone."""
         return {
             name: codec.wall_clock(value, UTC) if isinstance(value, datetime) else value
             for name, value in fields.items()
         }
 
     def transaction(self, transaction: Transaction, profile_id: str | None, redemption_id: str | None) -> Payload:
-        """Omneo facts 13.5; what is not known is left out, because some fields must not be null."""
+        """Record a transaction (Omneo facts 13.5); unknown fields are left out, because some must not be null."""
         links = {
             "profile_id": profile_id,
             "redemption_id": codec.id_to_send(redemption_id) if redemption_id else None,
@@ -84,7 +84,7 @@ class PayloadWriter:
 
 
 def _item(item: Item, external_id: str) -> Payload:
-    """Omneo facts 13.6; the external id lets a repeated delivery meet the same lines again."""
+    """One line of a transaction (Omneo facts 13.6); by its external id a repeated delivery updates the same line."""
     payload: Payload = {
         "external_id": external_id,
         "name": item.name,

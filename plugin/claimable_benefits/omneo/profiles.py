@@ -1,4 +1,4 @@
-"""Who a shopper is at Omneo."""
+"""Find a shopper's profile at Omneo."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from claimable_benefits.omneo.dialects import NO_SUCH_ROUTE, CallVariant
 from claimable_benefits.omneo.resource import Resource
 from claimable_benefits.omneo.session import ApiCall
 
-_UNREADABLE = frozenset({200})  # the shape of the first form's answer is undocumented, so it may be beyond us
+_UNREADABLE = frozenset({200})  # the shape of the first variant's answer is undocumented, so it may be unreadable
 
 
 class Profiles(Resource):
     """Calls about profiles (Omneo facts 2)."""
 
     def profile_id(self, customer_id: str) -> str | None:
-        """The profile that holds this customer as an identity; None where Omneo does not know them."""
+        """Find the profile that has this customer as an identity; None where there is none. Raises `OmneoError`."""
         handle = self._session.identity_handle
         search = ApiCall("GET", paths.IDENTITY_SEARCH.guide, query={"handle": handle, "identifier": customer_id})
         lookup = ApiCall("POST", paths.PROFILE_SEARCH.guide, body={"type": handle, "id": customer_id})
-        forms = [
+        variants = [
             CallVariant("identities/search", lambda: self._resolve(search, customer_id), NO_SUCH_ROUTE | _UNREADABLE),
             CallVariant("profiles/search-id", lambda: self._resolve(lookup, customer_id)),
         ]
         try:
-            return self._session.dialects.first_supported("profile", forms)
+            return self._session.dialects.first_supported("profile", variants)
         except Rejected as refusal:
             if refusal.status != 404:
                 raise

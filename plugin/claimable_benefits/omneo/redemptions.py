@@ -1,4 +1,4 @@
-"""Using benefits, looking uses up, and taking them back."""
+"""Redeem benefits, look redemptions up, and roll them back."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from claimable_benefits.errors import InvalidResponse, Rejected
 from claimable_benefits.omneo import codec, pagination, paths
 from claimable_benefits.omneo.codec import data
 from claimable_benefits.omneo.dialects import NO_SUCH_ROUTE, CallVariant
-from claimable_benefits.omneo.pagination import Page
+from claimable_benefits.omneo.pagination import ListPage
 from claimable_benefits.omneo.resource import Resource
 from claimable_benefits.omneo.session import ApiCall
 
-_NOT_ALLOWED = frozenset({400, 422})  # how servers refuse a filter or an order that they do not know
-_NO_SCOPE = frozenset({403})  # the strategy form needs a scope of its own
+_NOT_ALLOWED = frozenset({400, 422})  # how servers refuse an unknown filter or sort order
+_NO_SCOPE = frozenset({403})  # the strategy variant needs a scope of its own
 
 _FUTURE_ORDER = "transaction_external_id"
-_HEEDED = "canary of external_id"
-_CANARY: dict[str | None, bool] = {"heeded": True, "ignored": False}
+_FILTER_PROBE = "canary of external_id"
+_PROBE_RESULTS: dict[str | None, bool] = {"applied": True, "ignored": False}
 _REFERENCE_FIELDS: dict[str | None, tuple[str, ...]] = {"redemptions": ("external_id",), "strategy": (_FUTURE_ORDER,)}
 
 
 class Redemptions(Resource):
-    """Calls about uses of benefits (Omneo facts 8 to 10). All raise ``OmneoError``."""
+    """Calls about redemptions (Omneo facts 8 to 10). All raise `OmneoError`."""
 
     def redeem(
         self, profile_id: str, benefit_id: str, *, reference: str, at: datetime, handle: str | None = None
     ) -> Redemption:
         """Use a benefit once, at the aware time ``at``.
 
-        ``reference`` comes back as ``external_id`` where the tenant keeps it; ``handle`` is that of the definition.
-        Raises ``OutcomeUnknown`` where it may or may not have happened: look before anything else, never repeat.
+        Omneo shows ``reference`` as ``external_id`` where the tenant keeps it; ``handle`` is that of the definition.
+        Raises `OutcomeUnknown` where it is in doubt: look it up, and never repeat it.
         """
         ids = {"profile_id": profile_id, "benefit_id": benefit_id}
         writer = self._session.writer
@@ -51,12 +51,12 @@ class Redemptions(Resource):
         )
 
     def redemptions(self, profile_id: str, *, until: datetime | None = None) -> tuple[Redemption, ...]:
-        """The profile's uses, returns and reversals, back to those made at ``until`` (None: all of them)."""
-        forms = [
+        """Read the profile's uses, returns and reversals, back to ``until``, an aware time (None: all of them)."""
+        variants = [
             CallVariant("newest first", partial(self._uses, profile_id, until, {"sort": "-created_at"}), _NOT_ALLOWED),
             CallVariant("any order", partial(self._uses, profile_id, until, {})),
         ]
-        found = self._session.dialects.first_supported("order of redemptions", forms)
+        found = self._session.dialects.first_supported("order of redemptions", variants)
         return tuple(one for one in found if until is None or one.created_at is None or one.created_at >= until)
 
     def _uses(self, profile_id: str, until: datetime | None, query: dict[str, str]) -> tuple[Redemption, ...]:
@@ -64,25 +64,25 @@ class Redemptions(Resource):
         template, item = paths.PROFILE_REDEMPTIONS.guide, self._session.reader.redemption
         if until is None:
             return self._all(template, item, ids, query)
-        return pagination.until(self._pages(template, item, ids, query), lambda page: _reaches_back(page, until))
+        return pagination.fetch_until(self._pages(template, item, ids, query), lambda page: _reaches_back(page, until))
 
     def redemption(self, profile_id: str, redemption_id: str) -> Redemption | None:
-        """One of the profile's redemptions; None where there is no such thing."""
+        """Read one of the profile's redemptions; None where it has no such redemption."""
         ids = {"profile_id": profile_id, "redemption_id": redemption_id}
         return self._session.find(ApiCall("GET", paths.PROFILE_REDEMPTION.guide, ids), self._redemption)
 
     def redemption_count(self, profile_id: str, benefit_id: str) -> int | None:
-        """How often the benefit was used; None where the tenant does not count (Omneo facts 9)."""
+        """Read how often the benefit was used; None where the tenant does not count (Omneo facts 9)."""
         ids = {"profile_id": profile_id, "benefit_id": benefit_id}
         return self._session.find(ApiCall("GET", paths.REDEMPTION_COUNT.guide, ids), _count)
 
     def redemptions_by_reference(self, reference: str) -> tuple[Redemption, ...]:
-        """Every redemption that was made with ``reference``, returns and reversals of it perhaps included.
+        """Read every redemption that was made with ``reference``; its returns and reversals may be included.
 
-        Raises ``Rejected`` or ``Malformed`` where the tenant cannot be asked this way. Nothing found proves nothing
-        where the tenant redeems by count, for that form keeps no reference: look at the profile's redemptions too.
+        Raises `Rejected` or `InvalidResponse` where the tenant cannot filter by it. An empty result proves nothing
+        where the tenant redeems by count, as that variant keeps no reference: read the profile's redemptions too.
         """
-        fields = _REFERENCE_FIELDS.get(self._session.dialects.known_form("redeem"), ("external_id", _FUTURE_ORDER))
+        fields = _REFERENCE_FIELDS.get(self._session.dialects.known_variant("redeem"), ("external_id", _FUTURE_ORDER))
         problem: Rejected | InvalidResponse | None = None
         found: dict[str, Redemption] = {}
         for field in fields:
@@ -95,43 +95,43 @@ class Redemptions(Resource):
         return tuple(found.values())
 
     def keeps_references(self) -> bool | None:
-        """Whether the form in which this tenant redeems keeps our reference; None while no redeem has succeeded yet."""
-        form = self._session.dialects.known_form("redeem")
-        return None if form is None else form in _REFERENCE_FIELDS
+        """Whether this tenant's variant of redeem keeps our reference; None while no redeem has succeeded yet."""
+        variant = self._session.dialects.known_variant("redeem")
+        return None if variant is None else variant in _REFERENCE_FIELDS
 
     def filters_by_reference(self) -> bool | None:
-        """Whether the tenant filters redemptions by our reference; None while it has none at all to tell by.
+        """Whether the tenant filters redemptions by our reference; None while it has no redemptions at all.
 
-        Asks by a reference that nobody has; what it found out is remembered. Raises ``OmneoError``.
+        Filters by a reference that does not exist, and stores the result. Raises `OmneoError`.
         """
         dialects = self._session.dialects
-        if (known := dialects.known_form(_HEEDED)) in _CANARY:
-            return _CANARY[known]
+        if (known := dialects.known_variant(_FILTER_PROBE)) in _PROBE_RESULTS:
+            return _PROBE_RESULTS[known]
         try:
             if self._by_filter("external_id", f"nobody-{uuid4()}"):
                 answer = "ignored"
             elif self._pages(paths.REDEMPTIONS.guide, self._session.reader.redemption)(1).items:
-                answer = "heeded"
+                answer = "applied"
             else:
                 return None
         except (Rejected, InvalidResponse):
             answer = "ignored"
-        dialects.remember(_HEEDED, answer)
-        return _CANARY[answer]
+        dialects.remember(_FILTER_PROBE, answer)
+        return _PROBE_RESULTS[answer]
 
     def _filtered(self, field: str, reference: str) -> list[Redemption]:
         found = self._by_filter(field, reference)
         if any(one.external_id is None for one in found):
-            self._check_heeded(field)
+            self._check_filter(field)
         return [one for one in found if one.external_id in {None, reference}]
 
-    def _check_heeded(self, field: str) -> None:
-        # Redemptions need not repeat the reference, and a filter that is not applied would list everybody's.
+    def _check_filter(self, field: str) -> None:
+        # Redemptions may lack the reference, and a tenant that ignores the filter would list those of all profiles.
         dialects, purpose = self._session.dialects, f"filter by {field}"
-        if dialects.known_form(purpose) is None:
+        if dialects.known_variant(purpose) is None:
             if self._by_filter(field, f"nobody-{uuid4()}"):
-                raise InvalidResponse("Omneo lists redemptions without heeding the filter.", request="GET /redemptions")
-            dialects.remember(purpose, "heeded")
+                raise InvalidResponse("Omneo ignores the filter and lists all redemptions.", request="GET /redemptions")
+            dialects.remember(purpose, "applied")
 
     def _by_filter(self, field: str, reference: str) -> tuple[Redemption, ...]:
         fetch = self._pages(
@@ -140,15 +140,15 @@ class Redemptions(Resource):
         return fetch(1).items
 
     def reverse(self, redemption_id: str) -> Redemption:
-        """Take a redemption back; Omneo allows it for ten minutes, and refuses later ones (Omneo facts 10).
+        """Reverse a redemption; Omneo allows it for ten minutes, and refuses it later (Omneo facts 10).
 
-        Raises ``OutcomeUnknown`` where it may or may not have happened.
+        Raises `OutcomeUnknown` where it is in doubt.
         """
         call = ApiCall("POST", paths.REVERSAL.guide, {"redemption_id": redemption_id})
         return self._use(call, "reversal")
 
     def return_uses(self, redemption_id: str, *, count: int = 1) -> Redemption:
-        """Return ``count`` uses of a redemption at any later time (Omneo facts 10); raises as ``reverse`` does."""
+        """Return ``count`` uses of a redemption at any later time (Omneo facts 10); raises as `reverse` does."""
         call = ApiCall("POST", paths.RETURN.guide, {"redemption_id": redemption_id}, body={"count": count})
         return self._use(call, "return")
 
@@ -159,7 +159,7 @@ class Redemptions(Resource):
         return self._session.reader.redemption(data(body))
 
 
-def _reaches_back(page: Page[Redemption], until: datetime) -> bool:
+def _reaches_back(page: ListPage[Redemption], until: datetime) -> bool:
     """Whether a page of a newest-first list ends before ``until``; a list in another order never says so."""
     stamps = [one.created_at for one in page.items if one.created_at is not None]
     is_newest_first = len(stamps) == len(page.items) > 0 and stamps == sorted(stamps, reverse=True)

@@ -1,11 +1,11 @@
-"""What the groups of calls have in common."""
+"""The base class of the groups of calls."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
 from claimable_benefits.omneo import pagination, paths
-from claimable_benefits.omneo.pagination import Page, R
+from claimable_benefits.omneo.pagination import ListPage, R
 from claimable_benefits.omneo.session import ApiCall, Session
 
 
@@ -23,10 +23,10 @@ class Resource:
         ids: Mapping[str, str] | None = None,
         query: Mapping[str, str] | None = None,
     ) -> tuple[R, ...]:
-        """A whole list."""
+        """Read a whole list."""
         name = paths.fill(template, ids or {}), tuple(sorted((query or {}).items()))
         fetch = self._pages(template, item, ids, query)
-        listed = pagination.all_of(fetch, self._session.gather, expected=self._lengths.of(name))
+        listed = pagination.fetch_all(fetch, self._session.gather, expected=self._lengths.of(name))
         self._lengths.note(name, listed.pages)
         return listed.items
 
@@ -36,10 +36,10 @@ class Resource:
         item: Callable[[object], R],
         ids: Mapping[str, str] | None = None,
         query: Mapping[str, str] | None = None,
-    ) -> Callable[[int], Page[R]]:
-        """A function that fetches page ``n`` of a list."""
+    ) -> Callable[[int], ListPage[R]]:
+        """Make a function that fetches a page of a list by its number."""
 
-        def fetch(number: int) -> Page[R]:
+        def fetch(number: int) -> ListPage[R]:
             asked = {**(query or {}), "page[size]": str(pagination.SIZE), "page[number]": str(number)}
             call = ApiCall("GET", template, ids or {}, asked)
             return self._session.read(call, lambda body: pagination.parse(body, number, item))

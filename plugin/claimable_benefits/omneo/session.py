@@ -1,4 +1,4 @@
-"""One conversation with one tenant: every call passes here, gets its verdict, and leaves one line where it failed."""
+"""The session with one tenant: sends every call, turns its outcome into a value or an error, and logs errors."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from claimable_benefits.omneo.payloads import PayloadWriter
 
 T = TypeVar("T")
 Parse = Callable[[object], T]
-Verdict = Callable[[outcomes.Outcome, str], OmneoError | None]
+FindError = Callable[[outcomes.Outcome, str], OmneoError | None]
 
 log = logging.getLogger("claimable_benefits.omneo")
 
-_TOO_LITTLE = 0.05  # seconds: no answer comes in less
-_SHORT_REST, _LONGEST_REST = 1.0, 60.0
+_SHORTEST_CALL = 0.05  # seconds: no answer comes faster
+_DEFAULT_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class ApiCall:
     ids: Mapping[str, str] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: Mapping[str, object] | None = field(default=None, repr=False)
-    lane: str = "redeem"  # the breaker that a write heeds; reads have one of their own
+    lane: str = "redeem"  # the circuit breaker of a write; reads have their own
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +59,16 @@ class Session:
     gather: Gather = one_by_one
     breakers: Mapping[str, CircuitBreaker] = field(default_factory=dict)
 
-    def waiting(self, timeouts: Timeouts) -> Session:
-        """The same conversation with another patience."""
+    def with_timeouts(self, timeouts: Timeouts) -> Session:
+        """Give the same session with other timeouts."""
         return replace(self, timeouts=timeouts)
 
     def read(self, call: ApiCall, parse: Parse[T]) -> T:
-        """The parsed body of a call that changes nothing, whatever its method."""
+        """Give the parsed body of a call that changes nothing, whatever its method."""
         return self._run(replace(call, lane="read"), parse, outcomes.of_read, outcomes.unreadable_read)
 
     def find(self, call: ApiCall, parse: Parse[T]) -> T | None:
-        """As ``read``; None where Omneo's API says that there is no such thing (404)."""
+        """As `read`; None where Omneo answers 404."""
         try:
             return self.read(call, parse)
         except Rejected as refusal:
@@ -77,14 +77,14 @@ class Session:
             return None
 
     def write(self, call: ApiCall, parse: Parse[T]) -> T:
-        """The parsed body of a call that changes something; it is sent once and never repeated."""
+        """Give the parsed body of a call that changes something; it is sent once and never repeated."""
         return self._run(call, parse, outcomes.of_write, outcomes.unreadable_write)
 
     def _run(
         self,
         call: ApiCall,
         parse: Parse[T],
-        judge: Verdict,
+        find_error: FindError,
         unreadable: Callable[[InvalidResponse, str, int], OmneoError],
     ) -> T:
         path = paths.fill(call.template, call.ids)
@@ -92,10 +92,12 @@ class Session:
         body = None if call.body is None else codec.dump(call.body)
         breaker = self.breakers.get(call.lane)
         if breaker and not breaker.allow_request():
-            raise NotApplied("Omneo was not asked, as it has not answered lately.", request=request)
+            raise NotApplied(
+                "The circuit breaker is open after recent failures, so nothing was sent to Omneo.", request=request
+            )
         started = time.perf_counter()
-        outcome = self.http.send(call.method, path, _in_time(self.timeouts, request), call.query, body)
-        error = judge(outcome, request)
+        outcome = self.http.send(call.method, path, _within_deadline(self.timeouts, request), call.query, body)
+        error = find_error(outcome, request)
         if breaker:
             _note(breaker, outcome, error)
         if error is None and isinstance(outcome, HttpAnswer):
@@ -105,46 +107,46 @@ class Session:
                 error = unreadable(problem, request, outcome.status)
         if error is None:
             raise AssertionError("A call without an answer always has an error.")
-        _tell(error, time.perf_counter() - started)
+        _log_error(error, time.perf_counter() - started)
         raise error
 
 
-_deadline: ContextVar[float | None] = ContextVar("when the answer is of no use any more", default=None)
+_deadline: ContextVar[float | None] = ContextVar("deadline of the calls to Omneo", default=None)
 
 
 @contextmanager
 def within(seconds: float) -> Iterator[None]:
-    """Everything that this thread asks in the block has ``seconds`` in all; what is asked later is not sent."""
-    mark = _deadline.set(time.monotonic() + seconds)
+    """Limit all calls of this thread in the block to ``seconds`` in all; a call after that is not sent."""
+    token = _deadline.set(time.monotonic() + seconds)
     try:
         yield
     finally:
-        _deadline.reset(mark)
+        _deadline.reset(token)
 
 
-def _in_time(timeouts: Timeouts, request: str) -> Timeouts:
+def _within_deadline(timeouts: Timeouts, request: str) -> Timeouts:
     deadline = _deadline.get()
     if deadline is None:
         return timeouts
     left = deadline - time.monotonic()
-    if left <= _TOO_LITTLE:
+    if left <= _SHORTEST_CALL:
         raise NotApplied("Nothing was sent to Omneo, as there is no time left.", request=request)
     names = ("connect", "read", "pool", "total")
     return Timeouts(**{name: min(getattr(timeouts, name), left) for name in names})
 
 
 def _note(breaker: CircuitBreaker, outcome: outcomes.Outcome, error: OmneoError | None) -> None:
-    """Only silence and a server's own failure count: whatever else it says, it is there."""
+    """Count a missing answer and a server error as failures: any other answer shows that Omneo works."""
     if isinstance(error, RateLimited):
-        breaker.record_failure(min(error.retry_after or _SHORT_REST, _LONGEST_REST))
+        breaker.record_failure(min(error.retry_after or _DEFAULT_PAUSE, _LONGEST_PAUSE))
     elif not isinstance(outcome, HttpAnswer) or outcome.status >= 500 or outcome.status == HTTPStatus.REQUEST_TIMEOUT:
         breaker.record_failure()
     else:
         breaker.record_success()
 
 
-def _tell(error: OmneoError, seconds: float) -> None:
-    # A 404 is how Omneo says "no such thing" and how a dialect says "no such route": worth a line, no alarm.
+def _log_error(error: OmneoError, seconds: float) -> None:
+    # Omneo answers 404 for a missing record, and a dialect for a missing route: neither is worth a warning.
     level = logging.INFO if error.status in {404, 405} else logging.WARNING
     kind = type(error).__name__
     log.log(level, "%s: %s after %.0f ms, %s", error.request, error.status or "no answer", seconds * 1000, kind)

@@ -1,4 +1,4 @@
-"""Orders at Omneo."""
+"""Record, look up and void transactions."""
 
 from __future__ import annotations
 
@@ -18,43 +18,43 @@ _RECORD = "record a transaction"
 
 
 class Transactions(Resource):
-    """Calls about transactions (Omneo facts 11). All raise ``OmneoError``."""
+    """Calls about transactions (Omneo facts 11). All raise `OmneoError`."""
 
     def record_transaction(
         self, transaction: Transaction, *, profile_id: str | None, redemption_id: str | None
     ) -> RecordedTransaction:
-        """Record an order under its number, once, however often it is repeated with the newest content.
+        """Record an order under its number; a repeat replaces it with the newer content.
 
-        A tenant without the upsert is asked for the order first. That is safe against repeats, but not against two
-        senders at once: one order must have one sender at a time.
+        On a tenant without the upsert the client looks the order up first. That is safe for repeats, but not for two
+        senders at the same time: one order must have one sender at a time. ``profile_id`` is None for a guest.
         """
         body = self._session.writer.transaction(transaction, profile_id, redemption_id)
         upsert = ApiCall("POST", paths.TRANSACTION_UPSERT.guide, body=_whole(body), lane="deliver")
-        forms = [
+        variants = [
             CallVariant("update-create", lambda: self._session.write(upsert, self._transaction)),
-            CallVariant("look first", lambda: self._look_and_record(transaction.order_number, body)),
+            CallVariant("look up first", lambda: self._look_up_and_record(transaction.order_number, body)),
         ]
-        return self._session.dialects.first_supported(_RECORD, forms, loyal=False)
+        return self._session.dialects.first_supported(_RECORD, variants, sticky=False)
 
     def upserts(self) -> bool:
-        """Whether this tenant is known to record by upsert: a repeated order can then not become two."""
-        return self._session.dialects.known_form(_RECORD) == "update-create"
+        """Whether this tenant is known to have the upsert: a repeated order then never becomes two."""
+        return self._session.dialects.known_variant(_RECORD) == "update-create"
 
     def create_transaction(
         self, transaction: Transaction, *, profile_id: str | None, redemption_id: str | None
     ) -> RecordedTransaction:
-        """Record an order without looking: repeated, it makes a second one."""
+        """Record an order without a lookup: a repeat makes a second transaction."""
         return self._create(self._session.writer.transaction(transaction, profile_id, redemption_id))
 
     def transaction_by_order(self, order_number: str) -> RecordedTransaction | None:
-        """The order as Omneo holds it; None where it does not."""
+        """Read the transaction with this order number; None where there is none."""
         call = ApiCall("GET", paths.TRANSACTION_BY_ORDER.guide, {"order_number": external_id_of(order_number)})
         return self._session.find(call, self._transaction)
 
     def transactions_with(self, order_number: str) -> tuple[RecordedTransaction, ...]:
-        """Every transaction that bears this order number, oldest first: plain POSTs can make several (Omneo facts 11).
+        """Read every transaction with this order number, oldest first: plain POSTs can make several (Omneo facts 11).
 
-        At most a hundred. Where the tenant does not filter its list, only the one that it finds by the number is told.
+        At most a hundred. Where the tenant cannot filter its list, only the one that it finds by the number.
         """
         try:
             query = {"filter[external_id]": order_number, "sort": "id"}
@@ -74,10 +74,10 @@ class Transactions(Resource):
     def void_transaction(
         self, transaction_id: str, *, is_void: bool = True, without_redemption: bool = False
     ) -> RecordedTransaction:
-        """Take a transaction back, or with ``is_void`` False let it count again (Omneo facts 11).
+        """Void a transaction, or with ``is_void`` False make it count again (Omneo facts 11).
 
-        ``without_redemption`` unlinks its redemption in the same call: tenants may give the benefit of a voided sale
-        back (Omneo facts 16.31). Raises ``OutcomeUnknown`` where it may or may not have happened; repeating is safe.
+        ``without_redemption`` unlinks its redemption in the same call: some tenants return the benefit of a voided sale
+        (Omneo facts 16.31). Raises `OutcomeUnknown` where it is in doubt; a repeat is safe.
         """
         link: dict[str, object] = {"redemption_id": None} if without_redemption else {}
         call = ApiCall(
@@ -85,7 +85,7 @@ class Transactions(Resource):
         )
         return self._session.write(call, self._transaction)
 
-    def _look_and_record(self, order_number: str, body: Mapping[str, object]) -> RecordedTransaction:
+    def _look_up_and_record(self, order_number: str, body: Mapping[str, object]) -> RecordedTransaction:
         known = self.transaction_by_order(order_number)
         if known is None:
             return self._create(body)
@@ -102,7 +102,7 @@ class Transactions(Resource):
 
 
 def _whole(body: Mapping[str, object]) -> Mapping[str, object]:
-    """Without it, a changed order would keep lines of an earlier version, such as what the shopper has sent back.
+    """Replace all lines: else a changed order would keep lines of an earlier version, such as returned items.
 
     Documented for the upsert only (Omneo facts 11); an update that does not know the key ignores it.
     """

@@ -1,1 +1,1 @@
-"""The verbs, one per module. They own the transaction boundaries: no call to Omneo inside one."""
+"""The verbs, one per module. They own the database transactions, and call Omneo outside them."""

@@ -1,4 +1,4 @@
-"""What every verb needs, handed in rather than reached for."""
+"""What every verb needs: the ledger, the client, the clock, the rules and the loaders of one app."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from blinker import NamedSignal
 
 from claimable_benefits import signals
 from claimable_benefits.domain.policy import Policy
-from claimable_benefits.domain.resolution import BETWEEN_LOOKS, SWEEP_GAPS
+from claimable_benefits.domain.resolution import POLL_GAP, SWEEP_GAPS
 from claimable_benefits.domain.shop import Order, Shopper
 from claimable_benefits.ledger import Ledger
 from claimable_benefits.ledger.events import Audit
 from claimable_benefits.loaders import OrderLoader, OwnDiscount
 from claimable_benefits.omneo import OmneoClient
+from claimable_benefits.wallet.source import WalletSource
 from claimable_benefits.wallet.wallet_cache import WalletCache
 
 Clock = Callable[[], datetime]
@@ -30,36 +31,36 @@ def _never() -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """How long things last. See the settings of the same names."""
+    """How long things last. ``hold``, ``order_grace`` and ``trust_absence_after`` are settings; floats are seconds."""
 
     hold: timedelta = timedelta(minutes=30)
     order_grace: timedelta = timedelta(minutes=8)
-    # Longer than any server or proxy holds a request: after that, what is not there will hardly come (reliability).
+    # Longer than any server or proxy holds a request: what Omneo does not show by then has most likely not happened.
     trust_absence_after: timedelta = timedelta(seconds=90)
-    # Longer than the client's whole timeout, so that a live holder of a row is never robbed.
+    # Longer than the client's whole timeout, so that no other worker takes a row whose call is still under way.
     lease: timedelta = timedelta(seconds=40)
-    # A lost answer is usually there at the next look: the shopper is still waiting.
-    quick_looks: tuple[float, ...] = (0.1, 0.3)
-    # Seconds for an answer and for a look while a shopper waits: with the pauses, three in all.
-    answer: float = 2.2
-    look: float = 0.4
-    # The first click of a double click is usually done by then.
-    first_click: tuple[float, ...] = (0.1, 0.2, 0.4, 0.8, 1.5)
-    look_gap: timedelta = BETWEEN_LOOKS
-    # The order is placed in the same request, a moment later; only a crash leaves it for the worker to find.
+    # Pauses before each lookup after a lost answer, while the shopper waits: the redemption usually shows by then.
+    brief_polls: tuple[float, ...] = (0.1, 0.3)
+    # For an answer and for one lookup while a shopper waits: with the pauses, three seconds in all.
+    answer_seconds: float = 2.2
+    lookup_seconds: float = 0.4
+    # Pauses before each read of the ledger while an earlier request for the same order is under way.
+    first_request_polls: tuple[float, ...] = (0.1, 0.2, 0.4, 0.8, 1.5)
+    poll_gap: timedelta = POLL_GAP
+    # The shop places the order in the same request, a moment later; the worker finds it only after a crash.
     placed_within: timedelta = timedelta(minutes=1)
-    # What only somebody else knows, such as the shop about an order, is asked for again after this long.
-    ask_again: timedelta = timedelta(seconds=30)
+    # When the worker asks again about what the shop or a competing use has to decide.
+    recheck_gap: timedelta = timedelta(seconds=30)
     sweep_gaps: tuple[timedelta, ...] = SWEEP_GAPS
-    # What was delivered is read back once: a request that was long under way may have landed after a newer one.
-    verify: timedelta = timedelta(minutes=5)
+    # When a delivered transaction is read back: a delayed request may have overwritten a newer one.
+    verify_after: timedelta = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Ledger, client, clock, rules and loaders of one app. ``sender`` is the app, for signals.
+    """Ledger, client, clock, rules and loaders of one app. ``sender`` is the app object, the sender of signals.
 
-    ``stopping`` says whether this process is to begin nothing more.
+    ``clock`` gives aware times in UTC. ``stopping`` is true once this process must begin no further row.
     """
 
     ledger: Ledger
@@ -73,29 +74,36 @@ class Context:
     wallets: WalletCache = field(default_factory=WalletCache)
     reference_prefix: str = "shop"
     sender: object = "app"
-    # The paid and cancelled orders of a period; None: the outbox stands in for the shop's orders.
+    # The paid and cancelled orders of a period; None: reconciliation compares with the outbox instead.
     orders_loader: OrdersLoader = field(default=lambda _since, _until: None)
     reconcile: str = "report"  # or repair, or off
     stopping: Callable[[], bool] = _never
 
     def until_stopping(self, rows: Iterable[Row]) -> Iterator[Row]:
-        """``rows`` one by one, until this process is told to stop: what is left is the next worker's."""
+        """Give ``rows`` one by one until this process is stopping; another worker takes the rest."""
         for row in rows:
             if self.stopping():
                 return
             yield row
 
+    @property
+    def wallet_source(self) -> WalletSource:
+        """What wallets are read with."""
+        return WalletSource(self.ledger, self.omneo, self.clock)
+
     def policy(self, handle: str) -> Policy:
-        """The merchant's policy; without one a benefit is shown and used nowhere online, as its worth is not known."""
+        """Give the merchant's policy. Without one the benefit is shown, but cannot be used online."""
         return self.policies.get(handle) or Policy(handle)
 
     def audit(self, actor: str, reason: str) -> Audit:
+        """Say who moves a row, why and when, for the event that is written with it."""
         return Audit(actor, reason, self.clock())
 
     def send_signal(self, signal: NamedSignal, **facts: object) -> None:
+        """Send a signal after the outcome is committed."""
         signals.send(signal, self.sender, **facts)
 
 
 def shopper_actor(shopper: Shopper) -> str:
-    """The shopper as the actor of an event."""
+    """Name the shopper as the actor of an event."""
     return f"shopper {shopper.customer_id}"

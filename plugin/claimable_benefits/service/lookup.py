@@ -1,4 +1,4 @@
-"""Look for the trace of a request whose answer was lost. Reads only."""
+"""Look up at Omneo what became of a request whose answer was lost. Reads only."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ from claimable_benefits.ledger.uses import Use, concurrent_rollbacks, owned_ids,
 from claimable_benefits.service.context import Context
 
 
-def look_for_redemption(ctx: Context, use: Use) -> Finding:
-    """Whether Omneo has a redemption for this use. Raises `OmneoError` where it cannot be asked.
+def look_up_redemption(ctx: Context, use: Use) -> Finding:
+    """Look up whether Omneo has a redemption for this use. Raises `OmneoError` where it cannot be asked.
 
-    Our reference decides where the tenant keeps references and filters by them; else the profile's own redemptions and
-    the uses left bear witness.
+    Our reference decides where the tenant keeps references and filters by them; else the profile's redemptions and the
+    remaining uses are the evidence.
     """
     if use.channel == "claim":
-        return _look_for_claimed_use(ctx, use)
+        return _look_up_claimed_use(ctx, use)
     sent_at = use.sent_at or use.updated_at
-    # A settled use is looked for later than its answer could be expected.
+    # A released use is looked up until now: its request may have arrived later than an answer could be expected.
     window = ctx.clock() - sent_at if use.state is UseState.RELEASED else ctx.timing.trust_absence_after
     sent = SentUse(
         reference=use.reference,
@@ -56,7 +56,7 @@ def look_for_redemption(ctx: Context, use: Use) -> Finding:
 
 
 def _named(ctx: Context, use: Use) -> Sequence[Redemption] | None:
-    """What bears our reference; None where the tenant cannot be asked for it."""
+    """Read the redemptions with our reference; None where the tenant cannot filter by it."""
     try:
         return ctx.omneo.redemptions_by_reference(use.reference)
     except (Rejected, InvalidResponse):
@@ -70,35 +70,35 @@ def _by_remaining_uses(ctx: Context, use: Use, sent: SentUse) -> Finding:
 
 
 def _others_unanswered(ctx: Context, use: Use) -> bool:
-    """Whether another use of the same benefit is under way: a witness cannot tell the two apart."""
+    """Whether another use of the same benefit has no answer yet: remaining uses cannot tell the two apart."""
     with ctx.ledger.read() as connection:
         unanswered = unanswered_uses_of(connection, use.profile_id, use.benefit_id)
     return any(other.use_id != use.use_id for other in unanswered)
 
 
-def _look_for_claimed_use(ctx: Context, use: Use) -> Finding:
+def _look_up_claimed_use(ctx: Context, use: Use) -> Finding:
     sent_at = _sent_at(ctx, use.sent_at or use.updated_at)
     recent = ctx.omneo.redemptions(use.profile_id, until=sent_at - SKEW)
     owned = _owned(ctx, use, "redemption_id")
     return find_claimed_use(use.reference, use.definition_handle, sent_at, recent, owned)
 
 
-def look_for_rollback(ctx: Context, use: Use, *, ever: bool = False) -> Finding:
-    """Whether a reversal or return of this use has appeared at Omneo since it was asked for.
+def look_up_rollback(ctx: Context, use: Use, *, ever: bool = False) -> Finding:
+    """Look up whether a reversal or return of this use has appeared at Omneo since the extension asked for it.
 
-    ``ever`` is for a use that Omneo refuses to undo: then any trace will do.
+    ``ever`` is for a redemption that Omneo refuses to roll back: then one of any age counts. Raises `OmneoError`.
     """
     sent_at = use.rollback_sent_at or use.updated_at
     since = None if ever else _sent_at(ctx, sent_at)
     recent = ctx.omneo.redemptions(use.profile_id, until=None if since is None else since - SKEW)
-    # After the list was read: whoever has a trace in it was written down before it was asked for.
+    # Read after the list: a concurrent rollback that the list shows was committed before its call went out.
     with ctx.ledger.read() as connection:
-        rivals = 0 if ever else len(concurrent_rollbacks(connection, use, sent_at - 2 * SKEW))
-    return find_rollback(use.benefit_id, since, recent, _owned(ctx, use, "rollback_id"), rivals=rivals)
+        concurrent = 0 if ever else len(concurrent_rollbacks(connection, use, sent_at - 2 * SKEW))
+    return find_rollback(use.benefit_id, since, recent, _owned(ctx, use, "rollback_id"), concurrent=concurrent)
 
 
-def look_for_claim(ctx: Context, claim: Claim) -> Finding:
-    """Whether the benefit that this claim asked for is there."""
+def look_up_claim(ctx: Context, claim: Claim) -> Finding:
+    """Look up whether Omneo has the benefit that this claim asked for. Raises `OmneoError`."""
     held = ctx.omneo.benefits(claim.profile_id)
     with ctx.ledger.read() as connection:
         owned = claimed_ids(connection, claim.profile_id)
@@ -106,7 +106,7 @@ def look_for_claim(ctx: Context, claim: Claim) -> Finding:
 
 
 def _sent_at(ctx: Context, at: datetime) -> datetime:
-    """The same moment by Omneo's clock, which stamps what we look for: ours may be wrong by an hour."""
+    """Convert to Omneo's clock, which stamps the evidence: ours may be wrong by an hour."""
     return at + ctx.omneo.clock_ahead_of(ctx.clock())
 
 

@@ -1,1 +1,1 @@
-"""What a shopper holds and may claim, remembered: one snapshot per profile."""
+"""What a shopper holds and may claim, cached: one snapshot per profile."""

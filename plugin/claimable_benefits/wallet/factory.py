@@ -1,4 +1,4 @@
-"""Make the wallets of an app from its settings."""
+"""Make the wallet cache of an app from its settings."""
 
 from __future__ import annotations
 
@@ -7,14 +7,12 @@ from hashlib import sha256
 from claimable_benefits.cache.redis_store import RedisStore
 from claimable_benefits.cache.thread_pool import ThreadPool
 from claimable_benefits.errors import SettingsError
-from claimable_benefits.ledger import Ledger
-from claimable_benefits.ledger.customer_version import CustomerVersions
 from claimable_benefits.settings import Settings
 from claimable_benefits.wallet.wallet_cache import Limits, WalletCache, make_wallet_cache
 
 
-def wallet_cache_of(settings: Settings, thread_pool: ThreadPool, ledger: Ledger) -> WalletCache:
-    """Wallets that are remembered as the settings say. Raises `SettingsError`."""
+def wallet_cache_of(settings: Settings, thread_pool: ThreadPool) -> WalletCache:
+    """Make the wallet cache that the settings describe. Raises `SettingsError`."""
     limits = Limits(
         fresh=settings.cache_seconds,
         max_stale=settings.cache_stale_minutes * 60,
@@ -22,13 +20,11 @@ def wallet_cache_of(settings: Settings, thread_pool: ThreadPool, ledger: Ledger)
         budget=settings.page_budget_ms / 1000,
         slots=settings.waiting_threads,
     )
-    return make_wallet_cache(
-        limits, thread_pool, _redis_store(settings) if settings.cache_url else None, CustomerVersions(ledger)
-    )
+    return make_wallet_cache(limits, thread_pool, _redis_store(settings) if settings.cache_url else None)
 
 
 def _redis_store(settings: Settings) -> RedisStore:
-    """The shared cache; its keys tell tenants apart, and ways of reading their answers."""
+    """Open the shared cache; its keys differ by tenant and by the settings that change how answers are parsed."""
     tenant = "|".join((settings.base_url, settings.identity_handle, settings.dates, settings.timezone))
     try:
         return RedisStore(settings.cache_url, f"claimable-benefits:1:{sha256(tenant.encode()).hexdigest()[:16]}:")

@@ -2,37 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from claimable_benefits.domain.shop import Shopper
-from claimable_benefits.ledger import facts
-
-if TYPE_CHECKING:
-    from claimable_benefits.service.context import Context  # which has the wallets, which ask here
+from claimable_benefits.ledger import profile_ids
+from claimable_benefits.wallet.source import WalletSource
 
 
-def profile_of(ctx: Context, shopper: Shopper) -> str | None:
-    """The shopper's profile id, remembered once found; None where Omneo does not know them."""
-    return profile_of_customer(ctx, shopper.customer_id)
+def profile_of_customer(source: WalletSource, customer_id: str) -> str | None:
+    """Find the profile id of the shop's customer: in the ledger, else at Omneo, and then store it in the ledger.
 
-
-def profile_of_customer(ctx: Context, customer_id: str) -> str | None:
-    """The profile id of the shop's customer. Raises `OmneoError`."""
-    with ctx.ledger.read() as connection:
-        known = facts.known_profile(connection, customer_id)
+    None where Omneo does not know the customer. Raises `OmneoError`.
+    """
+    with source.ledger.read() as connection:
+        known = profile_ids.known_profile(connection, customer_id)
     if known:
         return known
-    if found := ctx.omneo.profile_id(customer_id):
-        remember_profile(ctx, customer_id, found)
+    if found := source.omneo.profile_id(customer_id):
+        remember_profile(source, customer_id, found)
     return found
 
 
-def remember_profile(ctx: Context, customer_id: str, profile_id: str) -> None:
-    with ctx.ledger.write() as connection:
-        facts.remember_profile(connection, customer_id, profile_id, ctx.clock())
+def remember_profile(source: WalletSource, customer_id: str, profile_id: str) -> None:
+    """Store the customer's profile id in the ledger, seen now."""
+    with source.ledger.write() as connection:
+        profile_ids.remember_profile(connection, customer_id, profile_id, source.clock())
 
 
-def forget_profile_of(ctx: Context, shopper: Shopper) -> None:
-    """A remembered profile was not there any more: it may have been merged (Omneo facts 2)."""
-    with ctx.ledger.write() as connection:
-        facts.forget_profile(connection, shopper.customer_id)
+def forget_profile_of_customer(source: WalletSource, customer_id: str) -> None:
+    """Delete a stored profile id that Omneo no longer knows: profiles can be merged (Omneo facts 2)."""
+    with source.ledger.write() as connection:
+        profile_ids.forget_profile(connection, customer_id)

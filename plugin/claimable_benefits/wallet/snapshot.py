@@ -1,4 +1,4 @@
-"""What Omneo says of a profile at one moment, and how that travels between processes: as JSON, with every text once."""
+"""What Omneo shows of a profile at one moment, and its JSON for the shared cache, which holds every text once."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ _BARE = 400  # bytes of a record without its texts, roughly
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Both of Omneo's lists. ``profile_id`` is None where Omneo does not know the shopper; then both are empty."""
+    """What a profile holds and may claim. ``profile_id`` is None for a shopper unknown to Omneo: both are empty."""
 
     profile_id: str | None
     benefits: tuple[Benefit, ...] = ()
     claimable: tuple[Definition, ...] = ()
 
 
-# Values without an owner: a definition is the same for whoever holds it.
+# A definition belongs to no shopper, so all of them can share it.
 _known: LruCache[Definition] = LruCache(entries=2000, weight=4_000_000)
 
 
 def interned(snapshot: Snapshot) -> Snapshot:
-    """The same with equal definitions as one: thousands of shoppers hold the same few, each with its long texts."""
+    """Share equal definitions between snapshots: thousands of shoppers hold the same few, each with its long texts."""
     benefits = tuple(
         one if (kind := _one(one.definition)) is one.definition else replace(one, definition=kind)
         for one in snapshot.benefits
@@ -46,35 +46,35 @@ def _one(definition: Definition) -> Definition:
 
 
 def size_of(snapshot: Snapshot) -> int:
-    """About how many bytes of memory it takes, counting each definition once."""
+    """Estimate its bytes of memory, counting each definition once."""
     kinds = {id(kind): kind for kind in _kinds(snapshot)}
     return _BARE * (1 + len(snapshot.benefits)) + sum(map(_weight, kinds.values()))
 
 
-def write(snapshot: Snapshot) -> bytes:
-    """As JSON."""
+def to_json(snapshot: Snapshot) -> bytes:
+    """Write the snapshot as JSON."""
     kinds = {kind: number for number, kind in enumerate(dict.fromkeys(_kinds(snapshot)))}
-    told = {
+    document = {
         "profile_id": snapshot.profile_id,
         "definitions": [_plain(kind) for kind in kinds],
         "benefits": [{**_plain(one), "definition": kinds[one.definition]} for one in snapshot.benefits],
         "claimable": [kinds[kind] for kind in snapshot.claimable],
     }
-    return json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode()
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def read(profile_id: str, payload: bytes) -> Snapshot:
-    """The snapshot of that profile. Raises `ValueError` for anything else: a cache may hold what it likes."""
+def from_json(profile_id: str, payload: bytes) -> Snapshot:
+    """Read the snapshot of that profile. Raises `ValueError` for anything else: other programs may write there."""
     try:
-        told = json.loads(payload)
-        kinds = [Definition(**_typed(one, "tags")) for one in told["definitions"]]
+        document = json.loads(payload)
+        kinds = [Definition(**_typed(one, "tags")) for one in document["definitions"]]
         benefits = tuple(
-            Benefit(**_typed({**one, "definition": kinds[_number(one["definition"])]})) for one in told["benefits"]
+            Benefit(**_typed({**one, "definition": kinds[_number(one["definition"])]})) for one in document["benefits"]
         )
-        claimable = tuple(kinds[_number(number)] for number in told["claimable"])
+        claimable = tuple(kinds[_number(number)] for number in document["claimable"])
     except (KeyError, TypeError, IndexError, AttributeError, InvalidOperation, RecursionError) as error:
-        raise ValueError("This is no snapshot.") from error
-    if told["profile_id"] != profile_id or any(one.profile_id not in (None, profile_id) for one in benefits):
+        raise ValueError("This is not a snapshot.") from error
+    if document["profile_id"] != profile_id or any(one.profile_id not in (None, profile_id) for one in benefits):
         raise ValueError("This is the snapshot of somebody else.")
     return Snapshot(profile_id, benefits, claimable)
 
@@ -95,22 +95,22 @@ _NAMES = {
 
 def _plain(record: Benefit | Definition) -> dict[str, Any]:
     values = ((name, getattr(record, name)) for name in _NAMES[type(record)])
-    return {name: _told(value) for name, value in values if value is not None}
+    return {name: _to_json_value(value) for name, value in values if value is not None}
 
 
-def _told(value: Any) -> Any:
+def _to_json_value(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.isoformat()
     return str(value) if isinstance(value, Decimal) else value
 
 
-def _typed(told: dict[str, Any], listed: str = "") -> dict[str, Any]:
-    """The values as the domain has them; times stay aware."""
-    typed = dict(told)
+def _typed(plain: dict[str, Any], listed: str = "") -> dict[str, Any]:
+    """Turn JSON values into the domain's: aware times, decimals, tuples."""
+    typed = dict(plain)
     for name in _TIMES & typed.keys():
         typed[name] = datetime.fromisoformat(typed[name])
         if typed[name].tzinfo is None:
-            raise ValueError("A time without a zone is none of ours.")
+            raise ValueError("A time has no zone.")
     if "value" in typed:
         typed["value"] = Decimal(typed["value"])
     if listed in typed:
@@ -120,5 +120,5 @@ def _typed(told: dict[str, Any], listed: str = "") -> dict[str, Any]:
 
 def _number(value: Any) -> int:
     if not isinstance(value, int) or value < 0:
-        raise ValueError("This is no place in a list.")
+        raise ValueError("This is not an index.")
     return value

@@ -1,7 +1,7 @@
-"""The wallets of all shoppers, as far as we remember them: which Omneo is asked for, and when it is asked again.
+"""The cached wallets of all shoppers: what Omneo is asked for, and when it is asked again.
 
-What is remembered of a shopper is keyed by Omneo's profile id, which comes from the ledger and never from a request.
-It carries the shopper's standing in the ledger, so that every process notices what the shopper did in another one.
+An entry is keyed by Omneo's profile id, which comes from the ledger and never from a request. It carries the
+customer's version in the ledger, so that every process notices what the shopper did in another one.
 """
 
 from __future__ import annotations
@@ -10,36 +10,36 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from claimable_benefits.cache.lru import LruCache
 from claimable_benefits.cache.redis_store import RedisStore
-from claimable_benefits.cache.swr import CacheEntry, Codec, StaleWhileRevalidateCache, Ttl, Version
+from claimable_benefits.cache.swr import CacheEntry, Codec, StaleWhileRevalidateCache, Ttl, Upstream, Version
 from claimable_benefits.cache.thread_pool import ThreadPool
 from claimable_benefits.cache.wait_budget import WaitBudget
 from claimable_benefits.domain.benefits import Redemption
 from claimable_benefits.domain.shop import Shopper
-from claimable_benefits.errors import NotApplied, Rejected
-from claimable_benefits.ledger.customer_version import CustomerVersion, CustomerVersions, read_customer_version
+from claimable_benefits.errors import NotApplied, OmneoError, Rejected
+from claimable_benefits.ledger import Ledger
+from claimable_benefits.ledger.customer_version import CustomerVersion, read_customer_version
 from claimable_benefits.wallet import snapshot as snapshots
-from claimable_benefits.wallet.profile_id import forget_profile_of, profile_of, remember_profile
+from claimable_benefits.wallet.profile_id import forget_profile_of_customer, profile_of_customer, remember_profile
 from claimable_benefits.wallet.snapshot import Snapshot, interned
-
-if TYPE_CHECKING:
-    from claimable_benefits.service.context import Context
+from claimable_benefits.wallet.source import WalletSource
 
 T = TypeVar("T")
 
-_UNKNOWN = Ttl(fresh=15.0, stale=60.0, max_stale=300.0)  # somebody who has just joined shall not wait for long
+_UNKNOWN = Ttl(fresh=15.0, stale=60.0, max_stale=300.0)  # a shopper who has just joined must not wait for long
 _REDEMPTION = 500  # bytes
+_OMNEO = Upstream("Omneo", errors=OmneoError, unavailable=NotApplied)
 
 
 @dataclass(frozen=True, slots=True)
 class WalletReading:
-    """A snapshot. ``age`` is how old it is in seconds, and 0 while it is fresh.
+    """A snapshot. ``age`` is its age in seconds, and 0 while it is fresh.
 
-    ``version`` names it, the shopper's rows in the ledger, and the history that is remembered besides: equal ones are
-    of the same page. It is empty where nothing is remembered.
+    ``version`` identifies the snapshot, the shopper's rows in the ledger, and the cached history: two equal versions
+    make the same page. It is empty where nothing is cached.
     """
 
     snapshot: Snapshot
@@ -50,7 +50,7 @@ class WalletReading:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much is remembered, and how long anybody waits. See the settings of the same names."""
+    """Limits of the cache: ``weight`` in bytes, times and ``budget`` in seconds, ``slots`` for requests that wait."""
 
     fresh: float = 60.0
     max_stale: float = 3600.0
@@ -61,9 +61,9 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class WalletCache:
-    """Remembers nothing and waits for Omneo each time, until it is given keepers: see `remembering`.
+    """The wallets of all shoppers. Without caches (the default) it reads Omneo each time: see `make_wallet_cache`.
 
-    ``fragments`` is for the web: what was rendered of a wallet.
+    ``fragments`` is for the web: HTML that was rendered from a wallet.
     """
 
     wallets: StaleWhileRevalidateCache[Snapshot] | None = None
@@ -72,81 +72,80 @@ class WalletCache:
     wait_budget: WaitBudget | None = None
     thread_pool: ThreadPool | None = None
     redis_store: RedisStore | None = None
-    customer_versions: CustomerVersions | None = None
     fragments: LruCache[Any] = field(default_factory=lambda: LruCache(entries=0, weight=0))
 
-    def get(self, ctx: Context, shopper: Shopper) -> WalletReading:
-        """What the shopper holds and may claim, for a page: remembered, or read within the budget.
+    def get(self, source: WalletSource, shopper: Shopper) -> WalletReading:
+        """Give what the shopper holds and may claim, for a page: from the cache, or read within the wait budget.
 
-        Raises `OmneoError` where nothing can be shown that does not contradict what the shopper has done.
+        Raises `OmneoError` where the cache has nothing that agrees with what the shopper has done.
         """
         if self.wallets is None or self.unknown_shoppers is None:
-            return self.read(ctx, shopper)
-        customer_version = self.customer_version(ctx, shopper)
+            return self.read(source, shopper)
+        customer_version = self.customer_version(source.ledger, shopper)
         if customer_version is not None:
             try:
-                return self._get(ctx, customer_version, self.wallets)
+                return self._get(source, customer_version, self.wallets)
             except Rejected as error:
-                if error.status != 404:  # else the profile was merged into another one (Omneo facts 2)
+                if error.status != 404:  # 404: the profile was merged into another one (Omneo facts 2)
                     raise
-            forget_profile_of(ctx, shopper)
+            forget_profile_of_customer(source, shopper.customer_id)
             self.unknown_shoppers.invalidate(shopper.customer_id)
-        return self._get_unknown(ctx, shopper, self.wallets, self.unknown_shoppers)
+        return self._get_unknown(source, shopper, self.wallets, self.unknown_shoppers)
 
     def _get(
-        self, ctx: Context, customer_version: CustomerVersion, wallets: StaleWhileRevalidateCache[Snapshot]
+        self, source: WalletSource, customer_version: CustomerVersion, wallets: StaleWhileRevalidateCache[Snapshot]
     ) -> WalletReading:
-        load = partial(_both_lists, ctx, customer_version.profile_id)
-        mark = _mark(customer_version)
-        kept = wallets.recall(customer_version.profile_id, mark, load)
-        past = self.histories.peek(customer_version.profile_id, mark) if self.histories else None
-        version = (customer_version.profile_id, kept.since, customer_version.rows, past.since if past else None)
-        return WalletReading(
-            kept.value, customer_version, 0.0 if wallets.is_fresh(kept) else wallets.age(kept), version
-        )
+        load = partial(_both_lists, source, customer_version.profile_id)
+        version = _version(customer_version)
+        entry = wallets.get(customer_version.profile_id, version, load)
+        past = self.histories.peek(customer_version.profile_id, version) if self.histories else None
+        page = (customer_version.profile_id, entry.since, customer_version.rows, past.since if past else None)
+        age = 0.0 if wallets.is_fresh(entry) else wallets.age(entry)
+        return WalletReading(entry.value, customer_version, age, page)
 
     def _get_unknown(
         self,
-        ctx: Context,
+        source: WalletSource,
         shopper: Shopper,
         wallets: StaleWhileRevalidateCache[Snapshot],
-        strangers: StaleWhileRevalidateCache[str],
+        unknown_shoppers: StaleWhileRevalidateCache[str],
     ) -> WalletReading:
-        kept = strangers.recall(shopper.customer_id, Version(), lambda: self._identify(ctx, shopper))
-        if not kept.value:
+        entry = unknown_shoppers.get(shopper.customer_id, Version(), lambda: self._identify(source, shopper))
+        if not entry.value:
             return WalletReading(Snapshot(None))
-        strangers.invalidate(shopper.customer_id)  # from now on the ledger knows them
-        customer_version = self.customer_version(ctx, shopper)
+        unknown_shoppers.invalidate(shopper.customer_id)  # from now on the ledger knows them
+        customer_version = self.customer_version(source.ledger, shopper)
         if customer_version is None:
-            raise NotApplied("The profile went away while it was read.")
-        return self._get(ctx, customer_version, wallets)
+            raise NotApplied("The profile was deleted while it was read.")
+        return self._get(source, customer_version, wallets)
 
-    def read(self, ctx: Context, shopper: Shopper) -> WalletReading:
-        """The same from Omneo itself, for verbs that change something there; raises `OmneoError`."""
-        with self._slot() as has_place:
-            if not has_place:
-                raise NotApplied("Too many wait for Omneo already.")
-            return self._read(ctx, shopper)
+    def read(self, source: WalletSource, shopper: Shopper) -> WalletReading:
+        """Read it from Omneo now, for verbs that change something there. Raises `OmneoError`."""
+        with self._slot() as has_slot:
+            if not has_slot:
+                raise NotApplied("Too many requests wait for Omneo already.")
+            return self._read(source, shopper)
 
-    def history(self, ctx: Context, customer_version: CustomerVersion, *, ask: bool) -> tuple[Redemption, ...] | None:
-        """The profile's redemptions: remembered, or with ``ask`` read within the budget. None where they are not there.
+    def history(
+        self, source: WalletSource, customer_version: CustomerVersion, *, ask: bool
+    ) -> tuple[Redemption, ...] | None:
+        """Give the profile's redemptions: from the cache, or with ``ask`` read within the wait budget.
 
-        With ``ask`` it raises `OmneoError`.
+        Without ``ask`` it gives None where the cache has none; with ``ask`` it raises `OmneoError`.
         """
-        load = partial(ctx.omneo.redemptions, customer_version.profile_id)
+        load = partial(source.omneo.redemptions, customer_version.profile_id)
         if self.histories is None:
             return load()
-        key, mark = customer_version.profile_id, _mark(customer_version)
-        kept = self.histories.recall(key, mark, load) if ask else self.histories.peek(key, mark)
-        return kept.value if kept else None
+        key, version = customer_version.profile_id, _version(customer_version)
+        entry = self.histories.get(key, version, load) if ask else self.histories.peek(key, version)
+        return entry.value if entry else None
 
-    def customer_version(self, ctx: Context, shopper: Shopper) -> CustomerVersion | None:
-        if self.customer_versions is None:
-            return read_customer_version(ctx.ledger, shopper.customer_id)
-        return self.customer_versions.of(shopper.customer_id)
+    def customer_version(self, ledger: Ledger, shopper: Shopper) -> CustomerVersion | None:
+        """Give the version of the customer's rows in ``ledger``; None while their profile is unknown."""
+        return read_customer_version(ledger, shopper.customer_id)
 
     def forget(self, profile_id: str) -> None:
-        """Forget what is remembered of a profile, here and in the cache of the fleet. Never raises.
+        """Drop the profile's cached wallet and history, here and in the shared cache. Never raises.
 
         Other processes notice by themselves what the ledger shows of the profile's claims and uses.
         """
@@ -155,70 +154,68 @@ class WalletCache:
                 cache.invalidate(profile_id)
 
     def close(self) -> None:
-        """End the threads and the connections."""
+        """Stop the threads and close the connections."""
         if self.thread_pool is not None:
             self.thread_pool.stop()
         if self.redis_store is not None:
             self.redis_store.close()
-        if self.customer_versions is not None:
-            self.customer_versions.close()
 
     def _slot(self) -> AbstractContextManager[bool]:
         return self.wait_budget.slot() if self.wait_budget is not None else nullcontext(True)
 
-    def _read(self, ctx: Context, shopper: Shopper) -> WalletReading:
-        seen = self._read_once(ctx, shopper)
+    def _read(self, source: WalletSource, shopper: Shopper) -> WalletReading:
+        seen = self._read_once(source, shopper)
         if seen is None:  # the profile was merged into another one (Omneo facts 2)
-            forget_profile_of(ctx, shopper)
-            seen = self._read_once(ctx, shopper)
+            forget_profile_of_customer(source, shopper.customer_id)
+            seen = self._read_once(source, shopper)
         return seen or WalletReading(Snapshot(None))
 
-    def _read_once(self, ctx: Context, shopper: Shopper) -> WalletReading | None:
-        """None where the profile that we remember is not there any more."""
-        profile_id = profile_of(ctx, shopper)
-        customer_version = self.customer_version(ctx, shopper)
+    def _read_once(self, source: WalletSource, shopper: Shopper) -> WalletReading | None:
+        """None where Omneo no longer has the profile that the ledger names."""
+        profile_id = profile_of_customer(source, shopper.customer_id)
+        customer_version = self.customer_version(source.ledger, shopper)
         if profile_id is None or customer_version is None:
             return WalletReading(Snapshot(None))
-        load = partial(_both_lists, ctx, profile_id)
+        load = partial(_both_lists, source, profile_id)
         try:
             if self.wallets is None:
                 return WalletReading(load(), customer_version)
-            return WalletReading(
-                self.wallets.refresh(profile_id, _mark(customer_version), load).value, customer_version
-            )
+            entry = self.wallets.refresh(profile_id, _version(customer_version), load)
+            return WalletReading(entry.value, customer_version)
         except Rejected as error:
             if error.status == 404:
                 return None
             raise
 
-    def _identify(self, ctx: Context, shopper: Shopper) -> str:
-        """The profile id of somebody who is not in the ledger yet, and their lists on the way; empty for nobody."""
+    def _identify(self, source: WalletSource, shopper: Shopper) -> str:
+        """Give the profile id of a shopper who is not in the ledger yet, and load their wallet; empty if unknown."""
         if self.wallets is None:
             return ""
-        profile_id = ctx.omneo.profile_id(shopper.customer_id)
+        profile_id = source.omneo.profile_id(shopper.customer_id)
         if profile_id is None:
             return ""
-        customer_version, load = self._note(ctx, shopper, profile_id)
+        customer_version, load = self._record_profile(source, shopper, profile_id)
         if customer_version is None:
             return ""
-        self.wallets.load_shared(profile_id, _mark(customer_version), load or partial(_both_lists, ctx, profile_id))
+        version = _version(customer_version)
+        self.wallets.load_shared(profile_id, version, load or partial(_both_lists, source, profile_id))
         return profile_id
 
-    def _note(
-        self, ctx: Context, shopper: Shopper, profile_id: str
+    def _record_profile(
+        self, source: WalletSource, shopper: Shopper, profile_id: str
     ) -> tuple[CustomerVersion | None, Callable[[], Snapshot] | None]:
-        """Write their profile to the ledger; gives where they stand, and their lists where those came meanwhile."""
+        """Write their profile to the ledger; give their version, and their lists where those arrived meanwhile."""
 
-        def note() -> CustomerVersion | None:
-            remember_profile(ctx, shopper.customer_id, profile_id)
-            return self.customer_version(ctx, shopper)
+        def record() -> CustomerVersion | None:
+            remember_profile(source, shopper.customer_id, profile_id)
+            return self.customer_version(source.ledger, shopper)
 
-        if self.thread_pool is None or self.redis_store is not None:  # in a fleet, one process asks for all
-            return note(), None
-        both: list[Callable[[], object]] = [partial(_both_lists, ctx, profile_id), note]
+        if self.thread_pool is None or self.redis_store is not None:  # one process loads for all of them
+            return record(), None
+        both: list[Callable[[], object]] = [partial(_both_lists, source, profile_id), record]
         snapshot, customer_version = cast("tuple[Snapshot, CustomerVersion | None]", self.thread_pool.gather(both))
-        # Where they stand must be known before the lists are read, lest it names what these do not show. Where nothing
-        # of theirs has changed by now, there was nothing to name.
+        # An entry must not carry a version that is newer than its lists, and here both were read at the same time. The
+        # lists are used only where nothing of the customer's has ever changed: then the version was the same before.
         return customer_version, (lambda: snapshot) if customer_version and customer_version.is_untouched else None
 
 
@@ -226,36 +223,40 @@ def make_wallet_cache(
     limits: Limits,
     thread_pool: ThreadPool,
     redis_store: RedisStore | None,
-    customer_versions: CustomerVersions | None = None,
 ) -> WalletCache:
-    """Wallets that remember. ``standings`` are those of the ledger that they are used with."""
+    """Make wallets that are cached."""
     wait_budget = WaitBudget(limits.budget, limits.slots)
-    last = max(limits.max_stale, limits.fresh) if limits.fresh else 0.0  # nothing is shown twice where nothing is fresh
-    spans = Ttl(limits.fresh, max(last / 12, limits.fresh), last)
+    max_stale = max(limits.max_stale, limits.fresh) if limits.fresh else 0.0  # fresh 0: nothing is shown twice
+    ttl = Ttl(limits.fresh, max(max_stale / 12, limits.fresh), max_stale)
 
-    def cache(share: float, weigh: Callable[[T], int], spans: Ttl, **more: Any) -> StaleWhileRevalidateCache[T]:
-        bounded: LruCache[CacheEntry[T]] = LruCache(entries=10_000, weight=int(limits.weight * share))
+    def cache(share: float, size_of: Callable[[T], int], ttl: Ttl, **more: Any) -> StaleWhileRevalidateCache[T]:
+        memory: LruCache[CacheEntry[T]] = LruCache(entries=10_000, weight=int(limits.weight * share))
         return StaleWhileRevalidateCache(
-            bounded=bounded, thread_pool=thread_pool, wait_budget=wait_budget, weigh=weigh, spans=spans, **more
+            memory=memory,
+            thread_pool=thread_pool,
+            wait_budget=wait_budget,
+            size_of=size_of,
+            upstream=_OMNEO,
+            ttl=ttl,
+            **more,
         )
 
-    codec = Codec(snapshots.write, lambda key, payload: interned(snapshots.read(key, payload)))
+    codec = Codec(snapshots.to_json, lambda key, payload: interned(snapshots.from_json(key, payload)))
     return WalletCache(
-        wallets=cache(0.5, snapshots.size_of, spans, redis_store=redis_store, codec=codec),
+        wallets=cache(0.5, snapshots.size_of, ttl, redis_store=redis_store, codec=codec),
         unknown_shoppers=cache(0.02, len, _UNKNOWN),
-        histories=cache(0.18, lambda found: _REDEMPTION * (1 + len(found)), spans),
+        histories=cache(0.18, lambda found: _REDEMPTION * (1 + len(found)), ttl),
         wait_budget=wait_budget,
         thread_pool=thread_pool,
         redis_store=redis_store,
-        customer_versions=customer_versions,
         fragments=LruCache(entries=10_000, weight=int(limits.weight * 0.3)),
     )
 
 
-def _both_lists(ctx: Context, profile_id: str) -> Snapshot:
-    benefits, claimable = ctx.omneo.holdings(profile_id)
+def _both_lists(source: WalletSource, profile_id: str) -> Snapshot:
+    benefits, claimable = source.omneo.holdings(profile_id)
     return interned(Snapshot(profile_id, benefits, claimable))
 
 
-def _mark(customer_version: CustomerVersion) -> Version:
+def _version(customer_version: CustomerVersion) -> Version:
     return Version(customer_version.writes, customer_version.invalidations)

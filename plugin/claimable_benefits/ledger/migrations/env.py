@@ -1,4 +1,4 @@
-"""What Alembic runs first. The caller has begun a transaction and holds the lock: nothing is committed here."""
+"""What Alembic runs first. The caller has begun a transaction and holds the lock, and commits."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What the account pages show, and when it is out of date."""
+"""What the account pages show, and how it is invalidated."""

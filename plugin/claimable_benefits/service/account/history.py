@@ -1,4 +1,4 @@
-"""What a shopper has used: Omneo's redemptions, and what our ledger knows besides."""
+"""What a shopper has used: Omneo's redemptions, and the ledger's uses that Omneo does not show."""
 
 from __future__ import annotations
 
@@ -39,19 +39,19 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """Uses, newest first. ``is_whole`` is False where only those of this shop are among them."""
+    """Uses, newest first. ``is_whole`` is False where it holds the uses of this shop only."""
 
     entries: tuple[Entry, ...]
     is_whole: bool = True
 
 
 def remembered_history(ctx: Context, shopper: Shopper, *, ask: bool = False) -> History:
-    """Everything used, newest first; without ``ask`` only what is known without asking Omneo.
+    """Give everything that the shopper has used, newest first; without ``ask``, from the cache and the ledger alone.
 
-    With ``ask`` it raises `OmneoError` where that takes longer than the budget of a page.
+    With ``ask`` it raises `OmneoError` where Omneo fails, or takes longer than the wait budget of a page.
     """
-    customer_version = ctx.wallets.customer_version(ctx, shopper)
-    redemptions = ctx.wallets.history(ctx, customer_version, ask=ask) if customer_version else ()
+    customer_version = ctx.wallets.customer_version(ctx.ledger, shopper)
+    redemptions = ctx.wallets.history(ctx.wallet_source, customer_version, ask=ask) if customer_version else ()
     ours = () if customer_version and not customer_version.has_uses else _sent(ctx, shopper)
     return History(_entries(redemptions or (), ours), redemptions is not None)
 
@@ -63,8 +63,8 @@ def _sent(ctx: Context, shopper: Shopper) -> Sequence[Use]:
 
 def _entries(redemptions: Sequence[Redemption], ours: Sequence[Use]) -> tuple[Entry, ...]:
     entries = list(_from_omneo(redemptions, {use.redemption_id: use for use in ours if use.redemption_id}))
-    told = {entry.redemption_id for entry in entries}
-    entries += [_from_ledger(use) for use in ours if use.redemption_id is None or use.redemption_id not in told]
+    shown = {entry.redemption_id for entry in entries}
+    entries += [_from_ledger(use) for use in ours if use.redemption_id is None or use.redemption_id not in shown]
     return tuple(sorted(entries, key=lambda entry: entry.used_at, reverse=True))
 
 
@@ -88,7 +88,7 @@ def _from_omneo(redemptions: Sequence[Redemption], ours: dict[str | None, Use]) 
 
 
 def _returned(redemptions: Sequence[Redemption]) -> set[str]:
-    """Omneo does not say which redemption a return belongs to: the latest earlier one of that benefit is taken."""
+    """Omneo does not say which redemption a return belongs to: take the latest earlier one of that benefit."""
     oldest_first = sorted((r for r in redemptions if r.created_at), key=lambda r: (r.created_at, _number(r.id)))
     open_uses: dict[str, list[str]] = {}
     returned: set[str] = set()

@@ -1,4 +1,4 @@
-"""Hear that something has changed at Omneo. It is a hint and no more: what is shown is always read anew."""
+"""Handle webhooks: a webhook invalidates cached wallets, and the next page reads them again from Omneo."""
 
 from __future__ import annotations
 
@@ -14,43 +14,43 @@ _MOST = 20  # profiles in one message: a merge names two
 
 
 def handle_webhook(ctx: Context, event: str, body: bytes) -> int:
-    """Forget what is remembered of every profile that a webhook's body names; gives how many there are.
+    """Invalidate every profile that a webhook's body names; give their number.
 
-    Nothing else of it is believed, so a message that is late, repeated or out of order does no harm (Omneo facts 12.2).
+    Nothing else in the body is used, so a late, repeated or reordered message does no harm (Omneo facts 12.2).
     """
     try:
-        told = json.loads(body)
+        message = json.loads(body)
     except (ValueError, RecursionError):
         return 0
-    named = list(dict.fromkeys(_profiles(told, event)))[:_MOST]
+    named = list(dict.fromkeys(_profiles(message, event)))[:_MOST]
     for profile_id in named:
         invalidate_profile(ctx, profile_id)
     return len(named)
 
 
 def invalidate_profile(ctx: Context, profile_id: str) -> None:
-    """Have the profile's wallet read anew, by every process over this ledger."""
+    """Make every process on this ledger read the profile's wallet again from Omneo."""
     with ctx.ledger.write() as connection:
         customer_version.invalidate_profile(connection, profile_id, ctx.clock())
     ctx.wallets.forget(profile_id)
 
 
-def _profiles(told: Any, event: str) -> Iterator[str]:
-    """Every id that may be a profile's: the exact JSON of the messages is published nowhere."""
-    if event.startswith("profile.") and isinstance(told, dict):
-        yield from _ids(told.get("id"))
-    yield from _named(told, 0)
+def _profiles(message: Any, event: str) -> Iterator[str]:
+    """Find every id that may be a profile's: Omneo does not document the JSON of its messages."""
+    if event.startswith("profile.") and isinstance(message, dict):
+        yield from _ids(message.get("id"))
+    yield from _named(message, 0)
 
 
-def _named(told: Any, depth: int) -> Iterator[str]:
+def _named(node: Any, depth: int) -> Iterator[str]:
     if depth > _DEEPEST:
         return
-    if isinstance(told, list):
-        for one in told[:100]:
+    if isinstance(node, list):
+        for one in node[:100]:
             yield from _named(one, depth + 1)
-    if not isinstance(told, dict):
+    if not isinstance(node, dict):
         return
-    for name, value in told.items():
+    for name, value in node.items():
         if name.endswith("profile_id"):
             yield from _ids(value)
         elif name == "profile" and isinstance(value, dict):

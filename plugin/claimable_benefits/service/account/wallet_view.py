@@ -1,4 +1,4 @@
-"""Read what a shopper holds and may claim."""
+"""Read a shopper's wallet for pages and verbs: Omneo's lists, and the uses and claims of the ledger."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from claimable_benefits.wallet.snapshot import Snapshot
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A benefit that can be used; ``pending`` where a use of it is under way and not yet known to have worked."""
+    """A benefit that can be used; ``pending`` while a use of it is sent and not confirmed."""
 
     benefit: Benefit
     policy: Policy
@@ -30,8 +30,8 @@ class Held:
 class Wallet:
     """A shopper's benefits. ``known`` is False where Omneo does not know the shopper; then everything is empty.
 
-    ``ready`` may be claimed, ``yours`` used (what ends first stands first), ``past`` is expired or used up.
-    ``claiming`` are the names of claims that are being confirmed.
+    ``claimable`` may be claimed and ``usable`` used, those that end first come first; ``past`` is expired or used up.
+    ``pending_claims`` are the names of claims that are being confirmed.
     """
 
     known: bool
@@ -43,28 +43,28 @@ class Wallet:
 
     @property
     def ends(self) -> list[datetime | None]:
-        """The moments at which something here stops being true."""
+        """The times at which a claim period or a benefit ends."""
         return [kind.claim_until for kind in self.claimable] + [held.benefit.expires_at for held in self.usable]
 
     def benefit(self, benefit_id: str) -> Held | None:
-        """The shopper's own usable benefit of that id, None for any other."""
+        """Find the shopper's usable benefit with that id; None for any other id."""
         return next((held for held in self.usable if held.benefit.id == benefit_id), None)
 
     def definition(self, handle: str) -> Definition | None:
-        """The claimable definition of that handle, None for any other."""
+        """Find the claimable definition with that handle; None for any other handle."""
         return next((definition for definition in self.claimable if definition.handle == handle), None)
 
     def holds(self, handle: str) -> Benefit | None:
-        """A benefit of that kind which the shopper has, usable or past."""
+        """Find a benefit of that kind that the shopper has, usable or past."""
         held = [item.benefit for item in self.usable] + list(self.past)
         return next((benefit for benefit in held if benefit.handle == handle), None)
 
 
 @dataclass(frozen=True, slots=True)
 class WalletPreview:
-    """A wallet that is not put together yet: with the same ``version`` it would be the one that was seen before.
+    """A wallet that is not built yet: two previews with the same ``version`` load equal wallets.
 
-    ``age`` is how old Omneo's part is, in seconds; an empty version names nothing.
+    ``age`` is the age of Omneo's part in seconds. An empty version equals no other.
     """
 
     load: Callable[[], Wallet]
@@ -73,18 +73,18 @@ class WalletPreview:
 
 
 def read_wallet(ctx: Context, shopper: Shopper) -> Wallet:
-    """Both of Omneo's lists, read now, and what our ledger knows besides. For verbs; raises `OmneoError`."""
-    return _wallet(ctx, ctx.wallets.read(ctx, shopper).snapshot)
+    """Read the wallet from Omneo now, for verbs. Raises `OmneoError`."""
+    return _wallet(ctx, ctx.wallets.read(ctx.wallet_source, shopper).snapshot)
 
 
 def remembered_wallet(ctx: Context, shopper: Shopper) -> Wallet:
-    """The same as remembered, or read within the budget of a page. Raises `OmneoError` where there is nothing."""
-    return _wallet(ctx, ctx.wallets.get(ctx, shopper).snapshot)
+    """Read the wallet from the cache, or from Omneo within the wait budget of a page. Raises `OmneoError`."""
+    return _wallet(ctx, ctx.wallets.get(ctx.wallet_source, shopper).snapshot)
 
 
 def preview_wallet(ctx: Context, shopper: Shopper) -> WalletPreview:
-    """As `remembered_wallet`, for pages that may have rendered this very wallet before."""
-    seen = ctx.wallets.get(ctx, shopper)
+    """As `remembered_wallet`, for pages that may have rendered an equal wallet before."""
+    seen = ctx.wallets.get(ctx.wallet_source, shopper)
     return WalletPreview(partial(_wallet, ctx, seen.snapshot), seen.version, seen.age)
 
 
@@ -93,36 +93,40 @@ def _wallet(ctx: Context, snapshot: Snapshot) -> Wallet:
         return Wallet(known=False)
     with ctx.ledger.read() as connection:
         live = live_uses_of(connection, snapshot.profile_id)
-        claiming = {claim.definition_handle: claim.name for claim in live_claims_of(connection, snapshot.profile_id)}
-    claiming |= {use.definition_handle: use.name for use in live if use.channel == "claim" and is_pending(use)}
+        pending_claims = {
+            claim.definition_handle: claim.name for claim in live_claims_of(connection, snapshot.profile_id)
+        }
+    pending_claims |= {use.definition_handle: use.name for use in live if use.channel == "claim" and is_pending(use)}
     now = ctx.clock()
     pending = {use.benefit_id for use in live if is_pending(use)}
-    yours = [Held(benefit, ctx.policy(benefit.handle), benefit.id in pending) for benefit in usable(snapshot, now)]
-    # What was claimable when it was read may have closed since.
-    open_still = [d for d in snapshot.claimable if d.claim_until is None or d.claim_until >= now]
+    held = [Held(benefit, ctx.policy(benefit.handle), benefit.id in pending) for benefit in usable(snapshot, now)]
+    # A claim period may have ended since the list was read.
+    still_open = [d for d in snapshot.claimable if d.claim_until is None or d.claim_until >= now]
     return Wallet(
         known=True,
         profile_id=snapshot.profile_id,
         claimable=tuple(
-            d for d in sorted(open_still, key=lambda d: _soonest(d.claim_until, d.name)) if d.handle not in claiming
+            d
+            for d in sorted(still_open, key=lambda d: _soonest(d.claim_until, d.name))
+            if d.handle not in pending_claims
         ),
-        usable=tuple(yours),
+        usable=tuple(held),
         past=tuple(benefit for benefit in snapshot.benefits if not benefit.is_usable(now)),
-        pending_claims=tuple(claiming.values()),
+        pending_claims=tuple(pending_claims.values()),
     )
 
 
 def usable(snapshot: Snapshot, now: datetime) -> list[Benefit]:
-    """The benefits that can be used at ``now``; what ends first stands first."""
+    """Give the benefits that can be used at ``now``; those that end first come first."""
     found = [benefit for benefit in snapshot.benefits if benefit.is_usable(now)]
     return sorted(found, key=lambda benefit: _soonest(benefit.expires_at, benefit.name))
 
 
 def is_pending(use: Use) -> bool:
-    """Whether the use was sent to Omneo and is not settled yet."""
+    """Whether the use was sent to Omneo and is not resolved yet."""
     return use.state in (UseState.REDEEMING, UseState.IN_DOUBT)
 
 
 def _soonest(at: datetime | None, name: str) -> tuple[bool, float, str]:
-    """What ends first comes first, what never ends comes last."""
+    """Sort what ends first to the front, and what never ends to the back."""
     return (at is None, at.timestamp() if at else 0.0, name)

@@ -1,6 +1,7 @@
 """Claim a benefit: turn a claimable definition into one that the shopper holds.
 
-The same three steps as a redemption: without them a lost answer or a second click could claim the same benefit twice.
+The same three steps as a redemption: commit the intention, call Omneo, commit the outcome. Without them a lost answer
+or a second click could claim the same benefit twice.
 """
 
 from __future__ import annotations
@@ -28,14 +29,14 @@ from claimable_benefits.ledger import claims as ledger_claims
 from claimable_benefits.ledger.claims import Claim, add_claim, move_claim, touch_claim
 from claimable_benefits.service.account.wallet_view import Wallet, read_wallet
 from claimable_benefits.service.context import Context, shopper_actor
-from claimable_benefits.service.lookup import look_for_claim
+from claimable_benefits.service.lookup import look_up_claim
 
 _log = logging.getLogger("claimable_benefits")
 
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """What came of it. ``already``: nothing changed; ``confirmed`` is False while Omneo's answer is in doubt."""
+    """The outcome of a claim. ``already``: nothing changed; ``confirmed`` is False while the claim is in doubt."""
 
     name: str
     already: bool = False
@@ -43,17 +44,17 @@ class Claimed:
 
 
 def claim(ctx: Context, shopper: Shopper, handle: str, claim_id: str) -> Claimed:
-    """Claim the definition ``handle``. ``claim_id`` was minted into the form, so a second click claims nothing.
+    """Claim the definition ``handle``. ``claim_id`` comes from the form, so a second click claims nothing.
 
     Raises `Declined` (``not_claimable``, ``loyalty_unavailable``) and `OmneoError` where the benefits cannot be read.
     """
     if known := _find_own(ctx, shopper, claim_id):
-        return _known(known)
+        return _repeated_outcome(known)
     wallet = read_wallet(ctx, shopper)
     definition = wallet.definition(handle)
     if definition is None:
         return _not_claimable(ctx, wallet, handle)
-    if Place.CLAIM in ctx.policy(handle).used_at:  # a page from before the policy said so
+    if Place.CLAIM in ctx.policy(handle).used_at:  # the page was rendered before the policy changed
         sentence = f"{definition.name} is used as soon as it is claimed. Please open your benefits again."
         raise Declined("not_claimable", sentence)
     try:
@@ -69,7 +70,7 @@ def _find_own(ctx: Context, shopper: Shopper, claim_id: str) -> Claim | None:
     return known if known and known.customer_id == shopper.customer_id else None
 
 
-def _known(known: Claim) -> Claimed:
+def _repeated_outcome(known: Claim) -> Claimed:
     if known.state is ClaimState.REFUSED:
         raise Declined("not_claimable", f"{known.name} cannot be claimed any more.")
     if known.state is ClaimState.ABANDONED:
@@ -108,7 +109,7 @@ def _record_intent(ctx: Context, shopper: Shopper, profile_id: str, definition: 
 
 def _send(ctx: Context, intended: Claim, definition: Definition, actor: str) -> Claimed:
     try:
-        with ctx.omneo.within(ctx.timing.answer):
+        with ctx.omneo.within(ctx.timing.answer_seconds):
             benefit = ctx.omneo.claim(intended.profile_id, definition, reference=intended.reference)
     except NotApplied as error:
         _handle_not_applied(ctx, intended, actor, error)
@@ -119,11 +120,11 @@ def _send(ctx: Context, intended: Claim, definition: Definition, actor: str) -> 
         raise Declined("not_claimable", f"{intended.name} cannot be claimed any more.") from error
     except OutcomeUnknown as error:
         return _handle_unknown(ctx, intended, actor, error)
-    return _claimed(ctx, intended, actor, "Omneo issued it", benefit.id)
+    return _record_claimed(ctx, intended, actor, "Omneo issued it", benefit.id)
 
 
 def _handle_not_applied(ctx: Context, intended: Claim, actor: str, error: OmneoError) -> None:
-    """A gate that turned it away stands before Omneo's own code, as far as is known: a late look makes sure."""
+    """As far as is known, 401, 403 and 429 are answered before Omneo's own code runs; a sweep checks it later."""
     sweep_at = None if error.status is None else ctx.clock() + ctx.timing.sweep_gaps[0]
     reason = "Omneo was not reached"
     _record(ctx, intended, ClaimState.ABANDONED, actor, reason, note=str(error), sweep_at=sweep_at)
@@ -135,7 +136,7 @@ def _handle_unknown(ctx: Context, intended: Claim, actor: str, error: OmneoError
     try:
         doubtful = _move(ctx, intended, ClaimState.IN_DOUBT, actor, reason, note=str(error), lease_until=lease)
         if found := _poll_briefly(ctx, doubtful):
-            return _claimed(ctx, doubtful, actor, "found at Omneo after a lost answer", found)
+            return _record_claimed(ctx, doubtful, actor, "found at Omneo after a lost answer", found)
         with ctx.ledger.write() as connection:
             touch_claim(connection, doubtful, ctx.clock(), lease_until=None)
     except (ConflictError, LedgerUnavailable):
@@ -145,18 +146,18 @@ def _handle_unknown(ctx: Context, intended: Claim, actor: str, error: OmneoError
 
 def _poll_briefly(ctx: Context, doubtful: Claim) -> str | None:
     try:
-        for pause in ctx.timing.quick_looks:
+        for pause in ctx.timing.brief_polls:
             ctx.sleep(pause)
-            with ctx.omneo.within(ctx.timing.look):
-                finding = look_for_claim(ctx, doubtful)
+            with ctx.omneo.within(ctx.timing.lookup_seconds):
+                finding = look_up_claim(ctx, doubtful)
             if finding.evidence is Evidence.FOUND:
                 return finding.found_id
     except OmneoError:
-        return None  # even looking fails: the worker goes on later
+        return None  # the lookup failed too: the worker resolves it later
     return None
 
 
-def _claimed(ctx: Context, intended: Claim, actor: str, reason: str, benefit_id: str | None) -> Claimed:
+def _record_claimed(ctx: Context, intended: Claim, actor: str, reason: str, benefit_id: str | None) -> Claimed:
     moved = _record(ctx, intended, ClaimState.CLAIMED, actor, reason, benefit_id=benefit_id, note=None)
     if moved is not None:
         ctx.send_signal(signals.benefit_claimed, claim=moved)
@@ -164,14 +165,14 @@ def _claimed(ctx: Context, intended: Claim, actor: str, reason: str, benefit_id:
 
 
 def _record(ctx: Context, intended: Claim, to: ClaimState, actor: str, reason: str, **changes: object) -> Claim | None:
-    """Commit a definite answer, however late it came. None where it is known already, or cannot be written now."""
-    now_is: Claim | None = intended
-    with suppress(LedgerUnavailable):  # the row says that it was sent, and the worker will look
-        while now_is is not None and to in CLAIM_MOVES[now_is.state]:
+    """Commit a definite answer, however late. None where it is recorded already, or the ledger is unavailable."""
+    current: Claim | None = intended
+    with suppress(LedgerUnavailable):  # the row says that the claim was sent: the worker resolves it
+        while current is not None and to in CLAIM_MOVES[current.state]:
             with suppress(ConflictError):
-                return _move(ctx, now_is, to, actor, reason, **changes)
+                return _move(ctx, current, to, actor, reason, **changes)
             with ctx.ledger.read() as connection:
-                now_is = ledger_claims.find_claim(connection, intended.claim_id)
+                current = ledger_claims.find_claim(connection, intended.claim_id)
     return None
 
 

@@ -1,1 +1,1 @@
-"""From the outbox to Omneo."""
+"""Deliver transactions from the outbox to Omneo, and read them back."""

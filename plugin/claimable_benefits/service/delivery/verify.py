@@ -1,4 +1,4 @@
-"""Read back what was delivered: a request that was long under way may have landed after a newer one."""
+"""Read delivered transactions back: a delayed request may have overwritten a newer one."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from claimable_benefits.errors import OmneoError
 from claimable_benefits.ledger.outbox import Delivery, deliver_again, deliveries_to_verify, note_verified
 from claimable_benefits.service.context import Context
 
-DIFFERENT = "at Omneo "  # how the reason of a delivery that is mistrusted begins
+DIFFERENT = "at Omneo "  # the note of a delivery that verifying found different begins with this
 _log = logging.getLogger("claimable_benefits")
 
 
 def verify_delivered(ctx: Context) -> int:
-    """Compare what Omneo has with what was delivered a while ago. Gives how many it has otherwise.
+    """Compare what Omneo has with what was delivered; give how many transactions differ.
 
-    Those are delivered once more; what Omneo keeps otherwise even then waits for a person.
+    The worker delivers those once more. A transaction that differs in the same way after that is stopped, and waits
+    for manual review.
     """
     with ctx.ledger.read() as connection:
         due = deliveries_to_verify(connection, ctx.clock())
@@ -29,7 +30,7 @@ def _verify(ctx: Context, delivery: Delivery) -> bool:
         recorded = ctx.omneo.transaction_by_order(delivery.order_number)
     except OmneoError:
         with ctx.ledger.write() as connection:
-            note_verified(connection, delivery, again_at=ctx.clock() + ctx.timing.verify)
+            note_verified(connection, delivery, again_at=ctx.clock() + ctx.timing.verify_after)
         return False
     difference = differs(delivery, recorded)
     if difference is None:
@@ -37,19 +38,19 @@ def _verify(ctx: Context, delivery: Delivery) -> bool:
             note_verified(connection, delivery, again_at=None)
         return False
     audit = ctx.audit("worker", DIFFERENT + difference)
-    is_kept_wrong = delivery.note == audit.reason
-    if is_kept_wrong:
-        _log.error("The transaction of order %s waits for a person: %s.", delivery.order_number, audit.reason)
-    to = DeliveryState.STOPPED if is_kept_wrong else DeliveryState.DUE
+    differs_again = delivery.note == audit.reason
+    if differs_again:
+        _log.error("The transaction of order %s waits for manual review: %s.", delivery.order_number, audit.reason)
+    to = DeliveryState.STOPPED if differs_again else DeliveryState.DUE
     with ctx.ledger.write() as connection:
         return deliver_again(connection, delivery, to, audit)
 
 
 def differs(delivery: Delivery, recorded: RecordedTransaction | None) -> str | None:
-    """In words, what Omneo has otherwise than it was delivered; None where it is the same."""
+    """Say in words how Omneo's transaction differs from the delivered one; None where it does not."""
     sent = delivery.transaction
     if recorded is None:
-        return "it is not there any more"
+        return "it is no longer there"
     if recorded.total is not None and recorded.total != sent.total:
         return f"its total is {recorded.total} instead of {sent.total}"
     if delivery.redemption_id is not None and recorded.redemption_id != delivery.redemption_id:

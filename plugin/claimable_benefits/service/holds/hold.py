@@ -1,4 +1,4 @@
-"""Apply a benefit to a cart: a hold in our ledger, nothing more. It costs nothing and can be dropped at any time."""
+"""Apply a benefit to a cart: a hold in the ledger. Omneo is not asked, and the hold can be dropped at any time."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from claimable_benefits.errors import ConflictError, Declined
 from claimable_benefits.ledger.uses import held_in_cart, move_use
 from claimable_benefits.service.account.wallet_view import Wallet, read_wallet, remembered_wallet
 from claimable_benefits.service.context import Context, shopper_actor
-from claimable_benefits.service.holds.offers import judge
+from claimable_benefits.service.holds.offers import evaluate
 from claimable_benefits.service.holds.slots import take_slot
 
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """What came of it. ``already``: the cart held it before; ``replaced`` names the benefit that made room."""
+    """The outcome of a hold. ``already``: the cart held it before; ``replaced`` names the benefit it replaced."""
 
     name: str
     use_id: str
@@ -37,7 +37,7 @@ def hold(ctx: Context, shopper: Shopper, cart: Cart, benefit_id: str, *, move: b
     held = wallet.benefit(benefit_id)
     if held is None or wallet.profile_id is None:
         raise Declined("unknown_benefit", "This benefit is not available any more.")
-    if not judge(ctx, held.policy, cart)[1].fits:
+    if not evaluate(ctx, held.policy, cart)[1].fits:
         raise Declined("no_longer_fits", f"{held.benefit.name} does not fit this cart.")
     try:
         with ctx.ledger.write() as connection:
@@ -48,7 +48,7 @@ def hold(ctx: Context, shopper: Shopper, cart: Cart, benefit_id: str, *, move: b
 
 
 def _wallet_with(ctx: Context, shopper: Shopper, benefit_id: str) -> Wallet:
-    """What is remembered is enough to reserve something; what is not there may have come since."""
+    """The cached wallet is enough for a hold; a benefit that is missing there may be newer, so ask Omneo."""
     wallet = remembered_wallet(ctx, shopper)
     return wallet if wallet.benefit(benefit_id) else read_wallet(ctx, shopper)
 

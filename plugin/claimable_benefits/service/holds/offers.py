@@ -1,4 +1,4 @@
-"""What a shopper's benefits mean for one cart: applied, fitting, not fitting and why."""
+"""Evaluate a shopper's benefits for one cart: applied, fitting, or not fitting and why."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _log = logging.getLogger("claimable_benefits")
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A benefit against a cart. ``elsewhere``: it is held in another cart of the same shopper."""
+    """A benefit evaluated for a cart. ``elsewhere``: another cart of the same shopper holds it."""
 
     benefit: Benefit
     policy: Policy
@@ -36,7 +36,10 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """The benefit that a cart holds. Where it does not fit (any more) the discount is zero and `fit` says why."""
+    """The benefit that a cart holds. Where it does not fit, the discount is zero and ``fit`` says why.
+
+    ``held_until`` is aware, in UTC. ``instructions`` is untrusted HTML.
+    """
 
     use_id: str
     benefit_id: str
@@ -51,9 +54,9 @@ class Applied:
 
 @dataclass(frozen=True, slots=True)
 class Offers:
-    """The panel of a checkout. ``pending`` names what is being confirmed; ``reachable`` is whether Omneo answered.
+    """What the checkout panel shows. ``pending`` names uses being confirmed; ``reachable`` is whether Omneo answered.
 
-    ``age`` is how old Omneo's part is, in seconds; ``ends`` are the moments at which something here stops being true.
+    ``age`` is the age of Omneo's part in seconds; ``ends`` are the times at which a hold or a benefit ends.
     """
 
     applied: Applied | None = None
@@ -66,7 +69,7 @@ class Offers:
 
 
 def read_applied(ctx: Context, shopper: Shopper, cart: Cart) -> Applied | None:
-    """What is applied to ``cart``, from the ledger alone."""
+    """Read what is applied to ``cart``, from the ledger alone."""
     with ctx.ledger.read() as connection:
         use = held_in_cart(connection, shopper.customer_id, cart.id)
     return _applied(ctx, use, cart) if use else None
@@ -74,9 +77,9 @@ def read_applied(ctx: Context, shopper: Shopper, cart: Cart) -> Applied | None:
 
 @dataclass(frozen=True, slots=True)
 class OffersPreview:
-    """Offers that are not worked out yet: with the same ``version``, for the same cart, they would be the same.
+    """Offers that are not evaluated yet: with the same ``version``, for the same cart, they are equal.
 
-    An empty version names nothing: the shop's own discounts may depend on anything. ``age`` as in `Offers`.
+    An empty version equals no other: the shop's own discounts may depend on anything. ``age`` as in `Offers`.
     """
 
     load: Callable[[], Offers]
@@ -85,18 +88,18 @@ class OffersPreview:
 
 
 def read_offers(ctx: Context, shopper: Shopper, cart: Cart) -> Offers:
-    """Everything the panel shows. Where Omneo does not answer, what is applied is still there."""
+    """Read everything the panel shows. Where Omneo does not answer, it still shows what is applied."""
     return preview_offers(ctx, shopper, cart).load()
 
 
 def preview_offers(ctx: Context, shopper: Shopper, cart: Cart) -> OffersPreview:
     """As `read_offers`, for a panel that may have been rendered before."""
     try:
-        seen = ctx.wallets.get(ctx, shopper)
+        seen = ctx.wallets.get(ctx.wallet_source, shopper)
     except OmneoError as error:
         _log.warning("The benefits of a checkout could not be read: %s", error)
         return OffersPreview(lambda: _read_offers(ctx, shopper, cart, None))
-    # What was there before the rows were read is what the version names; anything later makes another one.
+    # The version was read before the rows, so a change between the two makes another version.
     version = () if ctx.own_discounts else seen.version
     return OffersPreview(lambda: _read_offers(ctx, shopper, cart, seen), version, seen.age)
 
@@ -123,8 +126,8 @@ def _read_offers(ctx: Context, shopper: Shopper, cart: Cart, seen: WalletReading
     )
 
 
-def judge(ctx: Context, policy: Policy, cart: Cart) -> tuple[Discount, Fit]:
-    """The discount that a policy brings on a cart, and whether it fits; it brings nothing where it does not."""
+def evaluate(ctx: Context, policy: Policy, cart: Cart) -> tuple[Discount, Fit]:
+    """Compute the discount of a policy on a cart, and whether it fits; zero where it does not."""
     own = ctx.own_discounts.get(policy.handle)
     discount = amount_off(policy, cart, own(cart, policy)) if own else discount_for(policy, cart)
     verdict = fit(policy, cart, discount)
@@ -132,7 +135,7 @@ def judge(ctx: Context, policy: Policy, cart: Cart) -> tuple[Discount, Fit]:
 
 
 def _applied(ctx: Context, use: Use, cart: Cart) -> Applied:
-    discount, verdict = judge(ctx, ctx.policy(use.definition_handle), cart)
+    discount, verdict = evaluate(ctx, ctx.policy(use.definition_handle), cart)
     return Applied(
         use_id=use.use_id,
         benefit_id=use.benefit_id,
@@ -155,7 +158,7 @@ def _offers(ctx: Context, snapshot: Snapshot, cart: Cart, live: list[Use], here:
         if (here and here.benefit_id == benefit.id) or _all_in_doubt(benefit, uses):
             continue
         policy = ctx.policy(benefit.handle)
-        discount, verdict = judge(ctx, policy, cart)
+        discount, verdict = evaluate(ctx, policy, cart)
         offers.append(Offer(benefit, policy, discount, verdict, elsewhere=_none_left(benefit, uses)))
     return offers
 
@@ -165,5 +168,5 @@ def _none_left(benefit: Benefit, uses: list[Use]) -> bool:
 
 
 def _all_in_doubt(benefit: Benefit, uses: list[Use]) -> bool:
-    """Every use that is left may be gone already: there is nothing to offer until that is settled."""
+    """Whether every remaining use may be used already: offer nothing until those uses are resolved."""
     return _none_left(benefit, uses) and not any(use.state is UseState.HELD for use in uses)

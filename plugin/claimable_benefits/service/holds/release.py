@@ -1,4 +1,4 @@
-"""Drop a hold: the shopper removed it, or its time is over."""
+"""Drop a hold: the shopper removed it, or it has expired."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from claimable_benefits.service.context import Context, shopper_actor
 
 
 def release(ctx: Context, shopper: Shopper, cart: Cart, benefit_id: str) -> str | None:
-    """Drop the cart's hold on a benefit. Gives the benefit's name, None where nothing was held."""
+    """Drop the cart's hold on a benefit; give the benefit's name, None where the cart does not hold it."""
     with ctx.ledger.write() as connection:
         use = held_in_cart(connection, shopper.customer_id, cart.id)
         if use is None or use.benefit_id != benefit_id:
@@ -20,7 +20,7 @@ def release(ctx: Context, shopper: Shopper, cart: Cart, benefit_id: str) -> str 
 
 
 def release_overdue(ctx: Context) -> int:
-    """Drop the holds whose time is over; gives how many."""
+    """Drop expired holds; give how many."""
     with ctx.ledger.read() as connection:
         overdue = overdue_holds(connection, ctx.clock())
     return sum(_release(ctx, use) for use in overdue)
@@ -29,7 +29,7 @@ def release_overdue(ctx: Context) -> int:
 def _release(ctx: Context, use: Use) -> bool:
     try:
         with ctx.ledger.write() as connection:
-            move_use(connection, use, UseState.RELEASED, ctx.audit("worker", "the hold's time is over"))
+            move_use(connection, use, UseState.RELEASED, ctx.audit("worker", "the hold expired"))
     except ConflictError:
-        return False  # placed or removed at this very moment
+        return False  # placed or removed at the same moment
     return True

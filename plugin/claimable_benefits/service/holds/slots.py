@@ -1,4 +1,4 @@
-"""Which of a benefit's remaining uses a new hold takes."""
+"""Assign one of a benefit's remaining uses to a new hold."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def take_slot(
 ) -> Use:
     """Write a hold on a free slot of ``benefit``.
 
-    With ``move``, a hold of the same shopper's other cart makes room. Raises `Declined` where every use that is left is
-    spoken for, and `Overtaken` where another request took the slot at this moment.
+    With ``move``, a hold of the same shopper's other cart is dropped for it. Raises `Declined` where every remaining
+    use is taken, and `ConflictError` where another request took the slot at the same moment.
     """
     live = live_uses_of(connection, profile_id, benefit.id)
     if benefit.remaining is not None:
@@ -58,7 +58,7 @@ def take_slot(
 
 
 def repeat_hold(ctx: Context, connection: Connection, use: Use, audit: Audit) -> Use:
-    """Hold the same benefit for the same cart once more: a new attempt with a reference of its own."""
+    """Hold the same benefit for the same cart again: a new attempt with a reference of its own."""
     use_id = str(uuid4())
     return add_use(
         connection,
@@ -72,7 +72,7 @@ def repeat_hold(ctx: Context, connection: Connection, use: Use, audit: Audit) ->
 
 
 def _make_room(connection: Connection, live: list[Use], benefit: Benefit, audit: Audit, *, move: bool) -> list[Use]:
-    # A use that Omneo has counted already is no longer among the remaining ones.
+    # Omneo's count of remaining uses already lacks the uses that it has recorded.
     uncounted = [use for use in live if use.state in UNCOUNTED_USES]
     if len(uncounted) < (benefit.remaining or 0):
         return live
@@ -86,10 +86,10 @@ def _make_room(connection: Connection, live: list[Use], benefit: Benefit, audit:
         raise Declined(
             "in_another_cart", f"{benefit.name} is applied to another cart of yours. Remove it there to use it here."
         )
-    leaving = (overdue or holds)[0]
-    why = Audit(audit.actor, "expired" if overdue else f"moved: {audit.reason}", audit.at)
-    move_use(connection, leaving, UseState.RELEASED, why)
-    return [use for use in live if use.use_id != leaving.use_id]
+    dropped = (overdue or holds)[0]
+    drop = Audit(audit.actor, "expired" if overdue else f"moved: {audit.reason}", audit.at)
+    move_use(connection, dropped, UseState.RELEASED, drop)
+    return [use for use in live if use.use_id != dropped.use_id]
 
 
 def _free_slot(live: list[Use]) -> int:

@@ -1,1 +1,1 @@
-"""What staff do: compare, repair, examine, review, administer."""
+"""What staff and merchants do: reconcile, repair, examine, review, administer."""

@@ -1,4 +1,4 @@
-"""What a merchant does at a terminal: create a kind of benefit, issue it, record a sale, look."""
+"""What a merchant does at a terminal: create a definition, issue a benefit, record a sale, resume a delivery."""
 
 from __future__ import annotations
 
@@ -22,14 +22,17 @@ NEEDED = ("name", "handle", "period")
 
 @dataclass(frozen=True, slots=True)
 class Defined:
-    """The definition, and whether it was there before."""
+    """A definition; ``already``: it existed before."""
 
     definition: Definition
     already: bool
 
 
 def define(ctx: Context, fields: Mapping[str, object]) -> Defined:
-    """Create a definition, unless one of that handle exists. Raises `Declined` and `OmneoError`."""
+    """Create a definition from Omneo's own fields (Omneo facts 13.2), unless one with that handle exists.
+
+    Raises `Declined` where a needed field is missing, and `OmneoError`.
+    """
     if missing := [key for key in NEEDED if fields.get(key) in (None, "")]:
         raise Declined("incomplete_definition", f"The definition lacks {' and '.join(missing)}.")
     known = next((d for d in ctx.omneo.definitions() if d.handle == fields["handle"]), None)
@@ -39,7 +42,7 @@ def define(ctx: Context, fields: Mapping[str, object]) -> Defined:
 
 
 def issue(ctx: Context, handle: str, customer_id: str) -> Benefit:
-    """Give a customer the benefit ``handle``. Raises `Declined` where either is unknown, and `OmneoError`."""
+    """Issue the benefit ``handle`` to a customer. Raises `Declined` where either is unknown, and `OmneoError`."""
     definition = next((d for d in ctx.omneo.definitions() if d.handle == handle), None)
     if definition is None:
         raise Declined("unknown_definition", f"Omneo has no benefit definition with the handle {handle!r}.")
@@ -50,21 +53,21 @@ def issue(ctx: Context, handle: str, customer_id: str) -> Benefit:
 
 
 def known_profile(ctx: Context, customer_id: str) -> str:
-    """The customer's profile id. Raises `Declined` where Omneo does not know them, and `OmneoError`."""
-    profile_id = profile_of_customer(ctx, customer_id)
+    """Find the customer's profile id. Raises `Declined` where Omneo does not know them, and `OmneoError`."""
+    profile_id = profile_of_customer(ctx.wallet_source, customer_id)
     if profile_id is None:
         raise Declined("unknown_customer", f"Omneo does not know customer {customer_id!r}.")
     return profile_id
 
 
 def record_sale(ctx: Context, transaction: Transaction, *, redemption_id: str | None, actor: str) -> Delivery:
-    """Queue a transaction with the redemption it used, and try to deliver it at once.
+    """Enqueue a transaction with the redemption it used, and try to deliver it at once.
 
-    Gives where it stands afterwards: delivered, due again later, or stopped with its reason. Raises `Declined` where
-    Omneo does not know the customer: a mistyped id would be recorded as a guest's sale.
+    Gives the delivery: delivered, due again later, or stopped with its reason. Raises `Declined` where Omneo does not
+    know the customer: a mistyped id would be recorded as a guest's sale.
     """
     if transaction.customer_id is not None:
-        with suppress(OmneoError):  # it cannot say now; the sale is kept all the same
+        with suppress(OmneoError):  # Omneo cannot answer now; the sale is enqueued anyway
             known_profile(ctx, transaction.customer_id)
     audit = ctx.audit(actor, "recorded by hand")
     with ctx.ledger.write() as connection:
@@ -79,15 +82,15 @@ def record_sale(ctx: Context, transaction: Transaction, *, redemption_id: str | 
 
 
 def resume(ctx: Context, order_number: str, *, actor: str) -> bool:
-    """Let a stopped delivery try again. False where nothing was stopped."""
+    """Make a stopped delivery due again. False where it is not stopped."""
     with ctx.ledger.write() as connection:
         return resume_delivery(connection, order_number, ctx.audit(actor, "resumed by hand"))
 
 
 def resume_without_redemption(ctx: Context, order_number: str, *, actor: str) -> bool:
-    """Let a stopped delivery go without the redemption that Omneo does not accept. False where nothing was stopped.
+    """Make a stopped delivery due again, without the redemption that Omneo refuses. False where it is not stopped.
 
-    The history keeps which one it was.
+    The history keeps the redemption id.
     """
     with ctx.ledger.write() as connection:
         delivery = find_delivery(connection, order_number)

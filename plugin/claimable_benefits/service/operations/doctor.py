@@ -1,4 +1,4 @@
-"""Examine an installation: what works, and what to do about what does not. Reads only."""
+"""Check an installation: what works, and what to do about what does not. Reads only."""
 
 from __future__ import annotations
 
@@ -9,21 +9,24 @@ from datetime import datetime, timedelta
 from claimable_benefits.domain.reconcile import STUCK_AFTER
 from claimable_benefits.domain.states import DeliveryState
 from claimable_benefits.errors import AuthenticationError, LedgerUnavailable, OmneoError, PermissionDenied
-from claimable_benefits.ledger import facts
+from claimable_benefits.ledger import key_values
 from claimable_benefits.ledger.outbox import deliveries_in_state
 from claimable_benefits.service.context import Context
 from claimable_benefits.service.operations.review import read_reviews
-from claimable_benefits.service.worker.periodic import LAST_TURN, UNHEEDED
 from claimable_benefits.settings import Settings
 
-_FORMS = ("redeem", "claim", "record a transaction")
+_VARIED = ("redeem", "claim", "record a transaction")
 _SKEWED = timedelta(minutes=1)
 _IDLE = timedelta(minutes=15)
+NOT_FILTERED = (
+    "Omneo does not filter redemptions by our reference: a lost answer is resolved by the remaining uses and the "
+    "profile's recent redemptions, and waits for manual review where a till used the same benefit at that moment."
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing examined."""
+    """One check; ``sentence`` says what was found and what to do."""
 
     subject: str
     is_well: bool
@@ -31,16 +34,16 @@ class Check:
 
 
 def examine(ctx: Context, settings: Settings) -> list[Check]:
-    """Examine ledger, connection, token and policies; never raises."""
-    connection = _asked("Omneo", lambda: _connection(ctx, settings))
+    """Check ledger, connection, token, policies, queue and worker. Omneo's errors become checks that failed."""
+    connection = _ask("Omneo", lambda: _connection(ctx, settings))
     ledger = _ledger(ctx)
     found = [ledger, connection]
     if connection.is_well:
         found += [
-            _asked("Customers", lambda: _customers(ctx, settings)),
+            _ask("Customers", lambda: _customers(ctx, settings)),
             _policies(ctx, settings),
-            _asked("References", lambda: _references(ctx)),
-            _asked("Forms", lambda: _forms(ctx)),
+            _ask("References", lambda: _references(ctx)),
+            _ask("Variants", lambda: _variants(ctx)),
             _clocks(ctx),
         ]
     return [*found, _reviews(ctx), _queue(ctx), _worker(ctx)] if ledger.is_well else found
@@ -56,16 +59,16 @@ def _ledger(ctx: Context) -> Check:
 
 
 def _connection(ctx: Context, settings: Settings) -> str:
-    _look_up_nobody(ctx)  # a dialect that is set, or known from before, does not say whether Omneo answers now
-    return f"answers at {settings.base_url}, speaking the {ctx.omneo.dialect()} dialect."
+    _search_identity(ctx)  # a dialect that is set, or known from before, does not say whether Omneo answers now
+    return f"answers at {settings.base_url}, in the {ctx.omneo.dialect()} dialect."
 
 
-def _look_up_nobody(ctx: Context) -> None:
+def _search_identity(ctx: Context) -> None:
     ctx.omneo.profile_id("claimable-benefits-doctor")
 
 
 def _customers(ctx: Context, settings: Settings) -> str:
-    _look_up_nobody(ctx)
+    _search_identity(ctx)
     return f"can be looked up under the identity handle {settings.identity_handle!r}."
 
 
@@ -87,16 +90,17 @@ def _policies(ctx: Context, settings: Settings) -> Check:
 
 
 def _references(ctx: Context) -> str:
-    """Either way works, so neither is a fault."""
-    heeds = ctx.omneo.filters_by_reference()
-    if heeds is None:
-        return "Omneo has no redemptions yet, so it cannot be told whether it filters them by our references."
-    return "Omneo filters redemptions by ours, so a lost answer is settled by it." if heeds else UNHEEDED
+    """Both kinds of tenant work, so neither fails the check."""
+    filters = ctx.omneo.filters_by_reference()
+    if filters is None:
+        return "Omneo has no redemptions yet, so the extension cannot know whether it filters them by our references."
+    return "Omneo filters redemptions by ours, which resolves a lost answer." if filters else NOT_FILTERED
 
 
-def _forms(ctx: Context) -> str:
-    known = {purpose: ctx.omneo.known_form(purpose) for purpose in _FORMS}
-    return "; ".join(f"{purpose}: {form or 'not known before the first one'}" for purpose, form in known.items()) + "."
+def _variants(ctx: Context) -> str:
+    known = {purpose: ctx.omneo.known_variant(purpose) for purpose in _VARIED}
+    parts = [f"{purpose}: {variant or 'not known before the first one'}" for purpose, variant in known.items()]
+    return "; ".join(parts) + "."
 
 
 def _clocks(ctx: Context) -> Check:
@@ -111,8 +115,8 @@ def _clocks(ctx: Context) -> Check:
 def _reviews(ctx: Context) -> Check:
     waiting = len(read_reviews(ctx))
     if not waiting:
-        return Check("Attention", True, "nothing waits for a person.")
-    return Check("Attention", False, f"{waiting} waiting for a person. See: flask benefits review")
+        return Check("Review", True, "nothing waits for manual review.")
+    return Check("Review", False, f"{waiting} waiting for manual review. See: flask benefits review")
 
 
 def _queue(ctx: Context) -> Check:
@@ -129,17 +133,17 @@ def _queue(ctx: Context) -> Check:
 
 def _worker(ctx: Context) -> Check:
     with ctx.ledger.read() as connection:
-        told = facts.get_value(connection, LAST_TURN)
-    if told is None:
+        last_turn = key_values.get_value(connection, key_values.LAST_TURN)
+    if last_turn is None:
         return Check("Worker", True, "none has run yet: it starts with the first request, or by flask benefits work.")
-    age = ctx.clock() - datetime.fromisoformat(told)
+    age = ctx.clock() - datetime.fromisoformat(last_turn)
     sentence = f"its last turn was {age.total_seconds():.0f} s ago."
     if age < _IDLE:
         return Check("Worker", True, sentence)
     return Check("Worker", False, f"{sentence} Start one: flask benefits work, or set BENEFITS_WORKER to embedded.")
 
 
-def _asked(subject: str, ask: Callable[[], str]) -> Check:
+def _ask(subject: str, ask: Callable[[], str]) -> Check:
     try:
         return Check(subject, True, ask())
     except (AuthenticationError, PermissionDenied) as error:

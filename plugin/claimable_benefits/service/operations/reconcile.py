@@ -1,7 +1,7 @@
-"""Compare the shop, the ledger and Omneo for a period. Reads only; `service.repair` mends.
+"""Compare the shop, the ledger and Omneo for a period. Reads only; `operations.repair` repairs.
 
 Omneo is asked once for each order and once for each profile that the ledger knows in the period, a few at a time, and
-by our reference where a profile has a use that nobody owns.
+by our reference where a profile has a redemption that belongs to no use of the ledger.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from typing import TypeVar
 from claimable_benefits.domain.benefits import RecordedTransaction, Redemption
 from claimable_benefits.domain.policy import Refundable
 from claimable_benefits.domain.reconcile import (
-    Code,
     Disagreement,
-    KnownUse,
-    Sides,
+    DisagreementCode,
+    OrderComparison,
+    UseRecord,
     compare_order,
     compare_redemptions,
     compare_waiting,
@@ -42,14 +42,17 @@ THREADS = 4
 # Omneo's clock, ours, and those of the shop's servers agree within this.
 _MARGIN = timedelta(days=1)
 _WAITING = (UseState.MANUAL_REVIEW, UseState.REDEEMING, UseState.IN_DOUBT, UseState.REDEEMED, UseState.ROLLING_BACK)
-_PATIENCE = 5
+_TRIES = 5
 T = TypeVar("T")
 K = TypeVar("K")
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What disagrees in a period of aware datetimes; ``by_loader`` is False where the outbox stood in for the shop."""
+    """What disagrees from ``since`` until before ``until``, aware times; ``orders`` and ``profiles`` are counts.
+
+    ``by_loader`` is False where there is no orders loader, and the outbox was compared instead of the shop's orders.
+    """
 
     since: datetime
     until: datetime
@@ -73,7 +76,7 @@ class _OurSide:
 
 @dataclass(slots=True)
 class _OmneoSide:
-    """What Omneo showed; ``unread`` says what it would not show, and why."""
+    """What Omneo showed; ``unread`` says what could not be read, and why."""
 
     recorded: dict[str, Sequence[RecordedTransaction]] = field(default_factory=dict)
     redemptions: dict[str, Sequence[Redemption]] = field(default_factory=dict)
@@ -81,7 +84,7 @@ class _OmneoSide:
 
 
 def reconcile(ctx: Context, since: datetime, until: datetime) -> Report:
-    """Compare; gives what disagrees. Raises `OmneoError` where Omneo cannot be asked at all."""
+    """Compare from ``since`` until before ``until``, aware times; give what disagrees. Raises `OmneoError`."""
     known = _read_ours(ctx, since, until)
     seen = _read_omneos(ctx, known)
     found = [*_compare(ctx, known, seen), *seen.unread, *_waiting(ctx)]
@@ -90,8 +93,8 @@ def reconcile(ctx: Context, since: datetime, until: datetime) -> Report:
 
 
 def _read_ours(ctx: Context, since: datetime, until: datetime) -> _OurSide:
-    told = ctx.orders_loader(since, until)
-    orders: dict[str, Order | None] = {order.number: order for order in told or ()}
+    loaded = ctx.orders_loader(since, until)
+    orders: dict[str, Order | None] = {order.number: order for order in loaded or ()}
     with ctx.ledger.read() as connection:
         queued = {delivery.order_number: delivery for delivery in deliveries_between(connection, since, until)}
         touched = uses_between(connection, since, until)
@@ -106,7 +109,7 @@ def _read_ours(ctx: Context, since: datetime, until: datetime) -> _OurSide:
         involved |= {use.profile_id for uses in attempts.values() for use in uses if use.redemption_id}
         of_profile = {profile_id: uses_of_profile(connection, profile_id) for profile_id in sorted(involved)}
     deliveries = {number: delivery for number, delivery in found.items() if delivery is not None}
-    return _OurSide(since, told is not None, orders, deliveries, attempts, of_profile)
+    return _OurSide(since, loaded is not None, orders, deliveries, attempts, of_profile)
 
 
 def _read_omneos(ctx: Context, known: _OurSide) -> _OmneoSide:
@@ -137,13 +140,13 @@ def _keep(
     except (Rejected, InvalidResponse) as error:
         number = key if about.startswith("order") else None
         seen.unread.append(
-            Disagreement(Code.NOT_COMPARED, f"What Omneo has of {about} cannot be read: {error}", number)
+            Disagreement(DisagreementCode.NOT_COMPARED, f"What Omneo has of {about} cannot be read: {error}", number)
         )
 
 
 def _asked(ctx: Context, ask: Callable[[], T]) -> T:
-    """Ask, and wait as long as Omneo says where we are too fast for it."""
-    for _ in range(_PATIENCE):
+    """Ask Omneo, and retry after the pause that it asks for with 429."""
+    for _ in range(_TRIES):
         try:
             return ask()
         except RateLimited as error:
@@ -152,7 +155,7 @@ def _asked(ctx: Context, ask: Callable[[], T]) -> T:
 
 
 def _recorded(ctx: Context, number: str) -> Sequence[RecordedTransaction]:
-    """Omneo's transactions of an order, that which it answers with for the number first: deliveries change that one."""
+    """Read Omneo's transactions of an order; first the one it gives for the number, which deliveries change."""
     found = ctx.omneo.transactions_with(number)
     if len(found) < 2:
         return found
@@ -167,10 +170,10 @@ def _redemptions(ctx: Context, known: _OurSide, profile_id: str) -> Sequence[Red
 
 
 def _named(ctx: Context, redemptions: Sequence[Redemption], uses: Sequence[Use]) -> Sequence[Redemption]:
-    """The same with our references, which a profile's list does not repeat: asked for only where a use is nobody's."""
+    """Add our references, which a profile's list lacks; asked for only where a redemption belongs to no use."""
     owned = {use.redemption_id for use in uses}
-    nobodys = [one for one in redemptions if one.kind == "redeem" and one.id not in owned and one.external_id is None]
-    benefits = {benefit_id for one in nobodys for benefit_id in one.benefit_ids}
+    unowned = [one for one in redemptions if one.kind == "redeem" and one.id not in owned and one.external_id is None]
+    benefits = {benefit_id for one in unowned for benefit_id in one.benefit_ids}
     names: dict[str, str] = {}
     for use in uses:
         if use.benefit_id in benefits:
@@ -180,10 +183,10 @@ def _named(ctx: Context, redemptions: Sequence[Redemption], uses: Sequence[Use])
 
 
 def _back_to(known: _OurSide, profile_id: str) -> datetime:
-    """Since when redemptions are needed: those of every use that changed in the period, or belongs to its orders."""
+    """Since when redemptions are needed: for every use that changed in the period, or belongs to its orders."""
     uses = known.uses_of_profile[profile_id]
-    telling = [use for use in uses if use.updated_at >= known.since or use.order_number in known.orders]
-    return min([known.since, *(use.sent_at for use in telling if use.sent_at is not None)])
+    relevant = [use for use in uses if use.updated_at >= known.since or use.order_number in known.orders]
+    return min([known.since, *(use.sent_at for use in relevant if use.sent_at is not None)])
 
 
 def _compare(ctx: Context, known: _OurSide, seen: _OmneoSide) -> Iterable[Disagreement]:
@@ -194,7 +197,7 @@ def _compare(ctx: Context, known: _OurSide, seen: _OmneoSide) -> Iterable[Disagr
         yield from compare_redemptions(redemptions, uses, ctx.reference_prefix)
     for number, recorded in seen.recorded.items():
         attempts, delivery = known.uses_of_order[number], known.deliveries.get(number)
-        sides = Sides(
+        sides = OrderComparison(
             number,
             known.orders[number],
             delivery,
@@ -207,13 +210,13 @@ def _compare(ctx: Context, known: _OurSide, seen: _OmneoSide) -> Iterable[Disagr
 
 
 def _missing(redemptions: Sequence[Redemption], uses: Sequence[Use], back_to: datetime) -> set[str]:
-    """What the ledger believes to be there and Omneo does not show, as far back as was read."""
+    """The redemptions that the ledger knows and Omneo does not show, as far back as was read."""
     shown = {one.id for one in redemptions}
     recent = [use.redemption_id for use in uses if use.sent_at is not None and use.sent_at >= back_to]
     return {redemption_id for redemption_id in recent if redemption_id is not None and redemption_id not in shown}
 
 
-def _is_refundable(ctx: Context, use: KnownUse) -> bool:
+def _is_refundable(ctx: Context, use: UseRecord) -> bool:
     return isinstance(use, Use) and ctx.policy(use.definition_handle).refundable is not Refundable.NEVER
 
 

@@ -1,7 +1,7 @@
-"""Mend what disagrees, each time the same way: repeating it changes nothing more.
+"""Repair what disagrees; repeating it changes nothing more.
 
-Everything goes the ways that exist: the outbox delivers, the ledger's rows are undone. What has no row in the ledger is
-told and not touched, as it may be a till's.
+The outbox delivers transactions again, and the worker rolls back uses of the ledger. What has no row in the ledger is
+reported and not changed, as it may be a till's.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from claimable_benefits.domain.reconcile import Code, Disagreement
+from claimable_benefits.domain.reconcile import Disagreement, DisagreementCode
 from claimable_benefits.domain.shop import OrderState, Transaction
 from claimable_benefits.domain.states import USE_MOVES, DeliveryState, UseState
 from claimable_benefits.errors import ConflictError, OmneoError
@@ -32,16 +32,16 @@ _ROUNDS = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Repaired:
-    """What was done, in words, and what disagrees afterwards."""
+    """What was done, in sentences for staff, and what still disagrees."""
 
     done: tuple[str, ...]
     left: Report
 
 
 def repair(ctx: Context, report: Report, *, actor: str) -> Repaired:
-    """Mend what can be mended, deliver and undo what that made due, and compare again. Raises `OmneoError`."""
-    # Duplicates first: a redemption that hangs on one of them cannot be linked to the one that stays.
-    in_order = sorted(report.found, key=lambda one: one.code is not Code.TRANSACTION_DUPLICATED)
+    """Repair what can be repaired, deliver and roll back what that made due, and compare again. Raises `OmneoError`."""
+    # Duplicates first: a redemption that is linked to a duplicate cannot be linked to the remaining transaction.
+    in_order = sorted(report.found, key=lambda one: one.code is not DisagreementCode.TRANSACTION_DUPLICATED)
     done = [sentence for one in in_order if (sentence := _apply(ctx, one, actor))]
     if done:
         _work(ctx)
@@ -57,14 +57,14 @@ def _work(ctx: Context) -> None:
 
 
 def _apply(ctx: Context, one: Disagreement, actor: str) -> str | None:
-    """One step; in words what was done, None where nothing was."""
-    mend = _WAYS.get(one.code)
-    if mend is None:
+    """Repair one disagreement; say what was done, None where nothing was."""
+    repair_one = _WAYS.get(one.code)
+    if repair_one is None:
         return None
     try:
-        return mend(ctx, one, actor)
+        return repair_one(ctx, one, actor)
     except (OmneoError, ConflictError) as error:
-        _log.warning("Reconciliation could not mend this now: %s (%s)", one.sentence, error)
+        _log.warning("Reconciliation could not repair this now: %s (%s)", one.sentence, error)
         return None
 
 
@@ -76,15 +76,15 @@ def _deliver_again(ctx: Context, one: Disagreement, actor: str) -> str | None:
     if delivery.state is not DeliveryState.DELIVERED:
         return None
     if not delivery.transaction.is_void:
-        _let_count(ctx, delivery, one.ids, actor)
-    audit = ctx.audit(actor, "reconciled: Omneo has not what was delivered")
+        _unvoid(ctx, delivery, one.ids, actor)
+    audit = ctx.audit(actor, "reconciled: Omneo does not have what was delivered")
     with ctx.ledger.write() as connection:
         again = deliver_again(connection, delivery, DeliveryState.DUE, audit)
     return f"The transaction of order {number} is delivered again." if again else None
 
 
-def _let_count(ctx: Context, delivery: Delivery, ids: Iterable[str], actor: str) -> None:
-    """An upsert leaves a void sale void: it must not say that it is not (Omneo facts 11)."""
+def _unvoid(ctx: Context, delivery: Delivery, ids: Iterable[str], actor: str) -> None:
+    """Make void transactions count again: an upsert leaves a void sale void (Omneo facts 11)."""
     for recorded in ctx.omneo.transactions_with(delivery.order_number):
         if recorded.id in ids and recorded.is_void:
             _noted(ctx, delivery, actor, f"let transaction {recorded.id} count again")
@@ -102,7 +102,7 @@ def _submit(ctx: Context, one: Disagreement, actor: str) -> str | None:
 
 
 def _of_shop(ctx: Context, number: str) -> Transaction | None:
-    """The paid order's transaction, asked anew: much may have happened since the comparison."""
+    """Ask the shop again for the paid order's transaction: it may have changed since the comparison."""
     order = order_of(ctx, number)
     return order.transaction if order is not None and order.state is OrderState.PAID else None
 
@@ -111,7 +111,7 @@ def _void(ctx: Context, one: Disagreement, actor: str) -> str | None:
     number = one.order_number or ""
     delivery = _delivery(ctx, number)
     if delivery is None:
-        return None  # not ours: a shop's older way, or a till
+        return None  # not ours: recorded before the extension, or by a till
     with ctx.ledger.write() as connection:
         if delivery.transaction.is_void:
             again = ctx.audit(actor, "reconciled: not void at Omneo")
@@ -124,7 +124,7 @@ def _void(ctx: Context, one: Disagreement, actor: str) -> str | None:
 
 
 def _void_duplicates(ctx: Context, one: Disagreement, actor: str) -> str | None:
-    """Void what is there too often; without its redemption, which some tenants would give back (Omneo facts 16.31)."""
+    """Void duplicates, unlinking their redemption first: some tenants return it with the sale (Omneo facts 16.31)."""
     delivery = _delivery(ctx, one.order_number or "")
     if delivery is None or not one.ids:
         return None
@@ -139,7 +139,7 @@ def _void_duplicates(ctx: Context, one: Disagreement, actor: str) -> str | None:
     return f"Transactions {', '.join(one.ids)} of order {delivery.order_number} are voided: they were duplicates."
 
 
-def _refund(ctx: Context, one: Disagreement, actor: str) -> str | None:
+def _roll_back(ctx: Context, one: Disagreement, actor: str) -> str | None:
     redemption_id = next(iter(one.ids), None)
     with ctx.ledger.read() as connection:
         use = find_use(connection, one.use_id) if one.use_id else None
@@ -150,11 +150,11 @@ def _refund(ctx: Context, one: Disagreement, actor: str) -> str | None:
         roll_back_extras(ctx, use, (redemption_id,))
     elif not _begin(ctx, use, redemption_id, actor, reason):
         return None
-    return f"Redemption {redemption_id} of {use.name} is given back."
+    return f"Redemption {redemption_id} of {use.name} is being rolled back."
 
 
 def _begin(ctx: Context, use: Use, redemption_id: str, actor: str, reason: str) -> bool:
-    """Commit the intention; the worker's next step, or ours, calls Omneo."""
+    """Commit the intention; the next step, here or in the worker, calls Omneo."""
     if UseState.ROLLING_BACK not in USE_MOVES[use.state]:
         return False
     audit = ctx.audit(actor, reason)
@@ -170,19 +170,19 @@ def _delivery(ctx: Context, number: str) -> Delivery | None:
 
 
 def _noted(ctx: Context, delivery: Delivery, actor: str, intention: str) -> None:
-    """The intention stands in the history before the call goes out."""
-    stands = delivery.state
+    """Commit the intention to the history before the call goes out."""
+    state = delivery.state
     with suppress(ConflictError), ctx.ledger.write() as connection:
         audit = ctx.audit(actor, intention)
         subject = f"order {delivery.order_number}"
-        write_event(connection, subject, audit, from_state=stands, to_state=stands, version=delivery.revision)
+        write_event(connection, subject, audit, from_state=state, to_state=state, version=delivery.revision)
 
 
-_WAYS: dict[Code, Callable[[Context, Disagreement, str], str | None]] = {
-    Code.TRANSACTION_DUPLICATED: _void_duplicates,
-    Code.TRANSACTION_MISSING: _deliver_again,
-    Code.TRANSACTION_DIFFERS: _deliver_again,
-    Code.TRANSACTION_NOT_VOID: _void,
-    Code.USE_NOT_CONSUMED: _submit,
-    Code.REDEMPTION_LEFT_OVER: _refund,
+_WAYS: dict[DisagreementCode, Callable[[Context, Disagreement, str], str | None]] = {
+    DisagreementCode.TRANSACTION_DUPLICATED: _void_duplicates,
+    DisagreementCode.TRANSACTION_MISSING: _deliver_again,
+    DisagreementCode.TRANSACTION_DIFFERS: _deliver_again,
+    DisagreementCode.TRANSACTION_NOT_VOID: _void,
+    DisagreementCode.USE_NOT_CONSUMED: _submit,
+    DisagreementCode.REDEMPTION_LEFT_OVER: _roll_back,
 }

@@ -1,4 +1,4 @@
-"""Manual review: what only a person can decide, what is known of it, and the person's decision."""
+"""Manual review: what only a person can decide, what is known about it, and the decision."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ VERDICTS = {
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """One thing that waits: what it is, why it waits, and the commands that move it."""
+    """One use or order that waits: what it is, why it waits, and the commands that move it."""
 
     subject: str
     known: str
@@ -31,7 +31,7 @@ class Review:
 
 
 def read_reviews(ctx: Context) -> tuple[Review, ...]:
-    """Everything that waits for a person, oldest first; from the ledger alone."""
+    """Read everything that waits for manual review, oldest first; from the ledger alone."""
     with ctx.ledger.read() as connection:
         uses = uses_in_state(connection, UseState.MANUAL_REVIEW)
         stopped = deliveries_in_state(connection, DeliveryState.STOPPED)
@@ -39,7 +39,7 @@ def read_reviews(ctx: Context) -> tuple[Review, ...]:
 
 
 def decide(ctx: Context, use_id: str, verdict: str, *, actor: str, reason: str) -> Use:
-    """Move a use that waits for a person as ``verdict`` says, with the person's reason; gives it as it stands then.
+    """Move a use that waits for manual review as ``verdict`` says, with the person's reason; give the moved use.
 
     ``roll-back`` asks Omneo once more. Raises `Declined` where there is no such use, where it does not wait, or where
     there is nothing to roll back, and `ConflictError` where another request or worker moved it.
@@ -49,8 +49,8 @@ def decide(ctx: Context, use_id: str, verdict: str, *, actor: str, reason: str) 
         if use is None:
             raise Declined("unknown_use", f"The ledger has no use {use_id}.")
         if use.state is not UseState.MANUAL_REVIEW:
-            stands = use.state.replace("_", " ")
-            raise Declined("not_waiting", f"Use {use_id} does not wait for a person: it is {stands}.")
+            state = use.state.replace("_", " ")
+            raise Declined("not_waiting", f"Use {use_id} does not wait for manual review: it is {state}.")
         if verdict == ROLL_BACK and use.redemption_id is None:
             raise Declined(
                 "nothing_to_roll_back", f"No redemption of use {use_id} is known, so there is nothing to roll back."
@@ -75,16 +75,16 @@ def _use(use: Use) -> Review:
 def _remedies(use: Use) -> Iterator[str]:
     command = f"flask benefits decide {use.use_id} --as"
     if use.redemption_id:
-        yield f'{command} roll-back --reason "…"     to ask Omneo once more to take it back'
-        yield f'{command} rolled-back --reason "…"   where Omneo shows that it is back'
+        yield f'{command} roll-back --reason "…"     to ask Omneo once more to roll it back'
+        yield f'{command} rolled-back --reason "…"   where Omneo shows that it is rolled back'
     else:
         yield f'{command} released --reason "…"      where Omneo shows no redemption of ours'
-    yield f'{command} consumed --reason "…"      where the shopper has had its worth'
+    yield f'{command} consumed --reason "…"      where the shopper has used it'
 
 
 def _delivery(delivery: Delivery) -> Review:
     command = f"flask benefits resume {delivery.order_number}"
-    remedies = [f"{command}    once it is mended"]
+    remedies = [f"{command}    once the cause is fixed"]
     if delivery.redemption_id:
         remedies.append(f"{command} --without-redemption    to record the sale without {delivery.redemption_id}")
     known = f"Omneo did not take its transaction: {delivery.note or 'it gave no reason'}"

@@ -1,4 +1,4 @@
-"""Everything that happened to a use or an order, in words."""
+"""The history of a use or an order, in words for staff."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _WORDS = {
     "in_doubt": "in doubt: sent, and no answer",
     "redeemed": "redeemed",
     "consumed": "used for good",
-    "rolling_back": "being given back",
-    "rolled_back": "given back",
+    "rolling_back": "being rolled back",
+    "rolled_back": "rolled back",
     "released": "reservation dropped",
     "refused": "refused by Omneo",
-    "manual_review": "waits for a person",
+    "manual_review": "waits for manual review",
     "due": "its transaction waits for delivery",
     "delivering": "its transaction is being delivered",
     "delivered": "its transaction is at Omneo",
@@ -29,7 +29,7 @@ _WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class TimelineEntry:
-    """One movement; ``at`` is aware."""
+    """One movement; ``at`` is aware, in UTC."""
 
     at: datetime
     subject: str
@@ -39,18 +39,18 @@ class TimelineEntry:
 
 
 def read_timeline(ctx: Context, subject: str) -> tuple[TimelineEntry, ...]:
-    """The movements of a use (by its id), or of an order and all its uses (by its number), oldest first."""
+    """Read the movements of a use (by its id), or of an order and all its uses (by its number), oldest first."""
     with ctx.ledger.read() as connection:
         use = find_use(connection, subject)
         if use is not None:
-            told = [(f"use {use.use_id} of {use.name}", events_of(connection, use.use_id))]
+            histories = [(f"use {use.use_id} of {use.name}", events_of(connection, use.use_id))]
         else:
-            told = [(f"order {subject}", events_of(connection, f"order {subject}"))]
-            told += [
+            histories = [(f"order {subject}", events_of(connection, f"order {subject}"))]
+            histories += [
                 (f"use {one.use_id} of {one.name}", events_of(connection, one.use_id))
                 for one in uses_of_order(connection, subject)
             ]
-    moments = [_moment(about, event) for about, events in told for event in events]
+    moments = [_moment(about, event) for about, events in histories for event in events]
     return tuple(sorted(moments, key=lambda moment: moment.at))
 
 

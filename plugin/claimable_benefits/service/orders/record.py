@@ -1,4 +1,4 @@
-"""What the loyalty programme knows of one order, from the ledger alone."""
+"""Read an order's loyalty record from the ledger alone."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from claimable_benefits.ledger.outbox import Delivery, find_delivery
 from claimable_benefits.ledger.uses import Use, find_use, uses_of_order
 from claimable_benefits.service.context import Context
 
-_TELLING = (UseState.CONSUMED, UseState.REDEEMED, UseState.ROLLING_BACK, UseState.ROLLED_BACK, UseState.MANUAL_REVIEW)
+_SHOWN = (UseState.CONSUMED, UseState.REDEEMED, UseState.ROLLING_BACK, UseState.ROLLED_BACK, UseState.MANUAL_REVIEW)
 
 
 @dataclass(frozen=True, slots=True)
 class OrderRecord:
     """An order's loyalty record. ``redemption_id`` and ``transaction_id`` are Omneo's, ``use_id`` is ours.
 
-    ``is_void``: the sale was taken back as a whole.
+    ``delivered_at`` is aware, in UTC. ``is_void``: the whole sale was cancelled. ``instructions`` is untrusted HTML.
+    ``problem`` is Omneo's reason for refusing the transaction.
     """
 
     order_number: str
@@ -35,16 +36,17 @@ class OrderRecord:
 
     @property
     def delivered(self) -> bool:
+        """Whether Omneo has the transaction."""
         return self.delivery_state is DeliveryState.DELIVERED
 
 
 def read_record(ctx: Context, order_number: str) -> OrderRecord | None:
-    """The record of an order; None where nothing of it has reached the ledger."""
+    """Read the record of an order; None where the ledger has neither a use nor a transaction of it."""
     with ctx.ledger.read() as connection:
         delivery = find_delivery(connection, order_number)
         attempts = uses_of_order(connection, order_number)
         use = find_use(connection, delivery.use_id) if delivery and delivery.use_id else None
-    use = use or next((attempt for attempt in reversed(attempts) if attempt.state in _TELLING), None)
+    use = use or next((attempt for attempt in reversed(attempts) if attempt.state in _SHOWN), None)
     return _record(order_number, use, delivery) if use or delivery else None
 
 

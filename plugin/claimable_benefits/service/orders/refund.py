@@ -1,7 +1,7 @@
-"""A placed order was cancelled or refunded: its benefit comes back where its policy says so, and Omneo hears of it.
+"""Refund a placed order: return its benefit where the policy says so, and void or replace its transaction.
 
-Everything that is decided here is one database transaction, the shop's own where it gives its session: the refund, the
-use on its way back and the newest content of the outbox are there together or not at all. Omneo is called afterwards.
+One database transaction, the shop's own where the shop gives its session, holds the refund, the rollback of the use and
+the new content of the outbox. Omneo is called after it.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from claimable_benefits.service.redemption.rollback import roll_back_now
 
 @dataclass(frozen=True, slots=True)
 class Refund:
-    """What a cancellation or refund has set in motion; true where that is anything.
+    """What a refund has begun; true where it has begun anything.
 
-    ``benefit``: the order's benefit is on its way back. ``transaction``: Omneo gets a newer content of the sale.
+    ``benefit``: the order's benefit is being rolled back. ``transaction``: the outbox has a newer content of the sale.
     """
 
     benefit: bool = False
@@ -46,7 +46,7 @@ def refund_order(
     reason: str,
     transaction: Transaction | None = None,
 ) -> Refund:
-    """Give back in a database transaction of our own, and ask Omneo at once; the worker goes on with what fails.
+    """Refund in a database transaction of the extension's own, and call Omneo at once; the worker retries what fails.
 
     Raises `ValueError` where ``transaction`` is another order's.
     """
@@ -54,7 +54,7 @@ def refund_order(
     audit = ctx.audit(actor, reason)
     with ctx.ledger.write() as connection:
         returning = _begin_rollbacks(ctx, connection, order_number, full_refund, audit, is_called_next=True)
-        changed = _follow(connection, order_number, transaction, audit, full_refund=full_refund)
+        changed = _enqueue_newest(connection, order_number, transaction, audit, full_refund=full_refund)
     for use in returning:
         roll_back_now(ctx, use, actor)
     return Refund(bool(returning), changed)
@@ -70,7 +70,7 @@ def refund_in(
     reason: str,
     transaction: Transaction | None = None,
 ) -> Refund:
-    """The same on the shop's ``connection``; the shop commits, and the worker does the rest.
+    """Refund on the shop's ``connection``; the shop commits, and the worker calls Omneo.
 
     Raises `ValueError` likewise, and `SettingsError` where that connection reaches another database than the ledger.
     """
@@ -78,12 +78,12 @@ def refund_in(
     check_database(ctx, connection, "refund()")
     audit = ctx.audit(actor, reason)
     returning = _begin_rollbacks(ctx, connection, order_number, full_refund, audit, is_called_next=False)
-    changed = _follow(connection, order_number, transaction, audit, full_refund=full_refund)
+    changed = _enqueue_newest(connection, order_number, transaction, audit, full_refund=full_refund)
     return Refund(bool(returning), changed)
 
 
 def is_refundable(ctx: Context, order_number: str, *, full_refund: bool) -> bool:
-    """Whether a refund would give the order's benefit back: what to tell the shopper before they decide."""
+    """Whether a refund would return the order's benefit, for the shop to say so before the shopper decides."""
     with ctx.ledger.read() as connection:
         consumed = [use for use in uses_of_order(connection, order_number) if use.state is UseState.CONSUMED]
     return any(_is_refundable(ctx, use, full_refund=full_refund) for use in consumed)
@@ -103,13 +103,13 @@ def _begin_rollbacks(
     *,
     is_called_next: bool,
 ) -> list[Use]:
-    """Commit to undoing what the order has consumed, where the policy says so."""
-    # Whoever calls Omneo next has the row leased until then; else it is due at once.
+    """Move what the order has consumed to ``rolling_back``, where the policy says so."""
+    # Where this request calls Omneo next, it has the row leased; else the row is due for the worker at once.
     lease = audit.at + ctx.timing.lease if is_called_next else None
     returning = []
     for use in uses_of_order(connection, order_number):
         if use.state is UseState.CONSUMED and _is_refundable(ctx, use, full_refund=full_refund):
-            with suppress(ConflictError):  # another request gives it back at this moment
+            with suppress(ConflictError):  # another request rolls it back at the same moment
                 changes = {"lease_until": lease, "due_at": None, "attempts": 0, "note": audit.reason}
                 returning.append(move_use(connection, use, UseState.ROLLING_BACK, audit, **changes))
     return returning
@@ -120,10 +120,10 @@ def _is_refundable(ctx: Context, use: Use, *, full_refund: bool) -> bool:
     return rule is Refundable.ALWAYS or (rule is Refundable.FULL_REFUND and full_refund)
 
 
-def _follow(
+def _enqueue_newest(
     connection: Connection, order_number: str, transaction: Transaction | None, audit: Audit, *, full_refund: bool
 ) -> bool:
-    """Put the newest content into the outbox; False where Omneo has it, or something newer."""
+    """Put the newest content into the outbox; False where it is there, or something newer."""
     known = find_delivery(connection, order_number)
     newest = _voided(known, transaction) if full_refund else transaction
     if newest is None or (known is not None and _is_outdated(known.transaction, newest)):
@@ -134,13 +134,13 @@ def _follow(
 
 
 def _voided(known: Delivery | None, transaction: Transaction | None) -> Transaction | None:
-    """What is recorded, void; where nothing is, what the shop gives."""
+    """Void the transaction in the outbox; where there is none, the one that the shop gives."""
     recorded = known.transaction if known else transaction
     return replace(recorded, is_void=True) if recorded else None
 
 
 def _is_outdated(known: Transaction, newest: Transaction) -> bool:
-    """Whether it is a repeated call: what is void stays void, and a refund never makes a sale larger."""
+    """Whether this call adds nothing: a void sale stays void, and a refund never makes a sale larger."""
     return known == newest or (known.is_void and not newest.is_void) or newest.total > known.total
 
 

@@ -16,21 +16,21 @@ from claimable_benefits.service.context import Context
 
 _log = logging.getLogger("claimable_benefits")
 _TRIES = 10
-_GIVEN_BACK = (UseState.ROLLING_BACK, UseState.ROLLED_BACK)
+_ROLLED_BACK = (UseState.ROLLING_BACK, UseState.ROLLED_BACK)
 
 
 def submit(ctx: Context, transaction: Transaction, connection: Connection) -> None:
-    """Consume the order's use and queue its transaction on the shop's ``connection``; the shop commits.
+    """Consume the order's use and enqueue its transaction on the shop's ``connection``; the shop commits.
 
-    Raises `SettingsError` where that connection reaches another database than the ledger: the order and its
-    transaction could then be torn apart.
+    Raises `SettingsError` where that connection reaches another database than the ledger: one could then be committed
+    without the other.
     """
     check_database(ctx, connection, "submit()")
     submit_in(ctx, transaction, connection, actor="shop")
 
 
 def check_database(ctx: Context, connection: Connection, verb: str) -> None:
-    """Raises `SettingsError` where ``connection``, given to ``verb``, reaches another database than the ledger."""
+    """Raise `SettingsError` where ``connection``, given to ``verb``, reaches another database than the ledger."""
     if not ctx.ledger.is_same_database(connection):
         raise SettingsError(
             "BENEFITS_DATABASE_URL",
@@ -40,7 +40,7 @@ def check_database(ctx: Context, connection: Connection, verb: str) -> None:
 
 
 def submit_in(ctx: Context, transaction: Transaction, connection: Connection, *, actor: str) -> None:
-    """The same on a connection that is known to be the ledger's. A sale that was taken back stays taken back."""
+    """Submit on a connection that is known to be the ledger's. A void sale stays void."""
     audit = ctx.audit(actor, f"order {transaction.order_number} is placed")
     known = find_delivery(connection, transaction.order_number)
     if known is not None and known.transaction.is_void and not transaction.is_void:
@@ -48,10 +48,10 @@ def submit_in(ctx: Context, transaction: Transaction, connection: Connection, *,
         return
     attempts = uses_of_order(connection, transaction.order_number)
     use = consume(connection, attempts, audit)
-    if use is None and known is None and any(attempt.state in _GIVEN_BACK for attempt in attempts):
-        # The money has moved: the order stands, and a person should know that its benefit was given back.
-        _log.error("Order %s was placed after its benefit had been given back.", transaction.order_number)
-    # A newer content of an order whose benefit came back meanwhile keeps the link to what it was charged with.
+    if use is None and known is None and any(attempt.state in _ROLLED_BACK for attempt in attempts):
+        # The money has moved, so the order stays placed; staff should know that its redemption was rolled back.
+        _log.error("Order %s was placed after its redemption had been rolled back.", transaction.order_number)
+    # A newer content of an order whose redemption was rolled back keeps the link to the use it was charged with.
     use_id, redemption_id = (known.use_id, known.redemption_id) if known else (None, None)
     put_delivery(
         connection,
@@ -63,9 +63,9 @@ def submit_in(ctx: Context, transaction: Transaction, connection: Connection, *,
 
 
 def consume(connection: Connection, attempts: list[Use], audit: Audit) -> Use | None:
-    """The use that this order was charged with: the one redeemed last. Consumed now, or by an earlier submission.
+    """Consume the use that this order was charged with: the one redeemed last. An earlier submission may have done so.
 
-    What was redeemed for the order besides, such as an attempt that turned up late, goes back.
+    Any other redemption of the order, such as an attempt that was found late, is rolled back.
     """
     done = next((use for use in attempts if use.state is UseState.CONSUMED), None)
     redeemed = [use for use in attempts if use.state is UseState.REDEEMED]
@@ -77,17 +77,17 @@ def consume(connection: Connection, attempts: list[Use], audit: Audit) -> Use | 
 
 
 def _move(connection: Connection, use: Use, to: UseState, audit: Audit, **changes: object) -> Use | None:
-    """Move a use whatever a worker notes about it meanwhile; None where it is being given back."""
-    now_is: Use | None = use
+    """Move a use whatever a worker notes on it meanwhile; None where a worker rolls it back."""
+    current: Use | None = use
     for _ in range(_TRIES):
-        if now_is is None or now_is.state is not use.state:
+        if current is None or current.state is not use.state:
             break
         try:
-            return move_use(connection, now_is, to, audit, **changes)
+            return move_use(connection, current, to, audit, **changes)
         except ConflictError:
-            now_is = find_use(connection, use.use_id)
-    if now_is is not None and now_is.state is to:
-        return now_is  # by another submission of this order, at the same moment
-    # The worker has begun to undo it at this moment. The shop's commit must not fail after a capture.
-    _log.error("Order %s: its benefit is being given back.", use.order_number)
+            current = find_use(connection, use.use_id)
+    if current is not None and current.state is to:
+        return current  # another submission of this order was faster
+    # A worker has begun to roll it back. The shop's commit must not fail after a capture.
+    _log.error("Order %s: its redemption is being rolled back.", use.order_number)
     return None

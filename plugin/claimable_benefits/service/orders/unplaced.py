@@ -1,4 +1,4 @@
-"""Decide about redemptions whose order was not placed in time: the shop alone knows what became of the order."""
+"""Decide about redemptions whose order was not placed in time, by asking the shop what became of the order."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ from claimable_benefits.domain.states import UseState
 from claimable_benefits.errors import ConflictError
 from claimable_benefits.ledger.outbox import find_delivery
 from claimable_benefits.ledger.uses import Use, due_uses, move_use, touch_use
+from claimable_benefits.service.backoff import postpone_use
 from claimable_benefits.service.context import Context
 from claimable_benefits.service.orders.submit import submit_in
-from claimable_benefits.service.recovery.resolve_uses import look_later
 
 _log = logging.getLogger("claimable_benefits")
 
-# An order that the shop cannot name for so long was never written down there, or is stuck: a person has to look.
-UNNAMED_FOR = timedelta(days=1)
+# An order that the shop has not known for so long was never stored there, or is stuck: manual review.
+UNKNOWN_FOR = timedelta(days=1)
 
 
 def resolve_unplaced(ctx: Context) -> int:
-    """Ask the shop about redemptions whose order was not placed in time; gives how many were decided."""
+    """Ask the shop about redemptions whose order was not placed in time; give how many were decided."""
     with ctx.ledger.read() as connection:
         due = due_uses(connection, UseState.REDEEMED, ctx.clock())
     return sum(_resolve(ctx, use) for use in ctx.until_stopping(due))
 
 
 def order_of(ctx: Context, order_number: str | None) -> Order | None:
-    """What the shop knows of an order; None where it does not know, or its loader fails."""
+    """Ask the shop's loader about an order; None where the shop does not know it, or the loader fails."""
     if order_number is None:
         return None
     try:
         return ctx.order_loader(order_number)
-    except Exception:  # noqa: BLE001 - the shop's own code may raise anything; not knowing is safe
+    except Exception:  # noqa: BLE001 - the shop's own code may raise anything; None is safe
         _log.exception("The order loader failed for order %s.", order_number)
         return None
 
@@ -55,32 +55,35 @@ def _decide(ctx: Context, use: Use, order: Order | None) -> bool:
         return _placed(ctx, use, order)
     if state is OrderState.CANCELLED or (state is OrderState.OPEN and age >= ctx.timing.order_grace):
         return _roll_back(ctx, use, f"order {use.order_number} is {state}")
-    if age >= UNNAMED_FOR:
+    if age >= UNKNOWN_FOR:
         audit = ctx.audit("worker", f"the shop does not know what became of order {use.order_number}")
-        _log.error("Use %s waits for a person: %s.", use.use_id, audit.reason)
+        _log.error("Use %s waits for manual review: %s.", use.use_id, audit.reason)
         with ctx.ledger.write() as connection:
             move_use(connection, use, UseState.MANUAL_REVIEW, audit, note=audit.reason)
         return True
-    return look_later(ctx, use, f"order {use.order_number} is {state}", ctx.timing.ask_again)
+    return _ask_later(ctx, use, f"order {use.order_number} is {state}")
 
 
 def _placed(ctx: Context, use: Use, order: Order) -> bool:
-    """The shop says the order is paid: with this use, or placed without it while it was in doubt."""
+    """Consume the use of a paid order, or roll it back where the order was placed without it while in doubt."""
     with ctx.ledger.read() as connection:
         delivery = find_delivery(connection, order.number)
     if delivery and delivery.use_id != use.use_id:
         return _roll_back(ctx, use, f"order {order.number} was placed without it")
     if order.transaction is None:
-        return look_later(
-            ctx, use, f"order {order.number} is paid, but the shop gives no transaction", ctx.timing.ask_again
-        )
+        return _ask_later(ctx, use, f"order {order.number} is paid, but the shop gives no transaction")
     with ctx.ledger.write() as connection:
         submit_in(ctx, order.transaction, connection, actor="worker")
     return True
 
 
 def _roll_back(ctx: Context, use: Use, reason: str) -> bool:
-    """Commit the intention; the undo itself is the next step of this turn."""
+    """Commit the intention; the next step of this turn calls Omneo."""
     with ctx.ledger.write() as connection:
         move_use(connection, use, UseState.ROLLING_BACK, ctx.audit("worker", reason), attempts=0, note=reason)
     return True
+
+
+def _ask_later(ctx: Context, use: Use, note: str) -> bool:
+    postpone_use(ctx.ledger, use, ctx.clock(), ctx.timing.recheck_gap, note)
+    return False

@@ -1,1 +1,1 @@
-"""Resolve what is in doubt."""
+"""Resolve uses and claims that are in doubt, and sweep for late ones."""

@@ -1,4 +1,4 @@
-"""Find out what became of claims that are in doubt: the same looks as for uses."""
+"""Resolve claims that are in doubt, by the same lookups as for uses."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from claimable_benefits.errors import ConflictError, OmneoError
 from claimable_benefits.ledger.claims import Claim, due_claims, move_claim, touch_claim
 from claimable_benefits.service.backoff import wait
 from claimable_benefits.service.context import Context
-from claimable_benefits.service.lookup import look_for_claim
+from claimable_benefits.service.lookup import look_up_claim
 
 
 def resolve_claims(ctx: Context) -> int:
-    """Look after claims whose request crashed or got no answer. Gives how many were settled."""
+    """Resolve claims whose process crashed or whose request got no answer; give how many were resolved."""
     now = ctx.clock()
     with ctx.ledger.read() as connection:
         due = due_claims(connection, ClaimState.CLAIMING, now) + due_claims(connection, ClaimState.IN_DOUBT, now)
@@ -30,24 +30,24 @@ def _resolve(ctx: Context, claim: Claim) -> bool:
         with ctx.ledger.write() as connection:
             claim = touch_claim(connection, claim, now, lease_until=now + ctx.timing.lease)
         try:
-            finding = look_for_claim(ctx, claim)
+            finding = look_up_claim(ctx, claim)
         except OmneoError as error:
-            return _look_later(ctx, claim, f"could not look: {error}", wait(claim.attempts + 2))
-        return _believe(ctx, claim, finding)
+            return _retry_later(ctx, claim, f"the lookup failed: {error}", wait(claim.attempts + 2))
+        return _apply_finding(ctx, claim, finding)
     return False
 
 
-def _believe(ctx: Context, claim: Claim, finding: Finding) -> bool:
+def _apply_finding(ctx: Context, claim: Claim, finding: Finding) -> bool:
     if finding.evidence is Evidence.FOUND:
         moved = _move(ctx, claim, ClaimState.CLAIMED, "found at Omneo", benefit_id=finding.found_id)
         ctx.send_signal(signals.benefit_claimed, claim=moved)
         return True
     age = ctx.clock() - claim.sent_at
-    wait_budget = after_absence(age, claim.attempts, ctx.timing.trust_absence_after, ctx.timing.look_gap)
-    if wait_budget.again_in is not None:
-        return _look_later(ctx, claim, "not at Omneo yet", wait_budget.again_in, attempts=wait_budget.looks)
+    next_poll = after_absence(age, claim.attempts, ctx.timing.trust_absence_after, ctx.timing.poll_gap)
+    if next_poll.after is not None:
+        return _retry_later(ctx, claim, "not at Omneo yet", next_poll.after, attempts=next_poll.polls)
     sweep_at = ctx.clock() + ctx.timing.sweep_gaps[0]
-    _move(ctx, claim, ClaimState.ABANDONED, "settled: Omneo never applied it", sweep_at=sweep_at)
+    _move(ctx, claim, ClaimState.ABANDONED, "resolved: Omneo never applied it", sweep_at=sweep_at)
     return True
 
 
@@ -56,7 +56,7 @@ def _move(ctx: Context, claim: Claim, to: ClaimState, reason: str, **changes: ob
         return move_claim(connection, claim, to, ctx.audit("worker", reason), **changes)
 
 
-def _look_later(ctx: Context, claim: Claim, note: str, after: timedelta, **changes: object) -> bool:
+def _retry_later(ctx: Context, claim: Claim, note: str, after: timedelta, **changes: object) -> bool:
     now = ctx.clock()
     with ctx.ledger.write() as connection:
         touch_claim(connection, claim, now, due_at=now + after, lease_until=None, note=note, **changes)

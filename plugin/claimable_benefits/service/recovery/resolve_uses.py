@@ -1,4 +1,4 @@
-"""Find out what became of uses that are in doubt: look, wait, look again, then believe it."""
+"""Resolve uses that are in doubt: look up, wait, look up again, then record the outcome."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from claimable_benefits.domain.resolution import UNCLEAR_FOR, after_absence
 from claimable_benefits.domain.states import UseState
 from claimable_benefits.errors import ConflictError, OmneoError
 from claimable_benefits.ledger.uses import Use, add_use, due_uses, move_use, touch_use
-from claimable_benefits.service.backoff import wait
+from claimable_benefits.service.backoff import postpone_use, wait
 from claimable_benefits.service.context import Context
-from claimable_benefits.service.lookup import look_for_redemption
-from claimable_benefits.service.redemption.execution import found
+from claimable_benefits.service.lookup import look_up_redemption
+from claimable_benefits.service.redemption.execution import record_found
 
 _COPIED = (
     *("customer_id", "profile_id", "benefit_id", "definition_handle", "name", "code", "instructions"),
@@ -23,32 +23,24 @@ _COPIED = (
 
 
 def resolve_uses(ctx: Context) -> int:
-    """Look after uses whose request crashed or got no answer. Gives how many were settled."""
+    """Resolve uses whose process crashed or whose request got no answer; give how many were resolved."""
     now = ctx.clock()
     with ctx.ledger.read() as connection:
         crashed = due_uses(connection, UseState.REDEEMING, now)
     for use in crashed:
-        _doubt(ctx, use)
+        _mark_in_doubt(ctx, use)
     with ctx.ledger.read() as connection:
         doubtful = due_uses(connection, UseState.IN_DOUBT, now)
     return sum(_resolve(ctx, use) for use in ctx.until_stopping(doubtful))
 
 
-def look_later(ctx: Context, use: Use, note: str, after: timedelta, **changes: object) -> bool:
-    """Note why nothing was decided, and when to look again. Always False: nothing was settled."""
-    now = ctx.clock()
-    with suppress(ConflictError), ctx.ledger.write() as connection:
-        touch_use(connection, use, now, due_at=now + after, lease_until=None, note=note, **changes)
-    return False
-
-
 def roll_back_extras(ctx: Context, use: Use, redemption_ids: tuple[str, ...]) -> None:
-    """One attempt makes one redemption. What else bears its reference gets a row of its own, which is undone."""
+    """Roll back every further redemption with the reference of ``use``, in a row of its own: one attempt makes one."""
     audit = ctx.audit("worker", f"a second redemption of use {use.use_id}")
     for redemption_id in redemption_ids:
         use_id = str(uuid4())
         copied = {name: getattr(use, name) for name in _COPIED}
-        with suppress(ConflictError), ctx.ledger.write() as connection:  # another worker has given it a row already
+        with suppress(ConflictError), ctx.ledger.write() as connection:  # another worker has added the row already
             add_use(
                 connection,
                 audit,
@@ -62,22 +54,22 @@ def roll_back_extras(ctx: Context, use: Use, redemption_ids: tuple[str, ...]) ->
             )
 
 
-def _doubt(ctx: Context, use: Use) -> None:
-    with suppress(ConflictError), ctx.ledger.write() as connection:  # it was alive after all
-        why = ctx.audit("worker", "the process that redeemed it is gone")
-        move_use(connection, use, UseState.IN_DOUBT, why, attempts=0)
+def _mark_in_doubt(ctx: Context, use: Use) -> None:
+    with suppress(ConflictError), ctx.ledger.write() as connection:  # its process was alive
+        audit = ctx.audit("worker", "the process that redeemed it has ended")
+        move_use(connection, use, UseState.IN_DOUBT, audit, attempts=0)
 
 
 def _resolve(ctx: Context, use: Use) -> bool:
     try:
         leased = _lease(ctx, use)
-        finding = look_for_redemption(ctx, leased)
+        finding = look_up_redemption(ctx, leased)
     except ConflictError:
         return False
     except OmneoError as error:
-        return look_later(ctx, leased, f"could not look: {error}", wait(use.attempts + 2))
+        return _retry_later(ctx, leased, f"the lookup failed: {error}", wait(use.attempts + 2))
     with suppress(ConflictError):
-        return _believe(ctx, leased, finding)
+        return _apply_finding(ctx, leased, finding)
     return False
 
 
@@ -87,30 +79,30 @@ def _lease(ctx: Context, use: Use) -> Use:
         return touch_use(connection, use, now, lease_until=now + ctx.timing.lease)
 
 
-def _believe(ctx: Context, use: Use, finding: Finding) -> bool:
+def _apply_finding(ctx: Context, use: Use, finding: Finding) -> bool:
     if finding.evidence is Evidence.FOUND:
-        settled = _found(ctx, use, finding)
-        roll_back_extras(ctx, settled, finding.extra_ids)
+        resolved = _record_found(ctx, use, finding)
+        roll_back_extras(ctx, resolved, finding.extra_ids)
         return True
     age = ctx.clock() - (use.sent_at or use.updated_at)
     if finding.evidence is Evidence.UNCLEAR:
         return _unclear(ctx, use, age)
-    wait_budget = after_absence(age, use.attempts, ctx.timing.trust_absence_after, ctx.timing.look_gap)
-    if wait_budget.again_in is not None:
-        return look_later(ctx, use, "not at Omneo yet", wait_budget.again_in, attempts=wait_budget.looks)
-    audit = ctx.audit("worker", "settled: Omneo never applied it")
+    next_poll = after_absence(age, use.attempts, ctx.timing.trust_absence_after, ctx.timing.poll_gap)
+    if next_poll.after is not None:
+        return _retry_later(ctx, use, "not at Omneo yet", next_poll.after, attempts=next_poll.polls)
+    audit = ctx.audit("worker", "resolved: Omneo never applied it")
     with ctx.ledger.write() as connection:
         sweep_at = audit.at + ctx.timing.sweep_gaps[0]
         move_use(connection, use, UseState.RELEASED, audit, attempts=0, sweep_at=sweep_at)
     return True
 
 
-def _found(ctx: Context, use: Use, finding: Finding) -> Use:
+def _record_found(ctx: Context, use: Use, finding: Finding) -> Use:
     if use.channel != "checkout":
-        return found(ctx, use, finding, "worker", "found at Omneo", to=UseState.CONSUMED)
+        return record_found(ctx, use, finding, "worker", "found at Omneo", to=UseState.CONSUMED)
     if use.order_number is not None:
-        return found(ctx, use, finding, "worker", "found at Omneo", to=UseState.REDEEMED)
-    audit = ctx.audit("worker", "found at Omneo, when its order had gone on without it")
+        return record_found(ctx, use, finding, "worker", "found at Omneo", to=UseState.REDEEMED)
+    audit = ctx.audit("worker", "found at Omneo after its order had continued without it")
     facts = {"redemption_id": finding.found_id, "redeemed_at": audit.at, "attempts": 0, "note": audit.reason}
     with ctx.ledger.write() as connection:
         return move_use(connection, use, UseState.ROLLING_BACK, audit, **facts)
@@ -118,8 +110,13 @@ def _found(ctx: Context, use: Use, finding: Finding) -> Use:
 
 def _unclear(ctx: Context, use: Use, age: timedelta) -> bool:
     if age < UNCLEAR_FOR:
-        return look_later(ctx, use, "another use at the same time: unclear whose", ctx.timing.ask_again)
+        return _retry_later(ctx, use, "unclear: another use at the same time", ctx.timing.recheck_gap)
     with ctx.ledger.write() as connection:
-        audit = ctx.audit("worker", "unclear whose redemption it is")
+        audit = ctx.audit("worker", "unclear which use the redemption belongs to")
         move_use(connection, use, UseState.MANUAL_REVIEW, audit, note=audit.reason)
     return True
+
+
+def _retry_later(ctx: Context, use: Use, note: str, after: timedelta, **changes: object) -> bool:
+    postpone_use(ctx.ledger, use, ctx.clock(), after, note, **changes)
+    return False

@@ -1,17 +1,17 @@
-"""Send a use whose intention is committed, and commit what comes of it: one place for every kind of answer.
+"""Send a use whose intention is committed, and commit the outcome: one place for every kind of answer.
 
 ==========================================  ===================================================================
-what came back                              what becomes of the use
+answer                                      what becomes of the use
 ==========================================  ===================================================================
-yes, with an id                             redeemed, or consumed where no order follows
+success, with an id                         redeemed, or consumed where no order follows
 a definite no (404, 409, 422 …)             refused
-nothing was sent                            held as before; what is not about a cart is released
-a gate turned it away (401, 403, 429)       released, and held anew under another reference: the gate stands
-                                            before Omneo's own code as far as is known, so late traces are looked for
-anything else                               in doubt: look while the shopper waits, then leave it to the worker
+nothing was sent                            held as before; a use without a cart is released
+401, 403, 429                               released, and held again under a new reference; as far as is known Omneo
+                                            sends these before its own code runs, so the sweep checks the old one
+anything else                               in doubt: look it up while the shopper waits, then leave it to the worker
 ==========================================  ===================================================================
 
-The answer may come late, when the lease is over and a worker has begun to look: it is still the best witness there is.
+The answer may come late, after the lease has ended and a worker has begun to resolve the use: it still decides.
 """
 
 from __future__ import annotations
@@ -36,30 +36,32 @@ from claimable_benefits.errors import (
 from claimable_benefits.ledger.uses import Use, find_use, move_use, touch_use
 from claimable_benefits.service.context import Context
 from claimable_benefits.service.holds.slots import repeat_hold
-from claimable_benefits.service.lookup import look_for_redemption
+from claimable_benefits.service.lookup import look_up_redemption
 
 _log = logging.getLogger("claimable_benefits")
 
 _TRIES = 5
-_GOOD = (UseState.REDEEMED, UseState.CONSUMED)
+_SUCCESS = (UseState.REDEEMED, UseState.CONSUMED)
 
 
 def execute(ctx: Context, use: Use, actor: str, *, then: UseState) -> Use:
-    """Ask Omneo for the redemption. Gives the use where it is redeemed, raises `Declined` in every other case."""
+    """Ask Omneo for the redemption. Give the use where it is redeemed; raise `Declined` in every other case."""
     try:
-        with ctx.omneo.within(ctx.timing.answer):
+        with ctx.omneo.within(ctx.timing.answer_seconds):
             redemption = _redeem(ctx, use)
     except NotApplied as error:
         _handle_not_applied(ctx, use, actor, error)
     except Rejected as error:
-        _refused(ctx, use, actor, error)
+        _record_refusal(ctx, use, actor, error)
     except OutcomeUnknown as error:
         return _handle_unknown(ctx, use, actor, error, then=then)
-    return _record_success(ctx, use, redemption.id, actor, then=then, **_claimed(use, redemption))
+    return _record_success(ctx, use, redemption.id, actor, then=then, **_claimed_benefit(use, redemption))
 
 
-def redeemed(ctx: Context, use: Use, redemption_id: str, actor: str, reason: str, *, to: UseState, **more: str) -> Use:
-    """Commit the good outcome, and tell the shop. Raises `Overtaken` where the use has moved meanwhile."""
+def record_redeemed(
+    ctx: Context, use: Use, redemption_id: str, actor: str, reason: str, *, to: UseState, **more: str
+) -> Use:
+    """Commit the success and send the signal. Raises `ConflictError` where the use has moved meanwhile."""
     audit = ctx.audit(actor, reason)
     facts: dict[str, object] = {"redemption_id": redemption_id, "redeemed_at": audit.at, "note": None, **more}
     if to is UseState.REDEEMED:
@@ -80,36 +82,36 @@ def _redeem(ctx: Context, use: Use) -> Redemption:
     )
 
 
-def _claimed(use: Use, redemption: Redemption) -> dict[str, str]:
-    """A claim that was used at once learns which benefit it made."""
+def _claimed_benefit(use: Use, redemption: Redemption) -> dict[str, str]:
+    """The benefit that a claim made, for a use that claims and redeems in one call."""
     return {"benefit_id": redemption.benefit_ids[0]} if use.channel == "claim" and redemption.benefit_ids else {}
 
 
 def _record_success(ctx: Context, use: Use, redemption_id: str, actor: str, *, then: UseState, **more: str) -> Use:
-    """Commit a yes, however late it came."""
-    now_is: Use | None = use
+    """Commit a success, however late it came."""
+    current: Use | None = use
     try:
         for _ in range(_TRIES):
-            if now_is is None or now_is.state not in UNANSWERED_USES:
+            if current is None or current.state not in UNANSWERED_USES:
                 break
             with suppress(ConflictError):
-                return redeemed(ctx, now_is, redemption_id, actor, "Omneo redeemed it", to=then, **more)
-            now_is = _read_again(ctx, use)
+                return record_redeemed(ctx, current, redemption_id, actor, "Omneo redeemed it", to=then, **more)
+            current = _reread(ctx, use)
     except LedgerUnavailable:
-        # Omneo has it and we cannot write that down: the row says that it was sent, and the worker will look.
+        # Omneo has it and the ledger cannot record it: the row says that it was sent, so the worker resolves it.
         _log.exception("The redemption %s of use %s is not recorded yet.", redemption_id, use.use_id)
         raise _not_confirmed(use) from None
-    if now_is and now_is.redemption_id == redemption_id and now_is.state in _GOOD:
-        return now_is  # the worker has found it first
-    _roll_back_late_success(ctx, now_is, redemption_id, actor)
+    if current and current.redemption_id == redemption_id and current.state in _SUCCESS:
+        return current  # the worker found it first
+    _roll_back_late_success(ctx, current, redemption_id, actor)
     raise _not_confirmed(use)
 
 
 def _roll_back_late_success(ctx: Context, use: Use | None, redemption_id: str, actor: str) -> None:
-    """Everybody was told that it did not work, so the redemption that came of it goes back."""
+    """Roll a late redemption back: the shop has already answered that it failed."""
     if use is None or use.redemption_id is not None or use.state not in (UseState.RELEASED, UseState.REFUSED):
         return
-    audit = ctx.audit(actor, "Omneo's answer came when it was no longer waited for")
+    audit = ctx.audit(actor, "Omneo's answer came after the use was resolved")
     with suppress(ConflictError), ctx.ledger.write() as connection:
         move_use(connection, use, UseState.ROLLING_BACK, audit, redemption_id=redemption_id, redeemed_at=audit.at)
 
@@ -136,7 +138,7 @@ def _restore_hold(ctx: Context, use: Use, actor: str, error: OmneoError, *, was_
         try:
             with ctx.ledger.write() as connection:
                 move_use(connection, use, UseState.HELD, audit, sent_at=None, order_number=None, note=note)
-        except ConflictError:  # the shopper has applied something else to this cart meanwhile
+        except ConflictError:  # the shopper has applied another benefit to this cart meanwhile
             pass
         else:
             return
@@ -148,19 +150,19 @@ def _restore_hold(ctx: Context, use: Use, actor: str, error: OmneoError, *, was_
             repeat_hold(ctx, connection, released, audit)
 
 
-def _refused(ctx: Context, use: Use, actor: str, error: Rejected) -> NoReturn:
-    now_is: Use | None = use
-    with suppress(LedgerUnavailable):  # then the worker finds nothing at Omneo, and releases it
+def _record_refusal(ctx: Context, use: Use, actor: str, error: Rejected) -> NoReturn:
+    current: Use | None = use
+    with suppress(LedgerUnavailable):  # the worker finds nothing at Omneo, and releases it
         for _ in range(_TRIES):
-            if now_is is None or now_is.state not in UNANSWERED_USES:
+            if current is None or current.state not in UNANSWERED_USES:
                 break
             with suppress(ConflictError):
                 audit = ctx.audit(actor, "Omneo refused it")
                 with ctx.ledger.write() as connection:
-                    refused = move_use(connection, now_is, UseState.REFUSED, audit, note=str(error))
+                    refused = move_use(connection, current, UseState.REFUSED, audit, note=str(error))
                 ctx.send_signal(signals.benefit_refused, use=refused, reason=error.message)
                 break
-            now_is = _read_again(ctx, use)
+            current = _reread(ctx, use)
     raise Declined(
         "benefit_gone", f"{use.name} is not available any more: it was used or ended meanwhile.", use_id=use.use_id
     )
@@ -173,7 +175,7 @@ def _handle_unknown(ctx: Context, use: Use, actor: str, error: OmneoError, *, th
             lease = audit.at + ctx.timing.lease
             use = move_use(connection, use, UseState.IN_DOUBT, audit, note=str(error), lease_until=lease)
         if finding := _poll_briefly(ctx, use):
-            return found(ctx, use, finding, actor, "found at Omneo after a lost answer", to=then)
+            return record_found(ctx, use, finding, actor, "found at Omneo after a lost answer", to=then)
         return _hand_over_to_worker(ctx, use)
     except ConflictError:  # the worker was faster
         return _hand_over_to_worker(ctx, use)
@@ -183,37 +185,37 @@ def _handle_unknown(ctx: Context, use: Use, actor: str, error: OmneoError, *, th
 
 
 def _hand_over_to_worker(ctx: Context, use: Use) -> Use:
-    """Leave the doubt to the worker, and tell the shopper. Gives the use where the worker has found it meanwhile.
+    """Leave the use to the worker and raise `Declined`; give the use where the worker has resolved it meanwhile.
 
-    The order goes on without it from here, so the use lets go of the order: what turns up later belongs to no order,
-    and goes back.
+    The order continues without the benefit, so the use gives up its order number: a redemption that is found later
+    belongs to no order, and is rolled back.
     """
-    now_is: Use | None = use
+    current: Use | None = use
     for _ in range(_TRIES):
-        if now_is is None or now_is.state is not UseState.IN_DOUBT:
+        if current is None or current.state is not UseState.IN_DOUBT:
             break
         with suppress(ConflictError), ctx.ledger.write() as connection:
-            touch_use(connection, now_is, ctx.clock(), lease_until=None, due_at=None, order_number=None)
+            touch_use(connection, current, ctx.clock(), lease_until=None, due_at=None, order_number=None)
             break
-        now_is = _read_again(ctx, use)
-    if now_is and now_is.state in _GOOD:
-        return now_is
+        current = _reread(ctx, use)
+    if current and current.state in _SUCCESS:
+        return current
     raise _not_confirmed(use)
 
 
-def found(ctx: Context, use: Use, finding: Finding, actor: str, reason: str, *, to: UseState) -> Use:
-    """Commit what a look has found. Raises `Overtaken` where the use has moved meanwhile."""
+def record_found(ctx: Context, use: Use, finding: Finding, actor: str, reason: str, *, to: UseState) -> Use:
+    """Commit what a lookup has found. Raises `ConflictError` where the use has moved meanwhile."""
     more = {"benefit_id": finding.benefit_id} if finding.benefit_id else {}
-    return redeemed(ctx, use, finding.found_id or "", actor, reason, to=to, **more)
+    return record_redeemed(ctx, use, finding.found_id or "", actor, reason, to=to, **more)
 
 
 def _poll_briefly(ctx: Context, use: Use) -> Finding | None:
-    """Look while the shopper waits; where even looking fails, the worker goes on later."""
+    """Look it up while the shopper waits; where the lookup fails too, the worker resolves it later."""
     try:
-        for pause in ctx.timing.quick_looks:
+        for pause in ctx.timing.brief_polls:
             ctx.sleep(pause)
-            with ctx.omneo.within(ctx.timing.look):
-                finding = look_for_redemption(ctx, use)
+            with ctx.omneo.within(ctx.timing.lookup_seconds):
+                finding = look_up_redemption(ctx, use)
             if finding.evidence is Evidence.FOUND:
                 return finding
     except OmneoError:
@@ -221,7 +223,7 @@ def _poll_briefly(ctx: Context, use: Use) -> Finding | None:
     return None
 
 
-def _read_again(ctx: Context, use: Use) -> Use | None:
+def _reread(ctx: Context, use: Use) -> Use | None:
     with ctx.ledger.read() as connection:
         return find_use(connection, use.use_id)
 

@@ -1,7 +1,7 @@
-"""Use a benefit at Omneo: for an order just before the money moves, or from the account page.
+"""Redeem a benefit at Omneo: for an order just before the money moves, or from the account page.
 
-Three steps, always: commit the intention, call Omneo outside any database transaction, commit the outcome. A crash
-anywhere leaves a row that says exactly what is not known; nothing is ever sent twice.
+Always three steps: commit the intention, call Omneo outside any database transaction, commit the outcome. After a crash
+at any point the row says what is in doubt, and no request is sent twice.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from claimable_benefits.service.context import Context, shopper_actor
 from claimable_benefits.service.holds.slots import take_slot
 from claimable_benefits.service.redemption.execution import execute
 
-_GOOD = (UseState.REDEEMED, UseState.CONSUMED)
+_SUCCESS = (UseState.REDEEMED, UseState.CONSUMED)
 
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """A use from the account page. ``already``: this very click came before."""
+    """A use from the account page. ``already``: this request repeats an earlier one."""
 
     use: Use
     already: bool = False
@@ -36,12 +36,12 @@ class Used:
 def redeem_for_order(ctx: Context, use_id: str, order_number: str, *, actor: str) -> Use:
     """Redeem a held use for an order; a repeated call for the same order gives the same use.
 
-    Raises `Declined` before any money moves: ``no_longer_held``, ``benefit_gone`` (Omneo said no), ``not_confirmed``
-    (no answer came) or ``loyalty_unavailable`` (nothing was sent; the benefit is still held for the cart). `ValueError`
-    for an order number that cannot be stored.
+    Raises `Declined` before any money moves: ``no_longer_held``, ``benefit_gone`` (Omneo refused), ``not_confirmed``
+    (no answer came) or ``loyalty_unavailable`` (nothing was applied; the cart still holds the benefit). Raises
+    `ValueError` for an order number that cannot be stored.
     """
     check_order_number(order_number)
-    witness = _remaining_uses_now(ctx, use_id)
+    baseline = _remaining_uses_now(ctx, use_id)
     try:
         with ctx.ledger.write() as connection:
             use = ledger_uses.find_use(connection, use_id)
@@ -49,8 +49,8 @@ def redeem_for_order(ctx: Context, use_id: str, order_number: str, *, actor: str
             if use and is_first:
                 _roll_back_others(ctx, connection, order_number, actor)
                 reason = f"order {order_number} is being placed"
-                use = record_intent(ctx, connection, use, actor, reason, order_number=order_number, **witness)
-    except ConflictError:  # by another click, since we looked
+                use = record_intent(ctx, connection, use, actor, reason, order_number=order_number, **baseline)
+    except ConflictError:  # another request was faster
         with ctx.ledger.read() as connection:
             use, is_first = ledger_uses.find_use(connection, use_id), False
     if use and is_first:
@@ -59,19 +59,19 @@ def redeem_for_order(ctx: Context, use_id: str, order_number: str, *, actor: str
 
 
 def use_from_account(ctx: Context, shopper: Shopper, benefit_id: str, use_id: str) -> Used:
-    """Use a benefit that is not about a cart. ``use_id`` was minted into the form, so a second click uses nothing.
+    """Use a benefit from the account page. ``use_id`` comes from the form, so a second click uses nothing.
 
     Raises `Declined` like `redeem_for_order`, and `OmneoError` where the benefits cannot be read.
     """
     if known := find_use(ctx, shopper, use_id):
-        return known_use(known)
+        return repeated_outcome(known)
     wallet = read_wallet(ctx, shopper)
     benefit = _account_benefit(wallet, benefit_id)
     return _use_now(ctx, shopper, wallet, benefit, use_id, channel="account", actor=shopper_actor(shopper))
 
 
 def use_for_customer(ctx: Context, customer_id: str, benefit_id: str, use_id: str, *, actor: str) -> Used:
-    """Record a use on a customer's behalf, whatever the policy says of places: staff has seen it happen.
+    """Record a use for a customer, wherever the policy says it is used: staff has seen it happen.
 
     Raises `Declined` like `redeem_for_order`, and `OmneoError` where the benefits cannot be read.
     """
@@ -86,14 +86,14 @@ def use_for_customer(ctx: Context, customer_id: str, benefit_id: str, use_id: st
 
 
 def find_use(ctx: Context, shopper: Shopper, use_id: str) -> Use | None:
-    """The shopper's own use of that id; None for anybody else's."""
+    """Find the shopper's own use with that id; None for another shopper's."""
     with ctx.ledger.read() as connection:
         use = ledger_uses.find_use(connection, use_id)
     return use if use and use.customer_id == shopper.customer_id else None
 
 
-def known_use(use: Use) -> Used:
-    """What a repeated click gets: the first one's outcome."""
+def repeated_outcome(use: Use) -> Used:
+    """Give a repeated request the outcome of the first one."""
     if use.state is UseState.REFUSED:
         raise Declined("benefit_gone", f"{use.name} could not be used: it is not available any more.")
     if use.state is UseState.RELEASED:
@@ -121,7 +121,7 @@ def _use_now(
             use = record_intent(ctx, connection, use, actor, audit.reason)
     except ConflictError:
         if known := find_use(ctx, shopper, use_id):
-            return known_use(known)
+            return repeated_outcome(known)
         sentence = f"{benefit.name} is being used elsewhere at this moment. Please try again."
         raise Declined("in_another_cart", sentence) from None
     return Used(execute(ctx, use, actor, then=UseState.CONSUMED))
@@ -137,7 +137,7 @@ def _account_benefit(wallet: Wallet, benefit_id: str) -> Benefit:
 
 
 def record_intent(ctx: Context, connection: Connection, use: Use, actor: str, reason: str, **also: object) -> Use:
-    """Write that the use is about to be sent; the caller commits, and only then sends it."""
+    """Record that the use is about to be sent; the caller commits, and only then sends it."""
     audit = ctx.audit(actor, reason)
     return move_use(
         connection,
@@ -151,9 +151,9 @@ def record_intent(ctx: Context, connection: Connection, use: Use, actor: str, re
 
 
 def _remaining_uses_now(ctx: Context, use_id: str) -> dict[str, int | None]:
-    """How many uses are left right now: where our reference does not decide, a lost answer is settled by that count.
+    """Read the remaining uses now: where our reference does not decide, they are the evidence after a lost answer.
 
-    What was left when it was held may be half an hour old, and a till may have used some since.
+    The count from the hold may be half an hour old, and a till may have used the benefit since.
     """
     try:
         if ctx.omneo.keeps_references() and ctx.omneo.filters_by_reference():
@@ -162,15 +162,15 @@ def _remaining_uses_now(ctx: Context, use_id: str) -> dict[str, int | None]:
             use = ledger_uses.find_use(connection, use_id)
         if use is None or use.state is not UseState.HELD:
             return {}
-        with ctx.omneo.within(ctx.timing.look):
+        with ctx.omneo.within(ctx.timing.lookup_seconds):
             benefit = ctx.omneo.benefit(use.profile_id, use.benefit_id)
     except OmneoError:
-        return {"baseline_remaining": None}  # a lost answer will wait for a person then
+        return {"baseline_remaining": None}  # without it, a lost answer may need manual review
     return {"baseline_remaining": benefit.remaining if benefit else None}
 
 
 def _roll_back_others(ctx: Context, connection: Connection, order_number: str, actor: str) -> None:
-    """An order is placed with one benefit: one that it redeemed before, and was not placed with, goes back."""
+    """Roll back what the order redeemed before and was not placed with: an order has one benefit."""
     audit = ctx.audit(actor, f"order {order_number} is placed with another benefit")
     for use in ledger_uses.uses_of_order(connection, order_number):
         if use.state is UseState.REDEEMED:
@@ -178,8 +178,8 @@ def _roll_back_others(ctx: Context, connection: Connection, order_number: str, a
 
 
 def _await_first_request(ctx: Context, use: Use | None, order_number: str) -> Use:
-    """A double click, or a request that is repeated: the first one's outcome, for which we wait a little."""
-    pauses = iter(ctx.timing.first_click)
+    """Wait a little for the first request of a double click, and give its outcome."""
+    pauses = iter(ctx.timing.first_request_polls)
     while use and use.order_number == order_number and use.state in UNANSWERED_USES:
         pause = next(pauses, None)
         if pause is None:
@@ -187,12 +187,12 @@ def _await_first_request(ctx: Context, use: Use | None, order_number: str) -> Us
         ctx.sleep(pause)
         with ctx.ledger.read() as connection:
             use = ledger_uses.find_use(connection, use.use_id)
-    if use and use.order_number == order_number and use.state in _GOOD:
+    if use and use.order_number == order_number and use.state in _SUCCESS:
         return use
-    raise _unheld(use)
+    raise _not_held_error(use)
 
 
-def _unheld(use: Use | None) -> Declined:
+def _not_held_error(use: Use | None) -> Declined:
     if use and use.state in UNANSWERED_USES:
         return Declined(
             "not_confirmed", f"{use.name} is still being confirmed. Please wait a moment, or go on without it."

@@ -1,7 +1,7 @@
-"""Take a redemption back: a reversal inside Omneo's ten minutes, a return later (Omneo facts 10).
+"""Roll a redemption back: a reversal inside Omneo's ten minutes, a return later (Omneo facts 10).
 
-The same three steps as a redemption. Neither call has an idempotency key, so after a lost answer we look before we ask
-again; what Omneo definitely refuses both ways, and shows no trace of, needs a person.
+The same three steps as a redemption. Neither call has an idempotency key, so after a lost answer the extension looks it
+up before it asks again. A rollback that Omneo refuses both ways, and shows no evidence of, goes to manual review.
 """
 
 from __future__ import annotations
@@ -18,30 +18,30 @@ from claimable_benefits.ledger.uses import Use, due_uses, find_use, move_use, to
 from claimable_benefits.service.backoff import wait
 from claimable_benefits.service.context import Context
 from claimable_benefits.service.holds.slots import repeat_hold
-from claimable_benefits.service.lookup import look_for_rollback
+from claimable_benefits.service.lookup import look_up_rollback
 
 _log = logging.getLogger("claimable_benefits")
 
-# Omneo reverses for ten minutes (Omneo facts 16.25). Whose clock is right does not matter: Omneo's refusal decides.
+# Omneo reverses for ten minutes (Omneo facts 16.25). Clocks may differ: where Omneo refuses, a return follows.
 REVERSIBLE = timedelta(minutes=9)
 
 
 def roll_back_order(ctx: Context, order_number: str, *, actor: str, reason: str) -> bool:
-    """The order will not be placed: give its benefit back, now if Omneo answers, else by the worker.
+    """Roll back the redemption of an order that will not be placed: now if Omneo answers, else the worker does.
 
-    What is back at once is held for the same cart again, so that another card can be tried at the same total.
-    True where there is something to give back. Omneo's failures are noted, not raised.
+    A benefit that is rolled back at once is held for the same cart again, so that the shopper can try another card at
+    the same total. True where there was a redemption. Omneo's failures are noted on the use, not raised.
     """
     with ctx.ledger.read() as connection:
         redeemed = [use for use in uses_of_order(connection, order_number) if use.state is UseState.REDEEMED]
     begun = [use for use in redeemed if _begin(ctx, use, actor, reason)]
     for use in begun:
-        _hold_again(ctx, use, actor)
+        _restore_hold(ctx, use, actor)
     return bool(begun)
 
 
 def begin_rollback(ctx: Context, use: Use, *, actor: str, reason: str) -> Use | None:
-    """Commit the intention to undo. None where somebody else moved the use first."""
+    """Commit the intention to roll back. None where another request or worker moved the use first."""
     audit = ctx.audit(actor, reason)
     try:
         with ctx.ledger.write() as connection:
@@ -52,23 +52,23 @@ def begin_rollback(ctx: Context, use: Use, *, actor: str, reason: str) -> Use | 
 
 
 def roll_back_now(ctx: Context, use: Use, actor: str) -> None:
-    """Ask Omneo for an undo whose intention is committed, with a lease that is ours; what fails is the worker's."""
-    with suppress(ConflictError):  # it took longer than the lease, and the worker goes on with it
+    """Call Omneo for a rollback whose intention is committed and whose row is leased; the worker retries a failure."""
+    with suppress(ConflictError):  # the lease ended first, and the worker continues
         _call(ctx, use, actor)
 
 
 def finish_rollbacks(ctx: Context) -> int:
-    """The worker's part: every undo that is due gets its next step. Gives how many were undone."""
+    """Take the next step of every rollback that is due, for the worker; give how many were rolled back."""
     with ctx.ledger.read() as connection:
         due = due_uses(connection, UseState.ROLLING_BACK, ctx.clock())
     return sum(_step(ctx, use) for use in ctx.until_stopping(due))
 
 
 def _begin(ctx: Context, use: Use, actor: str, reason: str) -> bool:
-    undoing = begin_rollback(ctx, use, actor=actor, reason=reason)
-    if undoing is not None:
-        roll_back_now(ctx, undoing, actor)
-    return undoing is not None
+    begun = begin_rollback(ctx, use, actor=actor, reason=reason)
+    if begun is not None:
+        roll_back_now(ctx, begun, actor)
+    return begun is not None
 
 
 def _step(ctx: Context, use: Use) -> bool:
@@ -76,32 +76,32 @@ def _step(ctx: Context, use: Use) -> bool:
     with suppress(ConflictError):
         with ctx.ledger.write() as connection:
             use = touch_use(connection, use, now, lease_until=now + ctx.timing.lease)
-        return _look_or_call(ctx, use)
+        return _look_up_or_call(ctx, use)
     return False
 
 
-def _look_or_call(ctx: Context, use: Use) -> bool:
-    """Look first where an earlier request went out, then ask."""
+def _look_up_or_call(ctx: Context, use: Use) -> bool:
+    """Look up the outcome of an earlier request, then call."""
     if use.rollback_sent_at is None:
         return _call(ctx, use, "worker")
     try:
-        finding = look_for_rollback(ctx, use)
+        finding = look_up_rollback(ctx, use)
     except OmneoError as error:
-        return _later(ctx, use, f"could not look: {error}")
+        return _retry_later(ctx, use, f"the lookup failed: {error}")
     if finding.evidence is Evidence.FOUND:
         return _rolled_back(ctx, use, "worker", "found at Omneo after a lost answer", finding.found_id)
-    settled_at = use.rollback_sent_at + ctx.timing.trust_absence_after
-    if ctx.clock() < settled_at:
-        return _later(ctx, use, "waiting for a trace of the undo", at=settled_at)
+    trusted_at = use.rollback_sent_at + ctx.timing.trust_absence_after
+    if ctx.clock() < trusted_at:
+        return _retry_later(ctx, use, "waiting for evidence of the rollback", at=trusted_at)
     return _call(ctx, use, "worker")
 
 
-def _hold_again(ctx: Context, use: Use, actor: str) -> None:
-    audit = ctx.audit(actor, "held again after the undo")
-    with suppress(ConflictError), ctx.ledger.write() as connection:  # the shopper has applied something meanwhile
-        now_is = find_use(connection, use.use_id)
-        if now_is and now_is.state is UseState.ROLLED_BACK:
-            repeat_hold(ctx, connection, now_is, audit)
+def _restore_hold(ctx: Context, use: Use, actor: str) -> None:
+    audit = ctx.audit(actor, "held again after the rollback")
+    with suppress(ConflictError), ctx.ledger.write() as connection:  # the shopper has applied another benefit meanwhile
+        current = find_use(connection, use.use_id)
+        if current and current.state is UseState.ROLLED_BACK:
+            repeat_hold(ctx, connection, current, audit)
 
 
 def _call(ctx: Context, use: Use, actor: str) -> bool:
@@ -112,11 +112,11 @@ def _call(ctx: Context, use: Use, actor: str) -> bool:
     try:
         rollback_id, reason = _ask_omneo(ctx, use, now)
     except Rejected as error:
-        return _refused(ctx, use, actor, str(error))
+        return _handle_refusal(ctx, use, actor, str(error))
     except OutcomeUnknown as error:
-        return _later(ctx, use, f"no answer to the undo: {error}")
+        return _retry_later(ctx, use, f"no answer to the rollback: {error}")
     except OmneoError as error:
-        return _later(ctx, use, f"the undo did not reach Omneo: {error}", rollback_sent_at=earlier)
+        return _retry_later(ctx, use, f"the rollback did not reach Omneo: {error}", rollback_sent_at=earlier)
     return _rolled_back(ctx, use, actor, reason, rollback_id)
 
 
@@ -126,22 +126,22 @@ def _ask_omneo(ctx: Context, use: Use, now: datetime) -> tuple[str, str]:
         try:
             return ctx.omneo.reverse(redemption_id).id, "reversed"
         except Rejected:
-            pass  # the ten minutes are over by Omneo's clock, or it does not reverse this one: a return has no window
+            pass  # the ten minutes are over by Omneo's clock, or it does not reverse this one: a return has no limit
     return ctx.omneo.return_uses(redemption_id, count=1).id, "returned"
 
 
-def _refused(ctx: Context, use: Use, actor: str, problem: str) -> bool:
-    """Refused both ways: it is back already, by a request of ours that was lost or by a voided sale, or it is not."""
+def _handle_refusal(ctx: Context, use: Use, actor: str, problem: str) -> bool:
+    """Decide after Omneo refused both ways: an earlier request or a voided sale may have rolled it back."""
     try:
-        finding = look_for_rollback(ctx, use, ever=True)
+        finding = look_up_rollback(ctx, use, ever=True)
     except OmneoError as error:
-        return _later(ctx, use, f"refused, and could not look why: {error}")
+        return _retry_later(ctx, use, f"refused, and the lookup failed: {error}")
     if finding.evidence is Evidence.FOUND:
-        return _rolled_back(ctx, use, actor, "Omneo has taken it back already", finding.found_id)
-    why = ctx.audit(actor, "Omneo refused both the reversal and the return")
-    _log.error("Use %s (redemption %s) waits for a person: %s", use.use_id, use.redemption_id, problem)
+        return _rolled_back(ctx, use, actor, "Omneo had rolled it back already", finding.found_id)
+    audit = ctx.audit(actor, "Omneo refused both the reversal and the return")
+    _log.error("Use %s (redemption %s) waits for manual review: %s", use.use_id, use.redemption_id, problem)
     with ctx.ledger.write() as connection:
-        move_use(connection, use, UseState.MANUAL_REVIEW, why, note=problem)
+        move_use(connection, use, UseState.MANUAL_REVIEW, audit, note=problem)
     return False
 
 
@@ -155,7 +155,7 @@ def _rolled_back(ctx: Context, use: Use, actor: str, reason: str, rollback_id: s
     return True
 
 
-def _later(ctx: Context, use: Use, note: str, *, at: datetime | None = None, **changes: object) -> bool:
+def _retry_later(ctx: Context, use: Use, note: str, *, at: datetime | None = None, **changes: object) -> bool:
     now = ctx.clock()
     due_at = at or now + wait(use.attempts)
     with ctx.ledger.write() as connection:

@@ -1,4 +1,4 @@
-"""The embedded worker: a thread in each process that works through the tables until it is told to stop."""
+"""The worker's loop, and the thread that runs it in each process of the shop until it stops."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ Turn = Callable[[], object]
 class WorkerLoop:
     """Runs ``turn`` again at once while it has done something, else after ``seconds`` or when woken.
 
-    A turn that raises is logged and waited out, longer each time; the rows say where they stand, so the next one goes
-    on. ``seconds`` None: only when woken.
+    A turn that raises is logged, and the next one waits, longer each time; the rows keep their state, so nothing is
+    lost. ``seconds`` None: only when woken.
     """
 
     def __init__(self, turn: Turn, seconds: float | None, *, stopped: threading.Event | None = None) -> None:
@@ -36,11 +36,11 @@ class WorkerLoop:
         return self._stopped.is_set()
 
     def wake(self) -> None:
-        """There is something to do now."""
+        """Run a turn now: there is something to do."""
         self._wake.set()
 
     def stop(self) -> None:
-        """Begin nothing more."""
+        """Begin no further row, and end `run`."""
         self._stopped.set()
         self._wake.set()
 
@@ -53,9 +53,9 @@ class WorkerLoop:
     def _did_something(self) -> bool:
         try:
             done = bool(self._turn())
-        except Exception as error:  # noqa: BLE001 - whatever failed, the rows say where they stand
+        except Exception as error:  # noqa: BLE001 - whatever failed, the rows keep their state
             self._failures += 1
-            # One traceback is enough for a database that is away for an hour.
+            # One traceback is enough for a database that is down for an hour.
             first = error if self._failures == 1 else None
             _log.error("A turn of the benefits worker failed, %d in a row: %s", self._failures, error, exc_info=first)
             return False
@@ -65,21 +65,21 @@ class WorkerLoop:
     def _rest(self) -> None:
         if self._failures:
             pause = min(wait(self._failures).total_seconds(), _LONGEST_PAUSE)
-            self._stopped.wait(max(pause, self._seconds or 0))  # being woken does not mend what failed
+            self._stopped.wait(max(pause, self._seconds or 0))  # a wake-up does not repair what failed
             return
         self._wake.wait(self._seconds)
         self._wake.clear()
 
 
 class WorkerThread:
-    """`Rounds` in a thread of this process, ended with it.
+    """A `WorkerLoop` in a thread of this process, which ends with it.
 
     It starts with the first request of a process, so a server that forks starts it in each child.
     """
 
-    def __init__(self, turn: Turn, seconds: float | None, *, wait_budget: float = STOP_SECONDS) -> None:
-        self._rounds = WorkerLoop(turn, seconds)
-        self._patience = wait_budget
+    def __init__(self, turn: Turn, seconds: float | None, *, stop_seconds: float = STOP_SECONDS) -> None:
+        self._loop = WorkerLoop(turn, seconds)
+        self._stop_seconds = stop_seconds
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._pid: int | None = None
@@ -91,21 +91,21 @@ class WorkerThread:
         with self._lock:
             if self._pid != os.getpid():
                 self._pid = os.getpid()
-                self._thread = threading.Thread(target=self._rounds.run, name="claimable-benefits-worker", daemon=True)
+                self._thread = threading.Thread(target=self._loop.run, name="claimable-benefits-worker", daemon=True)
                 self._thread.start()
-                atexit.register(self.stop)  # a daemon thread would be cut off in the middle of its call
+                atexit.register(self.stop)  # a daemon thread would end in the middle of its call
 
     def is_stopping(self) -> bool:
         """Whether no further row should be begun."""
-        return self._rounds.is_stopping()
+        return self._loop.is_stopping()
 
     def wake(self) -> None:
-        """There is something to do now."""
-        self._rounds.wake()
+        """Run a turn now: there is something to do."""
+        self._loop.wake()
 
     def stop(self) -> None:
-        """Let the call under way finish and its outcome be committed, then stop. Waits for that, but not for ever."""
-        self._rounds.stop()
+        """Let the call under way finish and commit its outcome, then stop; wait for that at most ``stop_seconds``."""
+        self._loop.stop()
         if self._thread is not None and self._pid == os.getpid():
-            self._thread.join(self._patience)
+            self._thread.join(self._stop_seconds)
             atexit.unregister(self.stop)

@@ -1,4 +1,4 @@
-"""What the worker does now and then: say that it is there, look once at the tenant, reconcile once a day."""
+"""What the worker does periodically: note that it runs, probe the tenant once, reconcile once a day."""
 
 from __future__ import annotations
 
@@ -7,97 +7,92 @@ from datetime import datetime, timedelta
 from weakref import WeakSet
 
 from claimable_benefits.errors import OmneoError
-from claimable_benefits.ledger import Ledger, facts
+from claimable_benefits.ledger import Ledger, key_values
 from claimable_benefits.service.context import Context
+from claimable_benefits.service.operations.doctor import NOT_FILTERED
 from claimable_benefits.service.operations.reconcile import reconcile
 from claimable_benefits.service.operations.repair import repair
 
 _log = logging.getLogger("claimable_benefits")
-LAST_TURN = "last turn of a worker"
 RECONCILED = "reconciled until"
 _DUE = "reconciliation due at"
-_TOLD_EVERY = timedelta(seconds=30)
+_NOTED_EVERY = timedelta(seconds=30)
 _EVERY = timedelta(days=1)
-# Long enough for a day's orders; where the process dies, another one begins anew after it.
+# Long enough for a day's orders; where the process dies, another one starts again after it.
 _LEASE = timedelta(hours=1)
-# What has just happened is still under way.
-_SETTLED = timedelta(minutes=10)
-_examined: WeakSet[Ledger] = WeakSet()
-
-UNHEEDED = (
-    "Omneo does not filter redemptions by our reference: a lost answer is settled by the uses left and the profile's "
-    "recent redemptions, and waits for a person where a till used the same benefit at that moment."
-)
+# What has just happened is not delivered yet.
+_IN_FLIGHT = timedelta(minutes=10)
+_probed: WeakSet[Ledger] = WeakSet()
 
 
 def run_periodic(ctx: Context) -> int:
-    """The part of a turn that is seldom due; gives how many disagreements were found."""
+    """Run what is due only sometimes; give how many disagreements reconciliation has left."""
     if ctx.stopping():
         return 0
     _note_turn(ctx)
-    _examine_once(ctx)
+    _probe_once(ctx)
     return reconcile_daily(ctx)
 
 
 def reconcile_daily(ctx: Context) -> int:
-    """Reconcile where a day has passed; one process of the fleet does it. Gives how many disagreements are left.
+    """Reconcile once a day, in one of the processes; give how many disagreements are left.
 
-    The first time is a day after the first turn. Every finding is one warning in the log.
+    The first time is a day after the first turn. Every disagreement is one warning in the log.
     """
     if ctx.reconcile == "off":
         return 0
-    since = _take(ctx)
+    since = _lease_period(ctx)
     if since is None:
         return 0
     now = ctx.clock()
-    report = reconcile(ctx, since, now - _SETTLED)
+    report = reconcile(ctx, since, now - _IN_FLIGHT)
     if ctx.reconcile == "repair":
-        mended = repair(ctx, report, actor="worker")
-        report = mended.left
-        for sentence in mended.done:
+        repaired = repair(ctx, report, actor="worker")
+        report = repaired.left
+        for sentence in repaired.done:
             _log.info("Reconciliation: %s", sentence)
     for one in report.found:
         _log.warning("Reconciliation: %s (%s)", one.sentence, one.code)
     with ctx.ledger.write() as connection:
-        facts.set_value(connection, _DUE, (now + _EVERY).isoformat(), ctx.clock())
-        facts.set_value(connection, RECONCILED, report.until.isoformat(), ctx.clock())
+        key_values.set_value(connection, _DUE, (now + _EVERY).isoformat(), ctx.clock())
+        key_values.set_value(connection, RECONCILED, report.until.isoformat(), ctx.clock())
     return len(report.found)
 
 
-def _take(ctx: Context) -> datetime | None:
-    """Lease the day's reconciliation; the start of its period, or None where it is not due, or another's."""
+def _lease_period(ctx: Context) -> datetime | None:
+    """Lease the day's reconciliation; give the start of its period, None where it is not due or another has it."""
     now = ctx.clock()
     with ctx.ledger.read() as connection:
-        due_at, until = facts.get_value(connection, _DUE), facts.get_value(connection, RECONCILED)
+        due_at, until = key_values.get_value(connection, _DUE), key_values.get_value(connection, RECONCILED)
     if due_at is not None and datetime.fromisoformat(due_at) > now:
         return None
     span = _EVERY if due_at is None else _LEASE
     with ctx.ledger.write() as connection:
-        is_ours = facts.compare_and_set_value(connection, _DUE, due_at, (now + span).isoformat(), now)
+        is_ours = key_values.compare_and_set_value(connection, _DUE, due_at, (now + span).isoformat(), now)
         if due_at is None and is_ours:
-            facts.set_value(connection, RECONCILED, (now - _EVERY).isoformat(), now)
+            key_values.set_value(connection, RECONCILED, (now - _EVERY).isoformat(), now)
     if due_at is None or not is_ours:
         return None
-    return datetime.fromisoformat(until) if until else now - _EVERY - _SETTLED
+    return datetime.fromisoformat(until) if until else now - _EVERY - _IN_FLIGHT
 
 
 def _note_turn(ctx: Context) -> None:
-    """So that the doctor can say whether a worker is running, at two writes a minute."""
+    """Note the turn, with at most two writes a minute, so that the doctor can say whether a worker is running."""
     now = ctx.clock()
     with ctx.ledger.read() as connection:
-        told = facts.get_value(connection, LAST_TURN)
-    if told is None or abs(now - datetime.fromisoformat(told)) >= _TOLD_EVERY:
+        noted = key_values.get_value(connection, key_values.LAST_TURN)
+    if noted is None or abs(now - datetime.fromisoformat(noted)) >= _NOTED_EVERY:
         with ctx.ledger.write() as connection:
-            facts.set_value(connection, LAST_TURN, now.isoformat(), now)
+            key_values.set_value(connection, key_values.LAST_TURN, now.isoformat(), now)
 
 
-def _examine_once(ctx: Context) -> None:
-    """Once per process, away from any request: does the tenant heed our references?"""
-    if ctx.ledger in _examined:
+def _probe_once(ctx: Context) -> None:
+    """Ask once per process, outside of any request, whether the tenant filters by our references."""
+    if ctx.ledger in _probed:
         return
-    _examined.add(ctx.ledger)
+    _probed.add(ctx.ledger)
     try:
         if ctx.omneo.filters_by_reference() is False:
-            _log.warning(UNHEEDED)
+            _log.warning(NOT_FILTERED)
     except OmneoError as error:
-        _log.info("Whether Omneo filters by our references could not be asked: %s", error)
+        _log.info("Omneo could not be asked whether it filters by our references: %s", error)

@@ -1,7 +1,7 @@
-"""``flask benefits work``: several threads that run turns, and stop cleanly when the process is told to.
+"""``flask benefits work``: several threads that run turns, and stop cleanly at SIGTERM or Ctrl-C.
 
 They share the tables through leases, with each other and with every other worker, so any number may run. SIGKILL is
-safe for the same reason: what a dead worker held is taken up when its lease ends.
+safe for the same reason: another worker takes a dead worker's rows when their leases end.
 """
 
 from __future__ import annotations
@@ -23,35 +23,38 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class WorkerPool:
-    """Runs ``turn`` in ``threads`` threads; ``tell`` hears of every turn that did something."""
+    """Runs ``turn`` in ``threads`` threads; calls ``report`` after every turn that did something.
+
+    ``seconds`` is the pause after a turn that found nothing to do.
+    """
 
     def __init__(
-        self, turn: Callable[[], TurnResult], *, threads: int, seconds: float, tell: Callable[[TurnResult], None]
+        self, turn: Callable[[], TurnResult], *, threads: int, seconds: float, report: Callable[[TurnResult], None]
     ) -> None:
         self._turn = turn
-        self._tell = tell
+        self._report = report
         self._stopped = threading.Event()
-        self._rounds = [WorkerLoop(self._told_turn, seconds, stopped=self._stopped) for _ in range(threads)]
+        self._loops = [WorkerLoop(self._run_turn, seconds, stopped=self._stopped) for _ in range(threads)]
         self._counts: Counter[str] = Counter()
         self._guard = threading.Lock()
-        # Written to by a signal's handler: of all that threads share, this may be used there.
-        self._news: SimpleQueue[Exception | str | None] = SimpleQueue()
+        # A signal handler writes to it, and a SimpleQueue is safe there.
+        self._messages: SimpleQueue[Exception | str | None] = SimpleQueue()
 
     def is_stopping(self) -> bool:
         """Whether no further row should be begun."""
         return self._stopped.is_set()
 
     def stop(self) -> None:
-        """Let every thread finish the call it is in, then end `run`. A signal's handler may call this."""
-        self._news.put("stop")
+        """Let every thread finish its call, then end `run`. A signal handler may call this."""
+        self._messages.put("stop")
 
     def run(self) -> TurnResult:
-        """Work until stopped; gives what was done in all."""
-        return self._run([rounds.run for rounds in self._rounds])
+        """Work until stopped; give what was done in all."""
+        return self._run([loop.run for loop in self._loops])
 
     def run_until_idle(self) -> TurnResult:
         """Work until nothing more can be done now. Raises `BenefitsError` where a turn fails."""
-        return self._run([self._until_idle for _ in self._rounds])
+        return self._run([self._until_idle for _ in self._loops])
 
     def _run(self, jobs: list[Callable[[], None]]) -> TurnResult:
         for number, job in enumerate(jobs):
@@ -60,13 +63,13 @@ class WorkerPool:
         failure: Exception | None = None
         left = len(jobs)
         while left:
-            news = self._news.get()
-            if news == "stop":
-                for rounds in self._rounds:
-                    rounds.stop()
+            message = self._messages.get()
+            if message == "stop":
+                for loop in self._loops:
+                    loop.stop()
                 continue
             left -= 1
-            failure = failure or (news if isinstance(news, Exception) else None)
+            failure = failure or (message if isinstance(message, Exception) else None)
         if failure is not None:
             raise BenefitsError(f"A turn failed: {str(failure).splitlines()[0]}") from failure
         return TurnResult(**self._counts)
@@ -74,29 +77,29 @@ class WorkerPool:
     def _do(self, job: Callable[[], None]) -> None:
         try:
             job()
-        except Exception as error:  # noqa: BLE001 - raised again in the thread that waits
-            self._news.put(error)
+        except Exception as error:  # noqa: BLE001 - raised again in the waiting thread
+            self._messages.put(error)
         else:
-            self._news.put(None)
+            self._messages.put(None)
 
     def _until_idle(self) -> None:
-        while not self.is_stopping() and self._told_turn():
+        while not self.is_stopping() and self._run_turn():
             pass
 
-    def _told_turn(self) -> TurnResult:
+    def _run_turn(self) -> TurnResult:
         done = self._turn()
         if done:
             with self._guard:
                 self._counts.update(asdict(done))
-            self._tell(done)
+            self._report(done)
         return done
 
 
 @contextmanager
 def stopped_by_signals(stop: Callable[[], None]) -> Iterator[None]:
-    """SIGTERM and Ctrl-C call ``stop``; a second one has its usual effect, and ends the process at once."""
+    """Call ``stop`` at SIGTERM and Ctrl-C; a second one has its usual effect, and ends the process at once."""
     if threading.current_thread() is not threading.main_thread():
-        yield  # signals are the main thread's business
+        yield  # only the main thread may handle signals
         return
 
     def handle(_number: int, _frame: FrameType | None) -> None:

@@ -18,7 +18,7 @@ from claimable_benefits.service.worker.periodic import run_periodic
 
 @dataclass(frozen=True, slots=True)
 class TurnResult:
-    """What one turn did."""
+    """How many rows one turn moved, by what it did; true where it did anything."""
 
     delivered: int = 0
     resolved: int = 0
@@ -32,7 +32,7 @@ class TurnResult:
 
 
 def run_once(ctx: Context) -> TurnResult:
-    """Settle, sweep, ask about orders, undo, deliver, release. What cannot be done now is done in a later turn."""
+    """Resolve, sweep, ask the shop about orders, roll back, deliver, release holds. A later turn retries what fails."""
     done = TurnResult(
         resolved=resolve_uses(ctx) + resolve_claims(ctx) + sweep_uses(ctx) + sweep_claims(ctx),
         decided=resolve_unplaced(ctx),

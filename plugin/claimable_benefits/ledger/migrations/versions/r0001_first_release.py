@@ -44,7 +44,7 @@ def _uses() -> None:
         sa.Column("instructions", sa.Text, nullable=False),
         sa.Column("slot", sa.Integer, nullable=False),
         sa.Column("cart_id", sa.String(255), nullable=False),
-        sa.Column("order_number", sa.String(255)),
+        sa.Column("order_number", sa.Text),
         sa.Column("state", sa.String(20), nullable=False),
         sa.Column("version", sa.Integer, nullable=False),
         sa.Column("baseline_remaining", sa.Integer),
@@ -53,9 +53,12 @@ def _uses() -> None:
         _time("sent_at"),
         _time("redeemed_at"),
         _time("rollback_sent_at"),
+        sa.Column("rollback_id", sa.String(64)),
         _time("lease_until"),
         _time("due_at"),
         sa.Column("attempts", sa.Integer, nullable=False),
+        _time("sweep_at"),
+        sa.Column("sweeps", sa.Integer, nullable=False, server_default="0"),
         sa.Column("note", sa.Text),
         _time("created_at", needed=True),
         _time("updated_at", needed=True),
@@ -66,6 +69,8 @@ def _uses() -> None:
     _unique("benefits_uses_live", "benefits_uses", slot, _LIVE_USE)
     _unique("benefits_uses_held", "benefits_uses", ["cart_id"], _HELD)
     op.create_index("benefits_uses_due", "benefits_uses", ["state", "due_at"])
+    op.create_index("benefits_uses_rollback", "benefits_uses", ["rollback_id"], unique=True)
+    _waiting("benefits_uses_sweep", "benefits_uses", "sweep_at")
 
 
 def _claims() -> None:
@@ -85,6 +90,8 @@ def _claims() -> None:
         _time("lease_until"),
         _time("due_at"),
         sa.Column("attempts", sa.Integer, nullable=False),
+        _time("sweep_at"),
+        sa.Column("sweeps", sa.Integer, nullable=False, server_default="0"),
         sa.Column("note", sa.Text),
         _time("created_at", needed=True),
         _time("updated_at", needed=True),
@@ -92,13 +99,14 @@ def _claims() -> None:
     op.create_index("ix_benefits_claims_customer_id", "benefits_claims", ["customer_id"])
     _unique("benefits_claims_live", "benefits_claims", ["profile_id", "definition_handle"], _LIVE_CLAIM)
     op.create_index("benefits_claims_due", "benefits_claims", ["state", "due_at"])
+    _waiting("benefits_claims_sweep", "benefits_claims", "sweep_at")
 
 
 def _events() -> None:
     op.create_table(
         "benefits_events",
         sa.Column("event_id", sa.Integer, primary_key=True, autoincrement=True),
-        sa.Column("subject", sa.String(300), nullable=False),
+        sa.Column("subject", sa.Text, nullable=False),
         _time("at", needed=True),
         sa.Column("actor", sa.String(255), nullable=False),
         sa.Column("reason", sa.Text, nullable=False),
@@ -112,7 +120,7 @@ def _events() -> None:
 def _outbox() -> None:
     op.create_table(
         "benefits_outbox",
-        sa.Column("order_number", sa.String(255), primary_key=True),
+        sa.Column("order_number", sa.Text, primary_key=True),
         sa.Column("revision", sa.Integer, nullable=False),
         sa.Column("content", sa.Text, nullable=False),
         sa.Column("use_id", sa.String(36), sa.ForeignKey("benefits_uses.use_id")),
@@ -124,11 +132,13 @@ def _outbox() -> None:
         _time("due_at", needed=True),
         sa.Column("transaction_id", sa.String(64)),
         _time("delivered_at"),
+        _time("verify_at"),
         sa.Column("note", sa.Text),
         _time("created_at", needed=True),
         _time("updated_at", needed=True),
     )
     op.create_index("benefits_outbox_due", "benefits_outbox", ["state", "due_at"])
+    _waiting("benefits_outbox_verify", "benefits_outbox", "verify_at")
 
 
 def _small_tables() -> None:
@@ -139,7 +149,7 @@ def _small_tables() -> None:
         _time("seen_at", needed=True),
     )
     op.create_table(
-        "benefits_facts",
+        "benefits_key_values",
         sa.Column("name", sa.String(80), primary_key=True),
         sa.Column("value", sa.Text, nullable=False),
         _time("updated_at", needed=True),
@@ -148,3 +158,9 @@ def _small_tables() -> None:
 
 def _unique(name: str, table: str, columns: list[str], where: sa.TextClause) -> None:
     op.create_index(name, table, columns, unique=True, sqlite_where=where, postgresql_where=where)
+
+
+def _waiting(name: str, table: str, column: str) -> None:
+    """An index of the few rows that wait for something."""
+    where = sa.text(f"{column} IS NOT NULL")
+    op.create_index(name, table, [column], sqlite_where=where, postgresql_where=where)
