@@ -11,8 +11,8 @@ from typing import Any
 class Parameters:
     """Sizes and durations; all durations in seconds.
 
-    ``settle`` and ``verify`` are longer than the longest of ``request_delays``, as they are in production. ``timing``
-    holds fields of the plugin's `Timing`, ``outages`` are (share of the checkouts, kind, seconds).
+    ``settle`` and ``verify_after`` are longer than the longest of ``request_delays``, as they are in production.
+    ``timing`` holds fields of the plugin's `Timing`, ``outages`` are (share of the checkouts, kind, seconds).
     """
 
     checkouts: int
@@ -48,9 +48,9 @@ def full_run(checkouts: int) -> Parameters:
         timing={
             "lease": 20,
             "order_grace": 20,
-            "look_gap": 3,
+            "poll_gap": 3,
             "sweep_gaps": [10, 15, 20],
-            "verify": 55,
+            "verify_after": 55,
             "placed_within": 10,
         },
         outages=_FULL_RUN_OUTAGES,
@@ -76,10 +76,10 @@ def short_run(checkouts: int) -> Parameters:
         timing={
             "lease": 10,
             "order_grace": 5,
-            "look_gap": 1,
-            "quick_looks": [0.2, 0.3],
+            "poll_gap": 1,
+            "brief_polls": [0.2, 0.3],
             "sweep_gaps": [2, 4],
-            "verify": 7,
+            "verify_after": 7,
             "placed_within": 2,
         },
         outages=((0.3, "rate limit", 2.0), (0.6, "connection refused", 2.0)),

@@ -113,6 +113,7 @@ def test_a_server_that_is_down_gives_no_lock_and_raises_nothing() -> None:
     assert ours is False
 
 
+@pytest.mark.timing
 def test_four_processes_of_readers_ask_omneo_once(tmp_path: Path, omneo: OmneoSandbox, url: str) -> None:
     config = omneo.config | {
         "BENEFITS_CACHE_URL": url,
@@ -151,6 +152,7 @@ def test_a_second_process_reads_what_the_first_has_read(tmp_path: Path, omneo: O
     assert all("Only mias" in page for page in pages)
 
 
+@pytest.mark.timing
 def test_a_second_process_shows_what_the_first_has_read_while_omneo_is_silent(
     tmp_path: Path, omneo: OmneoSandbox, url: str
 ) -> None:

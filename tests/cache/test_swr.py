@@ -12,6 +12,7 @@ from claimable_benefits.cache.lru import LruCache
 from claimable_benefits.cache.swr import CacheEntry, StaleWhileRevalidateCache, Ttl, Upstream, Version
 from claimable_benefits.cache.thread_pool import ThreadPool
 from claimable_benefits.cache.wait_budget import WaitBudget
+from tests.support.waiting import LIMIT
 
 HERE = Version("writes", "invalidations")
 
@@ -36,7 +37,7 @@ class Numbers:
     gate: threading.Event = field(default_factory=threading.Event)
 
     def __call__(self) -> int:
-        self.gate.wait(30)
+        self.gate.wait(LIMIT)
         self.loads += 1
         if self.down:
             raise LoadFailed("down")

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from claimable_benefits.cache.thread_pool import ThreadPool
+from tests.support.waiting import LIMIT
 
 
 @pytest.fixture
@@ -27,6 +28,7 @@ def test_no_thread_starts_before_a_job_needs_one() -> None:
     thread_pool.stop()
 
 
+@pytest.mark.timing
 def test_calls_are_made_at_the_same_time_and_given_in_order() -> None:
     thread_pool, meeting = ThreadPool(threads=3), threading.Barrier(3, timeout=30)
 
@@ -59,12 +61,13 @@ def test_calls_within_calls_do_not_wait_for_threads_that_are_not_there() -> None
     thread_pool.stop()
 
 
+@pytest.mark.timing
 def test_a_job_that_does_not_fit_the_queue_is_dropped(gate: threading.Event) -> None:
     thread_pool, runs = ThreadPool(threads=1, queue=2), threading.Event()
 
     def wait() -> None:
         runs.set()
-        gate.wait(30)
+        gate.wait(LIMIT)
 
     thread_pool.submit(wait)
     assert runs.wait(30)
@@ -80,7 +83,7 @@ def test_calls_that_no_thread_has_begun_are_made_by_the_caller(gate: threading.E
 
     def wait() -> None:
         runs.set()
-        gate.wait(30)
+        gate.wait(LIMIT)
 
     thread_pool.submit(wait)
     assert runs.wait(30)
@@ -90,6 +93,7 @@ def test_calls_that_no_thread_has_begun_are_made_by_the_caller(gate: threading.E
     assert made_by == [threading.get_ident()] * 3
 
 
+@pytest.mark.timing
 def test_a_job_that_fails_does_not_take_its_thread_along(caplog: pytest.LogCaptureFixture) -> None:
     thread_pool, done = ThreadPool(threads=1), threading.Event()
 
@@ -99,7 +103,7 @@ def test_a_job_that_fails_does_not_take_its_thread_along(caplog: pytest.LogCaptu
     thread_pool.submit(fail)
     thread_pool.submit(done.set)
 
-    assert done.wait(30)
+    assert done.wait(LIMIT)
     assert "A job in the background failed." in caplog.text
     thread_pool.stop()
 
@@ -114,12 +118,13 @@ def test_a_pool_that_has_stopped_takes_nothing_and_still_makes_calls() -> None:
     assert thread_pool.gather([lambda: 1, lambda: 2]) == [1, 2]
 
 
+@pytest.mark.timing
 def test_stopping_waits_for_the_job_that_runs_and_drops_the_others(gate: threading.Event) -> None:
     thread_pool, runs, done = ThreadPool(threads=1), threading.Event(), []
 
     def run() -> None:
         runs.set()
-        gate.wait(30)
+        gate.wait(LIMIT)
         done.append("ran")
 
     thread_pool.submit(run)
@@ -130,18 +135,19 @@ def test_stopping_waits_for_the_job_that_runs_and_drops_the_others(gate: threadi
     gate.set()
     for thread in threading.enumerate():
         if thread.name.startswith("claimable-benefits"):
-            thread.join(30)
+            thread.join(LIMIT)
 
     assert (at_the_timeout, done) == ([], ["ran"])
 
 
+@pytest.mark.timing
 def test_a_child_of_a_fork_has_threads_of_its_own() -> None:
     thread_pool = ThreadPool()
     thread_pool.gather([lambda: 1, lambda: 2])
     child = os.fork()
     if child == 0:  # no assertion here: the child must end at once, whatever happens
         done = threading.Event()
-        os._exit(0 if thread_pool.submit(done.set) and done.wait(30) else 1)
+        os._exit(0 if thread_pool.submit(done.set) and done.wait(LIMIT) else 1)
 
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     thread_pool.stop()

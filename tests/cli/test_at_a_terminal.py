@@ -78,6 +78,7 @@ def test_a_wrong_setting_at_a_terminal_is_one_line(flask_command: Flask_, termin
     assert complained.endswith("unable to open database file. Correct the address, or make the folder.\n")
 
 
+@pytest.mark.timing
 def test_the_worker_works_until_it_is_interrupted(flask_command: Flask_, terminal: Terminal) -> None:
     down = terminal.shop(OMNEO_BASE_URL=NOBODY)
     terminal.refuses("submit", "A1", "--total", "5", shop=down)

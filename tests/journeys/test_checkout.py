@@ -60,7 +60,7 @@ def test_a_shopper_claims_a_benefit_uses_it_in_checkout_and_omneo_has_it_on_the_
     number = order_number(page)
     page.goto(f"{town.url}/orders/{number}")
     record = page.get_by_role("region", name="Loyalty record")
-    for _ in range(40):
+    for _ in range(240):
         if "Recorded" in record.inner_text():
             break
         page.wait_for_timeout(250)
@@ -253,7 +253,7 @@ def test_a_capture_that_answers_late_ends_paid_with_its_benefit(town: Town, page
     fill_in_checkout(page, town, LATE_CAPTURE)
     place_order(page)
     number = order_number(page)
-    for _ in range(60):
+    for _ in range(240):
         page.goto(f"{town.url}/orders/{number}")
         if "Paid" in page.inner_text("main"):
             break
@@ -320,7 +320,7 @@ def test_a_shopper_returns_a_piece_and_then_cancels_the_rest(town: Town, page: P
     page.get_by_role("button", name="Cancel the order and refund $126.05").click()
     expect(page.get_by_role("main")).to_contain_text("$242.15 went back to your card")
     record = page.get_by_role("region", name="Loyalty record")
-    for _ in range(40):
+    for _ in range(240):
         if "Recorded as cancelled" in record.inner_text() and "given back" in record.inner_text():
             break
         page.wait_for_timeout(250)

@@ -18,6 +18,7 @@ from claimable_benefits.ledger.clock import ServerClock
 from claimable_benefits.ledger.outbox import lease_due
 from tests.ledger.rows import NOW, at_once, queue
 from tests.support.postgres import Postgres
+from tests.support.waiting import LIMIT
 
 HOUR = timedelta(hours=1)
 
@@ -168,6 +169,7 @@ def tell_the_time(url: str, hours: float, told: Any) -> None:
     ledger.close()
 
 
+@pytest.mark.timing
 def test_real_processes_agree_on_the_time(postgres: Postgres) -> None:
     spawn = multiprocessing.get_context("spawn")
     told: Any = spawn.Queue()
@@ -175,9 +177,9 @@ def test_real_processes_agree_on_the_time(postgres: Postgres) -> None:
 
     for process in processes:
         process.start()
-    moments = [told.get(timeout=60)[1] for _ in processes]
+    moments = [told.get(timeout=LIMIT)[1] for _ in processes]
     for process in processes:
-        process.join(60)
+        process.join(LIMIT)
         process.close()
     told.close()
     told.join_thread()

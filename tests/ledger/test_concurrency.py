@@ -23,6 +23,7 @@ from claimable_benefits.omneo import OmneoClient
 from claimable_benefits.service.context import Context
 from claimable_benefits.service.holds.slots import take_slot
 from tests.ledger.rows import GIFT, NOW, WHY, at_once, later, new_use, queue, write_much
+from tests.support.waiting import LIMIT
 
 ROUNDS = 10
 MANY = 32
@@ -148,6 +149,7 @@ def test_a_shop_that_changes_an_order_while_it_is_sent_is_never_overwritten(ledg
     assert [delivery.revision for delivery in due] == [8]
 
 
+@pytest.mark.timing
 def test_two_processes_that_write_at_once_lose_nothing(ledger: Ledger, ledger_url: str) -> None:
     with ledger.write() as connection:
         shared = new_use(connection).use_id
@@ -157,7 +159,7 @@ def test_two_processes_that_write_at_once_lose_nothing(ledger: Ledger, ledger_ur
     for writer in writers:
         writer.start()
     for writer in writers:
-        writer.join(60)
+        writer.join(LIMIT)
     codes = [writer.exitcode for writer in writers]
     for writer in writers:
         writer.close()
@@ -188,12 +190,13 @@ def test_an_order_that_is_submitted_twice_at_once_is_one_row_and_spoils_no_trans
     assert ([delivery.revision for delivery in due], len(events), len(uses)) == ([8], 8, 8)
 
 
+@pytest.mark.timing
 def test_sixteen_delivering_threads_and_the_webs_do_not_wait_for_each_others_connections(ledger: Ledger) -> None:
     everybody_has_one = threading.Barrier(32)
 
     def hold_a_connection(place: int) -> None:
         with ledger.read():
-            everybody_has_one.wait(10)
+            everybody_has_one.wait(LIMIT)
 
     at_once(32, hold_a_connection)
 

@@ -20,6 +20,7 @@ from claimable_benefits.ledger.schema import VERSION_TABLE
 from claimable_benefits.ledger.tables import UtcDateTime, metadata
 from tests.ledger.rows import NOW, at_once, new_use, open_ledger
 from tests.support.postgres import Postgres
+from tests.support.waiting import LIMIT
 
 SQLITE, POSTGRESQL = (make_url(f"{name}://").get_dialect()() for name in ("sqlite", "postgresql"))
 zones = st.sampled_from(
@@ -188,6 +189,7 @@ def test_a_block_that_reads_sees_one_moment(ledger: Ledger) -> None:
     assert (before, after) == (0, 0)
 
 
+@pytest.mark.timing
 def test_a_parents_connections_are_not_used_by_the_processes_it_forks(ledger: Ledger) -> None:
     def count() -> int:
         with ledger.write() as connection:
@@ -201,7 +203,7 @@ def test_a_parents_connections_are_not_used_by_the_processes_it_forks(ledger: Le
     for child in children:
         child.start()
     for child in children:
-        child.join(30)
+        child.join(LIMIT)
     codes = [child.exitcode for child in children]
 
     assert codes == [0, 0, 0]

@@ -21,6 +21,7 @@ from claimable_benefits.ledger import Ledger
 from claimable_benefits.ledger.uses import find_use, touch_use
 from tests.ledger.rows import NOW, new_use, open_ledger
 from tests.support.postgres import Postgres
+from tests.support.waiting import LIMIT
 
 NOBODY = 65534
 COUNT = text("SELECT count(*) FROM benefits_uses")
@@ -130,8 +131,8 @@ def told_to_nobody(url: str, answers: int) -> list[object]:
     told: Any = fork.Queue()
     process = fork.Process(target=use_as_nobody, args=(url, told))
     process.start()
-    said = [told.get(timeout=30) for _ in range(answers)]
-    process.join(30)
+    said = [told.get(timeout=LIMIT) for _ in range(answers)]
+    process.join(LIMIT)
     assert process.exitcode == 0
     process.close()
     told.close()

@@ -31,6 +31,7 @@ from claimable_benefits.ledger.tables import metadata
 from claimable_benefits.ledger.uses import find_use, live_uses_of, move_use, touch_use
 from tests.ledger.later_schema import later_schema
 from tests.ledger.rows import NOW, WHY, new_claim, new_use, open_ledger, queue
+from tests.support.waiting import LIMIT
 
 NEWEST = SCHEMA.newest
 REMEDY = """
@@ -241,7 +242,7 @@ print("alembic" in sys.modules)
 
 def start(url: str, later_in: Path | None, begin: Any) -> None:
     ledger = Ledger(url, schema=later_schema(later_in) if later_in else SCHEMA)
-    begin.wait(30)
+    begin.wait(LIMIT)
     ledger.create_tables()
     with ledger.write() as connection:
         new_use(connection, benefit_id=str(multiprocessing.current_process().pid))
@@ -256,7 +257,7 @@ def start_four_at_once(url: str, later_in: Path | None) -> list[int | None]:
     for worker in workers:
         worker.start()
     for worker in workers:
-        worker.join(60)
+        worker.join(LIMIT)
     codes = [worker.exitcode for worker in workers]
     for worker in workers:
         worker.close()
@@ -269,6 +270,7 @@ def versions_and_uses(ledger: Ledger) -> tuple[list[str], int]:
         return list(versions), connection.scalar(text("SELECT count(*) FROM benefits_uses")) or 0
 
 
+@pytest.mark.timing
 def test_workers_that_start_at_once_make_the_tables_once(bare: Ledger, empty_url: str) -> None:
     codes = start_four_at_once(empty_url, None)
 

@@ -13,6 +13,7 @@ from urllib.parse import unquote
 import httpx
 
 from claimable_benefits.omneo import OmneoClient
+from tests.support.waiting import LIMIT
 
 BASE_URL = "https://omneo.test/api/v3"
 TOKEN = "a-token-that-nobody-may-see"
@@ -87,7 +88,7 @@ def server(behave: Callable[[socket.socket], None]) -> Iterator[str]:
     finally:
         with socket.create_connection(("127.0.0.1", port)) as last:
             last.sendall(b"stop")
-        thread.join(10)
+        thread.join(LIMIT)
         listener.close()
 
 

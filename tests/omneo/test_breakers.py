@@ -114,6 +114,7 @@ def test_nothing_is_sent_once_the_time_is_up() -> None:
     assert len(tenant.calls) == 2
 
 
+@pytest.mark.timing
 def test_no_call_waits_longer_than_the_time_that_is_left() -> None:
     seen: list[dict[str, float]] = []
 

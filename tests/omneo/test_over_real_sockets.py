@@ -96,11 +96,13 @@ def test_a_silent_server_is_in_doubt() -> None:
         assert (ConnectionFailed, OutcomeUnknown) == kinds_of_errors(base_url)
 
 
+@pytest.mark.timing
 def test_an_answer_that_trickles_in_is_given_up_and_in_doubt() -> None:
     with server(trickles) as base_url:
         assert (ConnectionFailed, OutcomeUnknown) == kinds_of_errors(base_url)
 
 
+@pytest.mark.timing
 def test_an_answer_whose_last_piece_is_late_is_an_answer() -> None:
     def drips(connection: socket.socket) -> None:
         read_request(connection)

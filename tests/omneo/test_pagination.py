@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from claimable_benefits.cache.thread_pool import ThreadPool
 from claimable_benefits.errors import InvalidResponse, NotApplied
 from tests.omneo.doubles import answer, client_of, data, query
+from tests.support.waiting import LIMIT
 
 BENEFITS, REDEMPTIONS = "GET /profiles/p/benefits", "GET /profiles/p/redemptions"
 NOW = datetime(2025, 6, 15, 4, 30, tzinfo=UTC)
@@ -179,10 +180,11 @@ def test_all_redemptions_are_read_where_no_time_is_given() -> None:
     assert len(found) == 23
 
 
+@pytest.mark.timing
 def test_further_pages_are_fetched_at_the_same_time() -> None:
     rows = [{"id": number} for number in range(35)]
     listed, thread_pool = paged(lambda: rows, 5), ThreadPool(threads=8)
-    meeting = threading.Barrier(6, timeout=5)
+    meeting = threading.Barrier(6, timeout=LIMIT)
 
     def together(request: httpx.Request) -> httpx.Response:
         if query(request)["page[number]"] != "1":
@@ -234,8 +236,9 @@ def test_a_stuck_tenant_is_not_asked_for_all_the_pages_that_it_claims_to_have() 
     assert len(tenant.calls) <= 3 * 9
 
 
+@pytest.mark.timing
 def test_both_lists_of_a_shelf_are_fetched_at_the_same_time() -> None:
-    meeting, thread_pool = threading.Barrier(2, timeout=5), ThreadPool()
+    meeting, thread_pool = threading.Barrier(2, timeout=LIMIT), ThreadPool()
 
     def met(request: httpx.Request) -> httpx.Response:
         meeting.wait()

@@ -61,6 +61,7 @@ def test_a_port_that_is_none_is_refused(port: str, capsys: pytest.CaptureFixture
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.timing
 def test_it_says_what_to_try_and_stops_with_either_signal(number: signal.Signals) -> None:
     with process(None, "--token", "secret-7") as running, closing(HTTPConnection("127.0.0.1", timeout=60)) as waiting:
         line = first_line(running)
@@ -77,6 +78,7 @@ def test_it_says_what_to_try_and_stops_with_either_signal(number: signal.Signals
     assert [word for word in ("curl -H", "/_sandbox/faults", "/_sandbox/calls", "Ctrl-C") if word not in hints] == []
 
 
+@pytest.mark.timing
 def test_the_curl_line_it_prints_works() -> None:
     with process() as running:
         assert running.stdout is not None
@@ -87,6 +89,7 @@ def test_the_curl_line_it_prints_works() -> None:
     assert json.loads(done.stdout)["data"] == []
 
 
+@pytest.mark.timing
 def test_nothing_is_left_of_a_state_that_was_to_be_forgotten(tmp_path: Path) -> None:
     with process(None, environment={"TMPDIR": str(tmp_path)}) as running:
         first_line(running)

@@ -63,6 +63,7 @@ def at_once(count: int, do: Callable[[int], Any]) -> list[Any]:
     return brought
 
 
+@pytest.mark.timing
 def test_a_known_shopper_costs_one_round_trip(shop: Shop, omneo: OmneoSandbox) -> None:
     meet(shop, omneo, "mia")
     omneo.running.faults.add("latency", seconds=0.1)
@@ -227,6 +228,7 @@ def hasty(tmp_path: Path, omneo: OmneoSandbox) -> Iterator[Shop]:
         yield opened
 
 
+@pytest.mark.timing
 def test_at_most_a_quarter_of_the_threads_wait_for_a_slow_omneo(hasty: Shop, omneo: OmneoSandbox) -> None:
     shop = hasty
     meet(shop, omneo, *(f"c{number}" for number in range(16)))
@@ -251,6 +253,7 @@ def loading_threads() -> set[threading.Thread]:
     return {thread for thread in threading.enumerate() if thread.name.startswith("claimable-benefits_")}
 
 
+@pytest.mark.timing
 def test_a_slow_omneo_is_asked_by_eight_threads_at_most(hasty: Shop, omneo: OmneoSandbox) -> None:
     of_earlier_shops = loading_threads()  # this one's start with its first load
     meet(hasty, omneo, *(f"c{number}" for number in range(30)))
@@ -262,6 +265,7 @@ def test_a_slow_omneo_is_asked_by_eight_threads_at_most(hasty: Shop, omneo: Omne
     assert 0 < len(loading_threads() - of_earlier_shops) <= 8
 
 
+@pytest.mark.timing
 def test_a_shelf_that_is_not_fresh_is_shown_with_its_age_while_omneo_is_slow(
     tmp_path: Path, omneo: OmneoSandbox
 ) -> None:
@@ -292,6 +296,7 @@ def test_a_dead_omneo_is_asked_now_and_then_and_not_by_every_page(tmp_path: Path
     assert len(omneo.calls()) <= 16  # then the breaker is open
 
 
+@pytest.mark.timing
 def test_when_omneo_is_back_the_shelf_is_fresh_again(tmp_path: Path, omneo: OmneoSandbox) -> None:
     with open_shop(tmp_path, omneo, BENEFITS_CACHE_SECONDS=1) as shop:
         meet(shop, omneo, "mia")

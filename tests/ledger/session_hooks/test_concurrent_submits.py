@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from typing import Any
 
+import pytest
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
@@ -13,6 +14,7 @@ from claimable_benefits.ledger.events import Audit
 from claimable_benefits.ledger.uses import add_use, find_use, move_use
 from claimable_benefits.runtime import Runtime
 from tests.ledger.session_hooks.conftest import Shop, sale
+from tests.support.waiting import LIMIT
 
 
 def submit_beside(shop: Shop, number: str, *, total: str) -> tuple[threading.Thread, list[str]]:
@@ -31,13 +33,14 @@ def submit_beside(shop: Shop, number: str, *, total: str) -> tuple[threading.Thr
     return thread, outcome
 
 
+@pytest.mark.timing
 def test_the_second_one_waits_and_replaces_the_first(plain: Shop) -> None:
     plain.submit("A1")
     thread, outcome = submit_beside(plain, "A1", total="49.99")
     thread.join(0.4)
     waits = thread.is_alive()
     plain.session.commit()
-    thread.join(10)
+    thread.join(LIMIT)
 
     revision, content = plain.revisions("A1")
     assert (waits, outcome) == (True, ["committed"])
@@ -45,25 +48,27 @@ def test_the_second_one_waits_and_replaces_the_first(plain: Shop) -> None:
     assert plain.seen() == (["A1", "after"], ["A1"])
 
 
+@pytest.mark.timing
 def test_the_second_one_is_the_first_where_that_is_rolled_back(plain: Shop) -> None:
     plain.submit("A1")
     thread, outcome = submit_beside(plain, "A1", total="49.99")
     thread.join(0.4)
     plain.session.rollback()
-    thread.join(10)
+    thread.join(LIMIT)
 
     revision, content = plain.revisions("A1")
     assert (outcome, revision, "49.99" in content) == (["committed"], 1, True)
     assert plain.seen() == (["after"], ["A1"])
 
 
+@pytest.mark.timing
 def test_both_carry_the_redemption_of_the_order(plain: Shop) -> None:
     use_id = redeemed_for(plain, "A1")
     plain.submit("A1")
     thread, outcome = submit_beside(plain, "A1", total="49.99")
     thread.join(0.4)
     plain.session.commit()
-    thread.join(10)
+    thread.join(LIMIT)
 
     with runtime(plain).context.ledger.read() as connection:
         use = find_use(connection, use_id)

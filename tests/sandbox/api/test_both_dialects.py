@@ -179,6 +179,7 @@ def test_the_plugins_smallest_token_is_enough_for_a_sale_and_for_nothing_else(
     ]
 
 
+@pytest.mark.timing
 def test_a_member_and_a_listening_shop_hear_of_the_same_claim(running: RunningSandbox, walk: Walker) -> None:
     speak(running, "both")
     profile = walk("POST", "/profiles", PERSON)["id"]

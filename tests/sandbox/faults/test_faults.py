@@ -50,6 +50,7 @@ def used(api: SandboxClient) -> int:
     return len(api.state()["redemptions"])
 
 
+@pytest.mark.timing
 def test_latency_delays_the_answer(running: RunningSandbox, client: httpx.Client) -> None:
     running.faults.add("latency", seconds=0.2, times=1)
 
@@ -60,6 +61,7 @@ def test_latency_delays_the_answer(running: RunningSandbox, client: httpx.Client
     assert (slow.status_code, took >= 0.2) == (200, True)
 
 
+@pytest.mark.timing
 def test_a_drip_sends_the_whole_body_bit_by_bit(running: RunningSandbox, client: httpx.Client) -> None:
     whole = client.get("/profiles").content
     running.faults.add("drip", seconds=1, times=1)
@@ -113,6 +115,7 @@ def test_apply_then_drop_applies_and_says_nothing(
     assert (call.status, call.faults, b'"type":"redeem"' in call.answer) == (None, ["apply_then_drop"], True)
 
 
+@pytest.mark.timing
 def test_a_delayed_request_is_applied_after_its_caller_gave_up(
     running: RunningSandbox, client: httpx.Client, api: SandboxClient, redemptions: str
 ) -> None:
@@ -241,6 +244,7 @@ def test_the_same_seed_repeats_the_same_faults(running: RunningSandbox, client: 
     assert set(runs[0]) == {200, 500}
 
 
+@pytest.mark.timing
 def test_delays_add_up_with_the_first_other_fault(running: RunningSandbox, client: httpx.Client) -> None:
     running.faults.add("latency", seconds=0.1, times=1)
     running.faults.add("latency", seconds=0.1, times=1)

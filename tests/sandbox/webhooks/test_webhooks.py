@@ -88,6 +88,7 @@ def test_an_event_arrives_signed_over_its_raw_body(api: SandboxClient, shop: Web
     assert counted == {"delivered": 1, "failed": 0, "recorded": 0}
 
 
+@pytest.mark.timing
 def test_an_event_arrives_by_itself(api: SandboxClient, shop: WebhookReceiver) -> None:
     hook(api, shop.url)
     api.issue(api.define(), api.profile())
@@ -221,6 +222,7 @@ def test_every_kind_of_event_can_be_told(api: SandboxClient, shop: WebhookReceiv
     assert shop.messages[0].body["event"] == triggers.get(change, f"{change}.created")
 
 
+@pytest.mark.timing
 def test_what_was_due_when_it_stopped_is_sent_when_it_starts_again(tmp_path: Path, shop: WebhookReceiver) -> None:
     before = SandboxClient(data=tmp_path)
     hook(before, shop.url)

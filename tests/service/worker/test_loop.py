@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -13,16 +12,10 @@ import pytest
 from claimable_benefits.service.worker.loop import WorkerLoop, WorkerThread
 from claimable_benefits.service.worker.turn import TurnResult
 from tests.service.conftest import ServiceHarness
+from tests.support.waiting import LIMIT, wait_until
 
 DONE = TurnResult(delivered=1)
 NOTHING = TurnResult()
-
-
-def until(happened: Callable[[], bool]) -> None:
-    end = time.monotonic() + 10
-    while not happened():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 def ended(loop: WorkerLoop) -> threading.Thread:
@@ -31,6 +24,7 @@ def ended(loop: WorkerLoop) -> threading.Thread:
     return thread
 
 
+@pytest.mark.timing
 def test_a_turn_that_raises_is_logged_once_in_full_and_the_next_one_runs(caplog: pytest.LogCaptureFixture) -> None:
     turns: list[int] = []
 
@@ -51,6 +45,7 @@ def test_a_turn_that_raises_is_logged_once_in_full_and_the_next_one_runs(caplog:
     assert time.monotonic() - began >= 3.0  # a second at least, then two at least
 
 
+@pytest.mark.timing
 def test_being_stopped_ends_a_long_wait_after_a_failure() -> None:
     failed = threading.Event()
 
@@ -60,36 +55,39 @@ def test_being_stopped_ends_a_long_wait_after_a_failure() -> None:
 
     rounds = WorkerLoop(turn, 600)
     thread = ended(rounds)
-    failed.wait(10)
+    failed.wait(LIMIT)
     rounds.stop()
-    thread.join(5)
+    thread.join(LIMIT)
 
     assert not thread.is_alive()
 
 
+@pytest.mark.timing
 def test_a_turn_that_found_something_is_followed_by_the_next_at_once() -> None:
     left = [DONE, DONE, DONE]
     rounds = WorkerLoop(lambda: left.pop() if left else NOTHING, 600)
     thread = ended(rounds)
-    until(lambda: not left)
+    wait_until(lambda: not left)
     rounds.stop()
-    thread.join(5)
+    thread.join(LIMIT)
 
     assert not thread.is_alive()
 
 
+@pytest.mark.timing
 def test_a_worker_that_is_woken_while_it_waits_runs_a_turn_at_once() -> None:
     turns: list[int] = []
     worker = WorkerThread(lambda: turns.append(1), 600)
     worker.start()
-    until(lambda: len(turns) == 1)
+    wait_until(lambda: len(turns) == 1)
     worker.wake()
-    until(lambda: len(turns) == 2)
+    wait_until(lambda: len(turns) == 2)
     worker.stop()
 
     assert len(turns) == 2
 
 
+@pytest.mark.timing
 def test_a_worker_that_is_stopped_waits_for_its_turn() -> None:
     began, finished = threading.Event(), threading.Event()
 
@@ -101,7 +99,7 @@ def test_a_worker_that_is_stopped_waits_for_its_turn() -> None:
 
     worker = WorkerThread(turn, 600)
     worker.start()
-    began.wait(10)
+    began.wait(LIMIT)
     worker.stop()
 
     assert finished.is_set()

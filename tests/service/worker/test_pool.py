@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-
 import pytest
 
 from claimable_benefits.errors import BenefitsError
 from claimable_benefits.service.worker.pool import WorkerPool
 from claimable_benefits.service.worker.turn import TurnResult
+from tests.support.waiting import wait_until
 
 DONE = TurnResult(delivered=1)
 
 
 NOTHING = TurnResult()
-
-
-def until(happened: Callable[[], bool]) -> None:
-    end = time.monotonic() + 10
-    while not happened():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 def test_a_pool_counts_what_all_its_threads_did() -> None:
@@ -43,13 +34,14 @@ def test_a_pool_that_runs_until_idle_raises_why_it_cannot() -> None:
         thread_pool.run_until_idle()
 
 
+@pytest.mark.timing
 def test_a_pool_that_is_stopped_while_it_works_begins_no_further_turn() -> None:
     turns: list[int] = []
 
     def turn() -> TurnResult:
         turns.append(1)
         thread_pool.stop()
-        until(thread_pool.is_stopping)
+        wait_until(thread_pool.is_stopping)
         return DONE
 
     thread_pool = WorkerPool(turn, threads=1, seconds=600, report=lambda _done: None)
