@@ -1,25 +1,29 @@
 """The pages' own HTTP errors: werkzeug's, so a shop's error handlers restyle them; without one they show a page.
 
 BadRequest
-└── FormRefused     a form that we do not trust: no token, or one that is forged, stale, or somebody else's
+└── FormRefused               a form with no token, or with one that is forged, stale or another shopper's
 NotFound
-└── NoSuchBenefit   nothing of that name on this shopper's own wallet
+└── BenefitNotFound           nothing of that name in this shopper's own wallet
 ServiceUnavailable
-└── LedgerDown      our own records cannot be read or written right now
+└── LedgerUnavailablePage     the ledger cannot be read or written right now
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
+from wsgiref.types import WSGIEnvironment
 
 from flask import render_template
 from werkzeug.exceptions import BadRequest, HTTPException, NotFound, ServiceUnavailable
 
-from claimable_benefits.web import current
-from claimable_benefits.web.rendering import messages
+from claimable_benefits.web.current import settings, stylesheet_url, wallet_url
 
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+SIGNED_OUT = "You are signed out. Sign in, and then try again."
+NO_TOKEN = "This page was not complete when its button was pressed. Nothing was changed."  # noqa: S105 - a sentence
+STALE = "This page was open for too long. Nothing was changed. Go back and try again."
+NOT_THIS = "This button does not belong to this benefit, or not to your account. Nothing was changed."
+FOREIGN = "This came from another site, so nothing was changed."
+LEDGER_DOWN = "We cannot reach our records of your benefits right now, so nothing was changed."
 
 
 class _Page(HTTPException):
@@ -40,12 +44,12 @@ class _Page(HTTPException):
         """Render the page; called within the request, where no handler of the shop's takes the error."""
         return render_template(
             "claimable_benefits/problem.html",
-            cb_base=current.settings().base_template,
-            stylesheet=current.stylesheet_url(),
+            cb_base=settings().base_template,
+            stylesheet=stylesheet_url(),
             heading=self.heading,
             sentence=self.description,
             way_on=self.way_on or "Your benefits",
-            link=self.link or current.url("wallet"),
+            link=self.link or wallet_url(),
         )
 
 
@@ -65,9 +69,9 @@ class BenefitNotFound(_Page, NotFound):
 
 
 class LedgerUnavailablePage(_Page, ServiceUnavailable):
-    """The ledger's database is locked, full or away: nothing was done, and trying again is safe."""
+    """The ledger's database is locked, full or down: nothing was done, and a second attempt is safe."""
 
     heading = "Please try again in a minute"
 
     def __init__(self, *, way_on: str | None = None, link: str | None = None) -> None:
-        super().__init__(messages.LEDGER_DOWN, way_on=way_on, link=link)
+        super().__init__(LEDGER_DOWN, way_on=way_on, link=link)

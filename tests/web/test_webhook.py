@@ -16,7 +16,7 @@ from werkzeug.test import TestResponse
 from claimable_benefits.service.account.invalidation import _profiles
 from claimable_benefits.web.blueprint import make_blueprint
 from claimable_benefits.web.webhook import webhook
-from tests.web.world import World, make_shop
+from tests.web.page_data import PageData, make_shop
 
 HERE = "/account/benefits/webhook"
 SECRET = "a secret of the tenant"
@@ -29,14 +29,14 @@ def heard() -> list[tuple[str, bytes]]:
 
 
 @pytest.fixture
-def tell(world: World, heard: list[tuple[str, bytes]]) -> Callable[..., TestResponse]:
-    app = make_shop(world, {"OMNEO_WEBHOOK_SECRET": SECRET}, register=False)
+def tell(data: PageData, heard: list[tuple[str, bytes]]) -> Callable[..., TestResponse]:
+    app = make_shop(data, {"OMNEO_WEBHOOK_SECRET": SECRET}, register=False)
 
     def hear(_: object, event: str, body: bytes) -> int:
         heard.append((event, body))
         return 1
 
-    app.register_blueprint(make_blueprint(replace(world.services(), handle_webhook=hear)))
+    app.register_blueprint(make_blueprint(replace(data.services(), handle_webhook=hear)))
     client = app.test_client()
 
     def send(body: bytes = BODY, signature: str | None = None, **headers: str) -> TestResponse:
@@ -67,8 +67,8 @@ def test_any_other_signature_is_refused(tell: Callable[..., TestResponse], heard
     assert heard == []
 
 
-def test_a_message_without_a_signature_is_refused(world: World, heard: list[Any]) -> None:
-    app = make_shop(world, {"OMNEO_WEBHOOK_SECRET": SECRET})
+def test_a_message_without_a_signature_is_refused(data: PageData, heard: list[Any]) -> None:
+    app = make_shop(data, {"OMNEO_WEBHOOK_SECRET": SECRET})
 
     assert app.test_client().post(HERE, data=BODY).status_code == 401
 
@@ -78,8 +78,8 @@ def test_a_message_that_is_too_large_is_not_even_read(tell: Callable[..., TestRe
     assert heard == []
 
 
-def test_a_message_of_any_length_it_does_not_tell_is_refused(world: World) -> None:
-    app = make_shop(world, {"OMNEO_WEBHOOK_SECRET": SECRET})
+def test_a_message_of_any_length_it_does_not_tell_is_refused(data: PageData) -> None:
+    app = make_shop(data, {"OMNEO_WEBHOOK_SECRET": SECRET})
     environ = {"wsgi.input_terminated": True, "CONTENT_LENGTH": ""}
     answer = app.test_client().post(HERE, headers={"Transfer-Encoding": "chunked"}, environ_overrides=environ)
 
@@ -92,11 +92,11 @@ def test_without_a_secret_there_is_no_such_address(shop: Flask) -> None:
     assert answer.status_code == 404
 
 
-def test_a_hosts_csrf_protection_is_told_that_the_signature_is_enough(world: World) -> None:
+def test_a_hosts_csrf_protection_is_told_that_the_signature_is_enough(data: PageData) -> None:
     excused: list[object] = []
-    app = make_shop(world, register=False)
+    app = make_shop(data, register=False)
     app.extensions["csrf"] = SimpleNamespace(exempt=excused.append)
-    app.register_blueprint(make_blueprint(world.services()))
+    app.register_blueprint(make_blueprint(data.services()))
 
     assert excused == [webhook]
 
