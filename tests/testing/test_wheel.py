@@ -27,7 +27,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_console_is_whole_in_the_wheel(wheel: Path) -> None:
-    here, there = ROOT / "plugin/claimable_benefits/sandbox", wheel / "claimable_benefits/sandbox"
+    here, there = ROOT / "plugin/claimable_benefits/sandbox/console", wheel / "claimable_benefits/sandbox/console"
 
     for folder in ("templates/sandbox", "static"):
         assert sorted(path.name for path in (there / folder).iterdir()) == sorted(
