@@ -23,7 +23,7 @@ help:
 	@echo "make test      run every test, browser tests included, in two processes (JOBS=2)"
 	@echo "make chaos     real processes, databases and kills while Omneo fails, then an audit (SEED=7 CHECKOUTS=2000)"
 	@echo "make mutants   take each defence away in turn, and see which test notices"
-	@echo "make bench     measure everything against its targets, in about six minutes, with load by wrk; writes benchmarks/latest.json"
+	@echo "make bench     measure everything against its targets, in about seven minutes, with load by wrk; writes benchmarks/latest.json"
 	@echo "make bench-ledger    measure the ledger alone: transitions, deliveries, and a million rows"
 	@echo "make bench-sandbox   measure the sandbox, then 64 clients for a last use, 200 rounds of each kind"
 	@echo "make check     formatting, lint, types, layers"
@@ -60,10 +60,10 @@ bench: $(READY)
 	$(BIN)/python -m benchmarks $(NAMES)
 
 bench-ledger: $(READY)
-	$(BIN)/python -m benchmarks.ledger
+	$(BIN)/python -m benchmarks.measures.ledger
 
 bench-sandbox: $(READY)
-	$(BIN)/python -m benchmarks.sandbox
+	$(BIN)/python -m benchmarks.measures.sandbox
 	SANDBOX_ROUNDS=200 $(BIN)/python -m pytest -q --durations=8 tests/sandbox/test_concurrency.py
 
 check: $(READY)

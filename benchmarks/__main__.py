@@ -2,7 +2,7 @@
 
 It exits with 1 where a target is missed.
 
-With names (of figures, or of parts such as ``pages``) only those are measured, and nothing is written.
+With names (of figures, or of parts such as ``pages``) it measures only those and writes nothing.
 """
 
 from __future__ import annotations
@@ -12,21 +12,26 @@ import json
 import math
 import os
 import platform
+import signal
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from benchmarks.figures import QUICK, TARGETS, Figures, Scale
 from benchmarks.parts import PARTS, chosen
 
 LATEST = Path(__file__).with_name("latest.json")
+PART_SECONDS = 180  # a part that takes longer is given up, so that the command always ends
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Measure what is asked for."""
+    """Measure, print and write the figures that are asked for."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"figures or parts: {', '.join(PARTS)}")
     parser.add_argument("--quick", action="store_true", help="one short round, to see that it runs; writes nothing")
@@ -45,27 +50,45 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _measure(parts: list[str], scale: Scale) -> tuple[Figures, list[str]]:
-    """All figures, and the parts that could not be measured: one that fails does not stop the others."""
+    """Return all figures, and the parts that failed: one that fails does not stop the others."""
     found, failed = Figures(), []
     with tempfile.TemporaryDirectory() as folder:
         for part in parts:
-            started = time.monotonic()
+            started, place = time.monotonic(), Path(folder) / part
+            place.mkdir()
             try:
-                found.add(PARTS[part].measure(Path(folder), scale))
-            except Exception as error:  # noqa: BLE001 - whatever it is, it is said, and the command fails
+                with limited(PART_SECONDS):
+                    found.add(PARTS[part].measure(place, scale))
+            except Exception as error:  # noqa: BLE001 - any error is printed, and the command fails
                 failed.append(part)
                 print(f"{part} could not be measured: {type(error).__name__}: {error}", file=sys.stderr)
             print(f"{part}: {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
     return found, failed
 
 
+@contextmanager
+def limited(seconds: int) -> Iterator[None]:
+    """Raise `TimeoutError` in the block once it has taken so long."""
+
+    def give_up(_number: int, _frame: FrameType | None) -> None:
+        raise TimeoutError(f"It took longer than {seconds} s.")
+
+    before = signal.signal(signal.SIGALRM, give_up)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
 def report(found: Figures) -> dict[str, Any]:
-    """What is written: see the README's section about speed for what each figure is."""
+    """Return what is written to the file: docs/performance.md says what each figure means."""
     return {
-        "ratios": _rounded(found.ratios),
-        "cpu": _rounded(found.cpu),
+        "judged": _rounded(found.judged),
+        "told": _rounded(found.told),
+        "cpu_us": _rounded(found.cpu),
         "pages_ms": _rounded(found.pages),
-        "wall": _rounded(found.wall),
         "machine": machine(),
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
         "python": platform.python_version(),
@@ -73,7 +96,7 @@ def report(found: Figures) -> dict[str, Any]:
 
 
 def machine() -> str:
-    """What kind of machine this is; not which one."""
+    """Return the kind of the machine, not its name."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []
     model = next(
@@ -83,22 +106,22 @@ def machine() -> str:
 
 
 def _rounded(values: dict[str, float]) -> dict[str, float | None]:
-    """Four digits; None where a figure is no number, as JSON knows none such."""
+    """Round to four digits; None stands for what is not finite, as JSON has no such number."""
     return {name: float(f"{value:.4g}") if math.isfinite(value) else None for name, value in values.items()}
 
 
 def _print(found: Figures) -> None:
-    print(f"{'figure':<40}{'value':>10}   {'must be':<9} ok?")
-    for name, value in found.ratios.items():
+    print(f"{'figure':<40}{'value':>10}   {'must be':<9} met?")
+    for name, value in found.judged.items():
         sign, bound = TARGETS[name]
         print(f"{name:<40}{value:10.2f}   {sign} {bound:<6g} {'yes' if TARGETS[name].is_met(value) else 'NO'}")
-    for title, told in (
-        ("CPU us a request", found.cpu),
+    for title, values in (
+        ("processor time, us", found.cpu),
         ("ms until a page is there", found.pages),
-        ("besides", found.wall),
+        ("told", found.told),
     ):
-        for name, value in told.items():
-            print(f"{title}: {name:<55}{value:10.2f}")
+        for name, value in values.items():
+            print(f"{title}: {name:<60}{value:10.2f}")
 
 
 def _verdict(found: Figures, failed: list[str]) -> int:
@@ -107,7 +130,7 @@ def _verdict(found: Figures, failed: list[str]) -> int:
     if failed:
         print(f"Not measured: {', '.join(failed)}.")
     if not missed and not failed:
-        print("Every figure is what it must be.")
+        print("Every figure meets its target.")
     return 1 if missed or failed else 0
 
 

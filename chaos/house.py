@@ -68,7 +68,7 @@ def opened(folder: Path, plan: Plan, scale: Scale) -> Iterator[House]:
         _create_tables(inside)
         port = _hire_shop(staff, scale, common | {"OMNEO_BASE_URL": f"{for_shop}/api/v3"})
         _hire_workers(staff, folder, scale, inside)
-        staff.hire("housekeeper", [*_FLASK, "settle-orders", "--every", "3"], inside)
+        staff.hire("housekeeper", [*_FLASK, "resolve-orders", "--every", "3"], inside)
         wait_for_port(port, seconds=_READY_SECONDS, who="The shop")
         yield House(
             staff=staff,
@@ -127,7 +127,7 @@ def _create_tables(environ: dict[str, str]) -> None:
     import os
 
     done = subprocess.run(
-        [*_FLASK, "settle-orders"],
+        [*_FLASK, "resolve-orders"],
         env={**os.environ, **environ},
         cwd=ROOT,
         capture_output=True,

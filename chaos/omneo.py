@@ -18,7 +18,7 @@ import requests
 from chaos.plan import BENEFITS, CLAIMABLE, ON_THE_ACCOUNT, Spell
 from claimable_benefits.sandbox import create_sandbox, serve_sandbox
 from claimable_benefits.sandbox.testing_kit.builders import OmneoSandbox
-from example_shop.shoppers import CROWD_FROM
+from example_shop.customers.demo_shoppers import CROWD_FROM
 
 TOKEN = "chaos-token"
 TILL = "TILL-"  # what the references of uses in the store begin with

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar
 
+from example_shop.customers.demo_shoppers import CROWD_FROM
 from example_shop.payments import cards
-from example_shop.shoppers import CROWD_FROM
 
 T = TypeVar("T")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from threading import Event
 
 from example_shop.payments.provider import create_provider, provider_of
-from example_shop.serving import Served, reserve
+from example_shop.server.serving import AppServer, reserve
 
 
 def main(port: int, folder: Path, late_seconds: float) -> None:
@@ -16,7 +16,7 @@ def main(port: int, folder: Path, late_seconds: float) -> None:
     stop = Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     app = create_provider(folder, late_seconds=late_seconds)
-    served = Served(app, reserve(port))
+    served = AppServer(app, reserve(port))
     stop.wait()
     provider_of(app).close()
     served.close()

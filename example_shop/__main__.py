@@ -11,33 +11,35 @@ from pathlib import Path
 from threading import Event
 
 from claimable_benefits import SettingsError
-from example_shop.run import OmneoIncomplete, Running, start
-from example_shop.serving import PortTaken
-from example_shop.shoppers import SHOPPERS
+from example_shop.customers.demo_shoppers import SHOPPERS
+from example_shop.server.run import OmneoIncomplete, Running, start
+from example_shop.server.serving import PortTaken
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run until Ctrl-C or SIGTERM; gives the exit code."""
-    asked = _parser().parse_args(arguments)
-    with _asked_to_stop() as stop:
+    """Run until Ctrl-C or SIGTERM; returns the exit code."""
+    options = _parser().parse_args(arguments)
+    with _stop_requested() as stop:
         try:
-            running = start(asked.port, asked.sandbox_port, asked.payments_port, asked.data, reset=asked.reset)
+            running = start(
+                options.port, options.sandbox_port, options.payments_port, options.data, reset=options.reset
+            )
         except PortTaken as taken:
-            return _complain(_other_port(asked, taken.port))
+            return _complain(_other_port(options, taken.port))
         except (OmneoIncomplete, SettingsError) as problem:
             return _complain(str(problem))
         except OSError as problem:
-            return _complain(f"{asked.data} cannot be used ({problem.strerror}): name another folder with --data.")
+            return _complain(f"{options.data} cannot be used ({problem.strerror}): name another folder with --data.")
         with running:
-            print(_welcome(running, asked.data), flush=True)
+            print(_welcome(running, options.data), flush=True)
             stop.wait()
-    print("\nClosed. Everything is kept for next time.")
+    print("\nClosed. The data is kept for the next start.")
     return 0
 
 
 @contextmanager
-def _asked_to_stop() -> Iterator[Event]:
-    """An event that Ctrl-C and SIGTERM set."""
+def _stop_requested() -> Iterator[Event]:
+    """Yield an event that Ctrl-C and SIGTERM set."""
     stop = Event()
     signals = (signal.SIGINT, signal.SIGTERM)
     before = [signal.signal(number, lambda *_: stop.set()) for number in signals]
@@ -56,8 +58,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     for name, port in (("--port", 5000), ("--sandbox-port", 5001), ("--payments-port", 5002)):
         parser.add_argument(name, type=_port, default=port, help=f"default: {port}; 0 takes a free one")
-    parser.add_argument("--data", type=Path, default=Path("instance"), help="where everything is kept (./instance)")
-    parser.add_argument("--reset", action="store_true", help="start afresh: delete our own files from the data folder")
+    parser.add_argument("--data", type=Path, default=Path("instance"), help="the folder of all files (./instance)")
+    parser.add_argument("--reset", action="store_true", help="delete the shop's files from the data folder first")
     return parser
 
 
@@ -68,9 +70,9 @@ def _port(text: str) -> int:
     return number
 
 
-def _other_port(asked: argparse.Namespace, port: int) -> str:
-    options = {asked.port: "--port", asked.payments_port: "--payments-port", asked.sandbox_port: "--sandbox-port"}
-    return f"Port {port} is taken: stop what listens there, or choose another with {options[port]} {port + 10}."
+def _other_port(options: argparse.Namespace, port: int) -> str:
+    names = {options.port: "--port", options.payments_port: "--payments-port", options.sandbox_port: "--sandbox-port"}
+    return f"Port {port} is taken: stop what listens there, or choose another with {names[port]} {port + 10}."
 
 
 def _complain(sentence: str) -> int:
@@ -79,7 +81,7 @@ def _complain(sentence: str) -> int:
 
 
 def _flask() -> str:
-    """How this very environment's flask is called from here."""
+    """Return the path of this environment's ``flask`` command, relative to the working directory where possible."""
     program = Path(sys.executable).with_name("flask")
     try:
         return str(program.relative_to(Path.cwd()))
@@ -90,7 +92,7 @@ def _flask() -> str:
 def _welcome(running: Running, data: Path) -> str:
     names = ", ".join(shopper.name for shopper in SHOPPERS)
     omneo = (
-        f"Omneo sandbox   {running.sandbox_url}   what Omneo believes, its clock and its faults"
+        f"Omneo sandbox   {running.sandbox_url}   its data, its clock and its faults"
         if running.sandbox
         else "Omneo           the one in your environment"
     )
@@ -100,9 +102,9 @@ def _welcome(running: Running, data: Path) -> str:
   {omneo}
 
   Open the shop and sign in with one click: {names}.
-  Pay with 4242 4242 4242 4242; the checkout page lists cards that decline, dawdle or ask you back.
+  Pay with 4242 4242 4242 4242; the checkout page lists cards that are declined, answer late or ask for approval.
   At a terminal: {_flask()} --app example_shop.terminal benefits show --customer 1001
-  Kept in {data}. Ctrl-C stops everything.
+  All files are in {data}. Ctrl-C stops everything.
 """
 
 

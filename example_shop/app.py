@@ -1,4 +1,4 @@
-"""The shop, put together: its settings, its pages, and the plugin."""
+"""The application factory: settings, pages, and the benefits extension."""
 
 from __future__ import annotations
 
@@ -11,20 +11,24 @@ from typing import Any
 from flask import Flask, Response, render_template, request
 from werkzeug.exceptions import HTTPException
 
-from example_shop import accounts, carts, catalogue, checkout, guard, money, order_pages, return_pages, visitors
+from example_shop import benefit_loaders  # noqa: F401  # importing it registers the four loaders
+from example_shop.catalogue import search
+from example_shop.catalogue.products import CATEGORIES
+from example_shop.checkout import carts
+from example_shop.customers import current_customer, formatting
 from example_shop.extensions import benefits, db
-from example_shop.loyalty import cart, order, shopper  # noqa: F401  # registers the plugin's three loaders
-from example_shop.products import CATEGORIES
+from example_shop.pages import account, cart, catalogue, checkout, form_tokens, order, returns, security_headers
 
 DATABASE_NAME = "shop.sqlite3"
 SECRET_NAME = "secret.key"  # noqa: S105  # the name of a file
+_PAGES = (catalogue, cart, account, checkout, order, returns)
 
 
 def create_app(data: Path, config: Mapping[str, Any] | None = None) -> Flask:
-    """The shop with its files in ``data``.
+    """Create the shop, with its files in ``data``.
 
-    ``config`` brings at least ``PAYMENTS_URL`` and what the plugin needs to reach Omneo (``OMNEO_BASE_URL``,
-    ``OMNEO_TOKEN``); it may replace any other setting too.
+    ``config`` has at least ``PAYMENTS_URL`` and the extension's connection to Omneo (``OMNEO_BASE_URL``,
+    ``OMNEO_TOKEN``); it may replace any other setting too. Raises the extension's `SettingsError`.
     """
     app = Flask(__name__)
     data.mkdir(parents=True, exist_ok=True)
@@ -32,17 +36,18 @@ def create_app(data: Path, config: Mapping[str, Any] | None = None) -> Flask:
     app.config.from_mapping(config or {})
     db.init_app(app)
     benefits.init_app(app)
-    guard.init_app(app)
-    money.init_app(app)
-    for module in (catalogue, carts, accounts, checkout, order_pages, return_pages):
+    form_tokens.init_app(app)
+    security_headers.init_app(app)
+    formatting.init_app(app)
+    for module in _PAGES:
         app.register_blueprint(module.blueprint)
-    app.register_error_handler(HTTPException, _explain)
-    app.context_processor(_everywhere)
+    app.register_error_handler(HTTPException, _show_error)
+    app.context_processor(_for_every_page)
     return app
 
 
 def close_app(app: Flask) -> None:
-    """Stop the plugin's worker, and close connections and databases, as the end of a process would."""
+    """Stop the extension's worker, and close connections and databases, as the end of a process would."""
     app.extensions["claimable_benefits"].close()
     db.engine_of(app).dispose()
 
@@ -57,10 +62,10 @@ def _settings(data: Path) -> dict[str, Any]:
         "SQLALCHEMY_ENGINES": {"default": f"sqlite:///{data / DATABASE_NAME}"},
         "PAYMENTS_TIMEOUT": 3.0,  # seconds
         "PAYMENTS_STYLE": "two-step",  # or "single-step", where the provider takes the money at once
-        "SHOP_LEASE_SECONDS": 60.0,  # longer than placing an order takes when everybody is slow
-        "SHOP_SETTLE_SECONDS": 2.0,  # after a lost answer, before the provider is asked what became of the payment
+        "SHOP_LEASE_SECONDS": 60.0,  # longer than placing an order takes where every service is slow
+        "SHOP_RESOLVE_SECONDS": 2.0,  # after a lost answer, before the shop asks the provider about it
         "SHOP_APPROVAL_SECONDS": 30 * 60.0,  # how long the shopper may take on the payment provider's page
-        "SHOP_CROWD": 0,  # how many customers there are besides those with a button of their own
+        "SHOP_CROWD": 0,  # how many shoppers of load tests there are, besides those with a sign-in button
         "OMNEO_TIMEZONE": "Australia/Melbourne",
         "BENEFITS_POLICIES": str(Path(__file__).with_name("benefits.toml")),
         "BENEFITS_BASE_TEMPLATE": "base.html",
@@ -71,9 +76,9 @@ def _settings(data: Path) -> dict[str, Any]:
 
 
 def _secret(file: Path) -> str:
-    """The key that signs sessions and forms; made once, so that a restart signs nobody out.
+    """Return the key that signs sessions and forms; created once, so that a restart signs nobody out.
 
-    Several processes may start at once: what they find is a whole key, and the same one.
+    Several processes may start at the same time: each of them reads the same, complete key.
     """
     if not file.exists():
         draft = file.with_name(f"{file.name}.{secrets.token_hex(8)}")
@@ -85,17 +90,17 @@ def _secret(file: Path) -> str:
     return file.read_text("utf-8")
 
 
-def _everywhere() -> dict[str, Any]:
+def _for_every_page() -> dict[str, Any]:
     return {
-        "visitor": visitors.current(),
+        "customer": current_customer.get(),
         "cart_count": carts.count(),
         "categories": CATEGORIES,
-        "has_picture": catalogue.find,
+        "has_picture": search.find,
     }
 
 
-def _explain(error: HTTPException) -> tuple[str, int] | Response | HTTPException:
-    """Say on a page of ours what is wrong, and where to go on; the plugin's pages say it themselves, in our layout."""
+def _show_error(error: HTTPException) -> tuple[str, int] | Response | HTTPException:
+    """Show an error page with a way on; the extension renders its own, in the shop's layout."""
     if error.code is None or error.code < 400 or request.blueprint == benefits.blueprint.name:
         return error
     return render_template("problem.html", error=error), error.code

@@ -1,6 +1,6 @@
-"""Celery as the plugin's worker: ``celery --app example_shop.celery_app worker``, and ``… beat`` beside it.
+"""Celery as the extension's worker: ``celery --app example_shop.celery_app worker``, and ``… beat`` beside it.
 
-The same variables describe the shop as in `wsgi`; SHOP_BROKER_URL is needed.
+The environment describes the shop as in `wsgi`; SHOP_BROKER_URL is required.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The two objects that the rest of the shop shares: its database, and its loyalty benefits."""
+"""The two extensions that the whole shop shares: its database and its loyalty benefits."""
 
 from claimable_benefits import ClaimableBenefits
-from example_shop.database import Database
+from example_shop.storage.database import Database
 
 db = Database()
 benefits = ClaimableBenefits()

@@ -1,6 +1,6 @@
 """The shop at a terminal: ``flask --app example_shop.terminal benefits show --customer 1001``.
 
-It finds the shop that ``make shop`` runs by its data folder: ``SHOP_DATA``, or ./instance.
+Finds the shop that ``make shop`` runs by its data folder: ``SHOP_DATA``, or ./instance.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from pathlib import Path
 from flask import Flask
 
 from example_shop.app import create_app as create_shop
-from example_shop.run import RUNNING_NAME, omneo_settings
+from example_shop.server.run import RUNNING_NAME, omneo_settings
 
 
 def create_app() -> Flask:
-    """The same shop over the same data, without a server and without a worker."""
+    """Create the same shop over the same data, without a server and without a worker."""
     data = Path(os.environ.get("SHOP_DATA", "instance"))
     running = data / RUNNING_NAME
     found = json.loads(running.read_text(encoding="utf-8")) if running.is_file() else {}

@@ -1,15 +1,15 @@
-"""The shop for a real server, with as many processes as it likes: ``gunicorn 'example_shop.wsgi:create_app()'``.
+"""The shop for a real server, in any number of processes: ``gunicorn 'example_shop.wsgi:create_app()'``.
 
 Its settings come from the environment:
 
 ======================  ==========================================================================================
 ``SHOP_DATA``           the folder of its files (./instance): the key that signs sessions, and the database unless …
-``SHOP_DATABASE_URL``   … the shop and the plugin's ledger share this one, such as postgresql+psycopg://…
+``SHOP_DATABASE_URL``   … the shop and the extension's ledger share this one, such as postgresql+psycopg://…
 ``PAYMENTS_URL``        where the payment provider is, and ``PAYMENTS_STYLE`` how it takes money
-``OMNEO_…``             the plugin's settings under their own names, at least OMNEO_TOKEN and OMNEO_BASE_URL
+``OMNEO_…``             the extension's settings under their own names, at least OMNEO_TOKEN and OMNEO_BASE_URL
 ``BENEFITS_…``          likewise; BENEFITS_WORKER=off where ``flask benefits work`` runs beside the shop, or celery
 ``SHOP_BROKER_URL``     the broker of Celery, such as redis://…, where it runs beside the shop (`celery_app`)
-``PAYMENTS_TIMEOUT``    seconds, as ``SHOP_LEASE_SECONDS``, ``SHOP_SETTLE_SECONDS`` and ``SHOP_APPROVAL_SECONDS``
+``PAYMENTS_TIMEOUT``    seconds, as ``SHOP_LEASE_SECONDS``, ``SHOP_RESOLVE_SECONDS`` and ``SHOP_APPROVAL_SECONDS``
 ======================  ==========================================================================================
 """
 
@@ -23,21 +23,21 @@ from typing import Any
 from flask import Flask
 
 from claimable_benefits import SettingsError
-from example_shop import housekeeping
+from example_shop import background_jobs
 from example_shop.app import create_app as create_shop
 
-_SECONDS = ("PAYMENTS_TIMEOUT", "SHOP_LEASE_SECONDS", "SHOP_SETTLE_SECONDS", "SHOP_APPROVAL_SECONDS")
+_SECONDS = ("PAYMENTS_TIMEOUT", "SHOP_LEASE_SECONDS", "SHOP_RESOLVE_SECONDS", "SHOP_APPROVAL_SECONDS")
 _AS_THEY_ARE = ("PAYMENTS_URL", "PAYMENTS_STYLE", "SHOP_BROKER_URL")
 
 
 def create_app(config: Mapping[str, Any] | None = None, adjust: Callable[[Flask], None] | None = None) -> Flask:
-    """The shop that the environment describes.
+    """Create the shop that the environment describes.
 
-    ``config`` goes before the environment, and ``adjust`` changes the app before Celery gets its tasks: for tests.
+    ``config`` replaces the environment, and ``adjust`` changes the app before Celery gets its tasks: both for tests.
     Raises `SettingsError` with the variable and the remedy.
     """
     app = create_shop(Path(os.environ.get("SHOP_DATA") or "instance"), {**settings(os.environ), **(config or {})})
-    app.cli.add_command(housekeeping.settle_orders)
+    app.cli.add_command(background_jobs.resolve_orders)
     if adjust is not None:
         adjust(app)
     if "SHOP_BROKER_URL" in app.config:
@@ -46,7 +46,7 @@ def create_app(config: Mapping[str, Any] | None = None, adjust: Callable[[Flask]
 
 
 def settings(environ: Mapping[str, str]) -> dict[str, Any]:
-    """The shop's configuration; an empty variable counts as none."""
+    """Return the shop's configuration; an empty variable counts as unset. Raises `SettingsError`."""
     given = {key: value for key, value in environ.items() if value}
     if "PAYMENTS_URL" not in given:
         raise SettingsError("PAYMENTS_URL", "is not set.", "Set it to the address of the payment provider.")
@@ -59,7 +59,7 @@ def settings(environ: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _add_celery(app: Flask) -> None:
-    """A Celery app for this shop, at ``app.extensions["celery"]``: the shop sends hints, a worker takes them."""
+    """Create a Celery app for this shop, as ``app.extensions["celery"]``: the shop sends tasks, a worker runs them."""
     from celery import Celery  # only where it is used: a shop without a broker need not have it installed
 
     from claimable_benefits.celery import add_tasks

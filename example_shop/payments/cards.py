@@ -1,4 +1,4 @@
-"""The test cards, and what each of them does."""
+"""The test cards, and what happens with each of them."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ TEST_CARDS = (
     (APPROVED, "is approved"),
     (DECLINED, "is declined"),
     (CAPTURE_DECLINED, "is approved, and declined when the money should move"),
-    (LATE_AUTHORISE, "gets its answer too late; nothing is charged"),
+    (LATE_AUTHORISE, "is answered too late; nothing is charged"),
     (LATE_CAPTURE, "is charged, but the answer comes too late"),
     (LATE_REFUND, "is charged; a refund is made, but its answer comes too late"),
     (REFUND_DECLINED, "is charged, and its bank takes no refund"),
-    (REDIRECT, "asks you to approve the payment on another page"),
-    (REDIRECT_THEN_DECLINED, "asks you too, and is declined when the money should move"),
+    (REDIRECT, "needs your approval on another page"),
+    (REDIRECT_THEN_DECLINED, "needs your approval too, and is declined when the money should move"),
 )
 
 
 def spaced(card: str) -> str:
-    """``4242 4242 4242 4242``."""
+    """Format a card number as ``4242 4242 4242 4242``."""
     return " ".join(card[start : start + 4] for start in range(0, len(card), 4))
 
 
 def is_plausible(card: str) -> bool:
-    """Whether it has as many digits as a card has, and the last one checks out (Luhn)."""
+    """Whether it has 12 to 19 digits, and the last one is the right check digit (Luhn)."""
     if not (card.isascii() and card.isdigit() and 12 <= len(card) <= 19):
         return False
     doubled = [int(digit) * (1 + place % 2) for place, digit in enumerate(reversed(card))]

@@ -1,8 +1,8 @@
-"""How the shop talks to its payment provider.
+"""The client of the payment provider: one method for each call, one exception for each kind of failure.
 
 PaymentProblem
 ├── PaymentDeclined      a definite no; ``str()`` is a sentence for the shopper
-├── PaymentUnreachable   nothing was sent, or only a question was asked: trying again is safe
+├── PaymentUnreachable   nothing was sent, or it was a read: the shop may retry
 └── PaymentUnknown       a request went out and no readable answer came back: it may or may not have happened
 """
 
@@ -18,16 +18,16 @@ import requests
 from urllib3.exceptions import NewConnectionError
 
 Read = TypeVar("Read")
-# What comes of reading something that is not JSON, or not what it should be.
+# Raised while reading an answer that is not JSON, or not the expected JSON.
 _UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, ArithmeticError)
 
 
 class PaymentProblem(Exception):
-    """The root of everything that can go wrong with a payment."""
+    """The root of all payment errors."""
 
 
 class PaymentDeclined(PaymentProblem):
-    """The bank or the provider says no."""
+    """The bank or the provider refuses."""
 
 
 class PaymentUnreachable(PaymentProblem):
@@ -35,23 +35,23 @@ class PaymentUnreachable(PaymentProblem):
 
 
 class PaymentUnknown(PaymentProblem):
-    """The provider may or may not have done what was asked."""
+    """The provider may or may not have done what the shop asked."""
 
 
 class Status(StrEnum):
-    """Where a payment stands at the provider."""
+    """The status of a payment at the provider."""
 
     REDIRECT = "redirect"  # the shopper has to approve it on the provider's page
     APPROVED = "approved"  # the money is reserved
     DECLINED = "declined"
-    CAPTURED = "captured"  # the money has moved; some of it may have gone back
+    CAPTURED = "captured"  # the money has moved; some of it may be refunded
     VOIDED = "voided"
-    REFUNDED = "refunded"  # all of it has gone back
+    REFUNDED = "refunded"  # all of it is refunded
 
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """A payment as the provider knows it; ``amount`` in major units."""
+    """A payment as the provider describes it; ``amount`` in major units."""
 
     id: str
     reference: str
@@ -59,6 +59,11 @@ class Payment:
     currency: str
     status: Status
     approval_url: str | None = None
+
+    @property
+    def has_moved(self) -> bool:
+        """Whether the money has moved, also where it was refunded since."""
+        return self.status in (Status.CAPTURED, Status.REFUNDED)
 
 
 class PaymentClient:
@@ -86,24 +91,24 @@ class PaymentClient:
         return _not_declined(self._write("/sales", wish | {"return_url": return_url}))
 
     def void(self, payment_id: str) -> Payment:
-        """Let go of the reserved money. Raises `PaymentDeclined` where it has moved already, else like `authorise`."""
+        """Release the reserved money. Raises `PaymentDeclined` where it has moved already, else like `authorise`."""
         return self._write(f"/payments/{payment_id}/void")
 
     def close(self, reference: str) -> Payment:
-        """Let go of whatever was or will be asked for with ``reference``. Raises like `void`."""
+        """Void what was asked for with ``reference``, and what may arrive later. Raises like `void`."""
         return self._write(f"/references/{reference}/void")
 
     def refund(self, payment_id: str, amount: Decimal, reference: str) -> None:
-        """Give ``amount`` back. Raises like `authorise`; repeated with the same reference, nothing moves twice."""
+        """Refund ``amount``, once for each ``reference``, also where the call is repeated. Raises like `authorise`."""
         wish = {"amount": int(amount.scaleb(2)), "reference": reference}
         self._send(f"/payments/{payment_id}/refunds", wish, _refund_reference)
 
     def find(self, payment_id: str) -> Payment | None:
-        """The payment with that id. Raises `PaymentUnreachable`."""
+        """Return the payment with that id, or None. Raises `PaymentUnreachable`."""
         return next(iter(self._read(f"/payments/{payment_id}")), None)
 
     def find_by_reference(self, reference: str) -> Payment | None:
-        """The payment that was made for ``reference``. Raises `PaymentUnreachable`."""
+        """Return the payment with that reference, or None. Raises `PaymentUnreachable`."""
         return next(iter(self._read("/payments", {"reference": reference})), None)
 
     def _write(self, path: str, body: Mapping[str, Any] | None = None) -> Payment:

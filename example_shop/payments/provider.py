@@ -1,8 +1,8 @@
 """Quayside Pay: a payment provider that approves, declines, redirects, and can answer late.
 
-A capture moves money, and so does a sale, which is both steps in one. Everything may be repeated: a payment has the
-shop's reference, a refund has one of its own. A payment that is voided is never captured, and one that is captured is
-never voided: whoever asks first decides.
+A capture moves money, and so does a sale, which is both steps in one. The shop may repeat every call: a payment has
+the shop's reference, and a refund has its own. A voided payment is never captured, and a captured one is never voided:
+the first call decides.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
 from example_shop.payments import cards
-from example_shop.payments.store import UNPAID, PaymentStore, RefundRow, Row
+from example_shop.payments.store import UNPAID, PaymentRow, PaymentStore, RefundRow
 
 blueprint = Blueprint("payments", __name__, template_folder="templates", static_folder="static")
 _KEY = "payments"
@@ -27,52 +27,56 @@ _MOVES = {
     "capture": (("approved",), "captured"),
     "void": (UNPAID, "voided"),
 }
-_AT_AUTHORISE = {cards.DECLINED: "declined", cards.REDIRECT: "redirect", cards.REDIRECT_THEN_DECLINED: "redirect"}
-_AT_SALE = {
+_STATUS_AT_AUTHORISE = {
+    cards.DECLINED: "declined",
+    cards.REDIRECT: "redirect",
+    cards.REDIRECT_THEN_DECLINED: "redirect",
+}
+_STATUS_AT_SALE = {
     cards.DECLINED: "declined",
     cards.CAPTURE_DECLINED: "declined",
     cards.REDIRECT: "redirect-sale",
     cards.REDIRECT_THEN_DECLINED: "redirect-sale",
 }
-_ASKS = ("redirect", "redirect-sale")
+_WAITING = ("redirect", "redirect-sale")
 _BANK_DECLINES = (cards.CAPTURE_DECLINED[-4:], cards.REDIRECT_THEN_DECLINED[-4:])
 
 
 class BankDeclined(HTTPException):
-    """402, which Werkzeug does not bring."""
+    """402 Payment Required, which Werkzeug does not have."""
 
     code = 402
     description = "Your bank declined the payment."
 
 
 class Provider:
-    """What belongs to one app: its payments, and how late its late answers are, in seconds."""
+    """The state of one provider app: its payments, and how late its late answers are, in seconds."""
 
     def __init__(self, folder: Path, late_seconds: float) -> None:
         self.store = PaymentStore(folder)
         self._late_seconds = late_seconds
         self._closing = Event()
 
-    def dawdle(self) -> None:
-        """Keep the caller waiting, unless the provider closes."""
+    def delay(self) -> None:
+        """Delay the answer, unless the provider closes."""
         self._closing.wait(self._late_seconds)
 
     def close(self) -> None:
-        """Let everybody go who is kept waiting."""
+        """End all delays."""
         self._closing.set()
 
 
 def create_provider(folder: Path, *, late_seconds: float = 6.0) -> Flask:
-    """A payment provider that keeps its payments in ``folder``."""
+    """Create a payment provider that stores its payments in ``folder``; its late answers take ``late_seconds``."""
     app = Flask(__name__, static_folder=None)
     app.extensions[_KEY] = Provider(folder, late_seconds)
     app.register_blueprint(blueprint)
-    app.after_request(_guard)
+    app.after_request(_add_headers)
     return app
 
 
 def provider_of(app: Flask) -> Provider:
-    """The provider that ``app`` serves."""
+    """Return the state of the provider app ``app``."""
     provider: Provider = app.extensions[_KEY]
     return provider
 
@@ -80,48 +84,48 @@ def provider_of(app: Flask) -> Provider:
 @blueprint.post("/payments")
 def authorise() -> tuple[Response, int]:
     """Reserve money: approved, declined, or redirect with the page where the shopper approves."""
-    row = _take(_AT_AUTHORISE.get(_read_wish()["card"], "approved"))
+    row = _take(_STATUS_AT_AUTHORISE.get(_read_payment_body()["card"], "approved"))
     if row.card == cards.LATE_AUTHORISE[-4:]:
-        provider_of(current_app).dawdle()
-    return jsonify(_shown(row)), 201
+        provider_of(current_app).delay()
+    return jsonify(_serialized(row)), 201
 
 
 @blueprint.post("/sales")
 def sell() -> tuple[Response, int]:
     """Reserve and move money in one step: captured, declined, or redirect; the shopper's approval captures then."""
-    card = _read_wish()["card"]
+    card = _read_payment_body()["card"]
     if card == cards.LATE_AUTHORISE:
-        provider_of(current_app).dawdle()  # nothing is charged so far, and the shop may close the reference meanwhile
-    row = _take(_AT_SALE.get(card, "captured"))
+        provider_of(current_app).delay()  # before the charge: the shop may close the reference meanwhile
+    row = _take(_STATUS_AT_SALE.get(card, "captured"))
     if row.card == cards.LATE_CAPTURE[-4:]:
-        provider_of(current_app).dawdle()
-    return jsonify(_shown(row)), 201
+        provider_of(current_app).delay()
+    return jsonify(_serialized(row)), 201
 
 
 @blueprint.post("/references/<reference>/void")
 def close(reference: str) -> Response:
-    """Let go of what a reference has reserved, and of what comes with it later; 409 where the money has moved."""
+    """Void what a reference has reserved, and what arrives with it later; 409 where the money has moved."""
     row = _store().close(reference)
     if row.status in ("captured", "refunded"):
         abort(409, f"A payment that is {row.status} cannot be voided.")
-    return jsonify(_shown(row))
+    return jsonify(_serialized(row))
 
 
 @blueprint.get("/payments")
 def search() -> Response:
-    """The payment for a reference, in a list."""
-    return jsonify(data=[_shown(row) for row in _store().with_reference(request.args.get("reference", ""))])
+    """Return the payment for a reference, in a list."""
+    return jsonify(data=[_serialized(row) for row in _store().with_reference(request.args.get("reference", ""))])
 
 
 @blueprint.get("/payments/<payment_id>")
 def read(payment_id: str) -> Response:
-    """One payment."""
-    return jsonify(_shown(_find(payment_id)))
+    """Return one payment."""
+    return jsonify(_serialized(_find(payment_id)))
 
 
 @blueprint.post("/payments/<payment_id>/<any(capture, void):verb>")
 def change(payment_id: str, verb: str) -> Response:
-    """Move the reserved money, or let go of it."""
+    """Move the reserved money, or release it."""
     row = _find(payment_id)
     sources, target = _MOVES[verb]
     if verb == "capture" and row.status in sources and row.card in _BANK_DECLINES:
@@ -129,41 +133,41 @@ def change(payment_id: str, verb: str) -> Response:
     if not _store().move(payment_id, sources, target) and _find(payment_id).status != target:
         abort(409, f"A payment that is {_find(payment_id).status} cannot be {target}.")
     if verb == "capture" and row.card == cards.LATE_CAPTURE[-4:]:
-        provider_of(current_app).dawdle()
-    return jsonify(_shown(_find(payment_id)))
+        provider_of(current_app).delay()
+    return jsonify(_serialized(_find(payment_id)))
 
 
 @blueprint.post("/payments/<payment_id>/refunds")
 def refund(payment_id: str) -> tuple[Response, int]:
-    """Give money back, all or some of it, once for each reference."""
-    row, (reference, amount) = _find(payment_id), _read_refund()
+    """Refund all of a payment or some of it, once for each reference."""
+    row, (reference, amount) = _find(payment_id), _read_refund_body()
     earlier = _store().find_refund(reference)
     if earlier is None and row.card == cards.REFUND_DECLINED[-4:]:
         raise BankDeclined(description="Your bank takes no refund on this card.")
     made = _store().refund(payment_id, reference, amount)
     if made is None:
-        abort(409, "There is not so much to give back.")
+        abort(409, "The amount is more than what is left to refund.")
     if (made.payment_id, made.amount) != (payment_id, amount):
         abort(409, "This reference belongs to another refund.")
     if earlier is None and row.card == cards.LATE_REFUND[-4:]:
-        provider_of(current_app).dawdle()
-    return jsonify(_shown_refund(made)), 200 if earlier else 201
+        provider_of(current_app).delay()
+    return jsonify(_serialized_refund(made)), 200 if earlier else 201
 
 
 @blueprint.get("/refunds/<reference>")
 def read_refund(reference: str) -> Response:
-    """One refund, by the shop's reference."""
+    """Return one refund, by the shop's reference."""
     made = _store().find_refund(reference)
     if made is None:
         abort(404, f"There is no refund {reference}.")
-    return jsonify(_shown_refund(made))
+    return jsonify(_serialized_refund(made))
 
 
 @blueprint.get("/approve/<payment_id>")
 def approve(payment_id: str) -> str | AnyResponse:
-    """The page where the shopper approves a payment."""
+    """Show the page where the shopper approves a payment."""
     row = _find(payment_id)
-    if row.status not in _ASKS:
+    if row.status not in _WAITING:
         return redirect(row.return_url, 303)
     amount = format_currency(Decimal(row.amount).scaleb(-2), row.currency, locale="en_AU")
     return render_template("payments/approve.html", payment=row, amount=amount, shop=urlsplit(row.return_url).netloc)
@@ -171,7 +175,7 @@ def approve(payment_id: str) -> str | AnyResponse:
 
 @blueprint.post("/approve/<payment_id>")
 def decide(payment_id: str) -> AnyResponse:
-    """The shopper's answer; then back to the shop."""
+    """Record the shopper's answer, and redirect to the shop."""
     row = _find(payment_id)
     approved = "approve" in request.form
     _store().move(payment_id, ("redirect",), "approved" if approved else "declined")
@@ -181,8 +185,8 @@ def decide(payment_id: str) -> AnyResponse:
 
 
 @blueprint.app_errorhandler(HTTPException)
-def explain(error: HTTPException) -> tuple[Response, int]:
-    """Say what is wrong in JSON."""
+def show_error(error: HTTPException) -> tuple[Response, int]:
+    """Describe the error in JSON."""
     code = error.code or 500
     return jsonify(error=error.name, message=error.description), code
 
@@ -191,21 +195,21 @@ def _store() -> PaymentStore:
     return provider_of(current_app).store
 
 
-def _find(payment_id: str) -> Row:
+def _find(payment_id: str) -> PaymentRow:
     row = _store().find(payment_id)
     if row is None:
         abort(404, f"There is no payment {payment_id}.")
     return row
 
 
-def _take(status: str) -> Row:
-    wish = _read_wish()
+def _take(status: str) -> PaymentRow:
+    wish = _read_payment_body()
     return _store().add(
         wish["reference"], wish["amount"], wish["currency"], wish["card"][-4:], status, wish["return_url"]
     )
 
 
-def _read_refund() -> tuple[str, int]:
+def _read_refund_body() -> tuple[str, int]:
     wish = request.get_json(silent=True)
     wish = wish if isinstance(wish, dict) else {}
     reference, amount = wish.get("reference"), wish.get("amount")
@@ -216,7 +220,7 @@ def _read_refund() -> tuple[str, int]:
     return reference, amount
 
 
-def _read_wish() -> dict[str, Any]:
+def _read_payment_body() -> dict[str, Any]:
     wish = request.get_json(silent=True)
     if not isinstance(wish, dict):
         abort(422, "Send the payment as a JSON object.")
@@ -230,25 +234,25 @@ def _read_wish() -> dict[str, Any]:
     return wish
 
 
-def _shown(row: Row) -> dict[str, Any]:
-    asks = row.status in _ASKS
+def _serialized(row: PaymentRow) -> dict[str, Any]:
+    is_waiting = row.status in _WAITING
     return {
         "id": row.id,
         "reference": row.reference,
         "amount": row.amount,
         "currency": row.currency,
         "card": row.card,
-        "status": "redirect" if asks else row.status,
+        "status": "redirect" if is_waiting else row.status,
         "refunded": _store().refunded(row.id),
-        "approval_url": url_for("payments.approve", payment_id=row.id, _external=True) if asks else None,
+        "approval_url": url_for("payments.approve", payment_id=row.id, _external=True) if is_waiting else None,
     }
 
 
-def _shown_refund(made: RefundRow) -> dict[str, Any]:
+def _serialized_refund(made: RefundRow) -> dict[str, Any]:
     return {"reference": made.reference, "payment_id": made.payment_id, "amount": made.amount}
 
 
-def _guard(response: Response) -> Response:
+def _add_headers(response: Response) -> Response:
     response.headers["Content-Security-Policy"] = "default-src 'self'; base-uri 'none'; frame-ancestors 'none'"
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Cache-Control"] = "no-store"

@@ -1,4 +1,4 @@
-"""What the payment provider remembers: one row per payment, moved only by compare-and-set."""
+"""The payment provider's store: one row per payment, moved only by compare-and-set."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CREATE TABLE IF NOT EXISTS refunds (
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class PaymentRow:
     """A payment; ``amount`` in cents, ``card`` the last four digits."""
 
     id: str
@@ -35,7 +35,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class RefundRow:
-    """Money that went back; ``amount`` in cents, ``reference`` the shop's own."""
+    """A refund; ``amount`` in cents, ``reference`` from the shop."""
 
     reference: str
     payment_id: str
@@ -51,36 +51,36 @@ class PaymentStore:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.executescript(_SCHEMA)
 
-    def add(self, reference: str, amount: int, currency: str, card: str, status: str, return_url: str) -> Row:
-        """Keep a payment; the first one for a reference stays."""
+    def add(self, reference: str, amount: int, currency: str, card: str, status: str, return_url: str) -> PaymentRow:
+        """Store a payment; the first one for a reference stays."""
         row = (f"pay_{uuid4().hex}", reference, amount, currency, card, status, return_url)
         with self._open() as connection:
             connection.execute("INSERT INTO payments VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", row)
         return self.with_reference(reference)[0]
 
-    def find(self, payment_id: str) -> Row | None:
-        """The payment with that id, or None."""
+    def find(self, payment_id: str) -> PaymentRow | None:
+        """Return the payment with that id, or None."""
         return next(iter(self._select("id", payment_id)), None)
 
-    def with_reference(self, reference: str) -> list[Row]:
-        """The payment for that reference, in a list."""
+    def with_reference(self, reference: str) -> list[PaymentRow]:
+        """Return the payment for that reference, in a list."""
         return self._select("reference", reference)
 
     def move(self, payment_id: str, sources: Sequence[str], target: str) -> bool:
-        """Move a payment from one of these statuses to another; False where it stands elsewhere."""
+        """Move a payment from one of these statuses to another; False where it has another status."""
         step = "UPDATE payments SET status = ? WHERE id = ? AND status = ?"
         with self._open() as connection:
             return any(connection.execute(step, (target, payment_id, source)).rowcount for source in sources)
 
-    def close(self, reference: str) -> Row:
-        """Let go of what that reference reserved; where there is nothing yet, whatever comes later is void."""
+    def close(self, reference: str) -> PaymentRow:
+        """Void what that reference has reserved; where it has nothing yet, what arrives later is void."""
         self.add(reference, 0, "", "", "voided", "")
         row = self.with_reference(reference)[0]
         self.move(row.id, UNPAID, "voided")
         return self.with_reference(reference)[0]
 
     def refund(self, payment_id: str, reference: str, amount: int) -> RefundRow | None:
-        """Give money back, once for each reference; None where there is not so much to give back."""
+        """Refund ``amount`` cents, once for each reference; None where less is left to refund."""
         with self._open() as connection:
             connection.execute("BEGIN IMMEDIATE")
             if earlier := self._refund(connection, reference):
@@ -95,12 +95,12 @@ class PaymentStore:
             return RefundRow(reference, payment_id, amount)
 
     def find_refund(self, reference: str) -> RefundRow | None:
-        """The refund with that reference, or None."""
+        """Return the refund with that reference, or None."""
         with self._open() as connection:
             return self._refund(connection, reference)
 
     def refunded(self, payment_id: str) -> int:
-        """How much of a payment went back, in cents."""
+        """Return how much of a payment is refunded, in cents."""
         with self._open() as connection:
             return self._refunded(connection, payment_id)
 
@@ -113,10 +113,10 @@ class PaymentStore:
         total: int = connection.execute(question, (payment_id,)).fetchone()[0]
         return total
 
-    def _select(self, column: str, value: str) -> list[Row]:
+    def _select(self, column: str, value: str) -> list[PaymentRow]:
         with self._open() as connection:
             question = f"SELECT * FROM payments WHERE {column} = ?"  # noqa: S608  # the column is one of two of ours
-            return [Row(*found) for found in connection.execute(question, (value,))]
+            return [PaymentRow(*found) for found in connection.execute(question, (value,))]
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:

@@ -1,30 +1,30 @@
-// The page works without this script. With it, nothing typed is lost when a benefit is applied or removed, and another
-// way of shipping is priced as soon as it is chosen. The card number never leaves its field.
+// The page works without this script. With it, typed text survives applying or removing a benefit, and the page shows the
+// new price as soon as another shipping method is chosen. The card number never leaves its field.
 (() => {
   "use strict";
-  const PATIENCE = 1500; // ms that a click waits for what was typed to be kept
+  const SAVE_TIMEOUT = 1500; // ms that a click waits for the draft to be saved
   const form = document.getElementById("checkout");
   const reprice = document.getElementById("reprice");
-  let kept = Promise.resolve();
-  let typings = 0;
-  let told = 0; // up to which of them the shop knows
+  let saved = Promise.resolve();
+  let edits = 0;
+  let savedEdits = 0; // how many of them the shop has saved
   let leaving = false;
 
-  const typed = () => {
+  const draft = () => {
     const data = new FormData(form);
     data.delete("card");
     return data;
   };
 
-  // One after the other, as an older draft that arrives last would undo a newer one.
-  const keep = () => {
-    const [body, upTo] = [typed(), typings];
+  // One after the other: an older draft that arrives last would overwrite a newer one.
+  const save = () => {
+    const [body, upTo] = [draft(), edits];
     const send = () => fetch(form.dataset.draft, { method: "POST", body, keepalive: true });
-    kept = kept.then(send).then((answer) => { if (answer.ok) told = upTo; }).catch(() => {});
-    return kept;
+    saved = saved.then(send).then((answer) => { if (answer.ok) savedEdits = upTo; }).catch(() => {});
+    return saved;
   };
 
-  const takeOver = (page) => {
+  const showPage = (page) => {
     const hasCard = (where) => where.querySelector("[name=card]") !== null;
     if (hasCard(page) !== hasCard(document)) return location.reload();
     for (const id of ["checkout", "sum", "benefits"]) {
@@ -32,30 +32,30 @@
     }
   };
 
-  const priceAnew = async () => {
-    const answer = await fetch(reprice.formAction, { method: "POST", body: typed() });
+  const updatePrice = async () => {
+    const answer = await fetch(reprice.formAction, { method: "POST", body: draft() });
     if (!answer.ok) throw new Error(answer.statusText);
-    takeOver(new DOMParser().parseFromString(await answer.text(), "text/html"));
+    showPage(new DOMParser().parseFromString(await answer.text(), "text/html"));
   };
 
   document.addEventListener("input", (event) => {
-    if (event.target.form === form && event.target.name !== "card") typings += 1;
+    if (event.target.form === form && event.target.name !== "card") edits += 1;
   });
 
   document.addEventListener("change", (event) => {
     if (event.target.form !== form || event.target.name === "card") return;
-    if (event.target.name === "shipping") priceAnew().catch(() => form.requestSubmit(reprice));
-    else keep();
+    if (event.target.name === "shipping") updatePrice().catch(() => form.requestSubmit(reprice));
+    else save();
   });
 
-  // Another form leads back to this page: it may only leave when the shop has what was typed.
+  // Another form leads back to this page: submit it once the shop has saved what was typed.
   document.addEventListener("submit", (event) => {
-    if (event.target === form || told === typings || leaving === "now") return;
+    if (event.target === form || savedEdits === edits || leaving === "now") return;
     event.preventDefault();
     if (leaving) return;
     leaving = true;
-    const enough = new Promise((resolve) => setTimeout(resolve, PATIENCE));
-    Promise.race([keep(), enough]).then(() => {
+    const enough = new Promise((resolve) => setTimeout(resolve, SAVE_TIMEOUT));
+    Promise.race([save(), enough]).then(() => {
       leaving = "now";
       event.target.requestSubmit(event.submitter);
     }).finally(() => { leaving = false; });

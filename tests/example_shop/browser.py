@@ -1,14 +1,17 @@
-"""A browser as far as a shop without scripts needs one: pages, links, forms by the name of their button."""
+"""A browser without scripts: pages, links, and forms by the name of their button."""
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from urllib.parse import urljoin
 
 import requests
+
+_TIMEOUT = 60  # seconds for one page, also on a busy machine
 
 
 @dataclass
@@ -99,7 +102,7 @@ class Page(HTMLParser):
 
 
 class Browser:
-    """One person's browser, with their cookies; ``page`` is what it shows."""
+    """One shopper's browser, with their cookies; ``page`` is what it shows."""
 
     def __init__(self, home: str) -> None:
         self.home = home
@@ -108,12 +111,27 @@ class Browser:
 
     def go(self, path: str) -> Page:
         """Open a page."""
-        self.page = Page(self.session.get(urljoin(self.home, path), timeout=10))
+        self.page = Page(self.session.get(urljoin(self.home, path), timeout=_TIMEOUT))
         return self.page
 
     def follow(self, link: str) -> Page:
         """Click a link."""
         return self.go(self.page.links[link])
+
+    def reload_until(self, words: str, path: str) -> Page:
+        """Open a page again and again until it has these words; fails after a minute."""
+        return self._reload(path, lambda page: words in page.text)
+
+    def reload_while(self, words: str, path: str) -> Page:
+        """Open a page again and again while it has these words; fails after a minute."""
+        return self._reload(path, lambda page: words not in page.text)
+
+    def _reload(self, path: str, is_done: Callable[[Page], bool]) -> Page:
+        deadline = time.monotonic() + _TIMEOUT
+        while not is_done(self.go(path)):
+            assert time.monotonic() < deadline, self.page.text
+            time.sleep(0.05)
+        return self.page
 
     def press(self, button: str, **typed: str) -> Page:
         """Type into the fields of a button's form, and press it."""
@@ -127,11 +145,11 @@ class Browser:
         fields = {**form.fields, **({name: value} if name else {}), **typed}
         address = urljoin(form.action, own or form.action)
         if form.method.lower() == "get":
-            return self.session.get(address, params=fields, timeout=10)
-        return self.session.post(address, data=fields, timeout=10)
+            return self.session.get(address, params=fields, timeout=_TIMEOUT)
+        return self.session.post(address, data=fields, timeout=_TIMEOUT)
 
     def press_twice(self, button: str, **typed: str) -> tuple[Page, Page]:
-        """Press a button twice at the same moment, as an impatient person does."""
+        """Press a button twice at the same moment."""
         answers = at_once(lambda: self.send(button, typed), lambda: self.send(button, typed))
         first, second = (Page(answer) for answer in answers)
         self.page = second
@@ -148,7 +166,7 @@ def at_once(*calls: Callable[[], requests.Response]) -> list[requests.Response]:
     gate = threading.Barrier(len(calls))
 
     def run(place: int, call: Callable[[], requests.Response]) -> None:
-        gate.wait()
+        gate.wait(_TIMEOUT)
         answers[place] = call()
 
     threads = [threading.Thread(target=run, args=item) for item in enumerate(calls)]

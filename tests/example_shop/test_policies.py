@@ -9,15 +9,15 @@ from pathlib import Path
 
 import example_shop
 from claimable_benefits.domain.policy import DiscountKind, Place, read_policies
-from example_shop.products import PRODUCTS
-from tests.example_shop.conftest import World
+from example_shop.catalogue.products import PRODUCTS
+from tests.example_shop.conftest import RunningShop
 
 FILE = Path(example_shop.__file__).with_name("benefits.toml")
 POLICIES = read_policies(tomllib.loads(FILE.read_text("utf-8")))
 
 
-def test_every_kind_of_benefit_of_the_demo_has_a_policy(world: World) -> None:
-    kinds = world.omneo("GET", "/benefits/definitions?page[size]=100")["data"]
+def test_every_kind_of_benefit_of_the_demo_has_a_policy(shop: RunningShop) -> None:
+    kinds = shop.omneo("GET", "/benefits/definitions?page[size]=100")["data"]
 
     assert {kind["handle"] for kind in kinds} == set(POLICIES)
 

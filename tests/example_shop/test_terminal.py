@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from example_shop.app import close_app
-from example_shop.run import RUNNING_NAME, start
+from example_shop.server.run import RUNNING_NAME, start
 from example_shop.terminal import create_app
 
 

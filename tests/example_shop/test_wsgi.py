@@ -1,4 +1,4 @@
-"""The shop for a real server: its settings, several processes at once, and PostgreSQL."""
+"""The shop for a real server: its settings, several processes at once, SQLite and PostgreSQL."""
 
 from __future__ import annotations
 
@@ -12,26 +12,27 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from chaos.databases import postgres
-from chaos.processes import Watchdog
 from claimable_benefits import SettingsError
-from example_shop import carts, wsgi
+from example_shop import wsgi
 from example_shop.app import close_app, create_app
+from example_shop.checkout import carts
 from example_shop.extensions import db
-from example_shop.models import Cart
+from example_shop.orders import orders
+from example_shop.server import seed
+from example_shop.storage.models import Cart
 
 ROOT = Path(__file__).resolve().parents[2]
 NEEDED = {"PAYMENTS_URL": "http://127.0.0.1:9", "OMNEO_BASE_URL": "http://127.0.0.1:9/api/v3", "OMNEO_TOKEN": "t"}
 
 
-@pytest.fixture(scope="module")
-def postgres_url() -> Iterator[str]:
-    watchdog = Watchdog()
-    try:
-        with postgres(watchdog) as url:
-            yield url
-    finally:
-        watchdog.close()
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of an empty database: each test that uses one runs on both kinds."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'shop.sqlite3'}"
+        return
+    with request.getfixturevalue("postgres").empty_database() as url:
+        yield url
 
 
 def test_settings_come_from_the_environment_under_their_own_names() -> None:
@@ -57,7 +58,7 @@ def test_settings_come_from_the_environment_under_their_own_names() -> None:
     [
         ({"PAYMENTS_URL": ""}, "PAYMENTS_URL: is not set."),
         ({"PAYMENTS_TIMEOUT": "soon"}, "PAYMENTS_TIMEOUT: 'soon' is no number of seconds."),
-        ({"SHOP_SETTLE_SECONDS": "0"}, "SHOP_SETTLE_SECONDS: '0' is no number of seconds."),
+        ({"SHOP_RESOLVE_SECONDS": "0"}, "SHOP_RESOLVE_SECONDS: '0' is no number of seconds."),
     ],
 )
 def test_a_wrong_variable_is_named(wrong: dict[str, str], sentence: str) -> None:
@@ -65,15 +66,12 @@ def test_a_wrong_variable_is_named(wrong: dict[str, str], sentence: str) -> None
         wsgi.settings({**NEEDED, **wrong})
 
 
-@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
-def test_processes_that_start_together_share_one_key_and_one_set_of_tables(
-    database: str, tmp_path: Path, postgres_url: str
-) -> None:
+def test_processes_that_start_together_share_one_key_and_one_set_of_tables(tmp_path: Path, database_url: str) -> None:
     starts = (
         "from example_shop.wsgi import create_app; print('ready', flush=True); input(); print(create_app().secret_key)"
     )
-    place = {"SHOP_DATABASE_URL": postgres_url} if database == "postgresql" else {}
-    environ = {**os.environ, **NEEDED, **place, "SHOP_DATA": str(tmp_path / "shop"), "BENEFITS_WORKER": "off"}
+    settings = {"SHOP_DATABASE_URL": database_url, "SHOP_DATA": str(tmp_path / "shop"), "BENEFITS_WORKER": "off"}
+    environ = {**os.environ, **NEEDED, **settings}
     processes = [
         subprocess.Popen(  # noqa: S603 - our own command
             [sys.executable, "-c", starts],
@@ -93,7 +91,7 @@ def test_processes_that_start_together_share_one_key_and_one_set_of_tables(
         assert process.stdin is not None
         process.stdin.write("go\n")
         process.stdin.flush()
-    said = [process.communicate(timeout=60) for process in processes]
+    said = [process.communicate(timeout=300) for process in processes]
     keys = {out.strip() for out, _ in said}
 
     assert [process.returncode for process in processes] == [0] * 6, said
@@ -103,7 +101,7 @@ def test_processes_that_start_together_share_one_key_and_one_set_of_tables(
 
 
 @contextmanager
-def shop(folder: Path, url: str) -> Iterator[Flask]:
+def serving(folder: Path, url: str) -> Iterator[Flask]:
     app = create_app(folder, {**NEEDED, "SQLALCHEMY_ENGINES": {"default": url}, "BENEFITS_WORKER": "off"})
     try:
         yield app
@@ -111,10 +109,8 @@ def shop(folder: Path, url: str) -> Iterator[Flask]:
         close_app(app)
 
 
-@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
-def test_pieces_of_a_product_add_up_to_ten_at_most(database: str, tmp_path: Path, postgres_url: str) -> None:
-    url = postgres_url if database == "postgresql" else f"sqlite:///{tmp_path / 'shop.sqlite3'}"
-    with shop(tmp_path, url) as app, app.app_context():
+def test_pieces_of_a_product_add_up_to_ten_at_most(tmp_path: Path, database_url: str) -> None:
+    with serving(tmp_path, database_url) as app, app.app_context():
         cart = Cart(customer_id="1001")
         db.session.add(cart)
         db.session.flush()
@@ -127,11 +123,9 @@ def test_pieces_of_a_product_add_up_to_ten_at_most(database: str, tmp_path: Path
     assert counted == [carts.MOST_PIECES]
 
 
-def test_moments_and_cents_come_back_from_postgresql_as_they_went_in(tmp_path: Path, postgres_url: str) -> None:
-    from example_shop import orders, seed
-
-    with shop(tmp_path, postgres_url) as app, app.app_context():
-        seed.plant(app)
+def test_times_and_amounts_are_read_as_they_were_written(tmp_path: Path, database_url: str) -> None:
+    with serving(tmp_path, database_url) as app, app.app_context():
+        seed.add_old_order(app)
         db.session.expire_all()
         order = orders.find("100007")
 

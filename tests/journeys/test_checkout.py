@@ -307,7 +307,7 @@ def test_a_shopper_returns_a_piece_and_then_cancels_the_rest(town: Town, page: P
     page.get_by_role("link", name="View your order").click()
     page.get_by_role("link", name="Return items").click()
     page.get_by_label("Harbour linen shirt").select_option("1")
-    page.get_by_role("button", name="Show what comes back").click()
+    page.get_by_role("button", name="Review the refund").click()
     expect(page.get_by_role("main")).to_contain_text("stays used, because you keep a part of the order")
     page.get_by_role("button", name="Return and refund $116.10").dblclick(no_wait_after=True)
     refunds = page.get_by_role("region", name="Refunds")
@@ -316,7 +316,7 @@ def test_a_shopper_returns_a_piece_and_then_cancels_the_rest(town: Town, page: P
     after_a_part = town.live_uses("1001", "first-spend")
 
     page.get_by_role("link", name="Cancel order").click()
-    expect(page.get_by_role("main")).to_contain_text("First Spend Discount comes back too")
+    expect(page.get_by_role("main")).to_contain_text("First Spend Discount is returned to you too")
     page.get_by_role("button", name="Cancel the order and refund $126.05").click()
     expect(page.get_by_role("main")).to_contain_text("$242.15 went back to your card")
     record = page.get_by_role("region", name="Loyalty record")

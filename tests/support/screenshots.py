@@ -8,7 +8,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
-from example_shop.run import start
+from example_shop.server.run import start
 from tests.support.chromium import get_chromium, launch_arguments
 
 GOOD_CARD = "4242 4242 4242 4242"

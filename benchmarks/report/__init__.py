@@ -1,0 +1,1 @@
+"""``python -m benchmarks.report`` writes the figures into README.md and docs/performance.md."""

@@ -1,0 +1,1 @@
+"""Who shops, and how they write amounts and dates."""

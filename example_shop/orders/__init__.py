@@ -1,0 +1,1 @@
+"""What a shopper has ordered, and what they may return of it."""

@@ -1,0 +1,1 @@
+"""Start the shop, its payment provider and an Omneo sandbox in one process."""

@@ -1,0 +1,1 @@
+"""The shop's database and its tables."""
