@@ -58,7 +58,7 @@ def opened(folder: Path, plan: Plan, scale: Scale) -> Iterator[House]:
             "SHOP_APPROVAL_SECONDS": str(scale.approval),
             "OMNEO_TOKEN": omneo.TOKEN,
             "BENEFITS_WORKER": "off",
-            "BENEFITS_SETTLE_SECONDS": str(scale.settle),
+            "BENEFITS_RESOLVE_SECONDS": str(scale.settle),
             TIMING: json.dumps(dict(scale.timing)),
             CROWD: str(plan.shoppers),
         }

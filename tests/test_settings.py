@@ -176,7 +176,7 @@ ROWS: dict[str, Row] = {
     ),
     "BENEFITS_HOLD_MINUTES": minutes("hold_minutes", 30),
     "BENEFITS_ORDER_GRACE_MINUTES": minutes("order_grace_minutes", 8),
-    "BENEFITS_SETTLE_SECONDS": minutes("settle_seconds", 90),
+    "BENEFITS_RESOLVE_SECONDS": minutes("resolve_seconds", 90),
     "BENEFITS_FORM_MINUTES": minutes("form_minutes", 120),
     "BENEFITS_CACHE_SECONDS": Row(
         "cache_seconds",
@@ -548,7 +548,7 @@ def test_the_environment_may_bring_every_setting(tmp_path: Path, monkeypatch: py
 
 
 def test_the_times_are_what_the_verbs_go_by(tmp_path: Path) -> None:
-    app = an_app(tmp_path, BENEFITS_HOLD_MINUTES=7, BENEFITS_ORDER_GRACE_MINUTES=3, BENEFITS_SETTLE_SECONDS=11)
+    app = an_app(tmp_path, BENEFITS_HOLD_MINUTES=7, BENEFITS_ORDER_GRACE_MINUTES=3, BENEFITS_RESOLVE_SECONDS=11)
     mount(app)
 
     timing = app.extensions["claimable_benefits"].context.timing

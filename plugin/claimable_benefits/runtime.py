@@ -113,7 +113,7 @@ def _context(app: Flask, settings: Settings, collaborators: Collaborators) -> Co
         timing=Timing(
             hold=timedelta(minutes=settings.hold_minutes),
             order_grace=timedelta(minutes=settings.order_grace_minutes),
-            trust_absence_after=timedelta(seconds=settings.settle_seconds),
+            trust_absence_after=timedelta(seconds=settings.resolve_seconds),
         ),
         wallets=wallet_cache_of(settings, thread_pool, ledger),
         reference_prefix=settings.reference_prefix,

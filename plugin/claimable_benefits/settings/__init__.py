@@ -48,7 +48,7 @@ class Settings:
     policies_path: Path | None
     hold_minutes: int
     order_grace_minutes: int
-    settle_seconds: int
+    resolve_seconds: int
     form_minutes: int
     cache_seconds: int
     cache_stale_minutes: int
@@ -86,7 +86,7 @@ def read_settings(config: Mapping[str, Any], *, instance_path: str, root_path: s
         policies_path=policies_path,
         hold_minutes=reader.count("BENEFITS_HOLD_MINUTES"),
         order_grace_minutes=reader.count("BENEFITS_ORDER_GRACE_MINUTES"),
-        settle_seconds=reader.count("BENEFITS_SETTLE_SECONDS"),
+        resolve_seconds=reader.count("BENEFITS_RESOLVE_SECONDS"),
         form_minutes=reader.count("BENEFITS_FORM_MINUTES"),
         cache_seconds=reader.count("BENEFITS_CACHE_SECONDS", least=0),
         cache_stale_minutes=reader.count("BENEFITS_CACHE_STALE_MINUTES"),

@@ -52,7 +52,7 @@ TABLE: tuple[Setting, ...] = (
         "BENEFITS_ORDER_GRACE_MINUTES", "whole number", 8, "How long an order may stay open after its benefit was used."
     ),
     Setting(
-        "BENEFITS_SETTLE_SECONDS",
+        "BENEFITS_RESOLVE_SECONDS",
         "whole number",
         90,
         "How long after a lost answer a missing redemption may still appear at Omneo.",

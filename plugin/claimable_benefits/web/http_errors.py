@@ -26,7 +26,7 @@ FOREIGN = "This came from another site, so nothing was changed."
 LEDGER_DOWN = "We cannot reach our records of your benefits right now, so nothing was changed."
 
 
-class _Page(HTTPException):
+class _ErrorPage(HTTPException):
     """An HTTP error that shows itself in the shop's layout: one sentence and a way on."""
 
     heading: ClassVar[str]
@@ -53,13 +53,13 @@ class _Page(HTTPException):
         )
 
 
-class FormRefused(_Page, BadRequest):
+class FormRefused(_ErrorPage, BadRequest):
     """A form was refused and nothing was done."""
 
     heading = "That did not work"
 
 
-class BenefitNotFound(_Page, NotFound):
+class BenefitNotFound(_ErrorPage, NotFound):
     """The address names nothing that this shopper has; whether others have it is not said."""
 
     heading = "We could not find that"
@@ -68,7 +68,7 @@ class BenefitNotFound(_Page, NotFound):
         super().__init__("There is no such benefit in your account. It may have ended, or the address is not complete.")
 
 
-class LedgerUnavailablePage(_Page, ServiceUnavailable):
+class LedgerUnavailablePage(_ErrorPage, ServiceUnavailable):
     """The ledger's database is locked, full or down: nothing was done, and a second attempt is safe."""
 
     heading = "Please try again in a minute"
