@@ -1,7 +1,7 @@
 """Blinker signals: what the extension did, for other code of the shop.
 
 The sender is the Flask app, as with Flask's own signals. Receivers run after the outcome is committed; the extension
-logs one that raises, and goes on. Each signal's keyword arguments stand beside it.
+logs one that raises, and goes on. Each signal's keyword arguments are listed beside it.
 """
 
 from __future__ import annotations

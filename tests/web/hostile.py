@@ -1,4 +1,4 @@
-"""A shopper whose every text at Omneo was typed by an enemy."""
+"""A shopper whose every text at Omneo was typed by an attacker."""
 
 from __future__ import annotations
 

@@ -57,13 +57,13 @@ def test_terms_can_be_read_before_claiming(mia: Browser) -> None:
     assert "Not with express delivery." in terms.text
 
 
-def test_a_claim_window_and_the_time_it_is_good_for_are_told(mia: Browser) -> None:
+def test_a_claim_window_and_the_time_it_is_good_for_are_shown(mia: Browser) -> None:
     facts = [item.text for item in card(mia.read(), "Free Shipping").one("ul").all("li")]
 
     assert facts == ["Claiming ends on 30 June 2025", "Good for 30 days once it is yours"]
 
 
-def test_what_ends_first_stands_first(mia: Browser) -> None:
+def test_what_ends_first_is_shown_first(mia: Browser) -> None:
     names = [title.text for title in region(mia.read(), "Yours to use").all("h3")]
 
     assert names == ["Birthday Treat", "10% off your next order", "Lounge Visit", "VIP Access"]
@@ -77,7 +77,7 @@ def test_a_benefit_with_several_uses_says_how_many_are_left(mia: Browser) -> Non
     ("remaining", "most", "words"),
     [(None, None, "No limit on uses"), (4, None, "4 uses left"), (5, 3, "5 of 5 uses left")],
 )
-def test_uses_left_are_told_with_what_is_known(
+def test_uses_left_are_shown_as_far_as_they_are_known(
     data: PageData, mia: Browser, remaining: int | None, most: int | None, words: str
 ) -> None:
     give(data, held("b", definition("x", "Thing", max_redemptions=most), remaining=remaining))
@@ -105,7 +105,7 @@ def test_a_single_use_needs_no_count(data: PageData, mia: Browser) -> None:
         (None, "Does not end"),
     ],
 )
-def test_an_end_is_told_in_the_shoppers_zone(data: PageData, mia: Browser, ends: datetime | None, words: str) -> None:
+def test_an_end_is_shown_in_the_shoppers_zone(data: PageData, mia: Browser, ends: datetime | None, words: str) -> None:
     give(data, held("b", definition("x", "Thing"), expires_at=ends))
 
     facts = card(mia.read(), "Thing").all("ul")[0].all("li")
@@ -177,7 +177,7 @@ def test_a_use_that_is_being_confirmed_takes_the_button_away(mia: Browser) -> No
     assert vip.all("form") == []
 
 
-def test_a_claim_that_is_being_confirmed_is_told(data: PageData, mia: Browser) -> None:
+def test_a_claim_that_is_being_confirmed_is_shown(data: PageData, mia: Browser) -> None:
     data.wallets["mia"] = Wallet(True, pending_claims=("Free Shipping",))
     ready = region(mia.read(), "Ready to claim")
 
@@ -236,7 +236,7 @@ def test_a_sale_in_a_store_is_no_order_of_this_shop(data: PageData, mia: Browser
     assert [link for link in history.all("a") if "TILL" in link.attributes["href"]] == []
 
 
-def test_an_entry_in_doubt_is_told(data: PageData, mia: Browser) -> None:
+def test_an_entry_in_doubt_is_shown(data: PageData, mia: Browser) -> None:
     data.histories["mia"] = (Entry("Thing", NOW, "checkout", order_number="7", pending=True),)
 
     assert "Being confirmed" in region(mia.read(), "History").text
@@ -255,7 +255,7 @@ def test_what_is_over_is_listed_apart(mia: Browser) -> None:
     assert over.text == "Benefits that are over (1) Winter Surprise Ended on 6 May 2025"
 
 
-def test_a_guest_is_invited_and_comes_back_here(guest: Browser) -> None:
+def test_a_guest_is_invited_and_returns_here(guest: Browser) -> None:
     page = guest.read()
     invitation = page.one("a", href="/login?next=/account/benefits")
 
@@ -287,7 +287,7 @@ def test_every_empty_section_says_so(data: PageData, mia: Browser) -> None:
 
 
 @pytest.mark.parametrize("error", [NotApplied("down"), AuthenticationError("no token", status=401)])
-def test_while_omneo_is_down_the_page_stands_and_says_so(data: PageData, mia: Browser, error: Exception) -> None:
+def test_while_omneo_is_down_the_page_is_shown_and_says_so(data: PageData, mia: Browser, error: Exception) -> None:
     data.fails("preview_wallet", error)
     page = mia.read(status=503)
 
@@ -349,7 +349,7 @@ def test_the_clock_is_the_shops_own(data: PageData, mia: Browser) -> None:
     assert "Ends today" in card(mia.read(), "Thing").text
 
 
-def test_nobody_else_in_the_same_zone_is_touched(data: PageData, mia: Browser) -> None:
+def test_another_shopper_in_the_same_zone_is_not_shown(data: PageData, mia: Browser) -> None:
     data.shoppers["leo"] = replace(data.shoppers["mia"], customer_id="leo", timezone=MELBOURNE)
     data.wallets["leo"] = Wallet(True, usable=(held("leo-1", definition("leos", "Leo's own")),))
 

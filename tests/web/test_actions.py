@@ -30,7 +30,7 @@ def test_a_claim_leads_back_to_the_list_which_says_so(mia: Browser) -> None:
     assert flashes(mia.read()) == [("status", "Free Shipping is yours.")]
 
 
-def test_a_notice_is_shown_once(mia: Browser) -> None:
+def test_a_flash_is_shown_once(mia: Browser) -> None:
     mia.press("Claim Free Shipping")
     mia.read()
 
@@ -78,7 +78,7 @@ def test_a_claim_in_doubt_is_being_confirmed(data: PageData, mia: Browser) -> No
         (ConflictError("someone else"), "alert", "at the same moment"),
     ],
 )
-def test_whatever_goes_wrong_becomes_a_sentence(
+def test_every_failure_becomes_a_sentence(
     data: PageData, mia: Browser, error: Exception, role: str, words: str
 ) -> None:
     data.fails("claim", error)
@@ -89,7 +89,7 @@ def test_whatever_goes_wrong_becomes_a_sentence(
     assert (shown_role, words in sentence, "secret" in sentence) == (role, True, False)
 
 
-def test_another_shopper_in_the_same_browser_sees_no_notice_of_the_first(mia: Browser) -> None:
+def test_another_shopper_in_the_same_browser_sees_no_flash_of_the_first(mia: Browser) -> None:
     mia.press("Claim Free Shipping")
     mia.client.get("/sign-in/new")
 
@@ -159,7 +159,7 @@ def test_a_declined_use_says_why(data: PageData, mia: Browser) -> None:
         (UseState.HELD, "was not used"),
     ],
 )
-def test_a_receipt_says_where_its_use_stands(data: PageData, mia: Browser, state: UseState, words: str) -> None:
+def test_every_state_of_a_use_has_a_receipt(data: PageData, mia: Browser, state: UseState, words: str) -> None:
     data.uses["u-1"] = ("mia", use("u-1", held("b", LOUNGE, code_online="CODE").benefit, state=state))
     page = mia.read(f"{HERE}/uses/u-1")
 
@@ -205,7 +205,7 @@ def test_every_details_link_of_the_list_leads_somewhere(mia: Browser) -> None:
 
 
 @pytest.mark.parametrize("path", ["held/b-lounge", "claimable/free-shipping"])
-def test_a_benefits_page_stands_while_omneo_is_down(data: PageData, mia: Browser, path: str) -> None:
+def test_a_benefits_page_is_shown_while_omneo_is_down(data: PageData, mia: Browser, path: str) -> None:
     data.fails("preview_wallet", NotApplied("down"))
 
     assert "This benefit cannot be shown right now." in mia.read(f"{HERE}/{path}", status=503).text
@@ -248,14 +248,14 @@ def test_reading_pages_changes_nothing(data: PageData, mia: Browser) -> None:
     assert data.calls == []
 
 
-def test_a_head_request_does_not_take_the_notice(mia: Browser) -> None:
+def test_a_head_request_does_not_take_the_flash(mia: Browser) -> None:
     mia.press("Claim Free Shipping")
     mia.client.head(HERE)
 
     assert flashes(mia.read()) == [("status", "Free Shipping is yours.")]
 
 
-def test_notices_fit_into_a_cookie(data: PageData, mia: Browser) -> None:
+def test_flashes_fit_into_a_cookie(data: PageData, mia: Browser) -> None:
     data.fails("claim", Declined("not_claimable", "why " * 400))
     button = mia.form("Claim Free Shipping")
     for _ in range(9):

@@ -145,24 +145,24 @@ def test_many_that_do_not_fit_are_folded_away(data: PageData, mia: Browser) -> N
     assert panel(mia).one("summary").text == "34 more that do not fit"
 
 
-def test_what_is_being_confirmed_is_told(mia: Browser) -> None:
+def test_what_is_being_confirmed_is_shown(mia: Browser) -> None:
     assert "We are confirming Express Delivery with the loyalty programme." in panel(mia).text
 
 
-def test_a_guest_is_invited_and_comes_back_to_the_checkout(guest: Browser) -> None:
+def test_a_guest_is_invited_and_returns_to_the_checkout(guest: Browser) -> None:
     shown = panel(guest, "/checkout?step=2")
 
     assert shown.one("a").text == "Sign in"
     assert shown.one("a").attributes["href"] == "/login?next=/checkout%3Fstep%3D2"
 
 
-def test_an_empty_cart_is_told(data: PageData, mia: Browser) -> None:
+def test_an_empty_cart_is_shown(data: PageData, mia: Browser) -> None:
     data.cart = None
 
     assert "Add something to your cart" in panel(mia).text
 
 
-def test_a_shopper_without_benefits_is_told_where_to_claim(data: PageData, mia: Browser) -> None:
+def test_a_shopper_without_benefits_sees_where_to_claim(data: PageData, mia: Browser) -> None:
     only(data)
 
     assert "You hold no benefits right now." in panel(mia).text
@@ -194,7 +194,7 @@ def test_a_broken_template_of_the_shops_does_not_break_a_checkout(data: PageData
     assert "Your benefits cannot be shown right now." in panel(Browser(app.test_client(), "mia")).text
 
 
-def test_the_panel_stands_outside_of_a_request_without_raising(shop: Flask) -> None:
+def test_the_panel_outside_of_a_request_does_not_raise(shop: Flask) -> None:
     with shop.app_context():
         text = render_template_string("{{ benefits_panel() }}")
 
@@ -254,7 +254,7 @@ def test_removing_what_is_gone_says_so(data: PageData, mia: Browser) -> None:
         (NotApplied("down"), "We cannot reach the loyalty programme right now"),
     ],
 )
-def test_what_goes_wrong_is_told_in_the_panel(data: PageData, mia: Browser, error: Exception, words: str) -> None:
+def test_what_goes_wrong_is_shown_in_the_panel(data: PageData, mia: Browser, error: Exception, words: str) -> None:
     data.fails("hold", error)
     mia.press("Apply 10% off", "/checkout")
     [(role, sentence)] = flashes(mia.read("/checkout"))
@@ -286,7 +286,7 @@ def test_without_a_cart_a_button_does_nothing_and_says_so(data: PageData, mia: B
         "/ok\r\nSet-Cookie: a=b",
     ],
 )
-def test_a_way_back_that_leaves_the_shop_is_not_taken(mia: Browser, target: str) -> None:
+def test_a_return_address_outside_of_the_shop_is_ignored(mia: Browser, target: str) -> None:
     answer = mia.send(mia.form("Apply 10% off", "/checkout"), next=target)
 
     assert (answer.status_code, answer.location) == (303, "/checkout")
@@ -298,7 +298,7 @@ def test_a_panel_on_an_answer_to_a_post_returns_to_the_checkout(mia: Browser) ->
     assert {form.fields["next"] for form in forms(page).values()} == {"/checkout"}
 
 
-def test_names_on_a_panel_are_told_apart(data: PageData, mia: Browser) -> None:
+def test_names_on_a_panel_differ(data: PageData, mia: Browser) -> None:
     only(data, fitting=(offer("b1", "Ten Off", amount="1"), offer("b2", "Ten Off", amount="1")))
 
     assert list(forms(panel(mia))) == ["Apply Ten Off", "Apply Ten Off (2)"]

@@ -42,7 +42,7 @@ def test_it_is_not_said_to_be_good_for_a_while(mia: Browser, path: str) -> None:
     assert "Good for 1 day" not in mia.read(path).text
 
 
-def test_what_is_kept_has_no_such_note(mia: Browser) -> None:
+def test_another_benefit_has_no_such_note(mia: Browser) -> None:
     assert NOTE not in mia.read(f"{HERE}/claimable/free-shipping").text
 
 

@@ -39,7 +39,7 @@ PAGES = (
     "/checkout",
     "/orders/1001",
 )
-# Chromium says so of every page that is a 404 or a 503, which some of ours are meant to be.
+# Chromium says so of every page that is a 404 or a 503, as some of ours are.
 _STATUS = "Failed to load resource: the server responded with a status of"
 Serve = Callable[[Flask], str]
 Found = TypeVar("Found")
@@ -123,7 +123,7 @@ def complaints(page: Page) -> list[str]:
     return troubles
 
 
-def looked_at(address: str, paths: Iterable[str]) -> Callable[[Page], dict[str, list[str]]]:
+def complaints_of_pages(address: str, paths: Iterable[str]) -> Callable[[Page], dict[str, list[str]]]:
     """A story that opens each page as Mia, and gives what axe, the console and the page's width complain about."""
 
     def story(page: Page) -> dict[str, list[str]]:
@@ -148,7 +148,7 @@ def test_every_page_is_accessible_and_fits_its_screen(
     chromium: Chromium, served: tuple[PageData, str], scheme: Literal["light", "dark"], width: int
 ) -> None:
     size = {"width": width, "height": 900}
-    troubles = chromium.walk(looked_at(served[1], PAGES), viewport=size, color_scheme=scheme)
+    troubles = chromium.walk(complaints_of_pages(served[1], PAGES), viewport=size, color_scheme=scheme)
 
     assert troubles == {}
 
@@ -163,7 +163,7 @@ def test_every_empty_state_is_accessible(chromium: Chromium, served: tuple[PageD
     data.wallets["mia"] = Wallet(known=state != "unknown")
     data.offers["mia"] = Offers(reachable=state != "down")
     data.histories.clear()
-    troubles = chromium.walk(looked_at(address, ("/account/benefits", "/checkout")))
+    troubles = chromium.walk(complaints_of_pages(address, ("/account/benefits", "/checkout")))
 
     assert troubles == {}
 
@@ -179,13 +179,15 @@ def test_inside_a_dark_layout_the_regions_stay_readable(chromium: Chromium, serv
     app.add_url_rule(
         "/dark.css", view_func=lambda: Response("body { background: #101010; color: #eeeeee }", mimetype="text/css")
     )
-    troubles = chromium.walk(looked_at(serve(app), ("/account/benefits", "/account/benefits/held/b-birthday")))
+    troubles = chromium.walk(
+        complaints_of_pages(serve(app), ("/account/benefits", "/account/benefits/held/b-birthday"))
+    )
 
     assert troubles == {}
 
 
 @pytest.mark.parametrize("path", ["/account/benefits", "/account/benefits/held/yours", "/checkout", "/orders/1"])
-def test_no_text_of_an_enemy_runs(chromium: Chromium, serve: Serve, path: str) -> None:
+def test_no_text_of_an_attacker_runs(chromium: Chromium, serve: Serve, path: str) -> None:
     address = serve(make_shop(hostile(ALL)))
 
     def story(page: Page) -> tuple[object, str, int]:

@@ -52,7 +52,7 @@ def test_what_to_do_with_a_used_benefit_is_on_the_order(mia: Browser) -> None:
         ({"is_void": True}, "Recorded as cancelled with the loyalty programme on 15 June 2025 at 12:00 pm"),
     ],
 )
-def test_the_delivery_says_where_it_stands(
+def test_every_state_of_the_delivery_has_a_sentence(
     data: PageData, mia: Browser, changes: dict[str, object], words: str
 ) -> None:
     data.records["1001"] = replace(data.records["1001"], **changes)  # type: ignore[arg-type] # fields by name
@@ -69,7 +69,7 @@ def test_the_delivery_says_where_it_stands(
         (UseState.MANUAL_REVIEW, "Free Shipping being looked into"),
     ],
 )
-def test_the_use_says_where_it_stands_and_keeps_its_code(
+def test_every_state_of_the_use_has_words_and_only_a_used_one_shows_its_code(
     data: PageData, mia: Browser, state: UseState, words: str
 ) -> None:
     data.records["1001"] = replace(data.records["1001"], use_state=state)

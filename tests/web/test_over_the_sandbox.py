@@ -240,7 +240,7 @@ def test_the_panel_applies_replaces_and_removes(shop: SandboxShop) -> None:
     assert flashes(shop.mia.read("/checkout")) == [("status", "Free Shipping is removed. It is still yours.")]
 
 
-def test_while_omneo_is_down_what_is_remembered_is_shown_and_nothing_is_changed(shop: SandboxShop) -> None:
+def test_while_omneo_is_down_what_is_cached_is_shown_and_nothing_is_changed(shop: SandboxShop) -> None:
     shop.mia.press("Apply First Spend Discount", "/checkout")
     button = shop.mia.form("Claim VIP Lounge Visit")
     shop.network.state = "down"
@@ -253,7 +253,7 @@ def test_while_omneo_is_down_what_is_remembered_is_shown_and_nothing_is_changed(
     assert "First Spend Discount" in region(shop.mia.read("/checkout"), "Benefits").text
 
 
-def test_while_omneo_is_down_and_nothing_is_remembered_every_page_stands(shop: SandboxShop) -> None:
+def test_while_omneo_is_down_and_nothing_is_cached_every_page_is_shown(shop: SandboxShop) -> None:
     shop.network.state = "down"
     panel = region(shop.mia.read("/checkout"), "Benefits").text
 

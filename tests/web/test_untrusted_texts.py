@@ -45,7 +45,7 @@ def harm_in(page: Element) -> list[str]:
 
 @pytest.mark.parametrize("path", PAGES)
 @pytest.mark.parametrize("payload", PAYLOADS, ids=range(len(PAYLOADS)))
-def test_no_text_of_an_enemy_becomes_part_of_a_page(payload: str, path: str) -> None:
+def test_no_text_of_an_attacker_becomes_part_of_a_page(payload: str, path: str) -> None:
     page = Browser(make_shop(hostile(payload)).test_client(), "mia").read(path)
 
     assert harm_in(page) == []

@@ -89,7 +89,7 @@ def _in_instance_folder(url: str, instance_path: Path) -> str:
     try:
         instance_path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        problem = f"stands in {instance_path}, which cannot be made: {error.strerror}."
+        problem = f"is in {instance_path}, which cannot be made: {error.strerror}."
         raise SettingsError("BENEFITS_DATABASE_URL", problem, "Write the whole path, or make the folder.") from error
     return f"{prefix}{instance_path / path}"
 

@@ -60,7 +60,7 @@ class FormRefused(_ErrorPage, BadRequest):
 
 
 class BenefitNotFound(_ErrorPage, NotFound):
-    """The address names nothing that this shopper has; whether others have it is not said."""
+    """The address names nothing that this shopper has; the page is the same where another shopper has it."""
 
     heading = "We could not find that"
 

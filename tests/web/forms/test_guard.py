@@ -336,7 +336,7 @@ def test_a_shopper_who_signs_a_token_for_anothers_benefit_acts_in_their_own_name
 
 
 @pytest.mark.parametrize("path", [HERE, f"{HERE}/held/b-lounge", f"{HERE}/claimable/free-shipping", f"{HERE}/held/no"])
-def test_personal_pages_are_kept_nowhere(mia: Browser, path: str) -> None:
+def test_personal_pages_are_never_cached(mia: Browser, path: str) -> None:
     answer = mia.get(path)
 
     assert answer.headers["Cache-Control"] == "private, no-store"
@@ -345,14 +345,14 @@ def test_personal_pages_are_kept_nowhere(mia: Browser, path: str) -> None:
 
 
 @every_action
-def test_answers_to_forms_are_kept_nowhere(mia: Browser, action: str) -> None:
+def test_answers_to_forms_are_never_cached(mia: Browser, action: str) -> None:
     form = button_of(mia, action)
     taken, turned_away = mia.send(form), mia.send(form, cb_token="")
 
     assert [answer.headers["Cache-Control"] for answer in (taken, turned_away)] == ["private, no-store"] * 2
 
 
-def test_a_page_with_the_panel_is_kept_nowhere(mia: Browser) -> None:
+def test_a_page_with_the_panel_is_never_cached(mia: Browser) -> None:
     assert mia.get("/checkout").headers["Cache-Control"] == "private, no-store"
 
 

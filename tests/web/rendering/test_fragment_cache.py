@@ -219,7 +219,7 @@ def test_the_age_of_a_wallet_is_on_the_page_of_that_moment_only(counted: Counted
 
 
 def test_a_text_of_omneos_cannot_stand_in_for_a_token(counted: CountedLoads) -> None:
-    """An enemy who knows each value that a page or a template ever had in a button puts all of them into texts."""
+    """An attacker who knows each value that a page or a template ever had in a button puts all of them into texts."""
     mia = browser(counted, csrf=(f"host-{number}" for number in range(100)))
     handed: list[str] = []
 

@@ -172,7 +172,7 @@ def redemption(record: OrderRecord) -> str:
 
 
 def delivered(record: OrderRecord, formatter: Formatter) -> str:
-    """Where the order's transaction stands on its way to Omneo."""
+    """The state of the delivery of the order's transaction."""
     if record.delivered or record.delivery_state is DeliveryState.DELIVERED:
         when = f" on {formatter.moment(record.delivered_at).text}" if record.delivered_at else ""
         return f"Recorded {'as cancelled ' if record.is_void else ''}with the loyalty programme{when}"
