@@ -12,7 +12,7 @@ from claimable_benefits.service.account.wallet_view import Wallet
 from claimable_benefits.service.claims.claim import Claimed
 from tests.web.conftest import Browser
 from tests.web.demo import LOUNGE
-from tests.web.page_data import ACCOUNT, PageData, definition, held, use
+from tests.web.page_data import PageData, definition, held, use
 from tests.web.reading import Element, forms, read_page
 
 HERE = "/account/benefits"
@@ -21,20 +21,6 @@ HERE = "/account/benefits"
 def flashes(page: Element) -> list[tuple[str, str]]:
     shown = [item for item in page.all("p") if "cb-flash" in item.classes]
     return [(item.attributes["role"], item.text) for item in shown]
-
-
-def test_a_claim_leads_back_to_the_list_which_says_so(mia: Browser) -> None:
-    answer = mia.press("Claim Free Shipping")
-
-    assert (answer.status_code, answer.location) == (303, HERE)
-    assert flashes(mia.read()) == [("status", "Free Shipping is yours.")]
-
-
-def test_a_flash_is_shown_once(mia: Browser) -> None:
-    mia.press("Claim Free Shipping")
-    mia.read()
-
-    assert flashes(mia.read()) == []
 
 
 def test_both_clicks_on_one_button_carry_the_same_claim_id(data: PageData, mia: Browser) -> None:
@@ -94,27 +80,6 @@ def test_another_shopper_in_the_same_browser_sees_no_flash_of_the_first(mia: Bro
     mia.client.get("/sign-in/new")
 
     assert flashes(mia.read()) == []
-
-
-def test_using_leads_to_a_receipt_with_code_and_instructions(data: PageData, mia: Browser) -> None:
-    data.wallets["mia"] = Wallet(True, usable=(held("b-lounge", LOUNGE, ACCOUNT, code_online="LOUNGE-1"),))
-    answer = mia.press("Use Lounge Visit now")
-    receipt = mia.read(answer.location)
-
-    assert answer.status_code == 303
-    assert receipt.one("h1").text == "Lounge Visit"
-    assert "Used on 15 June 2025 at 12:00" in receipt.one("p", role="status").text
-    assert receipt.one("code").text == "LOUNGE-1"
-    assert receipt.one("div", role="img", aria_label="QR code for LOUNGE-1")
-    assert "Show the code at the door." in receipt.text
-
-
-def test_a_second_click_on_use_lands_on_the_same_receipt(data: PageData, mia: Browser) -> None:
-    button = mia.form("Use Lounge Visit now")
-    first, second = mia.send(button), mia.send(button)
-
-    assert first.location == second.location
-    assert len({call[3] for call in data.calls}) == 1
 
 
 def test_a_use_in_doubt_leads_to_a_receipt_that_says_so(data: PageData, mia: Browser) -> None:

@@ -202,28 +202,6 @@ def test_the_panel_outside_of_a_request_does_not_raise(shop: Flask) -> None:
 
 
 @pytest.mark.parametrize(
-    ("label", "call", "sentence"),
-    [
-        ("Apply 10% off", ("hold", "mia", "cart-1", "b-ten"), "10% off is applied."),
-        (
-            "Remove Free Shipping",
-            ("release", "mia", "cart-1", "b-ship"),
-            "Free Shipping is removed. It is still yours.",
-        ),
-        ("Use Gift Wrapping here instead", ("move", "mia", "cart-1", "b-wrap"), "Gift Wrapping is applied."),
-    ],
-)
-def test_a_button_does_its_thing_and_returns_to_the_page(
-    data: PageData, mia: Browser, label: str, call: tuple[str, ...], sentence: str
-) -> None:
-    answer = mia.press(label, "/checkout?step=2")
-
-    assert (answer.status_code, answer.location) == (303, "/checkout?step=2")
-    assert data.calls == [call]
-    assert flashes(mia.read("/checkout")) == [("status", sentence)]
-
-
-@pytest.mark.parametrize(
     ("outcome", "sentence"),
     [
         (Hold("10% off", "u", already=True), "10% off is applied already. Nothing changed."),

@@ -14,11 +14,14 @@ from flask import Flask, render_template_string
 
 from claimable_benefits import Cart, ClaimableBenefits, Line, Shopper
 from claimable_benefits.domain.policy import Place, Policy
+from claimable_benefits.domain.states import UseState
+from claimable_benefits.ledger.uses import uses_of_customer
 from claimable_benefits.sandbox import create_sandbox
 from tests.web.conftest import Browser
 from tests.web.reading import forms, region
 from tests.web.test_actions import flashes
 
+HERE = "/account/benefits"
 DRAW = "Claim and use Prize Draw Entry now"
 NOW = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
 POLICIES = """
@@ -74,6 +77,14 @@ class SandboxShop:
 
     mia: Browser
     network: Network
+    cart: list[str]
+
+    def held_for(self, benefit: str) -> list[str]:
+        """The carts that hold a benefit, by its name, as the ledger has it."""
+        context = self.mia.client.application.extensions["claimable_benefits"].context
+        with context.ledger.read() as connection:
+            uses = uses_of_customer(connection, "1001", states=(UseState.HELD,))
+        return [use.cart_id for use in uses if use.name == benefit]
 
 
 @pytest.fixture
@@ -95,11 +106,33 @@ def shop(tmp_path: Path) -> Iterator[SandboxShop]:
     )
     lines = (Line("shirt", "Linen shirt", 1, Decimal("99.99")),)
     benefits.shopper_loader(lambda: Shopper("1001", "Mia Ngo", "Australia/Melbourne", "en_AU"))
-    benefits.cart_loader(lambda: Cart("cart-1", lines, "AUD", Decimal("9.95")))
+    cart = ["cart-1"]
+    benefits.cart_loader(lambda: Cart(cart[0], lines, "AUD", Decimal("9.95")))
     benefits.init_app(app)
     app.add_url_rule("/checkout", view_func=lambda: render_template_string("{{ benefits_panel() }}"))
-    yield SandboxShop(Browser(app.test_client()), network)
+    yield SandboxShop(Browser(app.test_client()), network, cart)
     app.extensions["claimable_benefits"].close()
+
+
+def test_a_claim_leads_back_to_the_list_which_says_so_once(shop: SandboxShop) -> None:
+    answer = shop.mia.press("Claim Free Shipping")
+    pages = [flashes(shop.mia.read()) for _ in range(2)]
+
+    assert (answer.status_code, answer.location) == (303, HERE)
+    assert pages == [[("status", "Free Shipping is yours.")], []]
+
+
+def test_using_leads_to_a_receipt_with_code_and_instructions(shop: SandboxShop) -> None:
+    shop.mia.press("Claim VIP Lounge Visit")
+    answer = shop.mia.press("Use VIP Lounge Visit now")
+    receipt = shop.mia.read(answer.location)
+
+    assert answer.status_code == 303
+    assert receipt.one("h1").text == "VIP Lounge Visit"
+    assert "Used on 2 March 2026 at 12:00" in receipt.one("p", role="status").text
+    assert receipt.one("code").text == "LOUNGE-GOLD"
+    assert receipt.one("div", role="img", aria_label="QR code for LOUNGE-GOLD")
+    assert receipt.one("div", class_="cb-text").text
 
 
 def test_a_benefit_is_claimed_and_used_from_the_account(shop: SandboxShop) -> None:
@@ -169,6 +202,18 @@ def test_a_use_without_an_answer_leads_to_a_receipt_that_is_being_confirmed(shop
     assert "Use VIP Lounge Visit now" not in forms(shop.mia.read())
 
 
+@pytest.mark.parametrize("path", [HERE, f"{HERE}/claimable/prize-draw"])
+def test_one_press_leads_to_a_receipt_with_code_and_instructions(shop: SandboxShop, path: str) -> None:
+    answer = shop.mia.press(DRAW, path)
+    receipt = shop.mia.read(answer.location)
+
+    assert (answer.status_code, len(shop.network.writes)) == (303, 1)
+    assert receipt.one("h1").text == "Prize Draw Entry"
+    assert "Used on 2 March 2026 at 12:00" in receipt.one("p", role="status").text
+    assert receipt.one("code").text == "DRAW-LORNE"
+    assert receipt.one("div", class_="cb-text").text
+
+
 def test_a_benefit_is_claimed_and_used_in_one_step_and_only_once(shop: SandboxShop) -> None:
     button = shop.mia.form(DRAW)
     receipts = {shop.mia.send(button).location for _ in range(2)}
@@ -222,6 +267,29 @@ def test_a_page_from_before_the_policy_cannot_claim_what_is_used_at_once(shop: S
         "VIP Lounge Visit is used as soon as it is claimed. Please open your benefits again.",
     )
     assert shop.network.writes == []
+
+
+def test_a_button_of_the_panel_returns_to_its_page(shop: SandboxShop) -> None:
+    applied = shop.mia.press("Apply First Spend Discount", "/checkout?step=2")
+    first_page = flashes(shop.mia.read("/checkout"))
+    removed = shop.mia.press("Remove First Spend Discount", "/checkout?step=3")
+
+    assert [(each.status_code, each.location) for each in (applied, removed)] == [
+        (303, "/checkout?step=2"),
+        (303, "/checkout?step=3"),
+    ]
+    assert first_page == [("status", "First Spend Discount is applied.")]
+    assert flashes(shop.mia.read("/checkout")) == [("status", "First Spend Discount is removed. It is still yours.")]
+    assert shop.held_for("First Spend Discount") == []
+
+
+def test_a_benefit_moves_from_another_cart(shop: SandboxShop) -> None:
+    shop.mia.press("Apply First Spend Discount", "/checkout")
+    shop.cart[0] = "cart-2"
+    shop.mia.press("Use First Spend Discount here instead", "/checkout")
+
+    assert flashes(shop.mia.read("/checkout"))[-1] == ("status", "First Spend Discount is applied.")
+    assert shop.held_for("First Spend Discount") == ["cart-2"]
 
 
 def test_the_panel_applies_replaces_and_removes(shop: SandboxShop) -> None:
