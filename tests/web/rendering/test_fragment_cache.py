@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from flask import Flask, template_rendered
+from flask import Flask, g, template_rendered
 from jinja2 import ChoiceLoader, DictLoader
 from jinja2.meta import find_referenced_templates
 
@@ -19,7 +19,7 @@ from claimable_benefits.web.rendering.templates import TEMPLATES_OF, templates_f
 from claimable_benefits.web.services import Services
 from tests.web.conftest import Browser
 from tests.web.page_data import ACCOUNT, NOW, PageData, definition, held, make_shop
-from tests.web.reading import forms
+from tests.web.reading import forms, read_page
 
 HERE = "/account/benefits"
 
@@ -54,7 +54,9 @@ def browser(
     config: dict[str, str] | None = None,
 ) -> Browser:
     app = make_shop(counted.data, config, register=False)
-    app.register_blueprint(make_blueprint(counted.services()), url_prefix=HERE)
+    blueprint = make_blueprint(counted.services())
+    app.register_blueprint(blueprint, url_prefix=HERE)
+    app.register_blueprint(blueprint, url_prefix="/club", name="club")
     if templates:
         app.jinja_loader = ChoiceLoader([DictLoader(templates), *([app.jinja_loader] if app.jinja_loader else [])])
     if csrf:
@@ -194,6 +196,36 @@ def test_a_shops_own_layout_is_rendered_each_time(counted: CountedLoads) -> None
 
     assert counted.loads == 1
     assert [f"visit {number}" in page for number, page in enumerate(pages)] == [True] * 3
+
+
+def test_each_mount_host_and_path_prefix_has_its_own_addresses(counted: CountedLoads) -> None:
+    mia = browser(counted)
+    places = [(HERE, ""), ("/club", ""), (HERE, "/shop")]
+
+    def actions(path: str, prefix: str) -> set[str]:
+        page = read_page(mia.client.get(path, environ_overrides={"SCRIPT_NAME": prefix}).text)
+        return {form.action.removesuffix("/claim") for form in forms(page).values() if form.action.endswith("/claim")}
+
+    assert [actions(*place) for place in places * 2] == [{HERE}, {"/club"}, {f"/shop{HERE}"}] * 2
+
+
+def test_a_language_in_the_address_is_that_of_the_request(counted: CountedLoads) -> None:
+    app = make_shop(counted.data, register=False)
+    app.register_blueprint(make_blueprint(counted.services()), url_prefix="/<language>/benefits")
+
+    @app.url_value_preprocessor
+    def take_language(_: str | None, values: dict[str, Any] | None) -> None:
+        g.language = (values or {}).pop("language", "en")
+
+    @app.url_defaults
+    def add_language(endpoint: str, values: dict[str, Any]) -> None:
+        if app.url_map.is_endpoint_expecting(endpoint, "language"):
+            values.setdefault("language", g.language)
+
+    mia = Browser(app.test_client(), "mia")
+    actions = [mia.form("Claim Free Shipping", f"/{language}/benefits").action for language in ("en", "de", "en", "de")]
+
+    assert actions == ["/en/benefits/claim", "/de/benefits/claim"] * 2
 
 
 def test_a_sentence_for_one_page_is_on_that_page_only(counted: CountedLoads) -> None:

@@ -28,8 +28,8 @@ _NUMBER_LENGTH = 32  # hexadecimal digits of the random number
 def page_token(customer_id: str) -> str:
     """Make the part that all buttons of a page share. Raises `SettingsError` where the app has no secret key.
 
-    `itsdangerous.URLSafeTimedSerializer` would do the same, but it compresses each value with zlib, which takes most of
-    the time in which a bare page is rendered (310 of 340 microseconds); its own signer takes 35.
+    `itsdangerous.URLSafeTimedSerializer` would do the same, but it compresses each value with zlib first: it takes 115
+    microseconds, its signer alone 9 (least of 15 turns of 300), and a whole bare page 360.
     """
     return _page_signer().sign(token_hex(_NUMBER_LENGTH // 2) + _owner(customer_id)).decode()
 

@@ -1,8 +1,8 @@
 """Rendered HTML, cached for one shopper: all of it but the token that its buttons carry.
 
-A warm page takes 5.6 times as long without this cache, and 1.5 times as long where the sections are cached and the
-page around them is rendered each time (medians of seven turns of 150 pages, processor time, SQLite, a page of twelve
-benefits: 360, 2022 and 550 microseconds; the bare page of the benchmarks takes 360).
+A warm page takes 400 microseconds of processor time, 550 where its sections are cached and the page around them is
+rendered each time (as within a shop's own layout), and 2,100 without this cache; the bare page of the benchmarks takes
+360 (medians of seven turns of 150 pages with twelve benefits, SQLite).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from claimable_benefits.cache.lru import LruCache
 from claimable_benefits.domain.shop import Shopper
-from claimable_benefits.web.current import context, wallet_url
+from claimable_benefits.web.current import address_base, context
 from claimable_benefits.web.forms.buttons import Buttons
 from claimable_benefits.web.rendering.formatting import Formatter
 from claimable_benefits.web.rendering.templates import is_replaced
@@ -50,9 +50,9 @@ class FragmentKey:
 
     @property
     def slot(self) -> tuple[object, ...]:
-        """One fragment is cached for each. All that its addresses depend on is in the wallet's address."""
+        """One fragment is cached for each."""
         zone = (self.formatter.zone.key, self.formatter.zone_is_theirs)
-        return (wallet_url(), self.shopper.customer_id, self.formatter.locale, *zone)
+        return (address_base(), self.shopper.customer_id, self.formatter.locale, *zone)
 
 
 @dataclass(frozen=True, slots=True)
