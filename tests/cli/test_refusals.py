@@ -122,7 +122,7 @@ def test_a_sale_with_omneo_down_is_kept_and_delivered_later(terminal: Terminal) 
 
     assert said.startswith("Order A1 is queued, but not at Omneo yet; the worker goes on trying. ")
     assert re.fullmatch(
-        r"\d\d:\d\d:\d\d UTC  1 delivered, 0 settled, 0 orders decided, 0 undone, 0 holds released\.\n", worked
+        r"\d\d:\d\d:\d\d UTC  1 delivered, 0 resolved, 0 orders decided, 0 rolled back, 0 holds released\.\n", worked
     )
     assert terminal.one("transactions", external_id="A1")["total"] == 5
 

@@ -198,7 +198,7 @@ def show(customer: str) -> None:
     help="How long to wait when there is nothing to do.",
 )
 def work(once: bool, threads: int, seconds: float) -> None:
-    """Deliver, settle what is in doubt, undo; until Ctrl-C or SIGTERM.
+    """Deliver, resolve, roll back; until Ctrl-C or SIGTERM.
 
     The call under way is finished first; a second Ctrl-C or SIGTERM ends at once. Any number of workers may run.
     """
@@ -313,8 +313,8 @@ def _turn_line(done: TurnResult) -> str:
 
 def _counts(done: TurnResult) -> str:
     return (
-        f"{done.delivered} delivered, {done.resolved} settled, {done.decided} orders decided, "
-        f"{done.rolled_back} undone, {done.released} holds released"
+        f"{done.delivered} delivered, {done.resolved} resolved, {done.decided} orders decided, "
+        f"{done.rolled_back} rolled back, {done.released} holds released"
     )
 
 

@@ -99,7 +99,7 @@ TABLE: tuple[Setting, ...] = (
         "BENEFITS_WORKER",
         "embedded, celery or off",
         "embedded",
-        "Who delivers and resolves: a thread of each process, Celery, or only `flask benefits work`.",
+        "What delivers and resolves: a thread of each process, Celery, or only `flask benefits work`.",
     ),
     Setting("BENEFITS_WORKER_SECONDS", "whole number", 1, "How often the embedded worker looks for work."),
     Setting(
