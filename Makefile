@@ -64,7 +64,7 @@ bench-ledger: $(READY)
 
 bench-sandbox: $(READY)
 	$(BIN)/python -m benchmarks.measures.sandbox
-	SANDBOX_ROUNDS=200 $(BIN)/python -m pytest -q --durations=8 tests/sandbox/test_concurrency.py
+	SANDBOX_ROUNDS=200 $(BIN)/python -m pytest -q --durations=8 tests/sandbox/api/test_concurrency.py
 
 check: $(READY)
 	$(BIN)/ruff format --check .

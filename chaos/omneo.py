@@ -78,7 +78,7 @@ class Weather:
 
     def turn_up(self) -> None:
         """The mix: 35 in 100 calls go wrong."""
-        ages = [({"kind": "zombie", "seconds": age}, _ZOMBIES / len(self._zombies)) for age in self._zombies]
+        ages = [({"kind": "drop_then_apply", "seconds": age}, _ZOMBIES / len(self._zombies)) for age in self._zombies]
         self._set([*_SLOW, *in_turn([*FAULTS, *ages])])
 
     def begin(self, spell: Spell) -> None:

@@ -5,26 +5,26 @@ from collections.abc import Iterator
 import pytest
 
 from claimable_benefits.sandbox.state.request_state import sandbox
-from tests.sandbox.world import World
+from tests.sandbox.client import SandboxClient
 
 
 @pytest.fixture(scope="session")
-def shared_world() -> Iterator[World]:
+def shared_api() -> Iterator[SandboxClient]:
     """One app for all tests, since compiling its paths takes longer than most tests do."""
-    made = World()
+    made = SandboxClient()
     yield made
     sandbox(made.app).store.close()
 
 
 @pytest.fixture
-def world(shared_world: World) -> World:
+def api(shared_api: SandboxClient) -> SandboxClient:
     """An empty sandbox with every switch and the clock at their start."""
-    shared_world.renew("empty")
-    return shared_world
+    shared_api.renew("empty")
+    return shared_api
 
 
 @pytest.fixture
-def demo(shared_world: World) -> World:
+def demo(shared_api: SandboxClient) -> SandboxClient:
     """A sandbox with the demo's people, every switch and the clock at their start."""
-    shared_world.renew("demo")
-    return shared_world
+    shared_api.renew("demo")
+    return shared_api

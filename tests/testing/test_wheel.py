@@ -1,4 +1,4 @@
-"""What is built from the checkout: the console's files and the announcement of the fixtures are in it."""
+"""What is built from the checkout: the sandbox's data files and the announcement of the fixtures are in it."""
 
 from __future__ import annotations
 
@@ -26,13 +26,22 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "installed"
 
 
-def test_the_console_is_whole_in_the_wheel(wheel: Path) -> None:
-    here, there = ROOT / "plugin/claimable_benefits/sandbox/console", wheel / "claimable_benefits/sandbox/console"
+def test_the_data_files_of_the_sandbox_are_in_the_wheel(wheel: Path) -> None:
+    here, there = ROOT / "plugin/claimable_benefits/sandbox", wheel / "claimable_benefits/sandbox"
 
-    for folder in ("templates/sandbox", "static"):
-        assert sorted(path.name for path in (there / folder).iterdir()) == sorted(
-            path.name for path in (here / folder).iterdir()
-        )
+    expected, shipped = data_files(here), data_files(there)
+
+    assert shipped == expected
+    assert {"openapi/openapi.yaml", "console/static/console.css"} <= expected
+
+
+def data_files(folder: Path) -> set[str]:
+    """Return the paths of what is no Python."""
+    return {
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*")
+        if path.is_file() and path.suffix not in (".py", ".pyc")
+    }
 
 
 def test_the_first_test_passes_where_the_wheel_is_installed(wheel: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""An Omneo of our own: a double of the loyalty API that keeps its rules, for development and tests.
+"""A double of Omneo's loyalty API that enforces its rules, for development and tests.
 
 It imports nothing from the rest of the package, so that a misreading of the API cannot cancel itself out.
 """

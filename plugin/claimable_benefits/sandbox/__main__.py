@@ -22,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     if not given.beyond_loopback and not _is_loopback(given.host):
         return _fail(
-            f"{given.host} is not this machine alone, and the sandbox guards nothing:"
+            f"{given.host} is reachable from other machines, and the sandbox has no protection:"
             " add --beyond-loopback if you mean it."
         )
     try:
@@ -55,7 +55,7 @@ def _welcome(running: RunningSandbox) -> str:
 Try next:
   curl -H {header} {running.base_url}/profiles
   {url}/  in a browser: what it holds
-  {url}/_sandbox/faults  what can go wrong on purpose, {url}/_sandbox/calls  what was asked and answered
+  {url}/_sandbox/faults  the faults to inject, {url}/_sandbox/calls  the log of calls
 Ctrl-C stops it."""
 
 
@@ -70,14 +70,14 @@ def _signals() -> Iterator[socket.socket]:
     reader, writer = socket.socketpair()
     with reader, writer:
         writer.setblocking(False)
-        woken = signal.set_wakeup_fd(writer.fileno())
+        previous = signal.set_wakeup_fd(writer.fileno())
         before = {number: signal.signal(number, lambda *_: None) for number in numbers}
         try:
             yield reader
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
-            signal.set_wakeup_fd(woken)
+            signal.set_wakeup_fd(previous)
 
 
 def _parser() -> argparse.ArgumentParser:

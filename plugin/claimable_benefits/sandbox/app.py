@@ -1,4 +1,4 @@
-"""The application: rooms put together, the door, and what every answer has in common."""
+"""The Flask application: its blueprints, what every request passes first, and errors as JSON."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from claimable_benefits.sandbox.api import (
     profiles,
     redemption_items,
     redemptions,
+    request_bodies,
     reversals,
     transaction_queue,
     transactions,
@@ -33,7 +34,7 @@ from claimable_benefits.sandbox.api import (
 from claimable_benefits.sandbox.console import views
 from claimable_benefits.sandbox.control import faults, state
 from claimable_benefits.sandbox.demo import seed
-from claimable_benefits.sandbox.faults.middleware import guard
+from claimable_benefits.sandbox.faults import middleware
 from claimable_benefits.sandbox.openapi import document
 from claimable_benefits.sandbox.protocol.dialects import PREFIX
 from claimable_benefits.sandbox.protocol.error_responses import Problem, Refusal
@@ -42,16 +43,16 @@ from claimable_benefits.sandbox.rules import json_logic
 from claimable_benefits.sandbox.state import store
 from claimable_benefits.sandbox.state.clock import system_clock
 from claimable_benefits.sandbox.state.request_state import Sandbox, install, request_state, sandbox, snapshot_state
-from claimable_benefits.sandbox.state.switches import PREFIX as SWITCH
-from claimable_benefits.sandbox.state.switches import faults as switch_faults
+from claimable_benefits.sandbox.state.switches import PREFIX as SWITCH_PREFIX
+from claimable_benefits.sandbox.state.switches import switch_errors
 from claimable_benefits.sandbox.state.times import is_zone
 from claimable_benefits.sandbox.tokens import api_tokens
 from claimable_benefits.sandbox.webhooks import sender, subscriptions
 
-DEFAULT_TOKEN = "sandbox-token"  # noqa: S105 - everybody may know it, it opens a double
+DEFAULT_TOKEN = "sandbox-token"  # noqa: S105 - everybody may know it, it opens a test double
 DEFAULT_ZONE = "Australia/Melbourne"
 _LARGEST_BODY = 1024 * 1024
-_ROOMS = (
+_API = (
     *(
         profiles,
         identities,
@@ -89,7 +90,7 @@ def create_sandbox(
     :param data: the folder for its state, which is kept from run to run; None for a temporary one
     :param token: the Bearer token that its API asks for
     :param seed: what a new state starts with; a folder with state keeps it unless `reset`
-    :param clock: the time it goes by, an aware datetime
+    :param clock: returns the time, an aware datetime; the machine's time by default
     :param switches: values for `switches.SWITCHES`; others stay as the folder has them
     :param timezone: the tenant's IANA time zone
     :param webhook_secret: what signs the webhooks it sends
@@ -99,37 +100,38 @@ def create_sandbox(
     :raises ValueError: when a switch, the seed, the time zone or the shop's address cannot be
     """
     json_logic.check()
-    _check(seed, switches or {}, timezone)
+    document.check()
+    _check_arguments(seed, switches or {}, timezone)
     app = Flask("omneo-sandbox", static_folder=None, template_folder=None)
     app.config.update({views.SHOP: views.shop_address(shop_url), loopback.BEYOND: beyond_loopback})
     app.config["MAX_CONTENT_LENGTH"] = _LARGEST_BODY
     app.url_map.strict_slashes = False
     install(app, Sandbox(store.Store(data), clock or system_clock, token, timezone))
-    _prepare(sandbox(app), seed, switches or {}, reset)
-    _furnish(app)
+    _initialise_state(sandbox(app), seed, switches or {}, reset)
+    _register_blueprints(app)
     sender.install(app, sandbox(app), webhook_secret)
-    app.register_error_handler(Exception, _refuse)
-    guard(app)
+    app.register_error_handler(Exception, _to_json)
+    middleware.install(app)
     return app
 
 
-def _furnish(app: Flask) -> None:
-    """Give the app its rooms, and what every request passes before it reaches one."""
-    for room in _ROOMS:
-        app.register_blueprint(room.bp, url_prefix=PREFIX)
+def _register_blueprints(app: Flask) -> None:
+    """Register the API, the console and the control API, and what every request passes first."""
+    for module in _API:
+        app.register_blueprint(module.bp, url_prefix=PREFIX)
     app.register_blueprint(omneo_id.bp, url_prefix=omneo_id.ID_PREFIX)
-    omneo_id.mirror(app)
+    omneo_id.register_member_routes(app)
     app.register_blueprint(state.bp)
     app.register_blueprint(views.bp)
     app.register_blueprint(faults.bp)
     app.register_blueprint(document.bp)
     app.before_request(loopback.require_loopback)
     app.before_request(authenticate)
-    app.before_request(document.check_body)
+    app.before_request(request_bodies.check_body)
 
 
-def _check(seed: str, switches: Mapping[str, str], timezone: str) -> None:
-    wrong = list(switch_faults(switches).values())
+def _check_arguments(seed: str, switches: Mapping[str, str], timezone: str) -> None:
+    wrong = list(switch_errors(switches).values())
     if seed not in ("demo", "empty"):
         wrong.append(f"seed is demo or empty, not {seed!r}.")
     if not is_zone(timezone):
@@ -138,13 +140,13 @@ def _check(seed: str, switches: Mapping[str, str], timezone: str) -> None:
         raise ValueError(" ".join(wrong))
 
 
-def _prepare(box: Sandbox, kind: str, switches: Mapping[str, str], reset: bool) -> None:
-    with box.store.lent() as db:
-        store.save_settings(db, {SWITCH + name: value for name, value in switches.items()})
-        seed.plant(snapshot_state(box, db), kind, anew=reset)
+def _initialise_state(instance: Sandbox, kind: str, switches: Mapping[str, str], reset: bool) -> None:
+    with instance.store.connection() as db:
+        store.save_settings(db, {SWITCH_PREFIX + name: value for name, value in switches.items()})
+        seed.apply_seed(snapshot_state(instance, db), kind, reset=reset)
 
 
-def _refuse(error: Exception) -> Response:
+def _to_json(error: Exception) -> Response:
     """Turn every failure into JSON."""
     if isinstance(error, Refusal):
         return respond(error.body(), int(request_state().switches["refusal_status"]))
@@ -155,6 +157,6 @@ def _refuse(error: Exception) -> Response:
         refused.headers.extend({key: value for key, value in error.get_headers() if key == "Allow"})
         return refused
     if isinstance(error, sqlite3.OperationalError) and "locked" in str(error):
-        return respond({"message": "The sandbox is busy; try again."}, 503)
+        return respond({"message": "The sandbox is busy; retry."}, 503)
     _log.error("the sandbox failed at %s %s", request.method, request.path, exc_info=error)
     return respond({"message": "The sandbox itself failed; its log says why."}, 500)

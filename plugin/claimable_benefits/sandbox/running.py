@@ -20,7 +20,7 @@ from claimable_benefits.sandbox.state.request_state import sandbox
 class RunningSandbox:
     """A sandbox that listens: `url`, `base_url` (the API's, ending in ``/api/v3``) and `token`; a context manager.
 
-    `faults` is its dial, `calls` its ledger and `clock` its time machine.
+    `faults` injects faults, `calls` is the log of calls and `clock` controls the time.
     """
 
     def __init__(self, app: Flask, server: Server) -> None:
@@ -34,17 +34,17 @@ class RunningSandbox:
 
     @property
     def faults(self) -> FaultInjector:
-        """Return the fault dial: ``faults.add("drop", path="*/redemptions", method="POST", times=1)``."""
+        """Return the faults: ``faults.add("drop", path="*/redemptions", method="POST", times=1)``."""
         return sandbox(self.app).faults
 
     @property
     def calls(self) -> CallLog:
-        """Return the ledger of calls: ``calls.calls(path="*/redemptions")``."""
+        """Return the log of calls: ``calls.calls(path="*/redemptions")``."""
         return sandbox(self.app).calls
 
     @property
     def clock(self) -> ClockControl:
-        """Return the time machine: ``clock.move(seconds=601)``."""
+        """Return the control of the clock: ``clock.move(seconds=601)``."""
         return sandbox(self.app).clock_control
 
     def close(self) -> None:
@@ -53,7 +53,7 @@ class RunningSandbox:
             self._server.shutdown()
             self._thread.join()
             self._server.server_close()
-            fault_middleware_of(self.app).zombies.clear()
+            fault_middleware_of(self.app).delayed_requests.clear()
 
     def __enter__(self) -> Self:
         return self
@@ -70,4 +70,4 @@ def serve_sandbox(app: Flask, port: int = 0, host: str = "127.0.0.1") -> Running
     :param port: 0 for a free one
     :raises OSError: when the port is taken
     """
-    return RunningSandbox(app, Server((host, port), app, fault_middleware_of(app).admit))
+    return RunningSandbox(app, Server((host, port), app, fault_middleware_of(app).select_faults))

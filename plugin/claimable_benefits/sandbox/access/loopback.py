@@ -1,4 +1,4 @@
-"""Who may reach what a double has for itself: this machine's own pages and programs, and no website (no token asks)."""
+"""Who may reach the console and the control API, which ask for no token: this machine's programs and no website."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SAFE = ("GET", "HEAD", "OPTIONS")
 
 
 def require_loopback() -> None:
-    """Refuse a website that a browser of this machine was lured to: by its name, or by where it sends a form from.
+    """Refuse requests that a website makes through a browser of this machine: by host name, or by origin.
 
     A name that is not this machine's, though the request arrived here, is how DNS rebinding looks.
     """
@@ -29,7 +29,7 @@ def require_loopback() -> None:
 
 
 def is_loopback(host: str) -> bool:
-    """Say whether a Host header names this machine for certain."""
+    """Return whether a Host header names this machine for certain."""
     try:
         name = urlsplit(f"//{host}").hostname or ""
         return name == "localhost" or ipaddress.ip_address(name).is_loopback
@@ -38,6 +38,6 @@ def is_loopback(host: str) -> bool:
 
 
 def _is_from_here() -> bool:
-    """Say whether a change comes from a page of the sandbox, or from a program, which sends neither header."""
+    """Return whether a change comes from a page of the sandbox, or from a program, which sends neither header."""
     site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
     return site in (None, "same-origin", "none") and origin in (None, request.host_url.rstrip("/"))

@@ -16,7 +16,7 @@ from claimable_benefits.sandbox.protocol.responses import respond
 from claimable_benefits.sandbox.state import store
 from claimable_benefits.sandbox.state.request_state import RequestState, request_state, sandbox
 from claimable_benefits.sandbox.tokens import id_tokens
-from claimable_benefits.sandbox.tokens.members import admit_member
+from claimable_benefits.sandbox.tokens.members import mark_member
 
 ID_PREFIX = "/id/api/v1"
 bp = Blueprint("omneo_id", __name__)
@@ -47,16 +47,16 @@ _ME = (
 
 @bp.post("/auth/token")
 def create_id_token() -> Response:
-    """Make a token for a profile (``{id}``), for an identity's profile (``{id, id_handle}``), or for nobody."""
-    here, form = request_state(), RequestForm(body())
-    profile_id = _profile_id(here, form)
-    expires = here.now + timedelta(seconds=int(here.switches["id_token_seconds"]))
+    """Create a token for a profile (``{id}``), for an identity's profile (``{id, id_handle}``), or an anonymous one."""
+    state, form = request_state(), RequestForm(body())
+    profile_id = _profile_id(state, form)
+    expires = state.now + timedelta(seconds=int(state.switches["id_token_seconds"]))
     seconds = int(expires.timestamp())
     return respond({"data": {"token": id_tokens.sign(profile_id, seconds, _key()), "exp": seconds}})
 
 
-def mirror(app: Flask) -> None:
-    """Give a member's paths the views of the API's; to be called when those are registered."""
+def register_member_routes(app: Flask) -> None:
+    """Give a member's paths the views of the API's; call it when those are registered."""
     views = {(method, rule.rule): rule.endpoint for rule in app.url_map.iter_rules() for method in rule.methods or ()}
     for method, path in _ME:
         endpoint = views[method, f"{PREFIX}/profiles/<profile_id>{path}"]
@@ -64,12 +64,12 @@ def mirror(app: Flask) -> None:
     _add(app, "POST", "/profiles", views["POST", f"{PREFIX}/profiles"])
 
 
-def admit(text: str) -> None:
-    """Let a member in, as the profile that their token names, or raise 401."""
+def authenticate_member(text: str) -> None:
+    """Authenticate a member as the profile that their token names, or raise 401."""
     profile_id = id_tokens.profile_of(text, request_state().now.timestamp(), _key())
     if profile_id is None:
         raise unauthenticated()
-    admit_member()
+    mark_member()
     if request.view_args and "profile_id" in request.view_args:
         request.view_args["profile_id"] = profile_id
 
@@ -78,19 +78,19 @@ def _add(app: Flask, method: str, path: str, endpoint: str) -> None:
     app.add_url_rule(ID_PREFIX + path, f"id.{endpoint}", app.view_functions[endpoint], methods=[method])
 
 
-def _profile_id(scene: RequestState, form: RequestForm) -> str:
+def _profile_id(state: RequestState, form: RequestForm) -> str:
     key, handle = form.text("id"), form.text("id_handle")
     form.check()
     if not key:  # the official client asks for an anonymous token with an empty id
         return id_tokens.ANONYMOUS
-    row = store.find(scene.db, "profiles", key) if handle is None else identities.resolve(scene, handle, key)
+    row = store.find(state.db, "profiles", key) if handle is None else identities.find_profile(state, handle, key)
     if row is None:
-        must_exist(scene, form, "id", "profile")
+        must_exist(state, form, "id", "profile")
     form.check()
     assert row is not None  # noqa: S101 - the check above raised
     return str(row["id"])
 
 
 def _key() -> bytes:
-    """Return the signing key: fixed for a sandbox, and no use for anything else."""
+    """Return the signing key: fixed for a sandbox, and used for nothing else."""
     return hashlib.sha256(b"omneo-id " + sandbox().token.encode()).digest()

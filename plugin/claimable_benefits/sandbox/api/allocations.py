@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from flask import Blueprint, Response
 
-from claimable_benefits.sandbox.api import definitions
 from claimable_benefits.sandbox.protocol.body_reader import RequestForm, body, row_id
-from claimable_benefits.sandbox.protocol.list_query import Filter, Source, page
-from claimable_benefits.sandbox.protocol.responses import one, respond
+from claimable_benefits.sandbox.protocol.list_query import Filter, ListSource, paginate
+from claimable_benefits.sandbox.protocol.references import get_or_404
+from claimable_benefits.sandbox.protocol.responses import respond, single
 from claimable_benefits.sandbox.state import store
 from claimable_benefits.sandbox.state.request_state import request_state
 
 bp = Blueprint("allocations", __name__)
 
-LIST = Source(
+LIST = ListSource(
     "allocations a",
     "a.*",
     {
@@ -29,7 +29,7 @@ LIST = Source(
 @bp.get("/allocations")
 def browse_allocations() -> Response:
     """List codes."""
-    return page(
+    return paginate(
         request_state(),
         LIST,
         Filter(),
@@ -40,28 +40,28 @@ def browse_allocations() -> Response:
 @bp.get("/allocations/<definition_id>/count")
 def count_allocations(definition_id: str) -> Response:
     """Count the codes of a definition."""
-    here = request_state()
-    row = definitions.known(here, row_id(definition_id))
-    counted = here.db.execute(
+    state = request_state()
+    row = get_or_404(state, "definitions", row_id(definition_id))
+    counted = state.db.execute(
         "SELECT count(*), coalesce(sum(allocated_at IS NULL), 0) FROM allocations WHERE definition_id = ?", (row["id"],)
     ).fetchone()
-    return one({"all": counted[0], "redeemed": counted[0] - counted[1], "remaining": counted[1], "group": None})
+    return single({"all": counted[0], "redeemed": counted[0] - counted[1], "remaining": counted[1], "group": None})
 
 
 @bp.post("/allocations/batch.json")
 def create_allocations() -> Response:
     """Add codes to the pool of a definition."""
-    here, form = request_state(), RequestForm(body())
-    target = form.anything("definition")
+    state, form = request_state(), RequestForm(body())
+    target = form.raw("definition")
     named = RequestForm(target if isinstance(target, dict) else {}, "definition.")
     named.errors = form.errors
-    number, codes = named.whole("id", required=True), form.forms("allocations")
-    rows = [_row(code, number, here.stamp) for code in codes]
+    number, codes = named.integer("id", required=True), form.objects("allocations")
+    rows = [_row(code, number, state.stamp) for code in codes]
     form.check()
-    with here.writing():
-        definitions.known(here, number or 0)
+    with state.writing():
+        get_or_404(state, "definitions", number or 0)
         for row in rows:
-            store.insert(here.db, "allocations", row)
+            store.insert(state.db, "allocations", row)
     return respond({"message": "OK"})
 
 

@@ -8,26 +8,16 @@ import sqlite3
 from flask import Blueprint, Response
 
 from claimable_benefits.sandbox.protocol.body_reader import RequestForm, body, read_kind, row_id
-from claimable_benefits.sandbox.protocol.error_responses import missing
-from claimable_benefits.sandbox.protocol.list_query import Filter, Source, page
-from claimable_benefits.sandbox.protocol.responses import Body, created, gone, one
+from claimable_benefits.sandbox.protocol.list_query import Filter, ListSource, paginate
+from claimable_benefits.sandbox.protocol.references import get_or_404
+from claimable_benefits.sandbox.protocol.responses import Body, created, no_content, single
+from claimable_benefits.sandbox.serializers.locations import LOCATION_FIELDS, serialize_location
 from claimable_benefits.sandbox.state import store
-from claimable_benefits.sandbox.state.request_state import RequestState, request_state
+from claimable_benefits.sandbox.state.request_state import request_state
 
 bp = Blueprint("locations", __name__)
 
-FREE = {
-    "type": "text",
-    "description": "prose",
-    "phone": "text",
-    "email": "text",
-    "timezone": "text",
-    "is_published": "flag",
-    "is_permanently_closed": "flag",
-    "meta": "json",
-}
-_FLAGS = {"is_published": True, "is_permanently_closed": False}
-LIST = Source(
+LIST = ListSource(
     "locations l",
     "l.*",
     {
@@ -44,68 +34,44 @@ LIST = Source(
 @bp.get("/locations")
 def browse_locations() -> Response:
     """List locations."""
-    return page(request_state(), LIST, Filter(), lambda rows: [shown(row) for row in rows])
+    return paginate(request_state(), LIST, Filter(), lambda rows: [serialize_location(row) for row in rows])
 
 
 @bp.post("/locations")
 def create_location() -> Response:
-    """Make a location; it needs a name."""
-    here, form = request_state(), RequestForm(body())
-    row = _read(form, None) | {"created_at": here.stamp, "updated_at": here.stamp}
-    with here.writing():
-        number = store.insert(here.db, "locations", row)
-    return created(shown(known(here, number)))
+    """Create a location; it needs a name."""
+    state, form = request_state(), RequestForm(body())
+    row = _read(form, None) | {"created_at": state.stamp, "updated_at": state.stamp}
+    with state.writing():
+        number = store.insert(state.db, "locations", row)
+    return created(serialize_location(get_or_404(state, "locations", number)))
 
 
 @bp.get("/locations/<location_id>")
 def read_location(location_id: str) -> Response:
     """Read one location."""
-    return one(shown(known(request_state(), row_id(location_id))))
+    return single(serialize_location(get_or_404(request_state(), "locations", row_id(location_id))))
 
 
 @bp.put("/locations/<location_id>")
 def update_location(location_id: str) -> Response:
     """Change some fields of a location."""
-    here, form = request_state(), RequestForm(body())
-    with here.writing():
-        row = known(here, row_id(location_id))
-        store.update(here.db, "locations", row["id"], _read(form, row) | {"updated_at": here.stamp})
-    return one(shown(known(here, row["id"])))
+    state, form = request_state(), RequestForm(body())
+    with state.writing():
+        row = get_or_404(state, "locations", row_id(location_id))
+        store.update(state.db, "locations", row["id"], _read(form, row) | {"updated_at": state.stamp})
+    return single(serialize_location(get_or_404(state, "locations", row["id"])))
 
 
 @bp.delete("/locations/<location_id>")
 def delete_location(location_id: str) -> Response:
     """Remove a location; what named it keeps its number."""
-    here = request_state()
-    with here.writing():
-        here.db.execute("DELETE FROM locations WHERE id = ?", (known(here, row_id(location_id))["id"],))
-    return gone()
-
-
-def known(scene: RequestState, location_id: int) -> sqlite3.Row:
-    """Return a location's row, or raise 404."""
-    row = store.find(scene.db, "locations", location_id)
-    if row is None:
-        raise missing("location")
-    return row
-
-
-def shown(row: sqlite3.Row) -> Body:
-    """Return a location as answers show it."""
-    facts = {name: row[name] for name in ("id", "name", "external_id", "created_at", "updated_at")}
-    return {**dict.fromkeys(FREE), **_FLAGS, **json.loads(row["doc"]), **facts}
-
-
-def at(scene: RequestState, location_id: int | None) -> Body | None:
-    """Return the location that something names, or None when there is no such one."""
-    row = store.find(scene.db, "locations", location_id) if location_id is not None else None
-    return shown(row) if row is not None else None
-
-
-def briefly(scene: RequestState, location_id: int | None) -> Body | None:
-    """Return the few fields of a location that a redemption's transaction carries."""
-    full = at(scene, location_id)
-    return {name: full[name] for name in ("id", "name", "external_id")} if full is not None else None
+    state = request_state()
+    with state.writing():
+        state.db.execute(
+            "DELETE FROM locations WHERE id = ?", (get_or_404(state, "locations", row_id(location_id))["id"],)
+        )
+    return no_content()
 
 
 def _read(form: RequestForm, row: sqlite3.Row | None) -> Body:
@@ -114,6 +80,6 @@ def _read(form: RequestForm, row: sqlite3.Row | None) -> Body:
         columns["name"] = form.text("name", required=True)
     if form.has("external_id"):
         columns["external_id"] = form.text("external_id")
-    doc = {name: read_kind(form, name, kind) for name, kind in FREE.items() if form.anything(name) is not None}
+    doc = {name: read_kind(form, name, kind) for name, kind in LOCATION_FIELDS.items() if form.raw(name) is not None}
     form.check()
     return columns | {"doc": json.dumps((json.loads(row["doc"]) if row is not None else {}) | doc)}

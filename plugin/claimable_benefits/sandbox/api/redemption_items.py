@@ -1,4 +1,4 @@
-"""The items of redemptions: each benefit that was used or given back (Omneo facts 9)."""
+"""The items of redemptions: each benefit that was used or returned (Omneo facts 9)."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import sqlite3
 
 from flask import Blueprint, Response
 
-from claimable_benefits.sandbox.api import redemption_views
 from claimable_benefits.sandbox.protocol.body_reader import row_id
-from claimable_benefits.sandbox.protocol.error_responses import missing
-from claimable_benefits.sandbox.protocol.list_query import Filter, Source, page
-from claimable_benefits.sandbox.protocol.responses import Body, one
+from claimable_benefits.sandbox.protocol.error_responses import not_found
+from claimable_benefits.sandbox.protocol.list_query import Filter, ListSource, paginate
+from claimable_benefits.sandbox.protocol.responses import Body, single
+from claimable_benefits.sandbox.serializers.redemptions import serialize_item
 from claimable_benefits.sandbox.state import store
 from claimable_benefits.sandbox.state.request_state import RequestState, request_state
 
-bp = Blueprint("used_items", __name__)
+bp = Blueprint("redemption_items", __name__)
 
-LIST = Source(
+LIST = ListSource(
     "redemption_items n JOIN redemptions r ON r.id = n.redemption_id",
     "n.*, r.profile_id",
     {
@@ -37,20 +37,20 @@ LIST = Source(
 @bp.get("/redemptions/items")
 def browse_redemption_items() -> Response:
     """List what redemptions used."""
-    here = request_state()
-    return page(here, LIST, Filter(), lambda rows: [_shown(here, row) for row in rows])
+    state = request_state()
+    return paginate(state, LIST, Filter(), lambda rows: [_serialize(state, row) for row in rows])
 
 
 @bp.get("/redemptions/items/<item_id>")
 def read_redemption_item(item_id: str) -> Response:
     """Read one thing that a redemption used."""
-    here = request_state()
-    row = store.find(here.db, "redemption_items", row_id(item_id))
+    state = request_state()
+    row = store.find(state.db, "redemption_items", row_id(item_id))
     if row is None:
-        raise missing("item")
-    return one(_shown(here, row))
+        raise not_found("item")
+    return single(_serialize(state, row))
 
 
-def _shown(scene: RequestState, row: sqlite3.Row) -> Body:
+def _serialize(state: RequestState, row: sqlite3.Row) -> Body:
     facts = {"redemption_id": row["redemption_id"], "redeemable_type": "benefit", "redeemable_id": row["benefit_id"]}
-    return redemption_views.item(scene, row) | facts
+    return serialize_item(state, row) | facts

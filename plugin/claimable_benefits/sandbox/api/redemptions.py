@@ -7,22 +7,25 @@ import sqlite3
 
 from flask import Blueprint, Response, request
 
-from claimable_benefits.sandbox.api import benefits, definitions, profiles, redemption_views
+from claimable_benefits.sandbox.api import benefits
 from claimable_benefits.sandbox.protocol.body_reader import RequestForm, body, row_id
-from claimable_benefits.sandbox.protocol.error_responses import Problem, missing, refused
-from claimable_benefits.sandbox.protocol.list_query import Filter, Source, page
-from claimable_benefits.sandbox.protocol.responses import Body, created, one
-from claimable_benefits.sandbox.rules.redemption_rules import REDEEMABLE, begun_by, refusal
+from claimable_benefits.sandbox.protocol.error_responses import Problem, not_found, refused
+from claimable_benefits.sandbox.protocol.list_query import Filter, ListSource, paginate
+from claimable_benefits.sandbox.protocol.references import get_or_404
+from claimable_benefits.sandbox.protocol.responses import Body, created, single
+from claimable_benefits.sandbox.rules.redemption_rules import REDEEMABLE, latest_start, refusal_reason
+from claimable_benefits.sandbox.serializers.definitions import free_fields
+from claimable_benefits.sandbox.serializers.redemptions import serialize_redemption, serialize_successful_redemption
 from claimable_benefits.sandbox.state import store
 from claimable_benefits.sandbox.state.request_state import RequestState, request_state
 from claimable_benefits.sandbox.tokens.members import is_member
-from claimable_benefits.sandbox.webhooks import events
+from claimable_benefits.sandbox.webhooks.events import record_event
 
 bp = Blueprint("redemptions", __name__)
 
 Uses = list[tuple[sqlite3.Row, int]]
 _ITEMS = "SELECT 1 FROM redemption_items n WHERE n.redemption_id = r.id"
-LIST = Source(
+LIST = ListSource(
     "redemptions r",
     "r.*",
     {
@@ -50,52 +53,52 @@ _KINDS = ("benefit", "reward", "point", "credit")
 @bp.post("/profiles/<profile_id>/benefits/<benefit_id>/redemptions")
 def redeem_with_reference(profile_id: str, benefit_id: str) -> Response:
     """Use a benefit once, as the guide has it: ``{issued_at, timezone, external_id}``."""
-    here, form = request_state(), RequestForm(body())
-    with here.writing():
-        benefit = benefits.owned(here, profile_id, row_id(benefit_id))
+    state, form = request_state(), RequestForm(body())
+    with state.writing():
+        benefit = benefits.get_owned_or_404(state, profile_id, row_id(benefit_id))
         zone = form.zone() or benefit["timezone"]
         used_at, reference = form.moment("issued_at", zone), form.text("external_id")
         form.check()
-        first = _earlier(here, reference)
+        first = _find_duplicate(state, reference)
         if first is None:
-            facts = {"timezone": zone, "redeem_at": used_at or here.stamp, "external_id": reference}
-            made = redeem(here, profile_id, [(benefit, 1)], facts)
+            facts = {"timezone": zone, "redeem_at": used_at or state.stamp, "external_id": reference}
+            made = redeem(state, profile_id, [(benefit, 1)], facts)
     return (
-        one(redemption_views.shown(here, first)) if first is not None else created(redemption_views.shown(here, made))
+        single(serialize_redemption(state, first)) if first is not None else created(serialize_redemption(state, made))
     )
 
 
 @bp.post("/profiles/<profile_id>/benefits/<benefit_id>/redeem")
 def redeem_by_count(profile_id: str, benefit_id: str) -> Response:
     """Use a benefit ``count`` times, once by default."""
-    here, form = request_state(), RequestForm(body())
-    count = form.whole("count", least=1)
+    state, form = request_state(), RequestForm(body())
+    count = form.integer("count", least=1)
     form.check()
-    with here.writing():
-        benefit = benefits.owned(here, profile_id, row_id(benefit_id))
-        facts: Body = {"timezone": benefit["timezone"], "redeem_at": here.stamp}
-        made = redeem(here, profile_id, [(benefit, count or 1)], facts)
-    return created(redemption_views.shown(here, made))
+    with state.writing():
+        benefit = benefits.get_owned_or_404(state, profile_id, row_id(benefit_id))
+        facts: Body = {"timezone": benefit["timezone"], "redeem_at": state.stamp}
+        made = redeem(state, profile_id, [(benefit, count or 1)], facts)
+    return created(serialize_redemption(state, made))
 
 
 @bp.post("/profiles/<profile_id>/redeem")
 def redeem_by_strategy(profile_id: str) -> Response:
     """Use several benefits at once, all or none, tied to an order by its future number."""
-    here, form = request_state(), RequestForm(body())
+    state, form = request_state(), RequestForm(body())
     check_strategies(form)
     facts: Body = {
         "transaction_external_id": form.text("transaction_external_id"),
         "transaction_receipt_ref": form.text("transaction_receipt_ref"),
-        "location_id": form.whole("location_id"),
-        "meta": json.dumps(form.mapping("meta")) if form.anything("meta") is not None else None,
-        "redeem_at": here.stamp,
-        "timezone": here.zone,
+        "location_id": form.integer("location_id"),
+        "meta": json.dumps(form.mapping("meta")) if form.raw("meta") is not None else None,
+        "redeem_at": state.stamp,
+        "timezone": state.zone,
     }
-    with here.writing():
-        profiles.known(here, profile_id)
-        uses = _uses(here, profile_id, form)
-        made = redeem(here, profile_id, uses, facts)
-    return created(redemption_views.successful(here, made))
+    with state.writing():
+        get_or_404(state, "profiles", profile_id)
+        uses = _uses(state, profile_id, form)
+        made = redeem(state, profile_id, uses, facts)
+    return created(serialize_successful_redemption(state, made))
 
 
 @bp.get("/redemptions")
@@ -107,14 +110,14 @@ def browse_redemptions() -> Response:
 @bp.get("/redemptions/<redemption_id>")
 def read_redemption(redemption_id: str) -> Response:
     """Read one redemption."""
-    here = request_state()
-    return one(redemption_views.shown(here, known(here, row_id(redemption_id))))
+    state = request_state()
+    return single(serialize_redemption(state, get_or_404(state, "redemptions", row_id(redemption_id))))
 
 
 @bp.get("/profiles/<profile_id>/redemptions")
 def browse_profile_redemptions(profile_id: str) -> Response:
     """List a profile's redemptions."""
-    profiles.known(request_state(), profile_id)
+    get_or_404(request_state(), "profiles", profile_id)
     where = Filter()
     where.add("r.profile_id = ?", profile_id)
     return _page(where)
@@ -123,103 +126,95 @@ def browse_profile_redemptions(profile_id: str) -> Response:
 @bp.get("/profiles/<profile_id>/redemptions/<redemption_id>")
 def read_profile_redemption(profile_id: str, redemption_id: str) -> Response:
     """Read one redemption of a profile."""
-    here = request_state()
-    profiles.known(here, profile_id)
-    row = known(here, row_id(redemption_id))
+    state = request_state()
+    get_or_404(state, "profiles", profile_id)
+    row = get_or_404(state, "redemptions", row_id(redemption_id))
     if row["profile_id"] != profile_id:
-        raise missing("redemption")
-    return one(redemption_views.shown(here, row))
+        raise not_found("redemption")
+    return single(serialize_redemption(state, row))
 
 
 @bp.get("/profiles/<profile_id>/redemptions/<kind>/<instance_id>/count")
 def count_redemptions(profile_id: str, kind: str, instance_id: str) -> Response:
-    """Count the uses of one instance that stand: those undone do not count."""
-    here = request_state()
-    profiles.known(here, profile_id)
+    """Count the uses of one instance; those rolled back do not count."""
+    state = request_state()
+    get_or_404(state, "profiles", profile_id)
     if kind.removesuffix("s") not in _KINDS:
-        raise missing("kind of redemption")
-    benefit = here.db.execute(
+        raise not_found("kind of redemption")
+    benefit = state.db.execute(
         "SELECT used FROM benefits WHERE id = ? AND profile_id = ?", (row_id(instance_id), profile_id)
     ).fetchone()
-    return one({"count": benefit["used"] if benefit is not None and kind.startswith("benefit") else 0})
+    return single({"count": benefit["used"] if benefit is not None and kind.startswith("benefit") else 0})
 
 
 def check_strategies(form: RequestForm) -> None:
-    """Note a fault when a body asks for more than benefits: rewards, points and credits are not kept here."""
+    """Add an error when a body names more than benefits: rewards, points and credits are not kept here."""
     if form.strings("strategies") != ["benefits"]:
-        form.fault("strategies", 'This sandbox knows the strategy ["benefits"] only.')
+        form.add_error("strategies", 'This sandbox knows the strategy ["benefits"] only.')
 
 
-def known(scene: RequestState, redemption_id: int) -> sqlite3.Row:
-    """Return a redemption's row, or raise 404."""
-    row = store.find(scene.db, "redemptions", redemption_id)
-    if row is None:
-        raise missing("redemption")
-    return row
-
-
-def redeem(scene: RequestState, profile_id: str, uses: Uses, facts: Body) -> sqlite3.Row:
-    """Use benefits, or raise 422 for the first that cannot be used; to be called while writing (16.18 to 16.22)."""
-    number = note(scene, profile_id, "redeem", facts)
+def redeem(state: RequestState, profile_id: str, uses: Uses, facts: Body) -> sqlite3.Row:
+    """Use benefits, or raise 422 for the first that cannot be used; call it inside `writing()` (16.18 to 16.22)."""
+    number = insert_redemption(state, profile_id, "redeem", facts)
     for stale, count in uses:
-        benefit = benefits.known(scene, stale["id"])
-        definition = definitions.known(scene, benefit["definition_id"])
-        why = refusal(benefit, definition, count, scene.stamp, begun_by(scene.stamp, scene.switches))
+        benefit = get_or_404(state, "benefits", stale["id"])
+        definition = get_or_404(state, "definitions", benefit["definition_id"])
+        why = refusal_reason(benefit, definition, count, state.stamp, latest_start(state.stamp, state.switches))
         if why is not None:
             raise refused(**{why[0]: why[1]})
-        _check_member(scene, definition)
-        spend(scene, benefit, count)
-        note_item(scene, number, benefit["id"], count)
-    return known(scene, number)
+        _check_member(state, definition)
+        count_uses(state, benefit, count)
+        insert_item(state, number, benefit["id"], count)
+    return get_or_404(state, "redemptions", number)
 
 
-def _check_member(scene: RequestState, definition: sqlite3.Row) -> None:
+def _check_member(state: RequestState, definition: sqlite3.Row) -> None:
     """Refuse a member's own use of what only the shop may use, as the switch ``allow_user_redeem`` says."""
-    alone = is_member() and scene.switches["allow_user_redeem"] == "enforced"
-    if alone and not definitions.doc_of(definition).get("allow_user_redeem"):
+    alone = is_member() and state.switches["allow_user_redeem"] == "enforced"
+    if alone and not free_fields(definition).get("allow_user_redeem"):
         raise refused(benefit="Members cannot use this benefit themselves.")
 
 
-def note(scene: RequestState, profile_id: str, kind: str, facts: Body) -> int:
+def insert_redemption(state: RequestState, profile_id: str, kind: str, facts: Body) -> int:
     """Insert a redemption of type redeem, return or reversal, and answer its number."""
-    times = {"created_at": scene.stamp, "updated_at": scene.stamp}
-    return store.insert(scene.db, "redemptions", {"profile_id": profile_id, "type": kind} | facts | times)
+    times = {"created_at": state.stamp, "updated_at": state.stamp}
+    return store.insert(state.db, "redemptions", {"profile_id": profile_id, "type": kind} | facts | times)
 
 
-def note_item(scene: RequestState, redemption_id: int, benefit_id: int, count: int) -> None:
-    """Insert what a redemption used, or gave back."""
-    times = {"created_at": scene.stamp, "updated_at": scene.stamp}
+def insert_item(state: RequestState, redemption_id: int, benefit_id: int, count: int) -> None:
+    """Insert what a redemption used or returned."""
+    times = {"created_at": state.stamp, "updated_at": state.stamp}
     row: Body = {"redemption_id": redemption_id, "benefit_id": benefit_id, "count": count}
-    store.insert(scene.db, "redemption_items", row | times)
+    store.insert(state.db, "redemption_items", row | times)
 
 
-def spend(scene: RequestState, benefit: sqlite3.Row, count: int) -> None:
-    """Move the counters of a benefit and its definition; a negative count gives back (16.21)."""
+def count_uses(state: RequestState, benefit: sqlite3.Row, count: int) -> None:
+    """Move the counters of a benefit and its definition; a negative count returns uses (16.21)."""
     used = "UPDATE benefits SET used = max(0, used + ?), updated_at = ? WHERE id = ?"
-    scene.db.execute(used, (count, scene.stamp, benefit["id"]))
+    state.db.execute(used, (count, state.stamp, benefit["id"]))
     total = "UPDATE definitions SET total_global_redemptions = max(0, total_global_redemptions + ?) WHERE id = ?"
-    scene.db.execute(total, (count, benefit["definition_id"]))
-    events.record(scene, "benefit.updated", "benefit", benefit["id"], benefit["profile_id"])
+    state.db.execute(total, (count, benefit["definition_id"]))
+    record_event(state, "benefit.updated", "benefit", benefit["id"], benefit["profile_id"])
     if count > 0:
-        events.record(scene, "benefit.redeemed", "benefit", benefit["id"], benefit["profile_id"])
+        record_event(state, "benefit.redeemed", "benefit", benefit["id"], benefit["profile_id"])
 
 
 def _page(where: Filter) -> Response:
-    here, source = request_state(), LIST
+    state, source = request_state(), LIST
     for name in ("has_benefit", "has_reward", "has_point", "has_credit"):
         if request.args.get(name, "").lower() in ("1", "true"):  # the bare form that a live test uses
             where.add(LIST.columns[name][0])
-    if here.switches["external_id_filter"] == "ignored":
-        source = Source(LIST.table, LIST.rows, LIST.columns, ignored=frozenset({"external_id"}))
-    return page(here, source, where, lambda rows: [redemption_views.shown(here, row) for row in rows])
+    if state.switches["external_id_filter"] == "ignored":
+        source = ListSource(LIST.table, LIST.rows, LIST.columns, ignored=frozenset({"external_id"}))
+    return paginate(state, source, where, lambda rows: [serialize_redemption(state, row) for row in rows])
 
 
-def _earlier(scene: RequestState, reference: str | None) -> sqlite3.Row | None:
+def _find_duplicate(state: RequestState, reference: str | None) -> sqlite3.Row | None:
     """Return the redemption to answer instead of making one, as the switch ``duplicate_external_id`` says (16.23)."""
-    kind = scene.switches["duplicate_external_id"]
+    kind = state.switches["duplicate_external_id"]
     if reference is None or kind == "allow":
         return None
-    first: sqlite3.Row | None = scene.db.execute(
+    first: sqlite3.Row | None = state.db.execute(
         "SELECT * FROM redemptions WHERE external_id = ? AND type = 'redeem' ORDER BY id", (reference,)
     ).fetchone()
     if first is not None and kind == "reject":
@@ -227,29 +222,33 @@ def _earlier(scene: RequestState, reference: str | None) -> sqlite3.Row | None:
     return first
 
 
-def _uses(scene: RequestState, profile_id: str, form: RequestForm) -> Uses:
+def _uses(state: RequestState, profile_id: str, form: RequestForm) -> Uses:
     uses: Uses = []
-    for wanted in form.forms("benefits"):
-        number, handle = wanted.whole("id"), wanted.text("handle")
-        count = wanted.whole("quantity", least=1)
+    for wanted in form.objects("benefits"):
+        number, handle = wanted.integer("id"), wanted.text("handle")
+        count = wanted.integer("quantity", least=1)
         try:
-            row = usable(scene, profile_id, handle) if number is None else benefits.owned(scene, profile_id, number)
+            row = (
+                get_usable_or_404(state, profile_id, handle)
+                if number is None
+                else benefits.get_owned_or_404(state, profile_id, number)
+            )
             uses.append((row, count or 1))
         except Problem:
-            wanted.fault("id", "This profile has no such benefit.")
+            wanted.add_error("id", "This profile has no such benefit.")
     if not uses:
-        form.fault("benefits", "benefits must name at least one benefit of this profile.")
+        form.add_error("benefits", "benefits must name at least one benefit of this profile.")
     form.check()
     return uses
 
 
-def usable(scene: RequestState, profile_id: str, handle: str | None) -> sqlite3.Row:
+def get_usable_or_404(state: RequestState, profile_id: str, handle: str | None) -> sqlite3.Row:
     """Return the benefit of this kind that ends first of those a profile can use now, or raise 404."""
-    row: sqlite3.Row | None = scene.db.execute(
+    row: sqlite3.Row | None = state.db.execute(
         "SELECT b.* FROM benefits b JOIN definitions d ON d.id = b.definition_id"  # noqa: S608 - the rule is ours
         f" WHERE d.handle = ? AND b.profile_id = ? AND {REDEEMABLE} ORDER BY b.expires_at IS NULL, b.expires_at, b.id",
-        (handle, profile_id, scene.stamp, begun_by(scene.stamp, scene.switches)),
+        (handle, profile_id, state.stamp, latest_start(state.stamp, state.switches)),
     ).fetchone()
     if row is None:
-        raise missing("benefit")
+        raise not_found("benefit")
     return row

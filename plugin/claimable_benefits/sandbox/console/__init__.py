@@ -1,1 +1,1 @@
-"""The console: pages that show the state of the sandbox."""
+"""The console: pages that show and change the state of the sandbox."""

@@ -1,4 +1,4 @@
-"""The console: what Omneo believes, for people, and the handles to change it; plain forms, no script needed."""
+"""The console's pages and forms; they work without a script."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from urllib.parse import urlsplit
 from flask import Blueprint, Response, current_app, redirect, render_template, request
 from werkzeug.wrappers import Response as BaseResponse
 
-from claimable_benefits.sandbox.api import benefits, definitions, grant, profiles, redemptions
+from claimable_benefits.sandbox.api import benefits, definitions, grant, redemptions
 from claimable_benefits.sandbox.console import view_models
 from claimable_benefits.sandbox.demo import seed
 from claimable_benefits.sandbox.faults.middleware import fault_middleware_of
-from claimable_benefits.sandbox.faults.presets import PRESETS, says
+from claimable_benefits.sandbox.faults.presets import PRESETS, describe_fault
 from claimable_benefits.sandbox.protocol.body_reader import row_id
-from claimable_benefits.sandbox.protocol.error_responses import Problem, invalid, missing
+from claimable_benefits.sandbox.protocol.error_responses import Problem, invalid, not_found
+from claimable_benefits.sandbox.protocol.references import get_or_404
 from claimable_benefits.sandbox.rules.redemption_rules import expiry
-from claimable_benefits.sandbox.state.fault_injector import described
+from claimable_benefits.sandbox.state.fault_injector import fault_to_json
 from claimable_benefits.sandbox.state.request_state import request_state, sandbox
 
 SHOP = "SANDBOX_SHOP_URL"
@@ -28,15 +29,15 @@ bp = Blueprint(
 
 _BACK = re.compile(r"/(?:console/[\w/-]*)?", re.ASCII)
 _HOST = re.compile(r"[\w.-]+(?::\d{1,5})?|\[[0-9a-fA-F:]+\](?::\d{1,5})?", re.ASCII)
-_DONE = {
+_MESSAGES = {
     "issued": "Issued.",
-    "used": "Used at the till: the shop was not asked.",
+    "used": "Used at the till, without the shop.",
     "clock": "The clock was set.",
-    "dial": "The dial was turned.",
-    "well": "All is well again.",
-    "reset": "Everything starts again.",
+    "fault": "The fault is set.",
+    "cleared": "No fault is set.",
+    "reset": "The sandbox was reset.",
 }
-_POLICY = (
+_CONTENT_SECURITY_POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:;"
     " form-action 'self'; base-uri 'none'; frame-ancestors 'none'; frame-src {shop}"
 )
@@ -45,13 +46,13 @@ _POLICY = (
 @bp.get("/")
 def home() -> str:
     """Show the people and the latest calls."""
-    here = request_state()
-    return _page("home", people=view_models.people(here), calls=view_models.calls(here, sandbox().calls.calls()))
+    state = request_state()
+    return _page("home", people=view_models.people(state), calls=view_models.calls(state, sandbox().calls.calls()))
 
 
 @bp.get("/console/people/<profile_id>")
 def person(profile_id: str) -> str:
-    """Show what Omneo believes of one person, beside the shop."""
+    """Show one person's benefits, beside the shop."""
     return _page("person", person=view_models.person(request_state(), profile_id))
 
 
@@ -65,84 +66,86 @@ def calls() -> str:
 def latest_calls() -> str:
     """Show the list of calls alone, for the page's script."""
     listed = view_models.calls(request_state(), sandbox().calls.calls())
-    return render_template("sandbox/ledger.html", calls=listed, full="full" in request.args)
+    return render_template("sandbox/call_list.html", calls=listed, full="full" in request.args)
 
 
 @bp.post("/console/people/<profile_id>/issue")
 def issue(profile_id: str) -> BaseResponse:
-    """Issue a benefit to a person, for as long as its definition says."""
-    here = request_state()
-    with here.writing():
-        profiles.known(here, profile_id)
-        kind = definitions.by_handle(here, request.form.get("definition", ""))
+    """Issue a benefit to a person, for the period of its definition."""
+    state = request_state()
+    with state.writing():
+        get_or_404(state, "profiles", profile_id)
+        kind = definitions.find_by_handle(state, request.form.get("definition", ""))
         if kind is None:
-            raise missing("benefit definition")
-        ends = expiry(kind, here.now, here.zone)
-        grant.grant(here, kind, profile_id, {"issued_at": here.stamp, "timezone": here.zone, "expires_at": ends})
-    return _done("issued")
+            raise not_found("benefit definition")
+        ends = expiry(kind, state.now, state.zone)
+        grant.grant_benefit(
+            state, kind, profile_id, {"issued_at": state.stamp, "timezone": state.zone, "expires_at": ends}
+        )
+    return _redirect_back("issued")
 
 
 @bp.post("/console/people/<profile_id>/benefits/<benefit_id>/use")
 def use(profile_id: str, benefit_id: str) -> BaseResponse:
-    """Use a benefit once, as a cashier does who knows nothing of the shop."""
-    here = request_state()
-    with here.writing():
-        benefit = benefits.owned(here, profile_id, row_id(benefit_id))
-        facts = {"timezone": here.zone, "redeem_at": here.stamp}
-        redemptions.redeem(here, profile_id, [(benefit, 1)], facts)
-    return _done("used")
+    """Use a benefit once, as a till does, without the shop."""
+    state = request_state()
+    with state.writing():
+        benefit = benefits.get_owned_or_404(state, profile_id, row_id(benefit_id))
+        facts = {"timezone": state.zone, "redeem_at": state.stamp}
+        redemptions.redeem(state, profile_id, [(benefit, 1)], facts)
+    return _redirect_back("used")
 
 
 @bp.post("/console/clock")
-def turn_clock() -> BaseResponse:
+def set_clock() -> BaseResponse:
     """Move the clock by ``seconds``, or ``freeze``, ``resume`` or ``follow`` it."""
-    machine, wanted = sandbox().clock_control, request.form.get("do", "")
-    steps = {"freeze": machine.freeze, "resume": machine.resume, "follow": machine.follow}
+    clock, wanted = sandbox().clock_control, request.form.get("do", "")
+    steps = {"freeze": clock.freeze, "resume": clock.resume, "follow": clock.follow}
     try:
         if wanted in steps:
             steps[wanted]()
         else:
-            machine.move(seconds=int(timedelta(minutes=int(wanted)).total_seconds()))
+            clock.move(seconds=int(timedelta(minutes=int(wanted)).total_seconds()))
     except (ValueError, OverflowError):
         raise invalid(clock="The clock cannot be set to that.") from None
-    return _done("clock")
+    return _redirect_back("clock")
 
 
-@bp.post("/console/dial")
-def turn_dial() -> BaseResponse:
-    """Set what goes wrong to one of the positions, or let all be well."""
-    preset, dial = PRESETS.get(request.form.get("preset", "")), sandbox().faults
-    dial.clear()
+@bp.post("/console/faults")
+def set_fault() -> BaseResponse:
+    """Set one of the presets as the only fault, or clear the faults."""
+    preset, injector = PRESETS.get(request.form.get("preset", "")), sandbox().faults
+    injector.clear()
     if preset is None:
-        return _done("well")
-    dial.add(**preset.fault)
-    return _done("dial")
+        return _redirect_back("cleared")
+    injector.add(**preset.fault)
+    return _redirect_back("fault")
 
 
 @bp.post("/console/reset")
 def reset() -> BaseResponse:
-    """Begin again with the demo's people or with nobody; the clock and the switches stay."""
+    """Reset to the demo data or to an empty state; the clock and the switches stay."""
     kind = "empty" if request.form.get("seed") == "empty" else "demo"
-    fault_middleware_of(current_app).zombies.clear()
+    fault_middleware_of(current_app).delayed_requests.clear()
     sandbox().faults.clear()
     sandbox().calls.clear()
-    seed.plant(request_state(), kind, anew=True)
+    seed.apply_seed(request_state(), kind, reset=True)
     return redirect("/?done=reset", 303)
 
 
 @bp.errorhandler(Problem)
-def refuse(problem: Problem) -> tuple[str, int]:
-    """Say no on a page, in the words of the API."""
-    said = [sentence for part in (problem.errors or {}).values() for sentence in part]
-    return _page("problem", said=said or [problem.message], back=_back()), problem.status
+def show_problem(problem: Problem) -> tuple[str, int]:
+    """Show an error of the API on a page."""
+    messages = [sentence for part in (problem.errors or {}).values() for sentence in part]
+    return _page("error", errors=messages or [problem.message], back=_back()), problem.status
 
 
 @bp.after_request
-def guard(response: Response) -> Response:
-    """Let nothing in from elsewhere but the shop, and let nobody frame the console."""
+def add_security_headers(response: Response) -> Response:
+    """Allow no content from elsewhere but the shop's frame, and no page to frame the console."""
     parts = urlsplit(current_app.config[SHOP] or "")
     shop = f"{parts.scheme}://{parts.netloc}" if parts.netloc else None
-    response.headers["Content-Security-Policy"] = _POLICY.format(shop=shop or "'none'")
+    response.headers["Content-Security-Policy"] = _CONTENT_SECURITY_POLICY.format(shop=shop or "'none'")
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Referrer-Policy"] = "same-origin"
     return response
@@ -160,26 +163,26 @@ def shop_address(url: str | None) -> str | None:
 
 
 def _page(name: str, **values: Any) -> str:
-    here, box = request_state(), sandbox()
-    set_to = [fault for fault in box.faults.faults if fault.times is None or fault.fired < fault.times]
+    state, instance = request_state(), sandbox()
+    active = [fault for fault in instance.faults.faults if fault.times is None or fault.fired < fault.times]
     return render_template(
         f"sandbox/{name}.html",
-        now=view_models.wall(here, here.now),
-        seconds=f"{here.now:%S}",
-        zone=here.zone,
-        frozen=box.clock_control.is_frozen,
-        faults=[says(described(fault)) for fault in set_to],
+        now=view_models.wall(state, state.now),
+        seconds=f"{state.now:%S}",
+        zone=state.zone,
+        frozen=instance.clock_control.is_frozen,
+        faults=[describe_fault(fault_to_json(fault)) for fault in active],
         presets=PRESETS,
-        done=_DONE.get(request.args.get("done", "")),
+        message=_MESSAGES.get(request.args.get("done", "")),
         shop=current_app.config.get(SHOP),
-        here=request.path if request.method == "GET" else "/",
-        token=box.token,
+        current_path=request.path if request.method == "GET" else "/",
+        token=instance.token,
         **values,
     )
 
 
-def _done(what: str) -> BaseResponse:
-    """Go back to where the form stood, and say what was done; 303, so that reloading repeats nothing."""
+def _redirect_back(what: str) -> BaseResponse:
+    """Redirect to the page of the form with a message; 303, so that a reload repeats nothing."""
     return redirect(f"{_back()}?done={what}", 303)
 
 

@@ -1,1 +1,1 @@
-"""The double's own API under ``/_sandbox``."""
+"""The sandbox's own API under ``/_sandbox``."""

@@ -1,4 +1,4 @@
-"""What only a double has: its state laid open, its clock and its switches (no token; it listens on loopback)."""
+"""The control API for state, clock and switches (no token: it listens on loopback)."""
 
 from __future__ import annotations
 
@@ -12,12 +12,20 @@ from claimable_benefits.sandbox.protocol.body_reader import RequestForm, body
 from claimable_benefits.sandbox.protocol.error_responses import invalid, invalid_fields
 from claimable_benefits.sandbox.protocol.responses import Body, respond
 from claimable_benefits.sandbox.state import store
-from claimable_benefits.sandbox.state.clock import FROZEN, BaseClock, advanced, frozen_at, now_of, resumed, running
+from claimable_benefits.sandbox.state.clock import (
+    FROZEN,
+    BaseClock,
+    advanced,
+    current_time,
+    frozen_at,
+    resumed,
+    running,
+)
 from claimable_benefits.sandbox.state.request_state import RequestState, request_state, sandbox, snapshot_state
-from claimable_benefits.sandbox.state.switches import PREFIX, SWITCHES, faults
+from claimable_benefits.sandbox.state.switches import PREFIX, SWITCHES, switch_errors
 from claimable_benefits.sandbox.webhooks.sender import webhook_sender
 
-bp = Blueprint("control", __name__)
+bp = Blueprint("control_state", __name__)
 
 
 @bp.get("/_sandbox/health")
@@ -27,30 +35,30 @@ def health() -> Response:
 
 
 @bp.get("/_sandbox/state")
-def state() -> Response:
+def read_state() -> Response:
     """Answer everything the sandbox holds; times are UTC."""
-    here = request_state()
+    state = request_state()
     people = ("profiles", "identities", "definitions", "allocations", "benefits", "events")
     tables = (*people, "locations", "tokens", "webhooks", "webhook_deliveries")
-    held: Body = {table: _rows(here, f"SELECT * FROM {table} ORDER BY rowid") for table in tables}  # noqa: S608 - ours
-    held["redemptions"] = [_redemption(here, row) for row in _rows(here, "SELECT * FROM redemptions ORDER BY id")]
-    held["transactions"] = _rows(here, "SELECT * FROM transactions ORDER BY id")
-    return respond(held | {"now": here.stamp, "timezone": here.zone, "switches": here.switches})
+    answer: Body = {table: _rows(state, f"SELECT * FROM {table} ORDER BY rowid") for table in tables}  # noqa: S608 - ours
+    answer["redemptions"] = [_redemption(state, row) for row in _rows(state, "SELECT * FROM redemptions ORDER BY id")]
+    answer["transactions"] = _rows(state, "SELECT * FROM transactions ORDER BY id")
+    return respond(answer | {"now": state.stamp, "timezone": state.zone, "switches": state.switches})
 
 
 @bp.post("/_sandbox/reset")
 def reset() -> Response:
-    """Put the state back to a seed; switches and clock stay as they are."""
-    here, form = request_state(), RequestForm(body())
+    """Reset the state to a seed; switches and clock stay as they are."""
+    state, form = request_state(), RequestForm(body())
     kind = form.choice("seed", ("demo", "empty")) or "empty"
     form.check()
-    seed.plant(here, kind, anew=True)
+    seed.apply_seed(state, kind, reset=True)
     return respond({"seed": kind})
 
 
 @bp.post("/_sandbox/webhooks/flush")
 def flush_webhooks() -> Response:
-    """Send every webhook that is due, and answer when each is delivered or given up."""
+    """Send every webhook that is due, and answer when each is delivered or failed."""
     webhook_sender().flush()
     counted = request_state().db.execute("SELECT state, count(*) FROM webhook_deliveries GROUP BY state")
     return respond({"delivered": 0, "failed": 0, "recorded": 0} | dict(counted.fetchall()))
@@ -68,14 +76,14 @@ def set_clock() -> Response:
 
     With ``resume`` it runs on from the time it shows, with ``run`` it shows the real time again.
     """
-    here, form = request_state(), RequestForm(body())
-    settings = store.load_settings(here.db)
+    state, form = request_state(), RequestForm(body())
+    settings = store.load_settings(state.db)
     changed = _changed(sandbox().clock, settings, form)
     if not changed:
         raise invalid(now='Send {"now": time}, {"advance_seconds": number}, {"freeze": true} or {"resume": true}.')
-    if not 1950 <= now_of(sandbox().clock, settings | changed).year <= 2150:
+    if not 1950 <= current_time(sandbox().clock, settings | changed).year <= 2150:
         raise invalid(now="The clock goes from 1950 to 2150.")
-    store.save_settings(here.db, changed)
+    store.save_settings(state.db, changed)
     return _clock()
 
 
@@ -88,28 +96,28 @@ def read_switches() -> Response:
 @bp.put("/_sandbox/switches")
 def set_switches() -> Response:
     """Set switches: ``{name: value}``."""
-    here, wanted = request_state(), body()
-    wrong = faults(wanted)
+    state, wanted = request_state(), body()
+    wrong = switch_errors(wanted)
     if wrong:
-        raise invalid_fields({name: [said] for name, said in wrong.items()})
-    store.save_settings(here.db, {PREFIX + name: value for name, value in wanted.items()})
+        raise invalid_fields({name: [message] for name, message in wrong.items()})
+    store.save_settings(state.db, {PREFIX + name: value for name, value in wanted.items()})
     return _switches()
 
 
 def _changed(base: BaseClock, settings: dict[str, str], form: RequestForm) -> dict[str, str]:
     """Return the settings of the clock that a request changes."""
     changed: dict[str, str] = {}
-    if form.anything("now") is not None:
+    if form.raw("now") is not None:
         changed = frozen_at(_moment(form))
-    elif form.anything("freeze") is True:
-        changed = frozen_at(now_of(base, settings))
-    if form.anything("advance_seconds") is not None:
-        seconds = form.whole("advance_seconds", least=-(10**9), most=10**9)
+    elif form.raw("freeze") is True:
+        changed = frozen_at(current_time(base, settings))
+    if form.raw("advance_seconds") is not None:
+        seconds = form.integer("advance_seconds", least=-(10**9), most=10**9)
         form.check()
         changed = advanced(base, settings | changed, seconds or 0)
-    if form.anything("resume") is True:
+    if form.raw("resume") is True:
         changed = resumed(base, settings | changed)
-    return running() if form.anything("run") is True else changed
+    return running() if form.raw("run") is True else changed
 
 
 def _moment(form: RequestForm) -> datetime:
@@ -123,18 +131,18 @@ def _moment(form: RequestForm) -> datetime:
 
 def _clock() -> Response:
     settings = store.load_settings(request_state().db)
-    moment = now_of(sandbox().clock, settings)
+    moment = current_time(sandbox().clock, settings)
     return respond({"now": moment.isoformat(), "mode": "frozen" if settings.get(FROZEN) else "running"})
 
 
 def _switches() -> Response:
-    set_to = snapshot_state(sandbox(), request_state().db).switches
+    values = snapshot_state(sandbox(), request_state().db).switches
     return respond(
         {
             "switches": [
                 {
                     "name": switch.name,
-                    "value": set_to[switch.name],
+                    "value": values[switch.name],
                     "values": switch.values,
                     "default": switch.default,
                     "about": switch.about,
@@ -147,12 +155,12 @@ def _switches() -> Response:
     )
 
 
-def _rows(scene: RequestState, sql: str) -> list[Body]:
-    return [_plain(dict(row)) for row in scene.db.execute(sql)]
+def _rows(state: RequestState, sql: str) -> list[Body]:
+    return [_plain(dict(row)) for row in state.db.execute(sql)]
 
 
 def _plain(row: Body) -> Body:
-    """Return a row with its JSON laid open, its free fields beside its columns."""
+    """Return a row with the fields of its JSON beside its columns."""
     doc = json.loads(row.pop("doc", None) or "{}")
     row |= {name: bool(value) for name, value in row.items() if name.startswith(("is_", "force_"))}
     if isinstance(row.get("meta"), str):
@@ -160,9 +168,9 @@ def _plain(row: Body) -> Body:
     return {**doc, **row}
 
 
-def _redemption(scene: RequestState, row: Body) -> Body:
-    items = _rows(scene, f"SELECT * FROM redemption_items WHERE redemption_id = {int(row['id'])} ORDER BY id")  # noqa: S608 - a number
+def _redemption(state: RequestState, row: Body) -> Body:
+    items = _rows(state, f"SELECT * FROM redemption_items WHERE redemption_id = {int(row['id'])} ORDER BY id")  # noqa: S608 - a number
     count, returned = sum(item["count"] for item in items), sum(item["returned"] for item in items)
-    undone = row["reversed_by"] is not None
+    is_reversed = row["reversed_by"] is not None
     live = count - returned if row["type"] == "redeem" else 0
-    return {**row, "items": items, "reversed": undone, "returned": 0 if undone else returned, "live": live}
+    return {**row, "items": items, "reversed": is_reversed, "returned": 0 if is_reversed else returned, "live": live}

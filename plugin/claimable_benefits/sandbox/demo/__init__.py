@@ -1,1 +1,1 @@
-"""The demo's people, definitions and seed."""
+"""Demo data: people, definitions and the seed."""

@@ -1,4 +1,4 @@
-"""The demo's kinds of benefit, in the words a shopper reads; claim periods are days from now."""
+"""The demo's benefit definitions; claim periods are days from now."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The demo: six invented people of the example shop, and what they hold, relative to now."""
+"""Six invented customers of the example shop and their benefits, relative to now."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import sqlite3
 import uuid
 from datetime import timedelta
 
-from claimable_benefits.sandbox.api import benefits, definitions, grant, profiles, redemptions, transactions
+from claimable_benefits.sandbox.api import definitions, grant, profiles, redemptions, transactions
 from claimable_benefits.sandbox.demo.definitions import DEFINITIONS
 from claimable_benefits.sandbox.protocol.body_reader import RequestForm
+from claimable_benefits.sandbox.protocol.references import get_or_404
 from claimable_benefits.sandbox.protocol.responses import Body
 from claimable_benefits.sandbox.rules.redemption_rules import expiry
 from claimable_benefits.sandbox.state.request_state import RequestState
-from claimable_benefits.sandbox.state.times import end_of_day, from_stamp, local_day, shown, stamp
+from claimable_benefits.sandbox.state.times import end_of_day, from_stamp, local_day, serialize_time, stamp
 
 HANDLE = "ecommerce"  # the identity handle under which the example shop's customer ids are known
 _NAMES = uuid.UUID(
@@ -29,7 +30,7 @@ PEOPLE: dict[str, Body] = {
 }
 _TAGS = {"1001": ["member", "newsletter"], "1005": ["member", "new-member"], "1006": ["no-offers"]}
 
-# Who was given what: (customer, definition, days since, uses made of it).
+# Benefits issued: (customer, definition, days ago, uses).
 _ISSUED = (
     ("1001", "first-spend", 2, 0),
     ("1001", "alterations", 20, 0),
@@ -48,20 +49,20 @@ _ISSUED = (
 )
 
 
-def fill(scene: RequestState) -> None:
-    """Put the demo into an empty state; to be called while writing."""
+def insert_demo(state: RequestState) -> None:
+    """Insert the demo data into an empty state; call it inside `writing()`."""
     for fields in DEFINITIONS:
-        definitions.add(scene, RequestForm(_dated(scene, fields)))
+        definitions.insert_definition(state, RequestForm(_with_claim_period(state, fields)))
     for customer, fields in PEOPLE.items():
-        _person(scene, customer, fields)
+        _insert_person(state, customer, fields)
     for customer, handle, days, uses in _ISSUED:
-        benefit = _give(scene, customer, handle, days)
+        benefit = _grant(state, customer, handle, days)
         for _ in range(uses):
-            _use(scene, benefit, days - 1)
-    _give(scene, "1004", "vip-lounge", 4, claimed=True)
-    today = local_day(scene.now, scene.zone)
-    _give(scene, "1001", "birthday-gift", 6, ends=stamp(end_of_day(today, scene.zone)))
-    _old_order(scene)
+            _record_past_use(state, benefit, days - 1)
+    _grant(state, "1004", "vip-lounge", 4, claimed=True)
+    today = local_day(state.now, state.zone)
+    _grant(state, "1001", "birthday-gift", 6, ends=stamp(end_of_day(today, state.zone)))
+    _insert_past_order(state)
 
 
 def profile_id(customer: str) -> str:
@@ -69,7 +70,7 @@ def profile_id(customer: str) -> str:
     return str(uuid.uuid5(_NAMES, customer))
 
 
-def _person(scene: RequestState, customer: str, fields: Body) -> None:
+def _insert_person(state: RequestState, customer: str, fields: Body) -> None:
     first = fields["first_name"]
     doc = fields | {
         "full_name": f"{first} {fields['last_name']}",
@@ -79,49 +80,49 @@ def _person(scene: RequestState, customer: str, fields: Body) -> None:
         "is_completed": True,
     }
     identity = {"handle": HANDLE, "identifier": customer, "is_primary": True}
-    profiles.add(scene, doc, RequestForm({"identities": [identity]}), profile_id(customer))
+    profiles.insert_profile(state, doc, RequestForm({"identities": [identity]}), profile_id(customer))
 
 
-def _dated(scene: RequestState, fields: Body) -> Body:
+def _with_claim_period(state: RequestState, fields: Body) -> Body:
     """Return a definition whose claim period, given in days from now, is in UTC wall clock."""
     times = {
-        name: stamp(scene.now + timedelta(days=days))
+        name: stamp(state.now + timedelta(days=days))
         for name, days in fields.items()
         if name.startswith("claim_period_")
     }
     return fields | times
 
 
-def _give(
-    scene: RequestState, customer: str, handle: str, days: int, *, ends: str | None = None, claimed: bool = False
+def _grant(
+    state: RequestState, customer: str, handle: str, days: int, *, ends: str | None = None, claimed: bool = False
 ) -> sqlite3.Row:
-    definition = definitions.by_handle(scene, handle)
+    definition = definitions.find_by_handle(state, handle)
     assert definition is not None  # noqa: S101 - both tables are in this folder
-    issued = scene.now - timedelta(days=days)
+    issued = state.now - timedelta(days=days)
     given = {
         "issued_at": stamp(issued),
         "claimed_at": stamp(issued) if claimed else None,
-        "timezone": scene.zone,
-        "expires_at": ends or expiry(definition, issued, scene.zone),
+        "timezone": state.zone,
+        "expires_at": ends or expiry(definition, issued, state.zone),
     }
-    return grant.grant(scene, definition, profile_id(customer), given)
+    return grant.grant_benefit(state, definition, profile_id(customer), given)
 
 
-def _use(scene: RequestState, benefit: sqlite3.Row, days: int, order: str | None = None) -> int:
-    """Note a use of the past, which today's rules might refuse."""
-    used = RequestState(scene.db, scene.now - timedelta(days=days), scene.switches, scene.zone)
-    facts = {"timezone": scene.zone, "redeem_at": used.stamp, "external_id": order}
-    number = redemptions.note(used, benefit["profile_id"], "redeem", facts)
-    redemptions.spend(used, benefits.known(used, benefit["id"]), 1)
-    redemptions.note_item(used, number, benefit["id"], 1)
+def _record_past_use(state: RequestState, benefit: sqlite3.Row, days: int, order: str | None = None) -> int:
+    """Insert a past use, which today's rules might refuse."""
+    used = RequestState(state.db, state.now - timedelta(days=days), state.switches, state.zone)
+    facts = {"timezone": state.zone, "redeem_at": used.stamp, "external_id": order}
+    number = redemptions.insert_redemption(used, benefit["profile_id"], "redeem", facts)
+    redemptions.count_uses(used, get_or_404(used, "benefits", benefit["id"]), 1)
+    redemptions.insert_item(used, number, benefit["id"], 1)
     return number
 
 
-def _old_order(scene: RequestState) -> None:
-    """Give Mia a welcome gift that an order of last month used up."""
-    benefit = _give(scene, "1001", "welcome-gift", 45)
-    number = _use(scene, benefit, 40, "CHECKOUT-100007")
-    then = stamp(scene.now - timedelta(days=40))
+def _insert_past_order(state: RequestState) -> None:
+    """Insert Mia's welcome gift, which an order of last month used up."""
+    benefit = _grant(state, "1001", "welcome-gift", 45)
+    number = _record_past_use(state, benefit, 40, "CHECKOUT-100007")
+    then = stamp(state.now - timedelta(days=40))
     lines = [
         {"name": "Linen Shirt", "sku": "LIN-SH-M", "quantity": 1, "price_current": 89.5, "price_sell": 89.5},
         {"name": "Welcome Gift", "sku": "GIFT", "quantity": 1, "price_current": 12, "price_sell": 0},
@@ -135,10 +136,10 @@ def _old_order(scene: RequestState) -> None:
         "total": 89.5,
         "total_original": 101.5,
         "currency": "AUD",
-        "transacted_at": shown(then, scene.zone, echo=True),
-        "timezone": scene.zone,
+        "transacted_at": serialize_time(then, state.zone, echo=True),
+        "timezone": state.zone,
         "systems": ["storefront"],
         "items": lines,
     }
-    past = RequestState(scene.db, from_stamp(then), scene.switches, scene.zone)
-    transactions.record(past, RequestForm(order), None)
+    past = RequestState(state.db, from_stamp(then), state.switches, state.zone)
+    transactions.save_transaction(past, RequestForm(order), None)

@@ -1,4 +1,4 @@
-"""What a new sandbox holds: nothing, or the demo's people and benefits."""
+"""Seed a new sandbox: nothing, or the demo data."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from claimable_benefits.sandbox.demo import people
 from claimable_benefits.sandbox.state import store
 from claimable_benefits.sandbox.state.request_state import RequestState
 
-_PLANTED = "seed"
+_SEED_KEY = "seed"
 
 
-def plant(scene: RequestState, kind: str, *, anew: bool) -> None:
-    """Fill an empty state once; with `anew`, empty it first. A state that was planted before is left alone."""
-    with scene.writing():
-        planted = scene.db.execute("SELECT 1 FROM settings WHERE name = ?", (_PLANTED,)).fetchone()
-        if planted and not anew:
+def apply_seed(state: RequestState, kind: str, *, reset: bool) -> None:
+    """Seed an empty state once; with `reset`, empty it first. Leave a state that was seeded before alone."""
+    with state.writing():
+        seeded = state.db.execute("SELECT 1 FROM settings WHERE name = ?", (_SEED_KEY,)).fetchone()
+        if seeded and not reset:
             return
-        store.wipe(scene.db)
+        store.delete_all(state.db)
         if kind == "demo":
-            people.fill(scene)
-        scene.db.execute("INSERT OR REPLACE INTO settings (name, value) VALUES (?, ?)", (_PLANTED, kind))
+            people.insert_demo(state)
+        state.db.execute("INSERT OR REPLACE INTO settings (name, value) VALUES (?, ?)", (_SEED_KEY, kind))

@@ -1,1 +1,1 @@
-"""What the sandbox does wrong on purpose."""
+"""Faults that the sandbox injects on request."""

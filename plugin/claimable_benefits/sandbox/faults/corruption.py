@@ -1,4 +1,4 @@
-"""Answers that are wrong on purpose."""
+"""Answers that a fault replaces or corrupts."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from claimable_benefits.sandbox.state.fault_injector import Fault
 _JSON = ("Content-Type", "application/json")
 _PIECES = 20
 _PAGE = (
-    b"<!doctype html><html lang=en><title>Maintenance</title><h1>We will be back soon</h1>"
-    b"<p>The service is being looked after.</p></html>\n"
+    b"<!doctype html><html lang=en><title>Maintenance</title><h1>Under maintenance</h1>"
+    b"<p>Please try again later.</p></html>\n"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class FaultyResponse:
-    """What goes back to a client: a status line such as ``200 OK``, headers and a whole body."""
+    """An answer as the client gets it: a status line such as ``200 OK``, headers and a whole body."""
 
     status: str
     headers: list[tuple[str, str]]
@@ -33,8 +33,8 @@ class FaultyResponse:
         return int(self.status[:3])
 
 
-def instead(fault: Fault) -> FaultyResponse | None:
-    """Return the answer that takes the place of the true one, or None when the fault is not of that kind."""
+def replacement(fault: Fault) -> FaultyResponse | None:
+    """Return the answer that replaces the true one, or None when the fault replaces none."""
     if fault.kind == "html":
         return _answer(200, _PAGE, ("Content-Type", "text/html; charset=utf-8"))
     if fault.kind == "status":
@@ -53,19 +53,19 @@ def truncated(answer: FaultyResponse) -> FaultyResponse:
     return with_body(answer, answer.body[: len(answer.body) // 2])
 
 
-def mistyped(answer: FaultyResponse) -> FaultyResponse:
-    """Return an answer in which no value has its type."""
-    document = loaded(answer)
-    return answer if document is None else with_body(answer, dumped(_mistyped(document)))
+def wrong_types(answer: FaultyResponse) -> FaultyResponse:
+    """Return an answer in which every value has the wrong type."""
+    document = load_json(answer)
+    return answer if document is None else with_body(answer, dump_json(_with_wrong_types(document)))
 
 
 def with_body(answer: FaultyResponse, body: bytes) -> FaultyResponse:
     """Return an answer with another body, and its length."""
-    kept = [pair for pair in answer.headers if pair[0].lower() != "content-length"]
-    return replace(answer, headers=[*kept, ("Content-Length", str(len(body)))], body=body)
+    headers = [pair for pair in answer.headers if pair[0].lower() != "content-length"]
+    return replace(answer, headers=[*headers, ("Content-Length", str(len(body)))], body=body)
 
 
-def loaded(answer: FaultyResponse) -> dict[str, Any] | None:
+def load_json(answer: FaultyResponse) -> dict[str, Any] | None:
     """Return an answer's JSON object, or None when it holds none."""
     try:
         document = json.loads(answer.body)
@@ -74,12 +74,12 @@ def loaded(answer: FaultyResponse) -> dict[str, Any] | None:
     return document if isinstance(document, dict) else None
 
 
-def dumped(document: Any) -> bytes:
+def dump_json(document: Any) -> bytes:
     """Write JSON as the sandbox does."""
     return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def dripping(body: bytes, seconds: float) -> Iterator[bytes]:
+def drip(body: bytes, seconds: float) -> Iterator[bytes]:
     """Yield a body in small pieces, spread over some seconds."""
     size = max(1, len(body) // _PIECES)
     pieces = [body[start : start + size] for start in range(0, len(body), size)]
@@ -89,18 +89,18 @@ def dripping(body: bytes, seconds: float) -> Iterator[bytes]:
         yield piece
 
 
-def _mistyped(value: Any) -> Any:
+def _with_wrong_types(value: Any) -> Any:
     if isinstance(value, dict):
-        return {name: _mistyped(part) for name, part in value.items()}
+        return {name: _with_wrong_types(part) for name, part in value.items()}
     if isinstance(value, list):
-        return {str(place): _mistyped(part) for place, part in enumerate(value)}
+        return {str(place): _with_wrong_types(part) for place, part in enumerate(value)}
     if isinstance(value, bool | str):
         return [value]
     return "none" if value is None else f"number {value}"
 
 
 def _refusal(code: int, message: str, *headers: tuple[str, str]) -> FaultyResponse:
-    return _answer(code, dumped({"message": message}), _JSON, *headers)
+    return _answer(code, dump_json({"message": message}), _JSON, *headers)
 
 
 def _answer(code: int, body: bytes, *headers: tuple[str, str]) -> FaultyResponse:

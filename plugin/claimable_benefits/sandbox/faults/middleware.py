@@ -1,4 +1,4 @@
-"""The gate that every call of the API passes: faults on the way in and out, prepared answers, and the ledger."""
+"""The middleware that every call of the API passes: it applies the faults that are set and logs the call."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ from typing import Any
 
 from flask import Flask
 
-from claimable_benefits.sandbox.faults.corruption import FaultyResponse, dripping, instead, mistyped, truncated
+from claimable_benefits.sandbox.faults.corruption import FaultyResponse, drip, replacement, truncated, wrong_types
 from claimable_benefits.sandbox.faults.delayed_requests import DelayedRequests
-from claimable_benefits.sandbox.faults.page_drift import shifted
-from claimable_benefits.sandbox.faults.prepared import Prepared
+from claimable_benefits.sandbox.faults.page_drift import drift
 from claimable_benefits.sandbox.server.body import LARGEST_BODY
 from claimable_benefits.sandbox.server.connection import Application
 from claimable_benefits.sandbox.server.disconnect import ConnectionCut
@@ -23,16 +22,16 @@ from claimable_benefits.sandbox.state.call_log import CallLog
 from claimable_benefits.sandbox.state.fault_injector import DELAYS, Fault, FaultInjector
 from claimable_benefits.sandbox.state.request_state import sandbox
 
-_OWN = ("/_sandbox", "/openapi.json", "/favicon.ico", "/console")
+_CONTROL_PATHS = ("/_sandbox", "/openapi.json", "/favicon.ico", "/console")
 _FAULTS = "omneo_sandbox.faults"
-_GATE = "omneo_sandbox_gate"
+_KEY = "omneo_sandbox.fault_middleware"
 
 Environ = dict[str, Any]
 
 
 @dataclass(slots=True)
 class _Exchange:
-    """One request on its way through: `now` is the sandbox's time, `started` a reading of the performance counter."""
+    """One request and its faults: `now` is the sandbox's time, `started` a reading of the performance counter."""
 
     environ: Environ
     body: bytes
@@ -42,104 +41,102 @@ class _Exchange:
 
 
 class FaultMiddleware:
-    """A WSGI application around the sandbox's own; what a double has for itself passes it untouched."""
+    """A WSGI application around the sandbox's own; the control API and the console pass it untouched."""
 
-    def __init__(self, app: Application, dial: FaultInjector, ledger: CallLog, prepared: Prepared) -> None:
+    def __init__(
+        self, app: Application, injector: FaultInjector, call_log: CallLog, now: Callable[[], datetime]
+    ) -> None:
         self._app = app
-        self._dial = dial
-        self._ledger = ledger
-        self._prepared = prepared
-        self.zombies = DelayedRequests(prepared.now)
+        self._injector = injector
+        self._call_log = call_log
+        self._now = now
+        self.delayed_requests = DelayedRequests(now)
 
-    def admit(self, environ: Environ) -> None:
-        """Choose what goes wrong with a request whose body is still unread; raise Lost to refuse it."""
-        if _is_own(environ["PATH_INFO"]):
+    def select_faults(self, environ: Environ) -> None:
+        """Select the faults of a request whose body is still unread; raise ConnectionCut to refuse it."""
+        if _is_control_path(environ["PATH_INFO"]):
             return
-        faults = self._dial.match(environ["REQUEST_METHOD"], _text(environ["PATH_INFO"]))
+        faults = self._injector.match(environ["REQUEST_METHOD"], _text(environ["PATH_INFO"]))
         environ[_FAULTS] = faults
         if any(fault.kind == "refuse" for fault in faults):
-            self._record(_Exchange(environ, b"", faults, self._prepared.now(), time.perf_counter()), None)
+            self._log(_Exchange(environ, b"", faults, self._now(), time.perf_counter()), None)
             raise ConnectionCut(abrupt=True)
 
     def __call__(self, environ: Environ, start: Callable[..., Any]) -> Iterable[bytes]:
-        """Answer a request; raise Lost for one whose connection is to end without an answer."""
-        if self.zombies:
-            self.zombies.run_due()
-        if _is_own(environ["PATH_INFO"]):
+        """Answer a request; raise ConnectionCut for one whose connection ends without an answer."""
+        if self.delayed_requests:
+            self.delayed_requests.run_due()
+        if _is_control_path(environ["PATH_INFO"]):
             return self._app(environ, start)
         if _FAULTS not in environ:
-            self.admit(environ)
+            self.select_faults(environ)
         faults: list[Fault] = environ[_FAULTS]
         started, body = time.perf_counter(), _take_body(environ)
         for fault in faults:
             if fault.kind == "latency":
                 time.sleep(fault.seconds)
-        now, key, answer = self._prepared.find(environ)
-        visit = _Exchange(environ, body, faults, now, started)
-        if faults:
-            answer = self._misbehave(visit)
-        elif answer is None:
-            answer = self._apply(environ, body)
-            if key:
-                self._prepared.keep(key, answer)
-        self._record(visit, answer)
-        start(answer.status, [("Date", format_datetime(now, usegmt=True)), *answer.headers])
+        exchange = _Exchange(environ, body, faults, self._now(), started)
+        answer = self._apply_fault(exchange) if faults else self._apply(environ, body)
+        self._log(exchange, answer)
+        start(answer.status, [("Date", format_datetime(exchange.now, usegmt=True)), *answer.headers])
         slow = next((fault for fault in faults if fault.kind == "drip"), None)
-        return dripping(answer.body, slow.seconds) if slow else [answer.body]
+        return drip(answer.body, slow.seconds) if slow else [answer.body]
 
-    def _misbehave(self, visit: _Exchange) -> FaultyResponse:
-        """Do what the one fault that is no delay asks for."""
-        fault = next((fault for fault in visit.faults if fault.kind not in DELAYS), None)
+    def _apply_fault(self, exchange: _Exchange) -> FaultyResponse:
+        """Answer as the one fault that is not a delay says."""
+        fault = next((fault for fault in exchange.faults if fault.kind not in DELAYS), None)
         if fault is None:
-            return self._apply(visit.environ, visit.body)
-        if fault.kind in ("drop", "zombie"):
-            self._lose(visit, None, fault if fault.kind == "zombie" else None)
-        lie = instead(fault)
-        if lie and fault.when == "before":
-            return lie
-        answer = self._apply(visit.environ, visit.body)
+            return self._apply(exchange.environ, exchange.body)
+        if fault.kind in ("drop", "drop_then_apply"):
+            self._drop(exchange, None, fault if fault.kind == "drop_then_apply" else None)
+        replaced = replacement(fault)
+        if replaced and fault.when == "before":
+            return replaced
+        answer = self._apply(exchange.environ, exchange.body)
         if fault.kind == "apply_then_drop":
-            self._lose(visit, answer, None)
+            self._drop(exchange, answer, None)
         if fault.kind == "paging":
-            return self._shift(visit.environ, answer, fault)
+            return self._drift_page(exchange.environ, answer, fault)
         if fault.kind in ("truncated", "wrong_types"):
-            return truncated(answer) if fault.kind == "truncated" else mistyped(answer)
-        return lie or answer
+            return truncated(answer) if fault.kind == "truncated" else wrong_types(answer)
+        return replaced or answer
 
-    def _lose(self, visit: _Exchange, applied: FaultyResponse | None, late: Fault | None) -> None:
-        """End a call without an answer, and bury it if it is to be applied later."""
-        number = self._record(visit, applied, answered=False)
+    def _drop(self, exchange: _Exchange, applied: FaultyResponse | None, late: Fault | None) -> None:
+        """End a call without an answer; schedule it if it is to be applied later."""
+        number = self._log(exchange, applied, answered=False)
         if late:
             real = late.clock == "real"
-            due = time.monotonic() + late.seconds if real else visit.now + timedelta(seconds=late.seconds)
-            self.zombies.schedule(due, lambda: self._run_delayed(dict(visit.environ), visit.body, number))
+            due = time.monotonic() + late.seconds if real else exchange.now + timedelta(seconds=late.seconds)
+            self.delayed_requests.schedule(
+                due, lambda: self._run_delayed(dict(exchange.environ), exchange.body, number)
+            )
         raise ConnectionCut(abrupt=False)
 
     def _run_delayed(self, environ: Environ, body: bytes, number: int) -> None:
-        visit = _Exchange(environ, body, (), self._prepared.now(), time.perf_counter())
-        self._record(visit, self._apply(environ, body), late_for=number)
+        exchange = _Exchange(environ, body, (), self._now(), time.perf_counter())
+        self._log(exchange, self._apply(environ, body), late_for=number)
 
-    def _shift(self, environ: Environ, answer: FaultyResponse, fault: Fault) -> FaultyResponse:
+    def _drift_page(self, environ: Environ, answer: FaultyResponse, fault: Fault) -> FaultyResponse:
         if environ["REQUEST_METHOD"] != "GET":
             return answer
-        grown = self._dial.coin_flip() if fault.change == "either" else fault.change == "grown"
+        grown = self._injector.coin_flip() if fault.change == "either" else fault.change == "grown"
         query = environ.get("QUERY_STRING", "")
-        return shifted(answer, query, lambda other: self._apply({**environ, "QUERY_STRING": other}, b""), grown=grown)
+        return drift(answer, query, lambda other: self._apply({**environ, "QUERY_STRING": other}, b""), grown=grown)
 
-    def _record(
-        self, visit: _Exchange, answer: FaultyResponse | None, *, answered: bool = True, late_for: int | None = None
+    def _log(
+        self, exchange: _Exchange, answer: FaultyResponse | None, *, answered: bool = True, late_for: int | None = None
     ) -> int:
-        environ = visit.environ
-        return self._ledger.record(
-            at=visit.now,
+        environ = exchange.environ
+        return self._call_log.record(
+            at=exchange.now,
             method=environ["REQUEST_METHOD"],
             path=_text(environ["PATH_INFO"]),
             query=environ.get("QUERY_STRING", ""),
-            request=visit.body,
+            request=exchange.body,
             status=answer.code if answer and answered else None,
             answer=answer.body if answer else b"",
-            seconds=time.perf_counter() - visit.started,
-            faults=["zombie"] if late_for else [fault.kind for fault in visit.faults],
+            seconds=time.perf_counter() - exchange.started,
+            faults=["drop_then_apply"] if late_for else [fault.kind for fault in exchange.faults],
             late_for=late_for,
             bearer=environ.get("HTTP_AUTHORIZATION", "").partition(" ")[2].strip(),
         )
@@ -160,22 +157,23 @@ class FaultMiddleware:
         return FaultyResponse(head[0], head[1], whole)
 
 
-def guard(app: Flask) -> None:
-    """Put the gate in front of a sandbox's app."""
-    box = sandbox(app)
-    gate = FaultMiddleware(app.wsgi_app, box.faults, box.calls, Prepared(box.store, box.clock))
-    app.wsgi_app = gate  # type: ignore[assignment,method-assign]  # Flask's documentation names this way in
-    app.extensions[_GATE] = gate
+def install(app: Flask) -> None:
+    """Put the middleware in front of a sandbox's app."""
+    instance = sandbox(app)
+    clock = instance.clock_control
+    middleware = FaultMiddleware(app.wsgi_app, instance.faults, instance.calls, lambda: clock.now)
+    app.wsgi_app = middleware  # type: ignore[assignment,method-assign]  # Flask's documentation names this way in
+    app.extensions[_KEY] = middleware
 
 
 def fault_middleware_of(app: Flask) -> FaultMiddleware:
-    """Return the gate in front of an app."""
-    gate: FaultMiddleware = app.extensions[_GATE]
-    return gate
+    """Return the middleware in front of an app."""
+    middleware: FaultMiddleware = app.extensions[_KEY]
+    return middleware
 
 
-def _is_own(path: str) -> bool:
-    return path == "/" or path.startswith(_OWN)
+def _is_control_path(path: str) -> bool:
+    return path == "/" or path.startswith(_CONTROL_PATHS)
 
 
 def _take_body(environ: Environ) -> bytes:

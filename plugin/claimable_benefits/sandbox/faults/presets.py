@@ -1,4 +1,4 @@
-"""What the console's dial offers, in plain words."""
+"""The faults that the console offers."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _ORDERS = "*/transactions*"
 
 @dataclass(frozen=True)
 class Preset:
-    """One position of the dial: what a person reads, and the fault it sets."""
+    """A fault that the console offers: its label, and the fault that it sets."""
 
-    says: str
+    label: str
     fault: Mapping[str, Any]
 
 
@@ -27,22 +27,24 @@ PRESETS: dict[str, Preset] = {
     "slow": Preset("Answers take 5 seconds", {"kind": "latency", "seconds": 5}),
     "lost-answer": Preset("The next redemption is applied but its answer is lost", _next("apply_then_drop", _USES)),
     "lost-request": Preset("The next redemption never arrives", _next("drop", _USES)),
-    "late": Preset(
-        "The next redemption is applied 15 seconds after the shop gave up", _next("zombie", _USES, seconds=15)
+    "late-redemption": Preset(
+        "The next redemption is applied 15 seconds after the shop gave up", _next("drop_then_apply", _USES, seconds=15)
     ),
     "lost-claim": Preset("The next claim is applied but its answer is lost", _next("apply_then_drop", _CLAIMS)),
     "lost-order": Preset("The next order is recorded but its answer is lost", _next("apply_then_drop", _ORDERS)),
-    "unwell": Preset("Every other answer is a server error", {"kind": "status", "code": 503, "probability": 0.5}),
-    "busy": Preset("Too many requests: come back in 30 seconds", {"kind": "429", "retry_after": 30}),
+    "server-errors": Preset(
+        "Every other answer is a server error", {"kind": "status", "code": 503, "probability": 0.5}
+    ),
+    "rate-limited": Preset("Too many requests: retry after 30 seconds", {"kind": "429", "retry_after": 30}),
     "revoked": Preset("The token is no longer valid", {"kind": "401"}),
     "html": Preset("Answers are a web page instead of JSON", {"kind": "html", "when": "before"}),
     "refused": Preset("Everything is refused", {"kind": "refuse"}),
 }
 
 
-def says(fault: Mapping[str, Any]) -> str:
-    """Return a fault in plain words: those of the position that sets it, or its kind and path."""
+def describe_fault(fault: Mapping[str, Any]) -> str:
+    """Return the label of the preset that sets a fault, or the fault's kind and path."""
     for preset in PRESETS.values():
         if all(fault.get(name) == value for name, value in preset.fault.items()):
-            return preset.says
+            return preset.label
     return f"{fault['kind']} on {fault['method']} {fault['path']}"

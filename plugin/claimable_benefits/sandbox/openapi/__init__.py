@@ -1,1 +1,1 @@
-"""The OpenAPI document of the sandbox."""
+"""The OpenAPI document of the sandbox: ``openapi.yaml``, and the switches applied to it."""

@@ -1,4 +1,4 @@
-"""Reading a request's body: every field checked for its type, every fault named (Omneo facts 1.8)."""
+"""Read a request's body: check the type of every field, and name every error (Omneo facts 1.8)."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any
 
 from flask import request
 
-from claimable_benefits.sandbox.protocol.error_responses import invalid_fields, malformed
+from claimable_benefits.sandbox.protocol.error_responses import bad_request, invalid_fields
 from claimable_benefits.sandbox.state.times import is_zone, parse_wall, stamp, to_utc
 
 _KEY = "omneo.body"
-_DEPTH = 64  # deeper bodies could be stored, and then never be written out again
+_DEPTH = 64  # a deeper body could be stored, but not be serialised later
 _LARGEST = 1e12
 _ROW_IDS = range(1, 2**53)
 _INTEGER = re.compile(r"[+-]?\d{1,15}", re.ASCII)
@@ -38,9 +38,9 @@ def _read() -> dict[str, Any]:
         _check(read)
         read_back = json.dumps(read, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
-        raise malformed("The body is not JSON that can be read.") from None
+        raise bad_request("The body is not JSON that can be read.") from None
     if not isinstance(read, dict):
-        raise malformed("The body is JSON, but not an object.")
+        raise bad_request("The body is JSON, but not an object.")
     assert read_back  # noqa: S101 - encoding it is the check for lone surrogates
     return read
 
@@ -61,12 +61,12 @@ class RequestForm:
         self._prefix = prefix
 
     def has(self, name: str) -> bool:
-        """Say whether the field was sent at all, be it as null."""
+        """Return whether the field was sent at all, be it as null."""
         return name in self.fields
 
-    def fault(self, name: str, said: str) -> None:
-        """Record what is wrong with a field."""
-        self.errors.setdefault(self._prefix + name, []).append(said)
+    def add_error(self, name: str, message: str) -> None:
+        """Add an error to a field."""
+        self.errors.setdefault(self._prefix + name, []).append(message)
 
     def check(self) -> None:
         """Raise 422 if anything was wrong."""
@@ -79,11 +79,11 @@ class RequestForm:
         if value is None:
             return None
         if not isinstance(value, str) or len(value) > limit:
-            self.fault(name, f"{name} must be a string of at most {limit} characters.")
+            self.add_error(name, f"{name} must be a string of at most {limit} characters.")
             return None
         return value
 
-    def prose(self, name: str) -> str | None:
+    def long_text(self, name: str) -> str | None:
         """Return a long string."""
         return self.text(name, limit=65535)
 
@@ -91,10 +91,10 @@ class RequestForm:
         """Return a key made of letters, digits, dashes and underscores."""
         value = self.text(name, required=required)
         if value is not None and not _HANDLE.fullmatch(value):
-            self.fault(name, f"{name} may hold letters, digits, dashes and underscores only.")
+            self.add_error(name, f"{name} may hold letters, digits, dashes and underscores only.")
         return value
 
-    def whole(self, name: str, *, required: bool = False, least: int = -(10**9), most: int = 10**15) -> int | None:
+    def integer(self, name: str, *, required: bool = False, least: int = -(10**9), most: int = 10**15) -> int | None:
         """Return an integer, also when it was sent as a string of digits."""
         value = self._sent(name, required)
         if value is None:
@@ -102,7 +102,7 @@ class RequestForm:
         if isinstance(value, str) and _INTEGER.fullmatch(value):
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-            self.fault(name, f"{name} must be a whole number from {least} to {most}.")
+            self.add_error(name, f"{name} must be a whole number from {least} to {most}.")
             return None
         return value
 
@@ -114,17 +114,17 @@ class RequestForm:
         if value is None and self.fields.get(name) is None:
             return None
         if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > _LARGEST:
-            self.fault(name, f"{name} must be a number.")
+            self.add_error(name, f"{name} must be a number.")
             return None
         return value
 
-    def flag(self, name: str, *, required: bool = False) -> bool | None:
+    def boolean(self, name: str, *, required: bool = False) -> bool | None:
         """Return a boolean, also when it was sent as 0, 1, "0" or "1"."""
         value = self._sent(name, required)
         if value is None:
             return None
         if value not in (True, False, "0", "1") or isinstance(value, float):
-            self.fault(name, f"{name} must be true or false.")
+            self.add_error(name, f"{name} must be true or false.")
             return None
         return value in (True, "1")
 
@@ -132,7 +132,7 @@ class RequestForm:
         """Return an IANA time zone."""
         value = self.text(name, required=required)
         if value is not None and not is_zone(value):
-            self.fault(name, f"{name} must be an IANA time zone, such as Australia/Melbourne.")
+            self.add_error(name, f"{name} must be an IANA time zone, such as Australia/Melbourne.")
             return None
         return value
 
@@ -144,14 +144,14 @@ class RequestForm:
         try:
             return stamp(to_utc(parse_wall(value), zone or "UTC"))
         except ValueError:
-            self.fault(name, f"{name} must be written YYYY-MM-DD HH:MM:SS.")
+            self.add_error(name, f"{name} must be written YYYY-MM-DD HH:MM:SS.")
             return None
 
     def choice(self, name: str, values: Sequence[str]) -> str | None:
         """Return one of the given words."""
         value = self.text(name)
         if value is not None and value not in values:
-            self.fault(name, f"{name} must be one of {', '.join(values)}.")
+            self.add_error(name, f"{name} must be one of {', '.join(values)}.")
             return None
         return value
 
@@ -161,17 +161,17 @@ class RequestForm:
         if value is None:
             return None
         if not isinstance(value, list) or not all(isinstance(part, str) for part in value):
-            self.fault(name, f"{name} must be a list of strings.")
+            self.add_error(name, f"{name} must be a list of strings.")
             return None
         return value
 
-    def forms(self, name: str) -> list[RequestForm]:
-        """Return a list of objects as forms whose faults are recorded here by ``name.0.field``."""
+    def objects(self, name: str) -> list[RequestForm]:
+        """Return a list of objects as forms that add their errors here, by ``name.0.field``."""
         value = self._sent(name, required=False)
         if value is None:
             return []
         if not isinstance(value, list) or not all(isinstance(part, dict) for part in value):
-            self.fault(name, f"{name} must be a list of objects.")
+            self.add_error(name, f"{name} must be a list of objects.")
             return []
         inner = [RequestForm(part, f"{self._prefix}{name}.{place}.") for place, part in enumerate(value)]
         for form in inner:
@@ -182,18 +182,18 @@ class RequestForm:
         """Return free JSON: an object or a list."""
         value = self._sent(name, required=False)
         if value is not None and not isinstance(value, dict | list):
-            self.fault(name, f"{name} must be an object or a list.")
+            self.add_error(name, f"{name} must be an object or a list.")
             return None
         return value
 
-    def anything(self, name: str) -> Any:
+    def raw(self, name: str) -> Any:
         """Return whatever was sent."""
         return self.fields.get(name)
 
     def _sent(self, name: str, required: bool) -> Any:
         value = self.fields.get(name)
         if required and value in (None, ""):
-            self.fault(name, f"{name} is required.")
+            self.add_error(name, f"{name} is required.")
             return None
         return value
 
@@ -202,14 +202,14 @@ def read_kind(form: RequestForm, name: str, kind: str) -> Any:
     """Return a field read by the name of its kind, as the tables of fields give it."""
     readers: dict[str, Callable[[str], Any]] = {
         "text": form.text,
-        "prose": form.prose,
+        "long_text": form.long_text,
         "number": form.number,
-        "flag": form.flag,
+        "boolean": form.boolean,
         "strings": form.strings,
         "json": form.mapping,
-        "any": form.anything,
+        "any": form.raw,
     }
-    return form.whole(name) if kind == "whole" else readers[kind](name)
+    return form.integer(name) if kind == "integer" else readers[kind](name)
 
 
 def _as_number(text: str) -> float | int | str:

@@ -31,7 +31,7 @@ _UPSERT = f"{PREFIX}/transactions/update-create"
 
 
 def answers(rule: str, switches: Mapping[str, str]) -> bool:
-    """Say whether a path is there under the switches ``dialect`` and ``update_create``."""
+    """Return whether a path is there under the switches ``dialect`` and ``update_create``."""
     if rule == _UPSERT:
         return switches["update_create"] == "on"
     return switches["dialect"] in ("both", _OF.get(rule, switches["dialect"]))

@@ -1,4 +1,4 @@
-"""The ways in which Omneo says no, as exceptions that turn into JSON answers."""
+"""Omneo's error answers, as exceptions that become JSON."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class Problem(Exception):
         """Return the JSON body in the shape of Omneo facts 1.8."""
         if self.errors is None:
             return {"message": self.message}
-        return {"message": self.message, "errors": {name: list(said) for name, said in self.errors.items()}}
+        return {"message": self.message, "errors": {name: list(messages) for name, messages in self.errors.items()}}
 
 
 class Refusal(Problem):
-    """The no of a business rule: a 422, unless the switch ``refusal_status`` says another one."""
+    """A business rule refuses: 422, or the status of the switch ``refusal_status``."""
 
 
 def unauthenticated() -> Problem:
@@ -32,29 +32,29 @@ def unauthenticated() -> Problem:
     return Problem(401, "Unauthenticated.")
 
 
-def unscoped(needed: Sequence[str]) -> Problem:
+def missing_scope(needed: Sequence[str]) -> Problem:
     """Return the 403 for a token without the scopes that a path needs."""
     return Problem(403, f"Invalid scope(s) provided. This needs {' and '.join(needed)}.")
 
 
-def missing(what: str) -> Problem:
+def not_found(what: str) -> Problem:
     """Return the 404 for a thing that is not there."""
     return Problem(404, f"No such {what}.")
 
 
-def malformed(why: str) -> Problem:
+def bad_request(why: str) -> Problem:
     """Return the 400 for a request that cannot be read at all."""
     return Problem(400, why)
 
 
 def invalid(**errors: str) -> Problem:
     """Return the 422 that names the fields at fault."""
-    return invalid_fields({name: [said] for name, said in errors.items()})
+    return invalid_fields({name: [messages] for name, messages in errors.items()})
 
 
 def refused(**errors: str) -> Refusal:
-    """Return the no of a business rule, which names the fields it is about."""
-    return Refusal(422, _INVALID, {name: [said] for name, said in errors.items()})
+    """Return the refusal of a business rule, which names the fields at fault."""
+    return Refusal(422, _INVALID, {name: [messages] for name, messages in errors.items()})
 
 
 def invalid_fields(errors: Mapping[str, Sequence[str]]) -> Problem:

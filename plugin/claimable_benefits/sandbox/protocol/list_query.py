@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 from flask import Response, request
 
 from claimable_benefits.sandbox.protocol.error_responses import invalid_fields
-from claimable_benefits.sandbox.protocol.responses import Body, respond, spelled
+from claimable_benefits.sandbox.protocol.responses import Body, format_numbers, respond
 from claimable_benefits.sandbox.state.request_state import RequestState
 from claimable_benefits.sandbox.state.times import parse_wall
 
@@ -44,7 +44,7 @@ class Filter:
 
 
 @dataclass(frozen=True)
-class Source:
+class ListSource:
     """Where a list comes from: its tables, its rows, and the columns a client may filter and sort by.
 
     A column is an SQL expression by its name on the wire; its kind is ``text``, ``number``, ``flag``,
@@ -58,43 +58,43 @@ class Source:
     ignored: frozenset[str] = frozenset()
 
 
-def page(
-    scene: RequestState, source: Source, where: Filter, element: Callable[[list[sqlite3.Row]], list[Any]]
+def paginate(
+    state: RequestState, source: ListSource, where: Filter, element: Callable[[list[sqlite3.Row]], list[Any]]
 ) -> Response:
     """Return one page of a list, narrowed by `where` and by what the query string asks for."""
     _narrow(source, where)
     size, start, number = _position()
-    total = scene.db.execute(f"SELECT count(*) FROM {source.table}{where.sql}", where.values).fetchone()[0]  # noqa: S608 - ours
-    rows = scene.db.execute(
+    total = state.db.execute(f"SELECT count(*) FROM {source.table}{where.sql}", where.values).fetchone()[0]  # noqa: S608 - ours
+    rows = state.db.execute(
         f"SELECT {source.rows} FROM {source.table}{where.sql} ORDER BY {_order(source)} LIMIT ? OFFSET ?",  # noqa: S608 - ours
         [*where.values, size, start],
     ).fetchall()
-    elements = [spelled(part) for part in element(rows)]
-    return respond({"data": elements, **_frame(total, size, start, number, len(rows))})
+    elements = [format_numbers(part) for part in element(rows)]
+    return respond({"data": elements, **_page_links(total, size, start, number, len(rows))})
 
 
-def _narrow(source: Source, where: Filter) -> None:
+def _narrow(source: ListSource, where: Filter) -> None:
     for key, values in request.args.lists():
         found = _KEY.fullmatch(key)
         if found is not None:
             _apply(source, where, key, found[1][1:-1].split("]["), values)
 
 
-def _apply(source: Source, where: Filter, key: str, path: list[str], values: list[str]) -> None:
+def _apply(source: ListSource, where: Filter, key: str, path: list[str], values: list[str]) -> None:
     path = path[:-1] if path[-1] == "" else path
     operator = path.pop() if len(path) > 1 and path[-1] in _OPERATORS else "eq"
     name = ".".join(path)
     if name in source.ignored or name not in source.columns:
-        return  # as Omneo's framework does: a filter that nobody knows narrows nothing
+        return  # as Omneo's framework does: it ignores an unknown filter
     expression, kind = source.columns[name]
     if kind == "among":
         texts = [part for value in values for part in (value.split(",") if operator == "in" else [value])][:100]
         each = " OR ".join([f"? IN ({expression})"] * len(texts))
         where.add(f"NOT ({each})" if operator == "ne" else f"({each})", *texts)
     elif kind == "exists":
-        where.add(expression if _value(key, values[-1], "flag") else f"NOT ({expression})")
+        where.add(expression if _value(key, values[-1], "boolean") else f"NOT ({expression})")
     elif operator == "nullable":
-        where.add(f"{expression} IS {'' if _value(key, values[-1], 'flag') else 'NOT '}NULL")
+        where.add(f"{expression} IS {'' if _value(key, values[-1], 'boolean') else 'NOT '}NULL")
     elif operator == "in":
         wanted = [_value(key, part, kind) for value in values for part in value.split(",")]
         where.add(f"{expression} IN ({', '.join('?' * len(wanted[:500]))})", *wanted[:500])
@@ -107,9 +107,9 @@ def _value(key: str, text: str, kind: str) -> object:
     try:
         if kind == "number":
             number = float(text)
-            return number if math.isfinite(number) else _no(text)
-        if kind == "flag":
-            return 1 if text.lower() in _TRUE else 0 if text.lower() in _FALSE else _no(text)
+            return number if math.isfinite(number) else _reject(text)
+        if kind == "boolean":
+            return 1 if text.lower() in _TRUE else 0 if text.lower() in _FALSE else _reject(text)
         if kind == "time":
             return parse_wall(text).isoformat(sep=" ")
     except ValueError:
@@ -117,11 +117,11 @@ def _value(key: str, text: str, kind: str) -> object:
     return text
 
 
-def _no(text: str) -> object:
+def _reject(text: str) -> object:
     raise ValueError(text)
 
 
-def _order(source: Source) -> str:
+def _order(source: ListSource) -> str:
     parts = []
     for name in filter(None, request.args.get("sort", "").split(",")):
         bare = name.removeprefix("-")
@@ -151,7 +151,7 @@ def _count(name: str, default: int, least: int = 1) -> int:
     return min(int(text), _FURTHEST)
 
 
-def _frame(total: int, size: int, start: int, number: int, shown: int) -> Body:
+def _page_links(total: int, size: int, start: int, number: int, shown: int) -> Body:
     last = max(1, math.ceil(total / size))
     urls = {place: _url(place) for place in {1, last, number - 1, number, number + 1} if 1 <= place <= last}
     before, after = urls.get(number - 1), urls.get(number + 1)
@@ -176,9 +176,9 @@ def _frame(total: int, size: int, start: int, number: int, shown: int) -> Body:
 
 
 def _url(number: int) -> str:
-    kept = [
+    parameters = [
         (name, value)
         for name, value in request.args.items(multi=True)
         if name not in ("page[number]", "page", "offset")
     ]
-    return f"{request.base_url}?{urlencode([*kept, ('page[number]', str(number))])}"
+    return f"{request.base_url}?{urlencode([*parameters, ('page[number]', str(number))])}"

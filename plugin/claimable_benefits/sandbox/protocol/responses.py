@@ -21,22 +21,22 @@ def respond(payload: Any, status: int = 200) -> Response:
     return current_app.response_class(text, status, mimetype="application/json")
 
 
-def one(element: Any, status: int = 200) -> Response:
+def single(element: Any, status: int = 200) -> Response:
     """Return an element, or an unpaginated list of them, in its envelope."""
-    return respond({"data": spelled(element)}, status)
+    return respond({"data": format_numbers(element)}, status)
 
 
 def created(element: Any) -> Response:
-    """Return something that was just made, with the status that the switch ``create_status`` says."""
-    return one(element, int(request_state().switches["create_status"]))
+    """Return a new resource, with the status of the switch ``create_status``."""
+    return single(element, int(request_state().switches["create_status"]))
 
 
-def gone() -> Response:
+def no_content() -> Response:
     """Return the empty 204 of a deletion."""
     return current_app.response_class(status=204)
 
 
-def spelled(element: Any) -> Any:
+def format_numbers(element: Any) -> Any:
     """Return an element with its numbers as the switch ``numbers`` says; free JSON is left alone."""
     return element if request_state().switches["numbers"] == "json" else _as_strings(element)
 

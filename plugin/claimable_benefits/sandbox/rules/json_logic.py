@@ -8,7 +8,7 @@ from typing import Any
 try:
     from json_logic.apply import apply
     from json_logic.builtins import BUILTINS, to_bool
-except ModuleNotFoundError:  # said by `check`, where a person reads it
+except ModuleNotFoundError:  # `check` raises it with the remedy
     BUILTINS = None
 
 _LOOPS = frozenset(("all", "some", "none", "filter", "map"))
@@ -25,41 +25,41 @@ def check() -> None:
         raise ImportError("The sandbox needs a JSON Logic library: install flask-claimable-benefits[sandbox].")
 
 
-def holds(rule: Any, data: dict[str, Any], *, unreadable: bool = False) -> bool:
-    """Say whether a condition is true of a profile: none at all is true, one that cannot be read is `unreadable`."""
+def is_true(rule: Any, data: dict[str, Any], *, unreadable: bool = False) -> bool:
+    """Return whether a condition is true of a profile: none at all is true, one that cannot be read is `unreadable`."""
     try:
         rule = json.loads(rule) if isinstance(rule, str) else rule
         if rule is None or rule in ({}, []):
             return True
-        if not isinstance(rule, dict | bool) or not _sound(rule) or len(json.dumps(rule)) > _LONGEST:
+        if not isinstance(rule, dict | bool) or not _is_valid(rule) or len(json.dumps(rule)) > _LONGEST:
             return unreadable
         return bool(to_bool(apply(rule, data, _operations())))
     except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError):
         return unreadable
 
 
-def _sound(rule: Any, depth: int = 0, loops: int = 0) -> bool:
-    """Say whether every object is one known operator, and nothing is nested beyond reason."""
+def _is_valid(rule: Any, depth: int = 0, loops: int = 0) -> bool:
+    """Return whether every object is one known operator, and nothing is nested beyond reason."""
     if depth > _DEEPEST or loops > _NESTED_LOOPS:
         return False
     if isinstance(rule, list):
-        return all(_sound(part, depth + 1, loops) for part in rule)
+        return all(_is_valid(part, depth + 1, loops) for part in rule)
     if not isinstance(rule, dict):
         return True
     if len(rule) != 1:
         return False
     operator, given = next(iter(rule.items()))
-    return operator in _OPERATORS and _sound(given, depth + 1, loops + (operator in _LOOPS))
+    return operator in _OPERATORS and _is_valid(given, depth + 1, loops + (operator in _LOOPS))
 
 
 def _same(left: Any, right: Any) -> bool:
     return isinstance(left, bool) == isinstance(right, bool) and bool(left == right)
 
 
-def _contains(needle: Any, hay: Any) -> bool:
-    if isinstance(hay, str):
-        return isinstance(needle, str) and needle in hay
-    return isinstance(hay, list) and any(_same(needle, straw) for straw in hay)
+def _contains(item: Any, container: Any) -> bool:
+    if isinstance(container, str):
+        return isinstance(item, str) and item in container
+    return isinstance(container, list) and any(_same(item, element) for element in container)
 
 
 def _operations() -> dict[str, Any]:
@@ -68,5 +68,5 @@ def _operations() -> dict[str, Any]:
         **BUILTINS,
         "===": lambda _data, left=None, right=None, *_rest: _same(left, right),
         "!==": lambda _data, left=None, right=None, *_rest: not _same(left, right),
-        "in": lambda _data, needle=None, hay=None, *_rest: _contains(needle, hay),
+        "in": lambda _data, item=None, container=None, *_rest: _contains(item, container),
     }

@@ -1,4 +1,4 @@
-"""The business rules that no request can talk its way round (Omneo facts 16), as pure functions of rows and time."""
+"""The business rules (Omneo facts 16) as pure functions of rows and time."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ OFFERED = """d.is_claimable AND d.is_published AND NOT d.is_archived
   AND (d.is_reclaimable OR NOT EXISTS (
        SELECT 1 FROM benefits c WHERE c.definition_id = d.id AND c.profile_id = ? AND c.claimed_at IS NOT NULL))"""
 
-# Asked of tables `b` and `d`, with now; the second with `begun_by` besides.
+# Asked of tables `b` and `d`, with now; the second also with `latest_start`.
 ACTIVE = "(b.expires_at IS NULL OR b.expires_at >= ?) AND (d.max_redemptions IS NULL OR b.used < d.max_redemptions)"
 REDEEMABLE = (
     f"{ACTIVE} AND b.issued_at <= ? AND NOT d.is_archived "
@@ -39,7 +39,7 @@ def offered_values(now: str, profile_id: str, switches: Mapping[str, str]) -> tu
     return (now, now, now, switches["global_limit"], switches["empty_pool"], now, now, profile_id)
 
 
-def begun_by(now: str, switches: Mapping[str, str]) -> str:
+def latest_start(now: str, switches: Mapping[str, str]) -> str:
     """Return the time by which a benefit must have begun to be usable now (16.20)."""
     return now if switches["future_benefits"] == "refuse" else "9999-12-31 23:59:59"
 
@@ -57,16 +57,16 @@ def global_remaining(definition: sqlite3.Row) -> int | None:
 
 
 def is_expired(expires_at: str | None, now: str) -> bool:
-    """Say whether the last second of a benefit is over."""
+    """Return whether the last second of a benefit is over."""
     return expires_at is not None and expires_at < now
 
 
-def refusal(
+def refusal_reason(
     benefit: sqlite3.Row, definition: sqlite3.Row, count: int, now: str, begun: str | None = None
 ) -> tuple[str, str] | None:
     """Return the field and sentence why a benefit cannot be used `count` times now, or None (16.18 to 16.20, 16.24).
 
-    :param begun: what `begun_by` says, now by default
+    :param begun: what `latest_start` returns, now by default
     """
     left, left_for_all = remaining(definition, benefit["used"]), global_remaining(definition)
     if definition["is_archived"]:
@@ -99,7 +99,7 @@ def absolute(text: str | None, zone: str) -> str | None:
 
 
 def may_reverse(created_at: str, now: datetime) -> bool:
-    """Say whether a redemption is young enough to be reversed (16.25)."""
+    """Return whether a redemption is young enough to be reversed (16.25)."""
     return now - from_stamp(created_at) <= REVERSAL_WINDOW
 
 

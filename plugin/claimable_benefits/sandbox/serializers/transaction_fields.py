@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from claimable_benefits.sandbox.protocol.list_query import Source
+from claimable_benefits.sandbox.protocol.list_query import ListSource
 
 COLUMNS = {
     "external_id": "text",
@@ -10,7 +10,7 @@ COLUMNS = {
     "order_number": "text",
     "status": "text",
     "type": "text",
-    "location_id": "whole",
+    "location_id": "integer",
 }
 FREE = {
     "total_original": "number",
@@ -26,15 +26,15 @@ FREE = {
     "meta": "json",
     "linked_receipt_ref": "text",
     "receipt_email": "text",
-    "receipt_is_email": "flag",
-    "need_action": "flag",
-    "order_id": "whole",
+    "receipt_is_email": "boolean",
+    "need_action": "boolean",
+    "order_id": "integer",
     "external_order_id": "text",
-    "organisation_id": "whole",
+    "organisation_id": "integer",
     "fees": "json",
     "custom_fields": "json",
 }
-LIST = Source(
+LIST = ListSource(
     "transactions t",
     "t.*",
     {
@@ -44,9 +44,9 @@ LIST = Source(
             for name in ("profile_id", "external_id", "timezone", "receipt_ref", "order_number", "status", "type")
         },
         **{name: (f"t.{name}", "time") for name in ("transacted_at", "created_at", "updated_at")},
-        "is_void": ("t.is_void", "flag"),
+        "is_void": ("t.is_void", "boolean"),
         "linked_receipt_ref": ("json_extract(t.doc, '$.linked_receipt_ref')", "text"),
-        "need_action": ("coalesce(json_extract(t.doc, '$.need_action'), 0)", "flag"),
+        "need_action": ("coalesce(json_extract(t.doc, '$.need_action'), 0)", "boolean"),
         "profile.identities.identifier": (
             "SELECT i.identifier FROM identities i WHERE i.profile_id = t.profile_id",
             "among",

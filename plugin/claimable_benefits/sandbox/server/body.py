@@ -8,12 +8,12 @@ from typing import Any
 LARGEST_BODY = 1024 * 1024
 
 
-class Unreadable(Exception):
-    """A body that is no HTTP."""
+class UnreadableBody(Exception):
+    """A body that is not valid HTTP."""
 
 
 def read_body(environ: dict[str, Any], source: BufferedIOBase) -> bytes:
-    """Return a body and set its length in the environment; one that is too large is left unread, or cut short.
+    """Return a body and set its length in the environment; leave one that is too large unread, or cut it short.
 
     :raises Unreadable: when neither its length nor its chunks make sense
     """
@@ -23,13 +23,13 @@ def read_body(environ: dict[str, Any], source: BufferedIOBase) -> bytes:
         return body
     length = environ.get("CONTENT_LENGTH") or "0"
     if not (length.isascii() and length.isdigit() and len(length) < 16):
-        raise Unreadable
+        raise UnreadableBody
     environ["CONTENT_LENGTH"] = str(int(length))
     return source.read(int(length)) if int(length) <= LARGEST_BODY else b""
 
 
 def is_too_large(environ: dict[str, Any]) -> bool:
-    """Say whether a body that was read is larger than any that is taken."""
+    """Return whether a body is larger than the sandbox accepts."""
     return int(environ["CONTENT_LENGTH"]) > LARGEST_BODY
 
 
@@ -44,12 +44,12 @@ def _read_chunks(source: BufferedIOBase) -> bytes:
             break
         body += source.read(min(size, LARGEST_BODY + 1))
         if len(body) <= LARGEST_BODY and source.readline(3).strip():
-            raise Unreadable
+            raise UnreadableBody
     return bytes(body)
 
 
 def _size(line: bytes) -> int:
     text = line.split(b";")[0].strip()
     if not text or text.strip(b"0123456789abcdefABCDEF"):
-        raise Unreadable
+        raise UnreadableBody
     return int(text, 16)

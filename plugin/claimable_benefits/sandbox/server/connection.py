@@ -1,7 +1,6 @@
-"""HTTP/1.1 for the sandbox: connections that stay open, and that can be broken on purpose.
+"""One HTTP/1.1 connection, which stays open between requests and which a fault can cut.
 
-Werkzeug's own server closes the connection after every answer, which would halve the speed; here the standard
-library reads the requests, and what it does not do (WSGI, chunked bodies, hanging up) is in this module.
+The standard library parses the requests. This module adds what it does not do: WSGI, chunked bodies, resets.
 """
 
 from __future__ import annotations
@@ -14,32 +13,42 @@ from contextlib import suppress
 from functools import partial
 from http.client import responses
 from http.server import BaseHTTPRequestHandler
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 from urllib.parse import unquote_to_bytes
 
-from claimable_benefits.sandbox.server.body import LARGEST_BODY, Unreadable, is_too_large, read_body
+from claimable_benefits.sandbox.server.body import LARGEST_BODY, UnreadableBody, is_too_large, read_body
 from claimable_benefits.sandbox.server.disconnect import ConnectionCut
 
-_DRAINED = 16 * LARGEST_BODY
+_DRAIN_BYTES = 16 * LARGEST_BODY
 _IDLE_SECONDS = 60.0
-_PATIENCE = 2.0
+_DRAIN_SECONDS = 2.0
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
-
-if TYPE_CHECKING:
-    from claimable_benefits.sandbox.server.http_server import Server
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
+class ConnectionOwner(Protocol):
+    """What a connection needs of the server that accepted it."""
+
+    app: Application
+    environ: dict[str, Any]
+
+    def before_body(self, environ: dict[str, Any], /) -> None:
+        """See a request before its body is read; raise ConnectionCut to end the connection."""
+
+    def untrack(self, request: socket.socket, /) -> None:
+        """Take a connection off the list of those that are open."""
+
+
 class Connection(BaseHTTPRequestHandler):
-    """One connection, request after request."""
+    """One connection, which serves one request after another."""
 
     protocol_version = "HTTP/1.1"
     server_version = "omneo-sandbox"
     sys_version = ""
     disable_nagle_algorithm = True
     timeout = _IDLE_SECONDS
-    server: Server
+    server: ConnectionOwner  # type: ignore[assignment]  # the base class knows of a plain socket server only
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("do_"):  # whatever the method, the application answers it
@@ -47,14 +56,14 @@ class Connection(BaseHTTPRequestHandler):
         raise AttributeError(name)
 
     def handle(self) -> None:
-        """Serve until one side hangs up."""
+        """Serve until one side closes the connection."""
         try:
             super().handle()
         except (ConnectionError, TimeoutError):
             self.close_connection = True
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """Refuse what is no HTTP request, in JSON like everything else; `explain` is what people get from browsers."""
+        """Refuse what is not an HTTP request, in JSON; `explain` is the base class's text for browsers."""
         del explain
         self.close_connection, self.request_version = True, self.protocol_version  # else there would be no status line
         text = f'{{"message":"{(message or "Bad request").split("(")[0].strip()}."}}'.encode("ascii", "replace")
@@ -67,20 +76,20 @@ class Connection(BaseHTTPRequestHandler):
         self._drain()
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name of the base class
-        """Say nothing: requests are not worth a line each, and /_sandbox/calls has them."""
+        """Log nothing: /_sandbox/calls has every request."""
 
     def _answer(self) -> None:
         environ, too_large = self._environ(), False
         try:
-            self.server.admit(environ)
+            self.server.before_body(environ)
             body = read_body(environ, self.rfile)
             too_large = is_too_large(environ)
             environ["wsgi.input"] = io.BytesIO(b"" if too_large else body)
             self._send(environ, self.server.app)
-        except Unreadable:
+        except UnreadableBody:
             self.send_error(400, "The body cannot be read")
-        except ConnectionCut as lost:
-            self._hang_up(lost)
+        except ConnectionCut as cut:
+            self._cut(cut)
         if too_large:
             self._drain()
 
@@ -148,19 +157,19 @@ class Connection(BaseHTTPRequestHandler):
             lines.append("Connection: keep-alive")
         return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
-    def _hang_up(self, lost: ConnectionCut) -> None:
+    def _cut(self, cut: ConnectionCut) -> None:
         self.close_connection = True
-        if lost.abrupt:
+        if cut.abrupt:
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
-            self.server.forget(self.connection)
+            self.server.untrack(self.connection)
             self.connection.close()
 
     def _drain(self) -> None:
-        """Read on for a while, so that the client can read the refusal instead of meeting a closed door."""
+        """Read what the client still sends for a while, so that it reads the refusal before the connection closes."""
         self.close_connection = True
-        left = _DRAINED
+        left = _DRAIN_BYTES
         with suppress(OSError):
-            self.connection.settimeout(_PATIENCE)
+            self.connection.settimeout(_DRAIN_SECONDS)
             self.connection.shutdown(socket.SHUT_WR)
             while left > 0 and (part := self.rfile.read1(65536)):
                 left -= len(part)

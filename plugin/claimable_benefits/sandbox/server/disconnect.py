@@ -1,4 +1,4 @@
-"""An answer that is never sent."""
+"""The exception that ends a connection without an answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""A listening socket, and a thread for each of its connections."""
+"""The sandbox's HTTP server: a listening socket, and a thread for each connection.
+
+It is our own for two reasons. Clients pool connections, and tests claim what happens on one that stays open, while
+werkzeug's server closes the connection after every answer. And the fault ``refuse`` resets a connection before the body
+is read, for which WSGI servers have no hook.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +18,7 @@ from typing import Any
 from claimable_benefits.sandbox.server.connection import Application, Connection
 
 _BACKLOG = 1024
-_PATIENCE = 2.0
+_CLOSE_SECONDS = 2.0
 
 
 class Server(socketserver.ThreadingTCPServer):
@@ -23,12 +28,14 @@ class Server(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
     request_queue_size = _BACKLOG
 
-    def __init__(self, address: tuple[str, int], app: Application, admit: Callable[[dict[str, Any]], None]) -> None:
+    def __init__(
+        self, address: tuple[str, int], app: Application, before_body: Callable[[dict[str, Any]], None]
+    ) -> None:
         self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         self.app = app
-        self.admit = admit  # sees a request before its body is read, and may raise Lost
+        self.before_body = before_body  # sees a request before its body is read, and may raise ConnectionCut
         self._open: dict[socket.socket, threading.Thread] = {}
-        self._guard = threading.Lock()
+        self._lock = threading.Lock()
         super().__init__(address, Connection)
         self.host, self.port = str(self.server_address[0]), int(self.server_address[1])
         self.environ: dict[str, Any] = {
@@ -44,46 +51,46 @@ class Server(socketserver.ThreadingTCPServer):
         }
 
     def server_bind(self) -> None:
-        """Bind, without asking anybody for the name of this machine."""
+        """Bind without looking up the name of this machine."""
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.socket.bind(self.server_address)
         self.server_address = self.socket.getsockname()
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
-        """Serve one connection, and know of it while it is open."""
-        with self._guard:
+        """Serve one connection, and track it while it is open."""
+        with self._lock:
             self._open[request] = threading.current_thread()
         super().process_request_thread(request, client_address)
 
     def shutdown_request(self, request: Any) -> None:
         """Close one connection."""
-        self.forget(request)
+        self.untrack(request)
         super().shutdown_request(request)
 
-    def forget(self, request: socket.socket) -> None:
+    def untrack(self, request: socket.socket) -> None:
         """Take a connection off the list of those that are open."""
-        with self._guard:
+        with self._lock:
             self._open.pop(request, None)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of clients that went away; anything else is told by the base class."""
+        """Ignore clients that disconnect; leave other errors to the base class."""
         if not isinstance(sys.exception(), OSError):
             super().handle_error(request, client_address)
 
     def server_close(self) -> None:
-        """Stop listening, let what is being answered end, and hang up on those who only wait."""
+        """Stop listening, finish the requests that are being answered, and close idle connections."""
         super().server_close()
-        with self._guard:
+        with self._lock:
             left = dict(self._open)
         for connection in left:
-            _hang_up_reading(connection)
-        until = time.monotonic() + _PATIENCE
+            _stop_reading(connection)
+        until = time.monotonic() + _CLOSE_SECONDS
         for thread in left.values():
             thread.join(max(0.0, until - time.monotonic()))
 
 
-def _hang_up_reading(connection: socket.socket) -> None:
+def _stop_reading(connection: socket.socket) -> None:
     try:
         connection.shutdown(socket.SHUT_RD)
-    except OSError:  # it has just gone on its own
+    except OSError:  # the client has just closed it
         return

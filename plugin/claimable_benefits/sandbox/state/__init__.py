@@ -1,1 +1,1 @@
-"""The state of the sandbox: store, clock, switches, faults, calls."""
+"""What a sandbox remembers: store, clock, switches, faults, calls."""

@@ -1,4 +1,4 @@
-"""The ledger of calls: what was asked, what was answered and what went wrong on purpose; never a token."""
+"""The log of calls: requests, answers and the faults that were applied; never a token."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from fnmatch import fnmatchcase
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-KEPT = 10_000
-_REQUEST_KEPT, _ANSWER_KEPT = 16_384, 4_096
+MAX_CALLS = 10_000
+_REQUEST_BYTES, _ANSWER_BYTES = 16_384, 4_096
 _REFERENCE = re.compile(rb'"(?:transaction_)?external_id"\s*:\s*("(?:[^"\\]|\\.){1,255}")')
-_ASKED_FOR = ("filter[external_id]", "filter[transaction_external_id]")
-_TELLTALES = (b"token", b"secret", b"password", b"authorization")
+_REFERENCE_FILTERS = ("filter[external_id]", "filter[transaction_external_id]")
+_SECRET_WORDS = (b"token", b"secret", b"password", b"authorization")
 _SECRET_NAME = re.compile(rb"token|secret|password|authorization", re.IGNORECASE)
 _SECRET = re.compile(
     rb'("[a-z_-]*(?:token|secret|password|authorization)[a-z_-]*"\s*:\s*)"(?:[^"\\]|\\.)*(?:"|$)', re.IGNORECASE
@@ -58,10 +58,10 @@ class LoggedCall:
                 return str(json.loads(found[1]))
             except ValueError:
                 return None
-        asked = dict(parse_qsl(self.query)) if self.query else {}
-        return next((asked[name] for name in _ASKED_FOR if name in asked), None)
+        parameters = dict(parse_qsl(self.query)) if self.query else {}
+        return next((parameters[name] for name in _REFERENCE_FILTERS if name in parameters), None)
 
-    def shown(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """Return the call as JSON shows it."""
         return {
             "id": self.id,
@@ -83,10 +83,10 @@ class LoggedCall:
 class CallLog:
     """The last calls of this process, numbered from 1 in the order in which they ended."""
 
-    def __init__(self, kept: int = KEPT) -> None:
-        self._calls: deque[LoggedCall] = deque(maxlen=kept)
+    def __init__(self, limit: int = MAX_CALLS) -> None:
+        self._calls: deque[LoggedCall] = deque(maxlen=limit)
         self._ids = itertools.count(1)
-        self._guard = threading.Lock()
+        self._lock = threading.Lock()
 
     def record(
         self,
@@ -103,13 +103,13 @@ class CallLog:
         late_for: int | None = None,
         bearer: str = "",
     ) -> int:
-        """Write a call down, cut short where long and without `bearer` and other secrets; return its number."""
+        """Log a call, truncated and without `bearer` and other secrets; return its number."""
         token, real = bearer.encode("utf-8", "replace"), datetime.now(UTC)
-        request, answer = _clean(request[:_REQUEST_KEPT], token), _clean(answer[:_ANSWER_KEPT], token)
+        request, answer = _redact(request[:_REQUEST_BYTES], token), _redact(answer[:_ANSWER_BYTES], token)
         if len(bearer) > 1:
             path, query = path.replace(bearer, "(hidden)"), query.replace(bearer, "(hidden)")
-        query = _clean_query(query) if query else ""
-        with self._guard:
+        query = _redact_query(query) if query else ""
+        with self._lock:
             number = next(self._ids)
             self._calls.append(
                 LoggedCall(number, at, real, method, path, query, request, status, answer, faults, seconds, late_for)
@@ -118,28 +118,28 @@ class CallLog:
 
     def calls(self, since: int = 0, path: str | None = None) -> list[LoggedCall]:
         """Return the calls with a number above `since`; `path` is a pattern."""
-        with self._guard:
-            kept = list(self._calls)
-        return [call for call in kept if call.id > since and (path is None or fnmatchcase(call.path, path))]
+        with self._lock:
+            calls = list(self._calls)
+        return [call for call in calls if call.id > since and (path is None or fnmatchcase(call.path, path))]
 
     def clear(self) -> None:
         """Forget them; the numbers go on."""
-        with self._guard:
+        with self._lock:
             self._calls.clear()
 
 
-def _clean(raw: bytes, token: bytes) -> bytes:
+def _redact(raw: bytes, token: bytes) -> bytes:
     if not raw:
         return raw
     if len(token) > 1 and token in raw:
         raw = raw.replace(token, _HIDDEN)
     lowered = raw.lower()
-    if any(telltale in lowered for telltale in _TELLTALES):
+    if any(word in lowered for word in _SECRET_WORDS):
         return _SECRET_IN_LINK.sub(rb"\1" + _HIDDEN, _SECRET.sub(rb'\1"' + _HIDDEN + b'"', raw))
     return raw
 
 
-def _clean_query(query: str) -> str:
+def _redact_query(query: str) -> str:
     if not _SECRET_NAME.search(query.encode("utf-8", "replace")):
         return query
     pairs = parse_qsl(query, keep_blank_values=True)

@@ -1,4 +1,4 @@
-"""What time it is in the sandbox: the given clock, shifted or frozen."""
+"""The sandbox's time: the given clock, shifted or frozen."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def system_clock() -> datetime:
     return datetime.now(UTC)
 
 
-def now_of(base: BaseClock, settings: Mapping[str, str]) -> datetime:
+def current_time(base: BaseClock, settings: Mapping[str, str]) -> datetime:
     """Return the sandbox's time in UTC and whole seconds, from the base clock and the stored settings."""
     frozen = settings.get(FROZEN)
     if frozen:
@@ -33,7 +33,7 @@ def frozen_at(moment: datetime) -> dict[str, str]:
 def advanced(base: BaseClock, settings: Mapping[str, str], seconds: int) -> dict[str, str]:
     """Return the settings that move the clock by seconds; a frozen clock stays frozen."""
     if settings.get(FROZEN):
-        return frozen_at(now_of(base, settings) + timedelta(seconds=seconds))
+        return frozen_at(current_time(base, settings) + timedelta(seconds=seconds))
     return {FROZEN: "", SHIFT: str(int(settings.get(SHIFT, "0")) + seconds)}
 
 
@@ -43,8 +43,8 @@ def running() -> dict[str, str]:
 
 
 def resumed(base: BaseClock, settings: Mapping[str, str]) -> dict[str, str]:
-    """Return the settings with which the clock runs on from the time it shows."""
-    return _shifted(base, now_of(base, settings))
+    """Return the settings that let the clock run on from the time it shows."""
+    return _shifted(base, current_time(base, settings))
 
 
 def set_to(base: BaseClock, settings: Mapping[str, str], moment: datetime) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The time machine: the sandbox's clock, stopped, moved and set going again from Python."""
+"""Control of the sandbox's clock: freeze, move and resume it from Python."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _EARLIEST, _LATEST = 1950, 2150
 
 
 class ClockControl:
-    """The clock of a sandbox; every process over one folder goes by it, and so does everything that expires."""
+    """The clock of a sandbox; all processes over one folder share it, and expiry follows it."""
 
     def __init__(self, state: store.Store, base: BaseClock) -> None:
         self._store = state
@@ -20,13 +20,13 @@ class ClockControl:
     @property
     def now(self) -> datetime:
         """Return the sandbox's time, aware and in UTC, in whole seconds."""
-        with self._store.lent() as db:
-            return clock.now_of(self._base, store.load_settings(db))
+        with self._store.connection() as db:
+            return clock.current_time(self._base, store.load_settings(db))
 
     @property
     def is_frozen(self) -> bool:
-        """Say whether it stands still."""
-        with self._store.lent() as db:
+        """Return whether the clock is frozen."""
+        with self._store.connection() as db:
             return bool(store.load_settings(db).get(clock.FROZEN))
 
     def freeze(self, at: datetime | None = None) -> datetime:
@@ -35,14 +35,14 @@ class ClockControl:
 
     def move(self, *, to: datetime | None = None, seconds: int = 0) -> datetime:
         """Move the clock to an aware time, by seconds, or both, and return its time; stopped or not, it stays so."""
-        with self._store.lent() as db:
+        with self._store.connection() as db:
             settings = store.load_settings(db)
         changed = clock.set_to(self._base, settings, _aware(to)) if to else {}
         return self._set(clock.advanced(self._base, {**settings, **changed}, seconds))
 
     def resume(self) -> datetime:
         """Let the clock run on from the time it shows, and return that."""
-        with self._store.lent() as db:
+        with self._store.connection() as db:
             settings = store.load_settings(db)
         return self._set(clock.resumed(self._base, settings))
 
@@ -51,9 +51,9 @@ class ClockControl:
         return self._set(clock.running())
 
     def _set(self, settings: dict[str, str]) -> datetime:
-        moment = clock.now_of(self._base, settings)
+        moment = clock.current_time(self._base, settings)
         check(moment)
-        with self._store.lent() as db:
+        with self._store.connection() as db:
             store.save_settings(db, settings)
         return moment
 

@@ -1,7 +1,7 @@
-"""The fault dial: what goes wrong, with which requests, and how often.
+"""Faults to inject: which kind, into which requests, and how often.
 
-A dial belongs to one process; it is turned at ``/_sandbox/faults`` or from Python, and never touches what the sandbox
-has for itself, such as ``/_sandbox``.
+The faults belong to one process. They are set at ``/_sandbox/faults`` or from Python, and never touch the sandbox's
+own paths, such as ``/_sandbox``.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ KINDS = {
     "refuse": "Reset the connection as soon as the route is known: the body is not read and nothing is applied.",
     "drop": "Read the whole request, then close the connection without applying it.",
     "apply_then_drop": "Apply the request, then close the connection without an answer.",
-    "zombie": "Close the connection now, and apply the request `seconds` later, by the `clock` real or sandbox.",
+    "drop_then_apply": "Close the connection, and apply the request `seconds` later, by the `clock` real or sandbox.",
     "status": "Answer with `code` (500), `when` before or after the request is applied.",
     "429": "Answer 429 with Retry-After: `retry_after` seconds; nothing is applied unless `when` is after.",
     "401": "Answer 401 as for a revoked token.",
@@ -43,7 +43,7 @@ _LONGEST = 600.0
 
 @dataclass
 class Fault:
-    """One setting of the dial: `path` is a pattern (``*`` is any text, slashes included), `method` a method or ``*``.
+    """One fault: `path` is a pattern (``*`` is any text, slashes included), `method` a method or ``*``.
 
     It acts with `probability`, and no more than `times` times (None: for ever); `fired` counts how often it did.
     """
@@ -66,8 +66,8 @@ class Fault:
         """Fill in when a request is applied, as it is usual for the kind."""
         self.when = self.when or ("after" if self.kind in _AFTER else "before")
 
-    def fits(self, method: str, path: str) -> bool:
-        """Say whether a request is one of those it is for, and it has not acted as often as it may."""
+    def matches(self, method: str, path: str) -> bool:
+        """Return whether a request is one of those it is for, and it has not acted as often as it may."""
         return (
             (self.times is None or self.fired < self.times)
             and self.method in ("*", method)
@@ -81,7 +81,7 @@ class FaultInjector:
     def __init__(self) -> None:
         self._faults: list[Fault] = []
         self._ids = itertools.count(1)
-        self._guard = threading.Lock()
+        self._lock = threading.Lock()
         self._random = random.Random(0)  # noqa: S311 - chance that can be repeated
         self.seed_value = 0
 
@@ -90,47 +90,47 @@ class FaultInjector:
 
         :raises ValueError: when a kind or field does not exist or has a value that it cannot have
         """
-        wrong = mistakes({"kind": kind, **fields})
+        wrong = field_errors({"kind": kind, **fields})
         if wrong:
             raise ValueError(" ".join(wrong.values()))
-        return self.put({"kind": kind, **fields})
+        return self.add_validated({"kind": kind, **fields})
 
-    def put(self, fields: Mapping[str, Any]) -> Fault:
+    def add_validated(self, fields: Mapping[str, Any]) -> Fault:
         """Set a fault whose fields `mistakes` has passed."""
         fault = Fault(**{name: value for name, value in fields.items() if value is not None})
         fault.method = "*" if fault.method.lower() in ("*", "any") else fault.method.upper()
-        with self._guard:
+        with self._lock:
             fault.id = next(self._ids)
             self._faults = [*self._faults, fault]
         return fault
 
     def seed(self, number: int) -> None:
-        """Start chance anew: the same requests in the same order meet the same faults."""
-        with self._guard:
+        """Seed chance: the same requests in the same order get the same faults."""
+        with self._lock:
             self.seed_value = number
             self._random.seed(number)
 
     def clear(self, fault_id: int | None = None) -> bool:
-        """Take one fault off, or all; say whether there was any such."""
-        with self._guard:
+        """Remove one fault, or all; return whether there was one."""
+        with self._lock:
             left = [] if fault_id is None else [fault for fault in self._faults if fault.id != fault_id]
             found, self._faults = len(left) < len(self._faults), left
         return found
 
     @property
     def faults(self) -> list[Fault]:
-        """Return the faults that are set, also those that have acted as often as they may."""
+        """Return the faults that are set, including those that have acted as often as they may."""
         return list(self._faults)
 
     def match(self, method: str, path: str) -> list[Fault]:
-        """Return what happens to a request: every delay that fits, and the first other fault that does."""
+        """Return the faults of a request: every delay that matches, and the first other fault that does."""
         if not self._faults:
             return []
         chosen: list[Fault] = []
-        with self._guard:
+        with self._lock:
             decided = False
             for fault in self._faults:
-                if (decided and fault.kind not in DELAYS) or not fault.fits(method, path):
+                if (decided and fault.kind not in DELAYS) or not fault.matches(method, path):
                     continue
                 if fault.probability < 1 and self._random.random() >= fault.probability:
                     continue
@@ -141,28 +141,28 @@ class FaultInjector:
 
     def coin_flip(self) -> bool:
         """Return heads or tails, from the same seeded chance."""
-        with self._guard:
+        with self._lock:
             return self._random.random() < 0.5
 
 
-def described(fault: Fault) -> dict[str, Any]:
+def fault_to_json(fault: Fault) -> dict[str, Any]:
     """Return a fault as JSON shows it."""
     return asdict(fault)
 
 
-def mistakes(fields: Mapping[str, Any]) -> dict[str, str]:
-    """Return what is wrong with a fault that somebody asks for: a sentence by field."""
+def field_errors(fields: Mapping[str, Any]) -> dict[str, str]:
+    """Return what is wrong with the fields of a fault: a sentence by field."""
     wrong: dict[str, str] = {}
     if fields.get("kind") not in tuple(KINDS):
         wrong["kind"] = f"kind is one of {', '.join(KINDS)}, not {fields.get('kind')!r}."
     for name, value in fields.items():
-        said = "" if name == "kind" or value is None else _mistake(name, value)
-        if said:
-            wrong[name] = said
+        message = "" if name == "kind" or value is None else _field_error(name, value)
+        if message:
+            wrong[name] = message
     return wrong
 
 
-def _mistake(name: str, value: Any) -> str:
+def _field_error(name: str, value: Any) -> str:
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if name in ("path", "method"):
         return "" if isinstance(value, str) and 0 < len(value) <= 500 else f"{name} is a text, not {value!r}."

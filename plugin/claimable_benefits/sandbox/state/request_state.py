@@ -1,4 +1,4 @@
-"""What a verb needs to know: the state, the time and the switches, fixed for one request."""
+"""The store, the time and the switches as one request sees them."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from flask import Flask, current_app, g
 
 from claimable_benefits.sandbox.state import store
 from claimable_benefits.sandbox.state.call_log import CallLog
-from claimable_benefits.sandbox.state.clock import BaseClock, now_of
+from claimable_benefits.sandbox.state.clock import BaseClock, current_time
 from claimable_benefits.sandbox.state.clock_control import ClockControl
 from claimable_benefits.sandbox.state.fault_injector import FaultInjector
-from claimable_benefits.sandbox.state.switches import positions
-from claimable_benefits.sandbox.state.times import shown, stamp
+from claimable_benefits.sandbox.state.switches import switch_values
+from claimable_benefits.sandbox.state.times import serialize_time, stamp
 
 _KEY = "omneo_sandbox"
 
 
 @dataclass(frozen=True)
 class Sandbox:
-    """What belongs to one app: its state, its clock, its token, the tenant's time zone, the dial and the ledger."""
+    """What belongs to one app: its store, clock, token, the tenant's time zone, the faults and the log of calls."""
 
     store: store.Store
     clock: BaseClock
@@ -41,7 +41,7 @@ class Sandbox:
 
 @dataclass(frozen=True)
 class RequestState:
-    """One look at the sandbox; `now` is aware UTC in whole seconds."""
+    """The sandbox as one request sees it; `now` is aware UTC in whole seconds."""
 
     db: sqlite3.Connection
     now: datetime
@@ -57,40 +57,40 @@ class RequestState:
         """Make a block atomic."""
         return store.writing(self.db)
 
-    def shown(self, moment: str | None, zone: str | None) -> str | None:
+    def serialize_time(self, moment: str | None, zone: str | None) -> str | None:
         """Return a stored time as answers show it under the switch ``dates``."""
-        return shown(moment, zone, echo=self.switches["dates"] == "echo")
+        return serialize_time(moment, zone, echo=self.switches["dates"] == "echo")
 
 
-def snapshot_state(box: Sandbox, db: sqlite3.Connection) -> RequestState:
-    """Return the scene as it is now."""
+def snapshot_state(instance: Sandbox, db: sqlite3.Connection) -> RequestState:
+    """Return the sandbox as it is now."""
     settings = store.load_settings(db)
-    return RequestState(db, now_of(box.clock, settings), positions(settings), box.zone)
+    return RequestState(db, current_time(instance.clock, settings), switch_values(settings), instance.zone)
 
 
-def install(app: Flask, box: Sandbox) -> None:
-    """Give an app its sandbox; each request borrows one connection and gives it back."""
-    app.extensions[_KEY] = box
-    app.teardown_appcontext(_give_back)
+def install(app: Flask, instance: Sandbox) -> None:
+    """Give an app its sandbox; each request acquires one connection and releases it."""
+    app.extensions[_KEY] = instance
+    app.teardown_appcontext(_release_connection)
 
 
 def sandbox(app: Flask | None = None) -> Sandbox:
     """Return the sandbox of an app, the current one by default."""
-    box: Sandbox = (app or current_app).extensions[_KEY]
-    return box
+    instance: Sandbox = (app or current_app).extensions[_KEY]
+    return instance
 
 
 def request_state() -> RequestState:
-    """Return the scene of the current request."""
+    """Return the state of the current request."""
     found: RequestState | None = g.get(_KEY)
     if found is None:
-        box = sandbox()
-        found = snapshot_state(box, box.store.borrow())
+        instance = sandbox()
+        found = snapshot_state(instance, instance.store.acquire())
         setattr(g, _KEY, found)
     return found
 
 
-def _give_back(_error: BaseException | None) -> None:
+def _release_connection(_error: BaseException | None) -> None:
     found: RequestState | None = g.pop(_KEY, None)
     if found is not None:
-        sandbox().store.give_back(found.db)
+        sandbox().store.release(found.db)

@@ -70,7 +70,7 @@ CREATE INDEX IF NOT EXISTS benefits_definition ON benefits (definition_id);
 CREATE TABLE IF NOT EXISTS redemptions (
   id INTEGER PRIMARY KEY AUTOINCREMENT, profile_id TEXT NOT NULL, type TEXT NOT NULL, external_id TEXT,
   redeem_at TEXT, timezone TEXT,
-  undoes INTEGER, reversed_by INTEGER, transaction_id INTEGER, transaction_external_id TEXT,
+  rolls_back INTEGER, reversed_by INTEGER, transaction_id INTEGER, transaction_external_id TEXT,
   transaction_receipt_ref TEXT,
   location_id INTEGER, meta TEXT, created_at TEXT NOT NULL, updated_at TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS redemptions_profile ON redemptions (profile_id);
@@ -112,12 +112,12 @@ CREATE TABLE IF NOT EXISTS webhook_deliveries (
 CREATE INDEX IF NOT EXISTS deliveries_due ON webhook_deliveries (state);
 """
 
-# SQLite makes those who wait for its lock sleep, for longer each time; threads of one process take turns without.
-_turn = threading.RLock()
+# SQLite makes those who wait for its lock sleep, for longer each time; this lock spares threads of one process that.
+_write_lock = threading.RLock()
 
 
 class Store:
-    """Connections to the state, lent one per request and given back.
+    """A pool of connections to the state, one per request.
 
     Without a folder the state lives in a temporary one that disappears with the store.
     """
@@ -128,24 +128,20 @@ class Store:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.path = self.folder / FILE_NAME
         self._idle: deque[sqlite3.Connection] = deque()
-        self._watching: deque[sqlite3.Connection] = deque(maxlen=1)
-        self._guard = threading.Lock()
-        self._finalizer = weakref.finalize(
-            self, _clear, (self._idle, self._watching), self.folder if self._temporary else None
-        )
-        with self.lent() as db:
+        self._finalizer = weakref.finalize(self, _close_all, self._idle, self.folder if self._temporary else None)
+        with self.connection() as db:
             db.execute("PRAGMA journal_mode = WAL")
             db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")  # one commit, not thirty
 
-    def borrow(self) -> sqlite3.Connection:
-        """Return a connection of one's own until `give_back`."""
+    def acquire(self) -> sqlite3.Connection:
+        """Return a connection that nothing else uses until `release`."""
         try:
             return self._idle.pop()
         except IndexError:
             return self._open()
 
-    def give_back(self, db: sqlite3.Connection) -> None:
-        """Take a connection back for the next borrower."""
+    def release(self, db: sqlite3.Connection) -> None:
+        """Return a connection to the pool."""
         if db.in_transaction:
             db.rollback()
         if self._finalizer.alive:
@@ -154,21 +150,13 @@ class Store:
             db.close()
 
     @contextmanager
-    def lent(self) -> Iterator[sqlite3.Connection]:
-        """Lend a connection for the length of a block."""
-        db = self.borrow()
+    def connection(self) -> Iterator[sqlite3.Connection]:
+        """Acquire a connection for the length of a block."""
+        db = self.acquire()
         try:
             yield db
         finally:
-            self.give_back(db)
-
-    def version(self) -> int:
-        """Return a number that changes with every commit, of this process or another."""
-        with self._guard:
-            if not self._watching:  # a connection that only looks: SQLite tells it of everybody else's commits
-                self._watching.append(self._open())
-            number: int = self._watching[0].execute("PRAGMA data_version").fetchone()[0]
-            return number
+            self.release(db)
 
     def close(self) -> None:
         """Close every idle connection, and remove a temporary folder."""
@@ -177,15 +165,15 @@ class Store:
     def _open(self) -> sqlite3.Connection:
         db = sqlite3.connect(self.path, timeout=15, isolation_level=None, check_same_thread=False)
         db.row_factory = sqlite3.Row
-        # A double has nothing to survive but its own process: a lost power supply may cost the last writes.
+        # The state has to survive the process, not the machine: a power failure may cost the last writes.
         db.execute(f"PRAGMA synchronous = {'OFF' if self._temporary else 'NORMAL'}")
         return db
 
 
 @contextmanager
 def writing(db: sqlite3.Connection) -> Iterator[None]:
-    """Make the block atomic: it holds the one write lock from its first line, and leaves nothing when it raises."""
-    with _turn:
+    """Make the block atomic: it holds the one write lock from its first line, and rolls back when it raises."""
+    with _write_lock:
         db.execute("BEGIN IMMEDIATE")
         try:
             yield
@@ -226,16 +214,15 @@ def save_settings(db: sqlite3.Connection, settings: Mapping[str, str]) -> None:
         db.executemany("INSERT OR REPLACE INTO settings (name, value) VALUES (?, ?)", list(settings.items()))
 
 
-def wipe(db: sqlite3.Connection, tables: Iterable[str] = TABLES) -> None:
-    """Empty the tables and start their numbers anew; settings stay. To be called while writing."""
+def delete_all(db: sqlite3.Connection, tables: Iterable[str] = TABLES) -> None:
+    """Empty the tables and restart their numbers; settings stay. Call it inside `writing()`."""
     for table in tables:
         db.execute(f"DELETE FROM {table}")  # noqa: S608 - names are ours
     db.execute("DELETE FROM sqlite_sequence")
 
 
-def _clear(pools: Iterable[deque[sqlite3.Connection]], temporary: Path | None) -> None:
-    for pool in pools:
-        while pool:
-            pool.pop().close()
+def _close_all(idle: deque[sqlite3.Connection], temporary: Path | None) -> None:
+    while idle:
+        idle.pop().close()
     if temporary is not None:
         shutil.rmtree(temporary, ignore_errors=True)

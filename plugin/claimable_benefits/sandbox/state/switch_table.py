@@ -1,8 +1,8 @@
-"""The unknowns of the real Omneo: name, values (the first is the default), what it changes, source, confidence."""
+"""The switches: name, values (the first is the default), what it changes, source, confidence."""
 
 from __future__ import annotations
 
-GUESSES: tuple[tuple[str, tuple[str, ...], str, str, str], ...] = (
+SWITCH_ROWS: tuple[tuple[str, tuple[str, ...], str, str, str], ...] = (
     (
         "dialect",
         ("both", "guide", "reference"),
@@ -76,23 +76,23 @@ GUESSES: tuple[tuple[str, tuple[str, ...], str, str, str], ...] = (
     (
         "refusal_status",
         ("422", "400", "403", "409"),
-        "The status with which a business rule says no; the body is the same.",
+        "The status of a business rule's refusal; the body is the same.",
         "Omneo facts 16",
-        "Guessed: no refusal of a benefit is documented.",
+        "Assumed: no refusal of a benefit is documented.",
     ),
     (
         "missing_reference",
         ("422", "404"),
         "A body that names a profile or definition which is not there: 422 for the field, or 404.",
         "Omneo facts 16.5 and 16.15",
-        "Guessed.",
+        "Assumed.",
     ),
     (
         "claim_period_order",
         ("checked", "free"),
         "A claim period that ends before it starts: is refused, or taken and never open.",
         "Omneo facts 16.3",
-        "Guessed.",
+        "Assumed.",
     ),
     (
         "claim_period_zone",
@@ -106,84 +106,84 @@ GUESSES: tuple[tuple[str, tuple[str, ...], str, str, str], ...] = (
         ("allow", "reject"),
         "A second benefit with a known external_id: is issued, or refused.",
         "Omneo facts 16.8",
-        "Guessed: no uniqueness is documented.",
+        "Assumed: no uniqueness is documented.",
     ),
     (
         "empty_pool",
         ("refuse", "issue"),
         "A benefit that must have a code of its own when none is left: is refused, or issued without one.",
         "Omneo facts 16.9",
-        "Guessed.",
+        "Assumed.",
     ),
     (
         "malformed_condition",
         ("false", "true"),
-        "What a condition is that is no JSON Logic: false, so that nobody may claim, or true.",
+        "The value of a condition that is not JSON Logic: false, so that no profile may claim, or true.",
         "Omneo facts 16.13",
-        "Guessed.",
+        "Assumed.",
     ),
     (
         "global_limit",
         ("uses", "claims"),
         "What max_global_redemptions caps: uses alone, or instances as well.",
         "Omneo facts 16.17",
-        "Guessed.",
+        "Assumed.",
     ),
     (
         "claim_by_id",
         ("on", "off"),
         "Whether a claim may name its definition by id instead of handle.",
         "Omneo facts 6",
-        "Guessed; every live test names the handle.",
+        "Assumed; every live test names the handle.",
     ),
     (
         "future_benefits",
         ("refuse", "allow"),
         "A benefit whose issued_at is still to come: cannot be used yet, or can.",
         "Omneo facts 16.20",
-        "Guessed.",
+        "Assumed.",
     ),
     (
         "second_reversal",
         ("refuse", "replay"),
         "A second reversal of one redemption: is refused, or answers the first one.",
         "Omneo facts 16.25",
-        "Guessed.",
+        "Assumed.",
     ),
     (
         "return_after_expiry",
         ("restore", "refuse"),
         "Returning a use of a benefit that has expired since: restores the count, or is refused.",
         "Omneo facts 16.26",
-        "Guessed.",
+        "Assumed.",
     ),
     (
         "unresolved_profile",
         ("refuse", "anonymous"),
-        "A transaction whose profile_id leads to nobody: is refused with 422, or recorded as nobody's.",
+        "A transaction whose profile_id leads nowhere: is refused with 422, or recorded without a profile.",
         "Omneo facts 16.30",
-        "Guessed.",
+        "Assumed.",
     ),
     (
         "void",
         ("keep", "release"),
         "What is_void does to the transaction's redemption: nothing, or it returns every use.",
         "Omneo facts 16.31",
-        "Guessed; nothing says that it releases.",
+        "Assumed; nothing says that it releases.",
     ),
     (
         "definition_delete",
         ("refuse", "cascade"),
         "Deleting a definition of which there are benefits: is refused, or takes them with it.",
         "Omneo facts 16",
-        "Guessed.",
+        "Assumed.",
     ),
     (
         "scopes",
         ("checked", "ignored"),
         "Whether each path asks for the scope that its name suggests.",
         "Omneo facts 1.7",
-        "The names are stated, which path needs which is guessed.",
+        "The names are stated, which path needs which is assumed.",
     ),
     (
         "api_token_days",
@@ -197,7 +197,7 @@ GUESSES: tuple[tuple[str, tuple[str, ...], str, str, str], ...] = (
         ("ignored", "enforced"),
         "Whether a member's own token can use only benefits whose definition has allow_user_redeem.",
         "Omneo facts 12.1 and 17",
-        "Guessed: the name says yes, the official client's own tests say no.",
+        "Assumed: the name says yes, the official client's own tests say no.",
     ),
     (
         "id_token_seconds",
@@ -211,7 +211,7 @@ GUESSES: tuple[tuple[str, tuple[str, ...], str, str, str], ...] = (
         ("count", "zero"),
         "What benefit_balance says: how many benefits are held, or nothing.",
         "Omneo facts 12.1",
-        "Guessed; its meaning is undocumented.",
+        "Assumed; its meaning is undocumented.",
     ),
     (
         "event_names",

@@ -1,11 +1,11 @@
-"""What is not known about the real Omneo, as switches: every value is a tenant that may exist."""
+"""What is not known about the real Omneo, as switches: each value describes a tenant that may exist."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from claimable_benefits.sandbox.state.switch_table import GUESSES
+from claimable_benefits.sandbox.state.switch_table import SWITCH_ROWS
 
 PREFIX = "switch."
 
@@ -26,21 +26,21 @@ class Switch:
         return self.values[0]
 
 
-SWITCHES = {guess[0]: Switch(*guess) for guess in GUESSES}
+SWITCHES = {row[0]: Switch(*row) for row in SWITCH_ROWS}
 
 
-def faults(wanted: Mapping[str, object]) -> dict[str, str]:
+def switch_errors(wanted: Mapping[str, object]) -> dict[str, str]:
     """Return what is wrong with the given names and values: one sentence for each."""
-    said = {}
+    errors = {}
     for name, value in wanted.items():
         switch = SWITCHES.get(name)
         if switch is None:
-            said[name] = f"There is no switch {name!r}; there are {', '.join(SWITCHES)}."
+            errors[name] = f"There is no switch {name!r}; there are {', '.join(SWITCHES)}."
         elif value not in switch.values:
-            said[name] = f"{name} is one of {', '.join(switch.values)}, not {value!r}."
-    return said
+            errors[name] = f"{name} is one of {', '.join(switch.values)}, not {value!r}."
+    return errors
 
 
-def positions(settings: Mapping[str, str]) -> dict[str, str]:
+def switch_values(settings: Mapping[str, str]) -> dict[str, str]:
     """Return the value of every switch, from the stored settings or its default."""
     return {name: settings.get(PREFIX + name, switch.default) for name, switch in SWITCHES.items()}

@@ -18,7 +18,7 @@ def _zone_names() -> frozenset[str]:
 
 
 def is_zone(name: str) -> bool:
-    """Say whether `name` is an IANA time zone, as in ``Australia/Melbourne``."""
+    """Return whether `name` is an IANA time zone, as in ``Australia/Melbourne``."""
     return name in _zone_names()
 
 
@@ -45,7 +45,7 @@ def from_stamp(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
-def shown(text: str | None, zone: str | None, *, echo: bool) -> str | None:
+def serialize_time(text: str | None, zone: str | None, *, echo: bool) -> str | None:
     """Return a stamp as an answer shows it: in UTC, or as the wall clock that was sent (switch ``dates``)."""
     if text is None or not echo or zone is None:
         return text

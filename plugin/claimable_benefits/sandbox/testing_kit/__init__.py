@@ -1,1 +1,1 @@
-"""What a test builds and controls."""
+"""What tests use to fill and control a sandbox."""

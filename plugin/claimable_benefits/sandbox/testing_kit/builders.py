@@ -1,4 +1,4 @@
-"""A stage for tests: shoppers with what they hold, and what became of it, without a request."""
+"""Builders for tests: shoppers and their benefits, without a request, and the state to assert on."""
 
 from __future__ import annotations
 
@@ -8,15 +8,18 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Self
 
-from claimable_benefits.sandbox.api import benefits, definitions, grant, identities, profiles, redemptions
+from claimable_benefits.sandbox.api import definitions, grant, identities, profiles, redemptions
 from claimable_benefits.sandbox.demo.people import HANDLE
-from claimable_benefits.sandbox.demo.seed import plant
+from claimable_benefits.sandbox.demo.seed import apply_seed
 from claimable_benefits.sandbox.faults.middleware import fault_middleware_of
 from claimable_benefits.sandbox.protocol.body_reader import RequestForm, read_kind
 from claimable_benefits.sandbox.protocol.error_responses import Problem
 from claimable_benefits.sandbox.protocol.responses import Body
 from claimable_benefits.sandbox.rules.redemption_rules import expiry
 from claimable_benefits.sandbox.running import RunningSandbox
+from claimable_benefits.sandbox.serializers.benefits import serialize_benefits
+from claimable_benefits.sandbox.serializers.definitions import free_fields, serialize_definition
+from claimable_benefits.sandbox.serializers.profiles import PROFILE_FIELDS
 from claimable_benefits.sandbox.state import store
 from claimable_benefits.sandbox.state.call_log import LoggedCall
 from claimable_benefits.sandbox.state.request_state import RequestState, sandbox, snapshot_state
@@ -53,14 +56,14 @@ class OmneoSandbox:
         }
 
     def clean(self) -> None:
-        """Forget everything: people, definitions, switches, the clock, faults and calls."""
+        """Reset everything: people, definitions, switches, the clock, faults and calls."""
         self.running.faults.clear()
         self.running.faults.seed(0)
-        fault_middleware_of(self.app).zombies.clear()
+        fault_middleware_of(self.app).delayed_requests.clear()
         self.running.calls.clear()
-        with self.request_state() as scene:
-            scene.db.execute("DELETE FROM settings")
-            plant(scene, "empty", anew=True)
+        with self.request_state() as state:
+            state.db.execute("DELETE FROM settings")
+            apply_seed(state, "empty", reset=True)
 
     def close(self) -> None:
         """Stop listening, and remove a state that was not to be kept."""
@@ -79,35 +82,37 @@ class OmneoSandbox:
         identity_handle: str = HANDLE,
         **fields: Any,
     ) -> ShopperBuilder:
-        """Make a profile under the shop's own customer id; further fields are the profile's.
+        """Create a profile under the shop's own customer id; further fields are the profile's.
 
         :raises ValueError: when the customer id or the email is taken, or a field is none of a profile's
         """
         named = {"first_name": first_name, "last_name": last_name, "email": email, "tier_handle": tier}
         doc = {name: value for name, value in named.items() if value is not None} | {"tags": list(tags)} | fields
         identity = {"handle": identity_handle, "identifier": customer_id, "is_primary": True}
-        with self.writing() as scene:
+        with self.writing() as state:
             form = RequestForm({"identities": [identity]})
-            row = profiles.add(scene, _read_profile(doc), form)
+            row = profiles.insert_profile(state, _read_profile(doc), form)
         return ShopperBuilder(self, customer_id, row["id"])
 
     def definition(self, handle: str, *, uses: int | None = 1, **fields: Any) -> Body:
-        """Make a kind of benefit, valid for 30 days; further fields are the definition's. ``uses=None``: unlimited.
+        """Create a definition, valid for 30 days; further fields are the definition's. ``uses=None``: unlimited.
 
         :raises ValueError: when the handle is taken or a field is wrong
         """
         usual = {"name": _title(handle), "period": 30, "max_redemptions": uses, "is_published": True}
-        with self.writing() as scene:
-            return definitions.shown(scene, definitions.add(scene, RequestForm(usual | fields | {"handle": handle})))
+        with self.writing() as state:
+            return serialize_definition(
+                state, definitions.insert_definition(state, RequestForm(usual | fields | {"handle": handle}))
+            )
 
     def benefits_of(self, customer_id: str, *, identity_handle: str = HANDLE) -> list[Body]:
         """Return every benefit ever issued to a shopper, as the API shows it, used up and expired ones too."""
-        with self.request_state() as scene:
-            profile = identities.resolve(scene, identity_handle, customer_id)
+        with self.request_state() as state:
+            profile = identities.find_profile(state, identity_handle, customer_id)
             if profile is None:
                 raise ValueError(f"There is no shopper {customer_id!r}.")
-            rows = scene.db.execute("SELECT * FROM benefits WHERE profile_id = ? ORDER BY id", (profile["id"],))
-            return benefits.shown_all(scene, rows.fetchall())
+            rows = state.db.execute("SELECT * FROM benefits WHERE profile_id = ? ORDER BY id", (profile["id"],))
+            return serialize_benefits(state, rows.fetchall())
 
     def redemptions(self) -> list[Body]:
         """Return all redemptions, reversals and returns, oldest first; ``live`` counts the uses that stand."""
@@ -118,7 +123,7 @@ class OmneoSandbox:
         return self._held("transactions")
 
     def events(self) -> list[Body]:
-        """Return what happened, oldest first: ``trigger``, ``subject`` and ``subject_id``."""
+        """Return the events, oldest first: ``trigger``, ``subject`` and ``subject_id``."""
         return self._held("events")
 
     def calls(self, path: str | None = None, method: str | None = None) -> list[LoggedCall]:
@@ -127,21 +132,21 @@ class OmneoSandbox:
 
     @contextmanager
     def request_state(self) -> Iterator[RequestState]:
-        """Lend a look at the state."""
-        box = sandbox(self.app)
-        with self.app.app_context(), box.store.lent() as db:
-            yield snapshot_state(box, db)
+        """Yield the state to read."""
+        instance = sandbox(self.app)
+        with self.app.app_context(), instance.store.connection() as db:
+            yield snapshot_state(instance, db)
 
     @contextmanager
     def writing(self) -> Iterator[RequestState]:
-        """Lend a look at the state that may change it; what the sandbox refuses becomes a ValueError."""
-        with self.request_state() as scene:
+        """Yield the state to write; what the sandbox refuses becomes a ValueError."""
+        with self.request_state() as state:
             try:
-                with scene.writing():
-                    yield scene
+                with state.writing():
+                    yield state
             except Problem as problem:
-                said = [sentence for part in (problem.errors or {}).values() for sentence in part]
-                raise ValueError(" ".join(said or [problem.message])) from None
+                messages = [sentence for part in (problem.errors or {}).values() for sentence in part]
+                raise ValueError(" ".join(messages or [problem.message])) from None
         webhook_sender(self.app).wake()
 
     def _held(self, what: str) -> list[Body]:
@@ -151,12 +156,12 @@ class OmneoSandbox:
 
 
 class ShopperBuilder:
-    """A shopper on the stage; each verb changes what Omneo holds and returns the shopper for the next one."""
+    """A shopper; each method changes what Omneo holds and returns the shopper for the next call."""
 
-    def __init__(self, stage: OmneoSandbox, customer_id: str, profile_id: str) -> None:
+    def __init__(self, omneo: OmneoSandbox, customer_id: str, profile_id: str) -> None:
         self.customer_id = customer_id
         self.profile_id = profile_id
-        self._stage = stage
+        self._sandbox = omneo
 
     def holds(
         self,
@@ -172,31 +177,31 @@ class ShopperBuilder:
 
         :raises ValueError: when ``uses`` or fields are given for a definition that is there already
         """
-        self._defined(handle, uses, fields)
-        with self._stage.writing() as scene:
-            definition = definitions.by_handle(scene, handle)
+        self._ensure_definition(handle, uses, fields)
+        with self._sandbox.writing() as state:
+            definition = definitions.find_by_handle(state, handle)
             assert definition is not None  # noqa: S101 - it was just made
-            start = scene.now if issued is None else as_moment(issued, scene.zone)
-            given: Body = {"issued_at": stamp(start), "timezone": scene.zone}
+            start = state.now if issued is None else to_moment(issued, state.zone)
+            given: Body = {"issued_at": stamp(start), "timezone": state.zone}
             given["expires_at"] = (
-                expiry(definition, start, scene.zone) if ends is None else stamp(as_moment(ends, scene.zone))
+                expiry(definition, start, state.zone) if ends is None else stamp(to_moment(ends, state.zone))
             )
             codes = dict.fromkeys(("redeem_code_online", "redeem_code_pos"), code) if code is not None else {}
-            grant.grant(scene, definition, self.profile_id, given | codes)
+            grant.grant_benefit(state, definition, self.profile_id, given | codes)
         return self
 
     def may_claim(self, handle: str, *, uses: int | None = None, **fields: Any) -> Self:
         """Offer a benefit to this shopper alone, beside those who may claim it already."""
-        self._defined(handle, uses, fields)
-        with self._stage.writing() as scene:
-            row = definitions.by_handle(scene, handle)
+        self._ensure_definition(handle, uses, fields)
+        with self._sandbox.writing() as state:
+            row = definitions.find_by_handle(state, handle)
             assert row is not None  # noqa: S101 - it was just made
-            doc = definitions.doc_of(row)
+            doc = free_fields(row)
             if not row["is_claimable"]:
                 doc["claim_condition"] = self._is_me()
             elif doc.get("claim_condition") is not None:
                 doc["claim_condition"] = {"or": [doc["claim_condition"], self._is_me()]}
-            store.update(scene.db, "definitions", row["id"], {"is_claimable": True, "doc": json.dumps(doc)})
+            store.update(state.db, "definitions", row["id"], {"is_claimable": True, "doc": json.dumps(doc)})
         return self
 
     def uses_at_the_till(self, handle: str, *, count: int = 1) -> Self:
@@ -204,35 +209,35 @@ class ShopperBuilder:
 
         :raises ValueError: when nothing is left of it
         """
-        with self._stage.writing() as scene:
-            benefit = redemptions.usable(scene, self.profile_id, handle)
-            facts: Body = {"timezone": scene.zone, "redeem_at": scene.stamp}
-            redemptions.redeem(scene, self.profile_id, [(benefit, count)], facts)
+        with self._sandbox.writing() as state:
+            benefit = redemptions.get_usable_or_404(state, self.profile_id, handle)
+            facts: Body = {"timezone": state.zone, "redeem_at": state.stamp}
+            redemptions.redeem(state, self.profile_id, [(benefit, count)], facts)
         return self
 
     def _is_me(self) -> Body:
         return {"===": [{"var": "id"}, self.profile_id]}
 
-    def _defined(self, handle: str, uses: int | None, fields: Body) -> None:
-        with self._stage.request_state() as scene:
-            there = definitions.by_handle(scene, handle) is not None
-        if not there:
-            self._stage.definition(handle, uses=1 if uses is None else uses, **fields)
+    def _ensure_definition(self, handle: str, uses: int | None, fields: Body) -> None:
+        with self._sandbox.request_state() as state:
+            exists = definitions.find_by_handle(state, handle) is not None
+        if not exists:
+            self._sandbox.definition(handle, uses=1 if uses is None else uses, **fields)
         elif uses is not None or fields:
             raise ValueError(f"The definition {handle!r} is there already: leave out {', '.join(['uses', *fields])}.")
 
 
 def _read_profile(doc: Body) -> Body:
-    unknown = sorted(set(doc) - set(profiles.FIELDS))
+    unknown = sorted(set(doc) - set(PROFILE_FIELDS))
     if unknown:
         raise ValueError(f"A profile has no {', '.join(unknown)}.")
     form = RequestForm(doc)
-    read = {name: read_kind(form, name, kind) for name, kind in profiles.FIELDS.items() if form.has(name)}
+    read = {name: read_kind(form, name, kind) for name, kind in PROFILE_FIELDS.items() if form.has(name)}
     form.check()
     return read
 
 
-def as_moment(given: Moment, zone: str) -> datetime:
+def to_moment(given: Moment, zone: str) -> datetime:
     """Return a time as an aware datetime; a text is read on the wall clock of `zone`."""
     if isinstance(given, str):
         return to_utc(parse_wall(given), zone)

@@ -16,15 +16,15 @@ def sign(profile_id: str, expires: int, key: bytes) -> str:
     """Return a token for a profile until a Unix time in seconds."""
     parts = [_pack({"alg": "HS256", "typ": "JWT"}), _pack({"pid": profile_id, "exp": expires})]
     text = ".".join(parts)
-    return f"{text}.{_encode(_seal(text, key))}"
+    return f"{text}.{_encode(_signature(text, key))}"
 
 
 def profile_of(token: str, now: float, key: bytes) -> str | None:
     """Return the profile that a token names; None when it was not signed here or is over at the Unix time `now`."""
-    text, _, seal = token.rpartition(".")
+    text, _, signature = token.rpartition(".")
     header, _, claims = text.partition(".")
     try:
-        if not hmac.compare_digest(_seal(text, key), _decode(seal)) or _unpack(header).get("alg") != "HS256":
+        if not hmac.compare_digest(_signature(text, key), _decode(signature)) or _unpack(header).get("alg") != "HS256":
             return None
         read = _unpack(claims)
     except (AttributeError, ValueError):
@@ -32,7 +32,7 @@ def profile_of(token: str, now: float, key: bytes) -> str | None:
     return str(read["pid"]) if read["exp"] > now else None
 
 
-def _seal(text: str, key: bytes) -> bytes:
+def _signature(text: str, key: bytes) -> bytes:
     return hmac.new(key, text.encode(), hashlib.sha256).digest()
 
 

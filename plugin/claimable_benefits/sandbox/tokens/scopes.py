@@ -110,10 +110,10 @@ def _read(table: str) -> dict[tuple[str, str], tuple[str, ...]]:
     return {(method, PREFIX + path): tuple(scopes) for method, path, *scopes in rows}
 
 
-NEEDED = _read(_TABLE)
-SCOPES = tuple(sorted({scope for scopes in NEEDED.values() for scope in scopes}))
+REQUIRED_SCOPES = _read(_TABLE)
+SCOPES = tuple(sorted({scope for scopes in REQUIRED_SCOPES.values() for scope in scopes}))
 
 
-def needed(method: str, rule: str) -> tuple[str, ...]:
+def required_scopes(method: str, rule: str) -> tuple[str, ...]:
     """Return the scopes that a request needs."""
-    return NEEDED.get(("GET" if method == "HEAD" else method, rule), ())
+    return REQUIRED_SCOPES.get(("GET" if method == "HEAD" else method, rule), ())

@@ -1,4 +1,4 @@
-"""The courier: sends what is due, signed, at least once, in a thread that is there while there is work."""
+"""Send webhooks that are due, signed and at least once, in a thread that runs while there is work."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from urllib.parse import urlsplit
 from flask import Flask, Response, current_app, g
 
 from claimable_benefits.sandbox.state import store
-from claimable_benefits.sandbox.state.clock import now_of
+from claimable_benefits.sandbox.state.clock import current_time
 from claimable_benefits.sandbox.state.request_state import Sandbox
-from claimable_benefits.sandbox.state.switches import positions
+from claimable_benefits.sandbox.state.switches import switch_values
 from claimable_benefits.sandbox.state.times import stamp
 
-DEFAULT_SECRET = "sandbox-secret"  # noqa: S105 - it signs the messages of a double
+DEFAULT_SECRET = "sandbox-secret"  # noqa: S105 - it signs a test double's messages
 _ATTEMPTS = 5
 _PAUSE = 0.1  # seconds before the second attempt; doubled before each further one
 _TIMEOUT = 5.0  # seconds that a receiver has to answer
-_KEY = "omneo_sandbox_courier"
+_KEY = "omneo_sandbox.webhook_sender"
 
 
 class WebhookSender:
     """Sends the deliveries of one sandbox; `secret` signs their bodies.
 
-    A receiver that does not answer 2xx is asked five times over about a second and a half.
+    A receiver that does not answer 2xx is tried five times over about a second and a half.
     """
 
-    def __init__(self, box: Sandbox, secret: str) -> None:
-        self._box = box
+    def __init__(self, instance: Sandbox, secret: str) -> None:
+        self._instance = instance
         self._secret = secret.encode()
         self._sending = threading.Lock()
         self._waking = threading.Lock()
@@ -44,12 +44,12 @@ class WebhookSender:
         with self._waking:
             self._asked = True
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="sandbox-courier", daemon=True)
+                self._thread = threading.Thread(target=self._run, name="omneo-sandbox-webhooks", daemon=True)
                 self._thread.start()
 
     def flush(self) -> None:
         """Send everything that is due, and return when it is delivered or given up; there are no pauses."""
-        while self._round():
+        while self._attempt_all():
             pass
 
     def _run(self) -> None:
@@ -66,27 +66,27 @@ class WebhookSender:
 
     def _drain(self) -> None:
         pause = _PAUSE
-        while self._round():
+        while self._attempt_all():
             time.sleep(pause)
             pause *= 2
 
-    def _round(self) -> bool:
+    def _attempt_all(self) -> bool:
         """Make one attempt at each delivery that is due; say whether any is due still."""
-        with self._sending, self._box.store.lent() as db:
+        with self._sending, self._instance.store.connection() as db:
             settings = store.load_settings(db)
-            manner, now = positions(settings)["webhook_delivery"], stamp(now_of(self._box.clock, settings))
-            order = "DESC" if manner == "reversed" else "ASC"
+            mode, now = switch_values(settings)["webhook_delivery"], stamp(current_time(self._instance.clock, settings))
+            order = "DESC" if mode == "reversed" else "ASC"
             due = db.execute(f"SELECT * FROM webhook_deliveries WHERE state = 'due' ORDER BY id {order}").fetchall()  # noqa: S608 - two words of ours
             for row in due:
                 outcome = self._attempt(row)
-                if manner == "twice" and outcome["state"] == "delivered":
+                if mode == "twice" and outcome["state"] == "delivered":
                     self._attempt(row)
                 store.update(db, "webhook_deliveries", row["id"], outcome | {"updated_at": now})
             left: int = db.execute("SELECT count(*) FROM webhook_deliveries WHERE state = 'due'").fetchone()[0]
         return left > 0
 
     def _attempt(self, row: sqlite3.Row) -> dict[str, object]:
-        """Send a delivery once and return what to note of it."""
+        """Send a delivery once and return its new columns."""
         attempts, status, error = row["attempts"] + 1, None, None
         body = row["body"].encode()
         headers = {
@@ -103,18 +103,18 @@ class WebhookSender:
         return {"state": state, "attempts": attempts, "status": status, "error": error}
 
 
-def install(app: Flask, box: Sandbox, secret: str) -> None:
-    """Give an app its courier, which is woken after each request that made something due, and now for what was left."""
-    app.extensions[_KEY] = WebhookSender(box, secret)
+def install(app: Flask, instance: Sandbox, secret: str) -> None:
+    """Give an app its sender; a request that makes a delivery due wakes it, and so do deliveries left from before."""
+    app.extensions[_KEY] = WebhookSender(instance, secret)
     app.after_request(_wake)
-    with box.store.lent() as db:
+    with instance.store.connection() as db:
         left = db.execute("SELECT 1 FROM webhook_deliveries WHERE state = 'due' LIMIT 1").fetchone()
     if left is not None:
         webhook_sender(app).wake()
 
 
 def webhook_sender(app: Flask | None = None) -> WebhookSender:
-    """Return the courier of an app, the current one by default."""
+    """Return the sender of an app, the current app by default."""
     found: WebhookSender = (app or current_app).extensions[_KEY]
     return found
 

@@ -1,4 +1,4 @@
-// Keeps the list of calls fresh. Without it the page shows the calls of the moment it was loaded.
+// Refreshes the list of calls. Without it the page shows the calls of its loading.
 for (const part of document.querySelectorAll("[data-refresh]")) {
   let shown = null;
   setInterval(async () => {
@@ -8,6 +8,6 @@ for (const part of document.querySelectorAll("[data-refresh]")) {
       const text = answer.ok ? await answer.text() : shown;
       if (shown !== null && text !== shown) part.innerHTML = text;
       shown = text;
-    } catch { /* the sandbox was stopped: what is shown stays */ }
+    } catch { /* the sandbox was stopped: the list stays */ }
   }, 1500);
 }
