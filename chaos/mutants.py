@@ -93,7 +93,7 @@ MUTANTS = (
         "service/redemption/redeem.py",
         "    if known := find_use(ctx, shopper, use_id):\n        return repeated_outcome(known)\n    wallet",
         "    use_id = f'{use_id[:30]}{ctx.clock().microsecond}'\n    wallet",
-        "tests/service/redemption/test_redeem.py tests/web/test_claiming_and_using.py",
+        "tests/service/redemption/test_redeem.py tests/web/test_over_the_sandbox.py",
     ),
     Mutant(
         "a late refusal of a reversal is taken for a yes",

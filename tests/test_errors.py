@@ -64,7 +64,7 @@ def test_every_error_says_in_its_docstring_what_it_means() -> None:
     assert [name for name in actual() if not (getattr(errors, name).__doc__ or "").strip()] == []
 
 
-def test_an_error_of_omneo_says_what_was_asked_and_what_came_back() -> None:
+def test_an_error_of_omneo_names_request_and_status() -> None:
     error = OmneoError("No.", request="GET /benefits", status=500)
 
     assert str(error) == "No. (GET /benefits 500)"

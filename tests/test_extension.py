@@ -179,7 +179,7 @@ def test_an_order_without_a_benefit_is_recorded_all_the_same(shop: Shop) -> None
 @pytest.mark.parametrize(
     ("state", "rolled_back"), [("open", True), ("cancelled", True), ("paid", False), ("unknown", False)]
 )
-def test_a_block_that_raises_undoes_the_redemption_unless_the_shop_knows_better(
+def test_a_block_that_raises_rolls_back_unless_the_order_is_paid_or_unknown(
     shop: Shop, state: str, *, rolled_back: bool
 ) -> None:
     before = shop.used()

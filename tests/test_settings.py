@@ -1,4 +1,4 @@
-"""Every setting: what holds without it, what it takes, and what a person is told where it is wrong."""
+"""Every setting: its default, what it takes, and the error where it is wrong."""
 
 from __future__ import annotations
 
@@ -176,7 +176,7 @@ ROWS: dict[str, Row] = {
     ),
     "BENEFITS_HOLD_MINUTES": minutes("hold_minutes", 30),
     "BENEFITS_ORDER_GRACE_MINUTES": minutes("order_grace_minutes", 8),
-    "BENEFITS_SETTLE_SECONDS": minutes("settle_seconds", 90),
+    "BENEFITS_RESOLVE_SECONDS": minutes("resolve_seconds", 90),
     "BENEFITS_FORM_MINUTES": minutes("form_minutes", 120),
     "BENEFITS_CACHE_SECONDS": Row(
         "cache_seconds",
@@ -278,7 +278,7 @@ def refusal(read: Read, **config: Any) -> SettingsError:
     return refused.value
 
 
-def told(error: BaseException) -> str:
+def message_of(error: BaseException) -> str:
     """Everything that an error page, a log or a debugger might show of an error."""
     lines = traceback.format_exception(error)
     chain = [error, error.__cause__, error.__context__]
@@ -332,10 +332,10 @@ def test_an_unknown_key_is_refused_with_the_known_ones(read: Read, key: str) -> 
 
     assert error.key == key
     assert "OMNEO_TOKEN, OMNEO_DIALECT" in error.remedy
-    assert TOKEN not in told(error)
+    assert TOKEN not in message_of(error)
 
 
-def test_what_is_not_ours_is_nobodys_business(read: Read) -> None:
+def test_a_key_of_somebody_elses_is_ignored(read: Read) -> None:
     assert read(SQLALCHEMY_ECHO=True, OMNEON="x", BENEFIT_SHOP="y", benefits_worker="z").worker == "embedded"
 
 
@@ -352,12 +352,12 @@ def test_the_token_shows_itself_nowhere(read: Read) -> None:
 
 @pytest.mark.parametrize(("key", "given", "remedy"), [c for c in cases("bad") if c.values[0] != "OMNEO_TOKEN"])
 def test_no_complaint_about_another_setting_holds_the_token(read: Read, key: str, given: object, remedy: str) -> None:
-    assert TOKEN not in told(refusal(read, **{key: given}))
+    assert TOKEN not in message_of(refusal(read, **{key: given}))
 
 
 @pytest.mark.parametrize("token", ["5ecret 0815", "5ecret\x00", ["5ecret"], {"5ecret": 1}, 5.0815e17, "5ecrét"])
 def test_no_complaint_about_the_token_quotes_it(read: Read, token: object) -> None:
-    shown = told(refusal(read, OMNEO_TOKEN=token)).replace("test_settings.py", "")
+    shown = message_of(refusal(read, OMNEO_TOKEN=token)).replace("test_settings.py", "")
 
     assert "5ecr" not in shown
     assert "5.0815e+17" not in shown
@@ -417,7 +417,7 @@ def test_a_relative_path_makes_the_instance_folder(read: Read, tmp_path: Path) -
 
 
 def test_an_instance_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
-    (tmp_path / "instance").write_text("a file stands here", encoding="utf-8")
+    (tmp_path / "instance").write_text("a file is here", encoding="utf-8")
 
     with pytest.raises(SettingsError) as refused:
         read_settings(NEEDED, instance_path=str(tmp_path / "instance"), root_path=str(tmp_path))
@@ -470,7 +470,7 @@ def mount(app: Flask) -> Settings:
     return settings
 
 
-def test_an_app_without_a_secret_key_is_told(tmp_path: Path) -> None:
+def test_an_app_without_a_secret_key_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"SECRET_KEY: is not set\. The forms are signed with it"):
         mount(an_app(tmp_path, SECRET_KEY=None))
 
@@ -506,7 +506,7 @@ def test_a_database_that_cannot_be_opened_stops_the_app(tmp_path: Path, url: str
     assert refused.value.key == "BENEFITS_DATABASE_URL"
     assert "cannot be used" in refused.value.problem
     assert refused.value.remedy == "Correct the address, or make the folder."
-    assert TOKEN not in told(refused.value)
+    assert TOKEN not in message_of(refused.value)
 
 
 def test_nothing_that_an_app_holds_of_us_shows_the_token(tmp_path: Path) -> None:
@@ -548,7 +548,7 @@ def test_the_environment_may_bring_every_setting(tmp_path: Path, monkeypatch: py
 
 
 def test_the_times_are_what_the_verbs_go_by(tmp_path: Path) -> None:
-    app = an_app(tmp_path, BENEFITS_HOLD_MINUTES=7, BENEFITS_ORDER_GRACE_MINUTES=3, BENEFITS_SETTLE_SECONDS=11)
+    app = an_app(tmp_path, BENEFITS_HOLD_MINUTES=7, BENEFITS_ORDER_GRACE_MINUTES=3, BENEFITS_RESOLVE_SECONDS=11)
     mount(app)
 
     timing = app.extensions["claimable_benefits"].context.timing

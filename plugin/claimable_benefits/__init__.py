@@ -38,8 +38,8 @@ __all__ = [
     "Use",
 ]
 
-# pytest loads this package at each start, for `testing` alone: what needs Flask is imported when asked for.
-_LATE = {
+# pytest loads this package at each start, for `testing` alone, so what needs Flask is imported on first use.
+_LAZY = {
     "Applied": "service.holds.offers",
     "ClaimableBenefits": "extension",
     "OrderRecord": "service.orders.record",
@@ -51,8 +51,8 @@ _LATE = {
 
 def __getattr__(name: str) -> Any:
     """Import a public name on first use."""
-    if name not in _LATE:
+    if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"claimable_benefits.{_LATE[name]}"), name)
+    value = getattr(import_module(f"claimable_benefits.{_LAZY[name]}"), name)
     globals()[name] = value
     return value

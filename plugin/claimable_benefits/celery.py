@@ -1,7 +1,7 @@
-"""Celery as the worker: tasks that carry nothing and lease what they find in the tables.
+"""Celery as the worker: its tasks have no arguments and lease what they find in the tables.
 
-A message that is lost costs a few seconds, until the next beat; one that comes twice finds nothing left to do. So
-Celery keeps no results, repeats nothing, and forgets messages that are too old to be of use.
+A lost message costs a few seconds, until the next beat; a duplicate finds nothing left to do. So Celery stores no
+results, retries nothing, and drops messages that are too old to be of use.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from claimable_benefits.service.worker.turn import run_once
 
 WORK = "benefits.work"
 DELIVER = "benefits.deliver"
-# While workers are away, messages do not pile up; longer than clocks of two machines are usually apart.
+# Messages do not pile up while no worker runs; longer than the clocks of two machines usually differ.
 EXPIRE_SECONDS = 60
 _OPTIONS: dict[str, Any] = {
     "acks_late": True,
@@ -32,11 +32,11 @@ _served: WeakKeyDictionary[Celery, Flask] = WeakKeyDictionary()
 
 
 def add_tasks(celery_app: Celery, flask_app: Flask, *, every: float = 5.0) -> None:
-    """Give ``celery_app`` the tasks ``benefits.work``, which beat sends ``every`` so many seconds, and
-    ``benefits.deliver``, which the shop sends after `submit` where ``BENEFITS_WORKER`` is ``celery``.
+    """Add the worker's tasks to ``celery_app``: ``benefits.work`` and ``benefits.deliver``.
 
-    Call it after `init_app` and after your own configuration of Celery. Raises `SettingsError` where ``flask_app`` has
-    no benefits yet, or where ``celery_app`` serves another shop already.
+    Beat sends the first one ``every`` so many seconds; the shop sends the second one after `submit` where
+    ``BENEFITS_WORKER`` is ``celery``. Call it after `init_app` and after your own configuration of Celery. Raises
+    `SettingsError` where ``flask_app`` has no benefits yet, or where ``celery_app`` serves another shop already.
     """
     runtime = _runtime(flask_app)
     if (served := _served.setdefault(celery_app, flask_app)) is not flask_app:
@@ -45,7 +45,7 @@ def add_tasks(celery_app: Celery, flask_app: Flask, *, every: float = 5.0) -> No
 
     def work() -> None:
         if run_once(runtime.worker_context()):
-            again.apply_async()  # there may be more; while there is, beat adds a worker with each of its messages
+            again.apply_async()  # there may be more; meanwhile beat adds a worker with each message
 
     def deliver() -> None:
         if deliver_due(runtime.worker_context()):

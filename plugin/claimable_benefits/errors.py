@@ -42,7 +42,7 @@ class SettingsError(BenefitsError, ClickException):
 
 
 class Declined(BenefitsError):
-    """An anticipated no.
+    """A refusal that was anticipated.
 
     ``reason`` is a stable code, ``shopper_message`` a sentence that is safe to show as it is.
     """
@@ -123,7 +123,7 @@ class Rejected(OmneoError):
 
     @property
     def words(self) -> str:
-        """What Omneo says: its message, and its sentences about single fields."""
+        """Omneo's message, and its sentences about single fields."""
         about = [sentence for sentences in self.fields.values() for sentence in sentences]
         return " ".join([self.message, *(sentence for sentence in about if sentence not in self.message)])
 

@@ -1,4 +1,8 @@
-"""The extension: what a merchant writes against. Each verb is imported when it is first called."""
+"""The extension: what a merchant writes against.
+
+A method imports the service that it calls, so that importing the extension loads neither the ledger nor the client: a
+shop's scripts and commands import it, too, without an app.
+"""
 
 from __future__ import annotations
 
@@ -30,14 +34,14 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("claimable_benefits")
 _KEY = "claimable_benefits"
-_QUOTED = "_claimable_benefits_shown"
+_SHOWN = "_claimable_benefits_shown"
 
 
 class ClaimableBenefits:
     """Loyalty benefits from Omneo in a Flask shop.
 
-    One object serves any number of apps. ``clock`` (aware, UTC; without it: the ledger's), ``sleep`` and ``transport``
-    are there for tests.
+    One object serves any number of apps. ``clock`` (returns an aware time in UTC; default: the ledger's), ``sleep``
+    (takes seconds) and ``transport`` (of httpx) are replaced in tests.
     """
 
     def __init__(
@@ -53,17 +57,17 @@ class ClaimableBenefits:
         self._loaders = Loaders()
 
     def shopper_loader(self, loader: ShopperLoader) -> ShopperLoader:
-        """Register the function that says who is signed in: a `Shopper`, or None for a guest."""
+        """Register the function that returns the request's `Shopper`, or None for a guest."""
         self._loaders.shopper = loader
         return loader
 
     def cart_loader(self, loader: CartLoader) -> CartLoader:
-        """Register the function that gives the request's `Cart`, or None where there is none."""
+        """Register the function that returns the request's `Cart`, or None where there is none."""
         self._loaders.cart = loader
         return loader
 
     def order_loader(self, loader: OrderLoader) -> OrderLoader:
-        """Register the function that says what became of an order; None where the shop does not know.
+        """Register the function that returns the `Order` of an order number, or None where the shop does not know it.
 
         The worker calls it with an app context and without a request.
         """
@@ -71,7 +75,7 @@ class ClaimableBenefits:
         return loader
 
     def orders_loader(self, loader: OrdersLoader) -> OrdersLoader:
-        """Register the function that gives the paid and cancelled orders placed from ``since`` until before ``until``.
+        """Register the function that returns the paid and cancelled orders placed from ``since`` to before ``until``.
 
         Optional: reconciliation compares them with the ledger and Omneo, and so finds an order that was never
         submitted. Both times are aware, in UTC; each paid `Order` brings its transaction. Called with an app context.
@@ -80,7 +84,10 @@ class ClaimableBenefits:
         return loader
 
     def discount(self, handle: str) -> Callable[[OwnDiscount], OwnDiscount]:
-        """Register a discount that only the shop can compute: ``f(cart, policy) -> Decimal``, in major units."""
+        """Register a discount that only the shop can compute for the definition ``handle``.
+
+        The function takes the cart and the policy, and returns the amount off as a `Decimal` in major units.
+        """
 
         def register(own: OwnDiscount) -> OwnDiscount:
             self._loaders.discounts[handle] = own
@@ -91,15 +98,18 @@ class ClaimableBenefits:
     @cached_property
     def blueprint(self) -> Blueprint:
         """The pages: an ordinary blueprint, for merchants who mount it themselves."""
-        from claimable_benefits.web.blueprint import make_blueprint  # only where there is an app to show pages
+        from claimable_benefits.web.blueprint import make_blueprint
 
         return make_blueprint()
 
     def init_app(self, app: Flask, *, register: bool = True) -> None:
-        """Check the settings and mount everything. Raises `SettingsError` with the key and the remedy."""
-        from claimable_benefits.runtime import Parts, make_runtime  # a shop's scripts import us without an app
+        """Check the settings, open the ledger and mount everything on ``app``.
 
-        runtime = make_runtime(app, Parts(self._loaders, self._clock, self._sleep, self._transport))
+        With ``register=False`` the merchant registers `blueprint`. Raises `SettingsError` with the key and the remedy.
+        """
+        from claimable_benefits.runtime import Collaborators, make_runtime
+
+        runtime = make_runtime(app, Collaborators(self._loaders, self._clock, self._sleep, self._transport))
         app.extensions[_KEY] = runtime
         app.cli.add_command(Commands())
         if runtime.settings.worker == "embedded":
@@ -108,7 +118,11 @@ class ClaimableBenefits:
             app.register_blueprint(self.blueprint, url_prefix="/account/benefits", checkout_prefix="/checkout/benefits")
 
     def applied(self) -> Applied | None:
-        """What this request's shopper has applied to this request's cart; asks the ledger, not Omneo."""
+        """Return what this request's shopper has applied to this request's cart; None where nothing is applied.
+
+        It reads the ledger and does not call Omneo. What it returns is what this request shows: `redeem` redeems
+        nothing else. Raises `LedgerUnavailable`, and `SettingsError` where a loader is not registered.
+        """
         from claimable_benefits.service.holds.offers import read_applied
 
         runtime = _runtime()
@@ -116,15 +130,17 @@ class ClaimableBenefits:
         if shopper is None or cart is None:
             return None
         applied = read_applied(runtime.context, shopper, cart)
-        if applied and applied.fit.fits and _QUOTED not in g:
-            setattr(g, _QUOTED, applied)
+        if applied and applied.fit.fits and _SHOWN not in g:
+            setattr(g, _SHOWN, applied)
         return applied
 
     def redeem(self, order_number: str, *, use_id: str | None = None) -> Use | None:
-        """Redeem what the cart holds, or the use ``use_id``, for an order; None where nothing is applied.
+        """Redeem what the cart holds, or the use ``use_id``, for an order; return None where nothing is applied.
 
-        Call it when the payment is authorised and before it is captured. Raises `Declined` where the benefit is gone,
-        not confirmed, or not what this request has computed its total with: nothing is charged then.
+        Call it after the payment is authorised and before it is captured. A repeated call for the same order returns
+        the same use. Raises `Declined` where the benefit is gone, not confirmed, or not the one with which this
+        request computed its total: charge nothing then. Raises `ValueError` for an order number that cannot be stored,
+        and `LedgerUnavailable`.
         """
         from claimable_benefits.service.context import shopper_actor
         from claimable_benefits.service.redemption.redeem import redeem_for_order
@@ -133,35 +149,39 @@ class ClaimableBenefits:
         shopper = runtime.load_shopper()
         actor = shopper_actor(shopper) if shopper else "shop"
         if use_id is None:
-            shown: Applied | None = g.get(_QUOTED)
+            shown: Applied | None = g.get(_SHOWN)
             applied = self.applied()
-            still = applied if applied and applied.fit.fits else None
-            if shown and (still is None or still.use_id != shown.use_id):
+            fitting = applied if applied and applied.fit.fits else None
+            if shown and (fitting is None or fitting.use_id != shown.use_id):
                 sentence = f"{shown.name} is no longer reserved for this cart. Please review your order."
                 raise Declined("no_longer_held", sentence)
-            if still is None:
+            if fitting is None:
                 return None
-            use_id = still.use_id
+            use_id = fitting.use_id
         return redeem_for_order(runtime.context, use_id, order_number, actor=actor)
 
     @contextmanager
     def redeeming(self, order_number: str, *, use_id: str | None = None) -> Iterator[Use | None]:
-        """Redeem for the length of a block in which the money moves.
+        """Redeem for a ``with`` block in which the money moves; yield what `redeem` returns, and raise what it raises.
 
-        If the block raises, the redemption is undone, unless the order loader says that the order is paid, or that it
-        is not known yet; then it waits for the verdict. Raises `Declined` like `redeem`, before the block runs.
-        Commit the order before: the loader must find it, and the ledger needs the database for a moment.
+        If the block raises, the redemption is rolled back, unless the order loader says that the order is paid or that
+        its payment is not known yet: then the worker asks the loader again later. Commit the order before the block:
+        the loader must find it, and the ledger needs the database for a moment.
         """
         use = self.redeem(order_number, use_id=use_id)
         try:
             yield use
         except Exception:
             if use is not None:
-                self._block_failed(order_number)
+                self._roll_back_failed_block(order_number)
             raise
 
     def rollback(self, order_number: str, *, reason: str = "the order was not placed") -> bool:
-        """The order will not be placed: give its benefit back, now or by the worker. True where there is one."""
+        """Roll back an order that will not be placed: its benefit returns to the shopper.
+
+        Omneo is called at once; where it does not answer, the worker goes on. ``reason`` is stored with the event.
+        Return True where the order has a redemption. Raises `LedgerUnavailable`.
+        """
         from claimable_benefits.service.redemption.rollback import roll_back_order
 
         return roll_back_order(_runtime().context, order_number, actor="shop", reason=reason)
@@ -175,28 +195,34 @@ class ClaimableBenefits:
         session: AnySession | None = None,
         reason: str = "the order was cancelled",
     ) -> Refund:
-        """A placed order was cancelled or refunded: Omneo hears of it, and its benefit comes back as its policy says.
+        """Refund a placed order, in full or in part: update its transaction, return its benefit as its policy says.
 
-        A full refund voids the recorded sale; a partial one needs the sale as it is now, as ``transaction``. With a
-        ``session`` all of it is part of the caller's database transaction, like `submit`. A repeated call sets nothing
-        in motion, and its result is false. Raises `ValueError` for another order's transaction.
+        A full refund voids the transaction at Omneo; a partial one replaces it by ``transaction``, the sale as it is
+        now. With a ``session`` (a SQLAlchemy session of the shop's, or a connection) all of it is part of the caller's
+        database transaction, like `submit`, and the worker calls Omneo; without one Omneo is called at once.
+        ``reason`` is stored with the events. Return what was begun: a repeated call begins nothing, and its result is
+        false. Raises `ValueError` for another order's transaction, `SettingsError` where the session reaches another
+        database than the ledger, and `LedgerUnavailable`.
         """
         from claimable_benefits.service.orders.refund import refund_in, refund_order
 
         runtime = _runtime()
         order: dict[str, Any] = {"full_refund": full_refund, "transaction": transaction, "reason": reason}
         if session is None:
-            given = refund_order(runtime.context, order_number, actor="shop", **order)
+            refund = refund_order(runtime.context, order_number, actor="shop", **order)
             runtime.wake()
-            return given
+            return refund
         from claimable_benefits.ledger.session_hooks import after_commit, connection_of
 
-        given = refund_in(runtime.context, connection_of(session), order_number, actor="shop", **order)
+        refund = refund_in(runtime.context, connection_of(session), order_number, actor="shop", **order)
         after_commit(session, runtime.wake)
-        return given
+        return refund
 
     def is_refundable(self, order_number: str, *, full_refund: bool = True) -> bool:
-        """Whether `give_back` would return the order's benefit; changes nothing, and asks the ledger, not Omneo."""
+        """Whether `refund` would return the order's benefit; it reads the ledger and changes nothing.
+
+        Raises `LedgerUnavailable`.
+        """
         from claimable_benefits.service.orders.refund import is_refundable
 
         return is_refundable(_runtime().context, order_number, full_refund=full_refund)
@@ -204,9 +230,9 @@ class ClaimableBenefits:
     def submit(self, transaction: Transaction, *, session: AnySession) -> None:
         """Queue an order's transaction in the caller's database transaction; commit it together with the order.
 
-        ``session`` is the shop's SQLAlchemy session, or a connection of it. The worker is woken once a session has
-        really committed; what came by a connection is found at its next look. Raises `SettingsError` where the session
-        reaches another database than the ledger.
+        ``session`` is the shop's SQLAlchemy session, or a connection. The worker is woken after a session's commit;
+        what came by a connection is found at the worker's next turn. Raises `SettingsError` where the session reaches
+        another database than the ledger, `TypeError` where it is no session, and `LedgerUnavailable`.
         """
         from claimable_benefits.ledger.session_hooks import after_commit, connection_of
         from claimable_benefits.service.orders.submit import submit
@@ -216,19 +242,26 @@ class ClaimableBenefits:
         after_commit(session, runtime.wake)
 
     def record(self, order_number: str) -> OrderRecord | None:
-        """What the loyalty programme knows of an order; asks the ledger, not Omneo."""
+        """Return an order's loyalty record; None where the ledger has nothing of the order. It does not call Omneo.
+
+        Raises `LedgerUnavailable`.
+        """
         from claimable_benefits.service.orders.record import read_record
 
         return read_record(_runtime().context, order_number)
 
     def run_once(self) -> TurnResult:
-        """One turn of the worker, for shops that schedule it themselves."""
+        """Run one turn of the worker and return its counts, for shops that schedule it themselves.
+
+        Safe to repeat and to run in several processes. What cannot be done now is retried in a later turn. Raises
+        `LedgerUnavailable`.
+        """
         from claimable_benefits.service.worker.turn import run_once
 
         return run_once(_runtime().worker_context())
 
-    def _block_failed(self, order_number: str) -> None:
-        """Decide about the redemption. The block's own error is what the shop must see, so none of ours replaces it."""
+    def _roll_back_failed_block(self, order_number: str) -> None:
+        """Roll back unless the order is paid or not known. The shop gets the block's own error, so none of ours."""
         from claimable_benefits.service.orders.unplaced import order_of
         from claimable_benefits.service.redemption.rollback import roll_back_order
 
@@ -239,7 +272,7 @@ class ClaimableBenefits:
         try:
             roll_back_order(context, order_number, actor="shop", reason="the payment failed")
         except (BenefitsError, SQLAlchemyError):
-            _log.exception("Order %s: its benefit is given back by the worker.", order_number)
+            _log.exception("Order %s: the worker rolls its redemption back.", order_number)
 
 
 def _runtime() -> Runtime:

@@ -1,4 +1,4 @@
-"""What the merchant tells us: functions of the shop, registered with the decorators of `ClaimableBenefits`."""
+"""The shop's own functions, registered with the decorators of `ClaimableBenefits`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Loader = TypeVar("Loader", bound=Callable[..., Any])
 
 @dataclass(slots=True)
 class Loaders:
-    """Filled by the decorators, before or after `init_app`."""
+    """Set by the decorators, before or after `init_app`."""
 
     shopper: ShopperLoader | None = None
     cart: CartLoader | None = None
@@ -31,8 +31,8 @@ class Loaders:
     discounts: dict[str, OwnDiscount] = field(default_factory=dict)
 
 
-def needed(loader: Loader | None, name: str) -> Loader:
-    """The loader. Raises `SettingsError` where the shop has registered none."""
+def registered(loader: Loader | None, name: str) -> Loader:
+    """Return ``loader``. Raises `SettingsError` where the shop has registered none."""
     if loader is None:
         raise SettingsError(name, "is not registered.", f"Decorate a function of your shop with @benefits.{name}.")
     return loader

@@ -1,4 +1,4 @@
-"""What one app has of us, put together from its settings: ledger, client, wallets, verbs' context, worker."""
+"""The runtime of one app, made from its settings: ledger, client, wallets, the services' context, worker."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
 
 from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
@@ -19,21 +18,19 @@ from claimable_benefits.errors import LedgerUnavailable, SettingsError
 from claimable_benefits.ledger import Ledger
 from claimable_benefits.ledger.db_errors import words
 from claimable_benefits.ledger.tenant_facts import TenantFacts
-from claimable_benefits.loaders import Loaders, OrderLoader, needed
+from claimable_benefits.loaders import Loaders, OrderLoader, registered
 from claimable_benefits.omneo import OmneoClient, Transport
 from claimable_benefits.service.context import Clock, Context, Timing
 from claimable_benefits.service.worker.loop import WorkerThread
 from claimable_benefits.service.worker.notifier import CeleryNotifier
+from claimable_benefits.service.worker.turn import TurnResult, run_once
 from claimable_benefits.settings import Settings, read_settings
 from claimable_benefits.wallet.factory import wallet_cache_of
 
-if TYPE_CHECKING:
-    from claimable_benefits.service.worker.turn import TurnResult
-
 
 @dataclass(frozen=True, slots=True)
-class Parts:
-    """What an app brings besides its settings; clock, sleep and transport are another one in tests."""
+class Collaborators:
+    """What an app gives besides its settings; tests replace clock, sleep and transport."""
 
     loaders: Loaders
     clock: Clock | None
@@ -43,7 +40,7 @@ class Parts:
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """What one app has of us, at ``app.extensions["claimable_benefits"]``."""
+    """Everything that the extension stores for one app, at ``app.extensions["claimable_benefits"]``."""
 
     settings: Settings
     context: Context
@@ -52,26 +49,26 @@ class Runtime:
     loaders: Loaders
 
     def load_shopper(self) -> Shopper | None:
-        """Who is signed in; None for a guest."""
-        return needed(self.loaders.shopper, "shopper_loader")()
+        """Return who is signed in; None for a guest."""
+        return registered(self.loaders.shopper, "shopper_loader")()
 
     def load_cart(self) -> Cart | None:
-        """What is in the cart of this request."""
-        return needed(self.loaders.cart, "cart_loader")()
+        """Return the cart of this request; None where there is none."""
+        return registered(self.loaders.cart, "cart_loader")()
 
     def worker_context(self) -> Context:
-        """The context of workers: they have more patience with Omneo than a shopper's request."""
+        """Return the context of workers: its client has longer timeouts than that of a shopper's request."""
         return _worker_context(self.context)
 
     def wake(self) -> None:
-        """There is something to do now. Returns at once and never raises: a checkout is waiting."""
+        """Wake the worker. Returns at once and never raises: a checkout is waiting."""
         if self.settings.worker == "celery":
             self.notifier.notify()
         else:
             self.worker.wake()
 
     def close(self) -> None:
-        """Let the worker finish its call, then close every connection: what the end of a process would do."""
+        """Let the worker finish its call, then close every connection."""
         self.notifier.stop()
         self.worker.stop()
         self.context.wallets.close()
@@ -79,7 +76,7 @@ class Runtime:
         self.context.ledger.close()
 
 
-def make_runtime(app: Flask, parts: Parts) -> Runtime:
+def make_runtime(app: Flask, collaborators: Collaborators) -> Runtime:
     """Read the settings and open everything. Raises `SettingsError` with the key and the remedy."""
     if not app.secret_key:
         raise SettingsError("SECRET_KEY", "is not set.", "The forms are signed with it: set a long random text.")
@@ -87,13 +84,13 @@ def make_runtime(app: Flask, parts: Parts) -> Runtime:
     if settings.worker == "celery" and find_spec("celery") is None:
         remedy = 'pip install "flask-claimable-benefits[celery]", or choose embedded or off.'
         raise SettingsError("BENEFITS_WORKER", "is celery, which is not installed.", remedy)
-    context = _context(app, settings, parts)
-    return Runtime(settings, context, _embedded_worker(context, settings), CeleryNotifier(), parts.loaders)
+    context = _context(app, settings, collaborators)
+    return Runtime(settings, context, _embedded_worker(context, settings), CeleryNotifier(), collaborators.loaders)
 
 
-def _context(app: Flask, settings: Settings, parts: Parts) -> Context:
+def _context(app: Flask, settings: Settings, collaborators: Collaborators) -> Context:
     ledger, thread_pool = _open_ledger(settings), ThreadPool()
-    clock = parts.clock or ledger.clock
+    clock = collaborators.clock or ledger.clock
     return Context(
         ledger=ledger,
         omneo=OmneoClient(
@@ -103,31 +100,31 @@ def _context(app: Flask, settings: Settings, parts: Parts) -> Context:
             identity_handle=settings.identity_handle,
             dialect=settings.dialect,
             dates=settings.dates,
-            transport=parts.transport,
+            transport=collaborators.transport,
             variants=TenantFacts(ledger, clock),
             gather=thread_pool.gather,
             breakers={lane: CircuitBreaker() for lane in ("read", "redeem", "deliver")},
         ),
         clock=clock,
-        sleep=parts.sleep,
-        order_loader=_in_app_context(app, parts.loaders),
+        sleep=collaborators.sleep,
+        order_loader=_in_app_context(app, collaborators.loaders),
         policies=_read_policies(settings),
-        own_discounts=parts.loaders.discounts,
+        own_discounts=collaborators.loaders.discounts,
         timing=Timing(
             hold=timedelta(minutes=settings.hold_minutes),
             order_grace=timedelta(minutes=settings.order_grace_minutes),
-            trust_absence_after=timedelta(seconds=settings.settle_seconds),
+            trust_absence_after=timedelta(seconds=settings.resolve_seconds),
         ),
         wallets=wallet_cache_of(settings, thread_pool),
         reference_prefix=settings.reference_prefix,
         sender=app,
-        orders_loader=_orders_in_app_context(app, parts.loaders),
+        orders_loader=_orders_in_app_context(app, collaborators.loaders),
         reconcile=settings.reconcile,
     )
 
 
 def _in_app_context(app: Flask, loaders: Loaders) -> OrderLoader:
-    """A context of its own: the loader sees what is committed, not what a half-done request has in its session."""
+    """Call the loader in an app context of its own: it sees what is committed, not the session of the request."""
 
     def load(number: str) -> Order | None:
         with app.app_context():
@@ -137,7 +134,7 @@ def _in_app_context(app: Flask, loaders: Loaders) -> OrderLoader:
 
 
 def _orders_in_app_context(app: Flask, loaders: Loaders) -> Callable[[datetime, datetime], Iterable[Order] | None]:
-    """The same for the orders of a period; None where the shop has registered no such loader."""
+    """The same for the loader of a period's orders; it returns None where the shop has registered none."""
 
     def load(since: datetime, until: datetime) -> Iterable[Order] | None:
         with app.app_context():
@@ -147,7 +144,7 @@ def _orders_in_app_context(app: Flask, loaders: Loaders) -> Callable[[datetime, 
 
 
 def _worker_context(context: Context) -> Context:
-    """The worker has more patience with Omneo than a shopper's request."""
+    """Replace the client by one with longer timeouts."""
     return replace(context, omneo=context.omneo.for_workers())
 
 
@@ -155,8 +152,6 @@ def _embedded_worker(context: Context, settings: Settings) -> WorkerThread:
     worker: WorkerThread
 
     def turn() -> TurnResult:
-        from claimable_benefits.service.worker.turn import run_once  # only where the work is done
-
         return run_once(replace(_worker_context(context), stopping=worker.is_stopping))
 
     worker = WorkerThread(turn, settings.worker_seconds)

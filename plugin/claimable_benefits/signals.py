@@ -1,7 +1,7 @@
 """Blinker signals: what the extension did, for other code of the shop.
 
 The sender is the Flask app, as with Flask's own signals. Receivers run after the outcome is committed; the extension
-logs one that raises, and goes on. Each signal's keyword arguments stand beside it.
+logs one that raises, and goes on. Each signal's keyword arguments are listed beside it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ transaction_delivered = _signals.signal("transaction-delivered")  # order_number
 
 
 def send(signal: NamedSignal, sender: object, **facts: Any) -> None:
-    """Tell every receiver. What is told has happened: no receiver's mistake may undo it or stop the others."""
+    """Call every receiver. The outcome is committed: an error in one receiver changes nothing and stops no other."""
     for receiver in signal.receivers_for(sender):
         try:
             receiver(sender, **facts)

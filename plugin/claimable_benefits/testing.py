@@ -1,6 +1,6 @@
-"""Fixtures for a merchant's tests: an Omneo that runs beside them, its clock and its faults.
+"""Fixtures for a merchant's tests: an Omneo sandbox on a local socket, its clock and its faults.
 
-pytest loads this module at each start, in projects too that never ask for a fixture: so nothing is imported before.
+pytest loads this module at each start, even where no test takes a fixture, so each fixture imports what it needs.
 """
 
 from __future__ import annotations
@@ -16,33 +16,38 @@ if TYPE_CHECKING:
 
 __all__ = ["OmneoClock", "OmneoFaults", "OmneoSandbox", "ShopperBuilder"]
 
-_HOMES = {"OmneoClock": "controls", "OmneoFaults": "controls", "OmneoSandbox": "builders", "ShopperBuilder": "builders"}
+_MODULES = {
+    "OmneoClock": "controls",
+    "OmneoFaults": "controls",
+    "OmneoSandbox": "builders",
+    "ShopperBuilder": "builders",
+}
 _REMEDY = 'The fixtures of Omneo need its sandbox: pip install "flask-claimable-benefits[sandbox]" and run again.'
 
 
 def __getattr__(name: str) -> Any:
-    """Import the fixtures' types when somebody names them."""
-    if name not in _HOMES:
+    """Import a fixture's type on first use."""
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(f"claimable_benefits.sandbox.testing_kit.{_HOMES[name]}"), name)
+    return getattr(import_module(f"claimable_benefits.sandbox.testing_kit.{_MODULES[name]}"), name)
 
 
 @pytest.fixture(scope="session")
 def omneo_server() -> Iterator[OmneoSandbox]:
-    """The one sandbox of a test run; tests take `omneo_sandbox`, which is this one, clean."""
+    """The sandbox of the whole test run; a test takes `omneo_sandbox`, which empties it."""
     try:
         from claimable_benefits.sandbox import create_sandbox, serve_sandbox
-        from claimable_benefits.sandbox.testing_kit.builders import OmneoSandbox as Stage
+        from claimable_benefits.sandbox.testing_kit.builders import OmneoSandbox as Sandbox
 
         app = create_sandbox()
     except ImportError as error:
         pytest.fail(f"{error} {_REMEDY}", pytrace=False)
     with serve_sandbox(app) as running:
-        stage = Stage(running)
-        yield stage
-    stage.close()
+        sandbox = Sandbox(running)
+        yield sandbox
+    sandbox.close()
 
 
 @pytest.fixture
@@ -54,7 +59,7 @@ def omneo_sandbox(omneo_server: OmneoSandbox) -> OmneoSandbox:
 
 @pytest.fixture
 def omneo_clock(omneo_sandbox: OmneoSandbox) -> OmneoClock:
-    """The sandbox's clock: to stop, to move and to let run."""
+    """The sandbox's clock: stop it, move it, let it run."""
     from claimable_benefits.sandbox.testing_kit.controls import OmneoClock as Clock
 
     return Clock(omneo_sandbox)
@@ -62,7 +67,7 @@ def omneo_clock(omneo_sandbox: OmneoSandbox) -> OmneoClock:
 
 @pytest.fixture
 def omneo_faults(omneo_sandbox: OmneoSandbox) -> OmneoFaults:
-    """The sandbox's dial for faults, at rest at the start of each test."""
+    """The sandbox's faults; none is set at the start of each test."""
     from claimable_benefits.sandbox.testing_kit.controls import OmneoFaults as Faults
 
     return Faults(omneo_sandbox)

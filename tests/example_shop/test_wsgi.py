@@ -40,7 +40,7 @@ def test_settings_come_from_the_environment_under_their_own_names() -> None:
         **NEEDED,
         "SHOP_DATABASE_URL": "postgresql+psycopg://shop@db/shop",
         "SHOP_LEASE_SECONDS": "12.5",
-        "BENEFITS_SETTLE_SECONDS": "50",
+        "BENEFITS_RESOLVE_SECONDS": "50",
         "BENEFITS_LOCALE": "",
         "HOME": "/somewhere",
     }
@@ -49,7 +49,7 @@ def test_settings_come_from_the_environment_under_their_own_names() -> None:
         **NEEDED,
         "SQLALCHEMY_ENGINES": {"default": "postgresql+psycopg://shop@db/shop"},
         "SHOP_LEASE_SECONDS": 12.5,
-        "BENEFITS_SETTLE_SECONDS": "50",
+        "BENEFITS_RESOLVE_SECONDS": "50",
     }
 
 

@@ -141,7 +141,7 @@ def test_a_benefit_used_up_elsewhere_meanwhile_moves_no_money_and_the_shopper_de
     assert payments_taken == []
 
 
-def test_a_guest_is_invited_to_sign_in_and_comes_back_to_the_checkout(town: Town, page: Page) -> None:
+def test_a_guest_is_invited_to_sign_in_and_returns_to_the_checkout(town: Town, page: Page) -> None:
     fill_a_cart(page, town)
     page.goto(f"{town.url}/checkout")
 
@@ -152,7 +152,7 @@ def test_a_guest_is_invited_to_sign_in_and_comes_back_to_the_checkout(town: Town
     expect(page.get_by_role("button", name="Apply First Spend Discount")).to_be_visible()
 
 
-def test_a_guest_who_opens_the_benefits_page_comes_back_to_it(town: Town, page: Page) -> None:
+def test_a_guest_who_opens_the_benefits_page_returns_to_it(town: Town, page: Page) -> None:
     page.goto(f"{town.url}/account/benefits")
 
     page.get_by_role("main").get_by_role("link", name="Sign in").click()

@@ -22,7 +22,7 @@ from flask import Flask
 import claimable_benefits
 from claimable_benefits import ClaimableBenefits, Shopper
 from claimable_benefits.sandbox import create_sandbox
-from claimable_benefits.web.blueprint import templates_folder
+from claimable_benefits.web.rendering.templates import templates_folder
 
 app = Flask("shop", instance_path=sys.argv[1], root_path=sys.argv[1])
 app.config.update(SECRET_KEY="s", OMNEO_BASE_URL="http://127.0.0.1/api/v3", OMNEO_TOKEN="sandbox-token",

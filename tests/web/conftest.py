@@ -6,8 +6,8 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from tests.web.demo import demo
+from tests.web.page_data import PageData, make_shop
 from tests.web.reading import Element, Form, forms, read_page
-from tests.web.world import World, make_shop
 
 
 class Browser:
@@ -37,13 +37,13 @@ class Browser:
 
 
 @pytest.fixture
-def world() -> World:
+def data() -> PageData:
     return demo()
 
 
 @pytest.fixture
-def shop(world: World) -> Flask:
-    return make_shop(world)
+def shop(data: PageData) -> Flask:
+    return make_shop(data)
 
 
 @pytest.fixture

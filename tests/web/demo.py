@@ -13,14 +13,14 @@ from claimable_benefits.service.account.history import Entry
 from claimable_benefits.service.account.wallet_view import Wallet
 from claimable_benefits.service.holds.offers import Offers
 from claimable_benefits.service.orders.record import OrderRecord
-from tests.web.world import (
+from tests.web.page_data import (
     ACCOUNT,
     AT_ONCE,
     CHECKOUT,
     MELBOURNE,
     NOW,
     STORE,
-    World,
+    PageData,
     applied,
     cart,
     definition,
@@ -83,14 +83,14 @@ PRIZE_DRAW = definition(
 MIA = Shopper("mia", "Mia", MELBOURNE, "en_AU")
 
 
-def demo() -> World:
-    world = World(shoppers={"mia": MIA, "new": Shopper("new", "Noor", MELBOURNE, "en_AU")}, cart=cart())
+def demo() -> PageData:
+    data = PageData(shoppers={"mia": MIA, "new": Shopper("new", "Noor", MELBOURNE, "en_AU")}, cart=cart())
     ten = Policy("ten-off", DiscountKind.PERCENT, Decimal(10), CHECKOUT)
-    world.policies = {
+    data.policies = {
         "free-shipping": Policy("free-shipping", DiscountKind.SHIPPING, Decimal(0), CHECKOUT),
         "prize-draw": Policy("prize-draw", used_at=AT_ONCE),
     }
-    world.wallets["mia"] = Wallet(
+    data.wallets["mia"] = Wallet(
         True,
         claimable=(FREE_SHIPPING, ALTERATIONS, PRIZE_DRAW),
         usable=(
@@ -101,14 +101,14 @@ def demo() -> World:
         ),
         past=(held("b-old", definition("old", "Winter Surprise"), expires_at=NOW - timedelta(days=40)).benefit,),
     )
-    world.histories["mia"] = (
+    data.histories["mia"] = (
         Entry("Free Shipping", NOW - timedelta(days=2), "checkout", order_number="1001", redemption_id="159"),
         Entry("Lounge Visit", NOW - timedelta(days=9), "account", use_id="11111111-1111-4111-8111-111111111111"),
         Entry("Gift Wrapping", NOW - timedelta(days=20), "checkout", order_number="0987", is_returned=True),
         Entry("Birthday Treat", NOW - timedelta(days=364), "store"),
     )
-    world.wallets["new"] = Wallet(True)
-    world.offers["mia"] = Offers(
+    data.wallets["new"] = Wallet(True)
+    data.offers["mia"] = Offers(
         applied=applied("b-ship", "Free Shipping", instructions="<p>We ship it free.</p>"),
         fitting=(
             offer("b-ten", "10% off", amount="9.00"),
@@ -120,7 +120,7 @@ def demo() -> World:
         ),
         pending=("Express Delivery",),
     )
-    world.records["1001"] = OrderRecord(
+    data.records["1001"] = OrderRecord(
         "1001",
         benefit_name="Free Shipping",
         redemption_id="159",
@@ -131,4 +131,4 @@ def demo() -> World:
         code="SHIP-FREE",
         instructions="<p>Nothing else to do: we have taken it off.</p>",
     )
-    return world
+    return data

@@ -1,4 +1,4 @@
-"""A shopper whose every text at Omneo was typed by an enemy."""
+"""A shopper whose every text at Omneo was typed by an attacker."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from claimable_benefits.service.account.history import Entry
 from claimable_benefits.service.account.wallet_view import Held, Wallet
 from claimable_benefits.service.holds.offers import Applied, Offer, Offers
 from claimable_benefits.service.orders.record import OrderRecord
-from tests.web.world import NOW, World, applied, cart, use
+from tests.web.page_data import NOW, PageData, applied, cart, use
 
 PAYLOADS = (
     "<script>window.pwned = 1</script>",
@@ -40,24 +40,24 @@ ALL = " ".join(PAYLOADS)
 EVERYWHERE = frozenset(Place)
 
 
-def hostile(payload: str) -> World:
-    """A world in which every text that comes from outside is ``payload``."""
+def hostile(payload: str) -> PageData:
+    """Page data in which every text that comes from outside is ``payload``."""
     kind = _definition(payload)
     past = Benefit("past", kind, remaining=0)
-    world = World(shoppers={"mia": Shopper("mia", name=payload)}, cart=_cart(payload))
-    world.wallets["mia"] = Wallet(
+    data = PageData(shoppers={"mia": Shopper("mia", name=payload)}, cart=_cart(payload))
+    data.wallets["mia"] = Wallet(
         True,
         claimable=(kind, replace(kind, handle=payload)),
         usable=tuple(_held(benefit_id, kind, payload) for benefit_id in ("yours", payload)),
         past=(past,),
         pending_claims=(payload,),
     )
-    world.histories["mia"] = tuple(
+    data.histories["mia"] = tuple(
         Entry(payload, NOW, where, order_number=payload, redemption_id=payload) for where in ("checkout", "store")
     )
-    world.offers["mia"] = _offers(payload, kind)
-    world.uses["u"] = ("mia", use("u", past, name=payload, code=payload, instructions=payload))
-    world.records["1"] = OrderRecord(
+    data.offers["mia"] = _offers(payload, kind)
+    data.uses["u"] = ("mia", use("u", past, name=payload, code=payload, instructions=payload))
+    data.records["1"] = OrderRecord(
         "1",
         benefit_name=payload,
         redemption_id=payload,
@@ -68,7 +68,7 @@ def hostile(payload: str) -> World:
         code=payload,
         instructions=payload,
     )
-    return world
+    return data
 
 
 def _definition(payload: str) -> Definition:

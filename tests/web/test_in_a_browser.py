@@ -21,7 +21,7 @@ from claimable_benefits.service.holds.offers import Offers
 from tests.support.chromium import REMEDY, find_chromium, launch_arguments
 from tests.web.demo import LOUNGE, demo
 from tests.web.hostile import ALL, hostile
-from tests.web.world import World, held, make_shop, use
+from tests.web.page_data import PageData, held, make_shop, use
 
 CSP = "default-src 'none'; style-src 'self'; img-src 'self' https:; form-action 'self'; base-uri 'none'"
 RULES = {
@@ -39,7 +39,7 @@ PAGES = (
     "/checkout",
     "/orders/1001",
 )
-# Chromium says so of every page that is a 404 or a 503, which some of ours are meant to be.
+# Chromium says so of every page that is a 404 or a 503, as some of ours are.
 _STATUS = "Failed to load resource: the server responded with a status of"
 Serve = Callable[[Flask], str]
 Found = TypeVar("Found")
@@ -109,10 +109,10 @@ def serve() -> Iterator[Serve]:
 
 
 @pytest.fixture
-def served(serve: Serve) -> tuple[World, str]:
-    world = demo()
-    world.uses["u-1"] = ("mia", use("u-1", held("b-lounge", LOUNGE, code_online="LOUNGE-1").benefit))
-    return world, serve(make_shop(world))
+def served(serve: Serve) -> tuple[PageData, str]:
+    data = demo()
+    data.uses["u-1"] = ("mia", use("u-1", held("b-lounge", LOUNGE, code_online="LOUNGE-1").benefit))
+    return data, serve(make_shop(data))
 
 
 def complaints(page: Page) -> list[str]:
@@ -123,7 +123,7 @@ def complaints(page: Page) -> list[str]:
     return troubles
 
 
-def looked_at(address: str, paths: Iterable[str]) -> Callable[[Page], dict[str, list[str]]]:
+def complaints_of_pages(address: str, paths: Iterable[str]) -> Callable[[Page], dict[str, list[str]]]:
     """A story that opens each page as Mia, and gives what axe, the console and the page's width complain about."""
 
     def story(page: Page) -> dict[str, list[str]]:
@@ -145,25 +145,25 @@ def looked_at(address: str, paths: Iterable[str]) -> Callable[[Page], dict[str, 
 @pytest.mark.parametrize("width", [1280, 320])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_page_is_accessible_and_fits_its_screen(
-    chromium: Chromium, served: tuple[World, str], scheme: Literal["light", "dark"], width: int
+    chromium: Chromium, served: tuple[PageData, str], scheme: Literal["light", "dark"], width: int
 ) -> None:
     size = {"width": width, "height": 900}
-    troubles = chromium.walk(looked_at(served[1], PAGES), viewport=size, color_scheme=scheme)
+    troubles = chromium.walk(complaints_of_pages(served[1], PAGES), viewport=size, color_scheme=scheme)
 
     assert troubles == {}
 
 
 @pytest.mark.parametrize("state", ["guest", "unknown", "empty", "down"])
-def test_every_empty_state_is_accessible(chromium: Chromium, served: tuple[World, str], state: str) -> None:
-    world, address = served
+def test_every_empty_state_is_accessible(chromium: Chromium, served: tuple[PageData, str], state: str) -> None:
+    data, address = served
     if state == "guest":
-        world.shoppers.clear()
+        data.shoppers.clear()
     if state == "down":
-        world.fails("preview_wallet", NotApplied("down"))
-    world.wallets["mia"] = Wallet(known=state != "unknown")
-    world.offers["mia"] = Offers(reachable=state != "down")
-    world.histories.clear()
-    troubles = chromium.walk(looked_at(address, ("/account/benefits", "/checkout")))
+        data.fails("preview_wallet", NotApplied("down"))
+    data.wallets["mia"] = Wallet(known=state != "unknown")
+    data.offers["mia"] = Offers(reachable=state != "down")
+    data.histories.clear()
+    troubles = chromium.walk(complaints_of_pages(address, ("/account/benefits", "/checkout")))
 
     assert troubles == {}
 
@@ -179,13 +179,15 @@ def test_inside_a_dark_layout_the_regions_stay_readable(chromium: Chromium, serv
     app.add_url_rule(
         "/dark.css", view_func=lambda: Response("body { background: #101010; color: #eeeeee }", mimetype="text/css")
     )
-    troubles = chromium.walk(looked_at(serve(app), ("/account/benefits", "/account/benefits/held/b-birthday")))
+    troubles = chromium.walk(
+        complaints_of_pages(serve(app), ("/account/benefits", "/account/benefits/held/b-birthday"))
+    )
 
     assert troubles == {}
 
 
 @pytest.mark.parametrize("path", ["/account/benefits", "/account/benefits/held/yours", "/checkout", "/orders/1"])
-def test_no_text_of_an_enemy_runs(chromium: Chromium, serve: Serve, path: str) -> None:
+def test_no_text_of_an_attacker_runs(chromium: Chromium, serve: Serve, path: str) -> None:
     address = serve(make_shop(hostile(ALL)))
 
     def story(page: Page) -> tuple[object, str, int]:
@@ -198,7 +200,7 @@ def test_no_text_of_an_enemy_runs(chromium: Chromium, serve: Serve, path: str) -
     assert chromium.walk(story) == (None, address + path, 1)
 
 
-def test_claiming_needs_no_script(chromium: Chromium, served: tuple[World, str]) -> None:
+def test_claiming_needs_no_script(chromium: Chromium, served: tuple[PageData, str]) -> None:
     def story(page: Page) -> None:
         page.goto(f"{served[1]}/sign-in/mia")
         page.get_by_role("button", name="Claim Free Shipping").click()
@@ -209,7 +211,7 @@ def test_claiming_needs_no_script(chromium: Chromium, served: tuple[World, str])
     chromium.walk(story, java_script_enabled=False)
 
 
-def test_using_takes_one_press_and_shows_the_receipt(chromium: Chromium, served: tuple[World, str]) -> None:
+def test_using_takes_one_press_and_shows_the_receipt(chromium: Chromium, served: tuple[PageData, str]) -> None:
     def story(page: Page) -> None:
         page.goto(f"{served[1]}/sign-in/mia")
         page.get_by_role("button", name="Use Lounge Visit now").click()
@@ -220,7 +222,7 @@ def test_using_takes_one_press_and_shows_the_receipt(chromium: Chromium, served:
     chromium.walk(story, java_script_enabled=False)
 
 
-def test_claiming_and_using_at_once_needs_no_script(chromium: Chromium, served: tuple[World, str]) -> None:
+def test_claiming_and_using_at_once_needs_no_script(chromium: Chromium, served: tuple[PageData, str]) -> None:
     def story(page: Page) -> None:
         page.goto(f"{served[1]}/sign-in/mia")
         button = page.get_by_role("button", name="Claim and use Prize Draw Entry now")
@@ -235,8 +237,8 @@ def test_claiming_and_using_at_once_needs_no_script(chromium: Chromium, served: 
     chromium.walk(story, java_script_enabled=False)
 
 
-def test_a_double_click_claims_once(chromium: Chromium, served: tuple[World, str]) -> None:
-    world, address = served
+def test_a_double_click_claims_once(chromium: Chromium, served: tuple[PageData, str]) -> None:
+    data, address = served
 
     def story(page: Page) -> None:
         page.goto(f"{address}/sign-in/mia")
@@ -245,10 +247,10 @@ def test_a_double_click_claims_once(chromium: Chromium, served: tuple[World, str
 
     chromium.walk(story)
 
-    assert len({call[3] for call in world.calls}) == 1
+    assert len({call[3] for call in data.calls}) == 1
 
 
-def test_applying_by_keyboard_returns_to_the_checkout(chromium: Chromium, served: tuple[World, str]) -> None:
+def test_applying_by_keyboard_returns_to_the_checkout(chromium: Chromium, served: tuple[PageData, str]) -> None:
     def story(page: Page) -> str:
         page.goto(f"{served[1]}/sign-in/mia")
         page.goto(f"{served[1]}/checkout?step=2")
@@ -261,7 +263,7 @@ def test_applying_by_keyboard_returns_to_the_checkout(chromium: Chromium, served
     assert chromium.walk(story) == f"{served[1]}/checkout?step=2"
 
 
-def test_the_record_is_a_region_of_terms_and_definitions(chromium: Chromium, served: tuple[World, str]) -> None:
+def test_the_record_is_a_region_of_terms_and_definitions(chromium: Chromium, served: tuple[PageData, str]) -> None:
     def story(page: Page) -> None:
         page.goto(f"{served[1]}/orders/1001")
         record = page.get_by_role("region", name="Loyalty record")
@@ -272,8 +274,8 @@ def test_the_record_is_a_region_of_terms_and_definitions(chromium: Chromium, ser
     chromium.walk(story)
 
 
-def test_a_press_after_signing_in_as_somebody_else_is_refused(chromium: Chromium, served: tuple[World, str]) -> None:
-    world, address = served
+def test_a_press_after_signing_in_as_somebody_else_is_refused(chromium: Chromium, served: tuple[PageData, str]) -> None:
+    data, address = served
 
     def story(page: Page) -> None:
         page.goto(f"{address}/sign-in/mia")
@@ -283,10 +285,10 @@ def test_a_press_after_signing_in_as_somebody_else_is_refused(chromium: Chromium
 
     chromium.walk(story)
 
-    assert world.calls == []
+    assert data.calls == []
 
 
-def test_the_buttons_are_large_enough_to_press(chromium: Chromium, served: tuple[World, str]) -> None:
+def test_the_buttons_are_large_enough_to_press(chromium: Chromium, served: tuple[PageData, str]) -> None:
     def story(page: Page) -> list[float]:
         page.goto(f"{served[1]}/sign-in/mia")
         boxes = [button.bounding_box() for button in page.get_by_role("button").all()]

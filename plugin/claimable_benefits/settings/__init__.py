@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
+
+from babel import Locale, UnknownLocaleError
 
 from claimable_benefits.errors import SettingsError
 from claimable_benefits.settings.addresses import base_url, cache_url, database_url
@@ -17,7 +20,7 @@ _SHORTEST_SECRET = 8
 
 
 class Secret:
-    """A text that does not show itself in logs, errors or debuggers."""
+    """A text that logs, errors and debuggers do not show."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -45,7 +48,7 @@ class Settings:
     policies_path: Path | None
     hold_minutes: int
     order_grace_minutes: int
-    settle_seconds: int
+    resolve_seconds: int
     form_minutes: int
     cache_seconds: int
     cache_stale_minutes: int
@@ -72,7 +75,7 @@ def read_settings(config: Mapping[str, Any], *, instance_path: str, root_path: s
         base_url=base_url(reader),
         token=Secret(_token(reader)),
         dialect=reader.one_of("OMNEO_DIALECT", "auto", "guide", "reference"),
-        identity_handle=reader.needed_text("OMNEO_IDENTITY_HANDLE"),
+        identity_handle=reader.required_text("OMNEO_IDENTITY_HANDLE"),
         timezone=reader.checked(
             "OMNEO_TIMEZONE", ZoneInfo, "is no time zone.", "Use an IANA name such as Europe/Paris."
         ),
@@ -83,7 +86,7 @@ def read_settings(config: Mapping[str, Any], *, instance_path: str, root_path: s
         policies_path=policies_path,
         hold_minutes=reader.count("BENEFITS_HOLD_MINUTES"),
         order_grace_minutes=reader.count("BENEFITS_ORDER_GRACE_MINUTES"),
-        settle_seconds=reader.count("BENEFITS_SETTLE_SECONDS"),
+        resolve_seconds=reader.count("BENEFITS_RESOLVE_SECONDS"),
         form_minutes=reader.count("BENEFITS_FORM_MINUTES"),
         cache_seconds=reader.count("BENEFITS_CACHE_SECONDS", least=0),
         cache_stale_minutes=reader.count("BENEFITS_CACHE_STALE_MINUTES"),
@@ -94,7 +97,7 @@ def read_settings(config: Mapping[str, Any], *, instance_path: str, root_path: s
         login_url=reader.path("BENEFITS_LOGIN_URL"),
         checkout_url=reader.path("BENEFITS_CHECKOUT_URL"),
         order_url=reader.order_path("BENEFITS_ORDER_URL"),
-        base_template=reader.needed_text("BENEFITS_BASE_TEMPLATE"),
+        base_template=reader.required_text("BENEFITS_BASE_TEMPLATE"),
         locale=reader.checked("BENEFITS_LOCALE", _locale, "is no locale.", "Use a name such as en_AU or de."),
         worker=reader.one_of("BENEFITS_WORKER", "embedded", "celery", "off"),
         worker_seconds=reader.count("BENEFITS_WORKER_SECONDS"),
@@ -124,8 +127,6 @@ def _webhook_secret(reader: SettingsReader) -> str:
 def _policies(text: str, root: Path) -> tuple[Path | None, Mapping[str, Any]]:
     if not text:
         return None, {}
-    import tomllib
-
     path = root / text
     try:
         return path, tomllib.loads(path.read_text(encoding="utf-8"))
@@ -138,10 +139,6 @@ def _policies(text: str, root: Path) -> tuple[Path | None, Mapping[str, Any]]:
 
 
 def _locale(name: str) -> None:
-    if name == "en":
-        return
-    from babel import Locale, UnknownLocaleError  # babel takes a while to import: only where it is needed
-
     try:
         Locale.parse(name.replace("-", "_"))
     except UnknownLocaleError as error:

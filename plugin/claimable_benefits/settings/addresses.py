@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
+from sqlalchemy import URL
+
 from claimable_benefits.errors import SettingsError
 from claimable_benefits.settings.reader import SettingsReader
 
@@ -33,7 +35,7 @@ def base_url(reader: SettingsReader) -> str:
 
 
 def _address(url: str) -> SplitResult | None:
-    """The address in parts; None where it holds more than host, port and path, or cannot be read."""
+    """Split the address; None where it holds more than host, port and path, or cannot be read."""
     try:
         parts = urlsplit(url)
         is_readable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
@@ -52,7 +54,7 @@ def cache_url(reader: SettingsReader) -> str:
 
 
 def database_url(config: Mapping[str, Any], instance_path: Path) -> str:
-    """The shop's own database where it is known: submit() joins the shop's database transaction."""
+    """Return the shop's own database where it is known: submit() joins the shop's database transaction."""
     if own := config.get("BENEFITS_DATABASE_URL"):
         return _in_instance_folder(_on_disk(_rendered(own)), instance_path)
     engines = config.get("SQLALCHEMY_ENGINES")
@@ -65,8 +67,6 @@ def database_url(config: Mapping[str, Any], instance_path: Path) -> str:
 
 def _rendered(url: Any) -> str:
     if isinstance(url, Mapping):
-        from sqlalchemy import URL  # only where a shop gives its address in parts
-
         url = URL.create(**url)
     render = getattr(url, "render_as_string", None)  # SQLAlchemy's own URL hides the password in str()
     return str(render(hide_password=False) if render else url).strip()
@@ -81,7 +81,7 @@ def _on_disk(url: str) -> str:
 
 
 def _in_instance_folder(url: str, instance_path: Path) -> str:
-    """Flask-SQLAlchemy reads relative SQLite paths from the instance folder; so do we, to meet the same file."""
+    """Flask-SQLAlchemy reads relative SQLite paths from the instance folder; so do we, to open the same file."""
     prefix = f"{_sqlite(url)}///"
     path = url.removeprefix(prefix)
     if not url.startswith(prefix) or path.startswith(("/", ":", "file:")) or not path:
@@ -89,11 +89,11 @@ def _in_instance_folder(url: str, instance_path: Path) -> str:
     try:
         instance_path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        problem = f"stands in {instance_path}, which cannot be made: {error.strerror}."
+        problem = f"is in {instance_path}, which cannot be made: {error.strerror}."
         raise SettingsError("BENEFITS_DATABASE_URL", problem, "Write the whole path, or make the folder.") from error
     return f"{prefix}{instance_path / path}"
 
 
 def _sqlite(url: str) -> str:
-    """How an SQLite address begins, with or without its driver."""
+    """Return the prefix of an SQLite address, with or without its driver."""
     return "sqlite+pysqlite:" if url.startswith("sqlite+pysqlite:") else "sqlite:"

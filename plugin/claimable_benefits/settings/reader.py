@@ -1,4 +1,4 @@
-"""Read single keys of an app's configuration; every complaint names the key and the remedy."""
+"""Read single keys of an app's configuration; every error names the key and the remedy."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from claimable_benefits.errors import SettingsError
 from claimable_benefits.settings.table import TABLE
 
 _HIDDEN = frozenset({"OMNEO_TOKEN", "OMNEO_WEBHOOK_SECRET", "BENEFITS_CACHE_URL"})
-_MOST = 1_000_000  # minutes, that is nearly two years; far more, and there is no date to count to
+_MOST = 1_000_000  # minutes, nearly two years; with far more, dates would overflow
 
 
 class SettingsReader:
-    """One configuration. Raises `SettingsError` where it has a key of ours that does not exist."""
+    """Reads one configuration. Raises `SettingsError` where it has an unknown key with our prefix."""
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         self._config = config
@@ -30,11 +30,11 @@ class SettingsReader:
         if isinstance(value, Path | int) and not isinstance(value, bool):
             return str(value)  # from_prefixed_env() reads an all-digit text as a number
         if not isinstance(value, str):
-            shown = "Its value" if key in _HIDDEN else repr(value)  # a token is quoted nowhere
+            shown = "Its value" if key in _HIDDEN else repr(value)  # a token is never quoted
             raise SettingsError(key, f"{shown} is no text.", "Write it in quotes.")
         return value.strip()
 
-    def needed_text(self, key: str) -> str:
+    def required_text(self, key: str) -> str:
         if text := self.text(key):
             return text
         raise SettingsError(key, "is empty.", f"Leave it out for the default, {self._table[key].default!r}, or set it.")
@@ -57,7 +57,7 @@ class SettingsReader:
         return number
 
     def path(self, key: str) -> str:
-        value = self.needed_text(key)
+        value = self.required_text(key)
         if not value.startswith("/") or value.startswith("//"):
             raise SettingsError(key, f"{value!r} is no path of this shop.", "Write a path that begins with one slash.")
         return value
@@ -71,7 +71,7 @@ class SettingsReader:
         return value
 
     def checked(self, key: str, check: Callable[[str], object], problem: str, remedy: str) -> str:
-        value = self.needed_text(key)
+        value = self.required_text(key)
         try:
             check(value)
         except (ValueError, LookupError, OSError):

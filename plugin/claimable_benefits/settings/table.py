@@ -1,4 +1,4 @@
-"""Every setting: one table that the code, the README and ``flask benefits doctor`` read."""
+"""Every setting: one table that the code, the documentation and ``flask benefits doctor`` read."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One key of the app's configuration: what it takes, what holds without it, what it is for."""
+    """One key of the app's configuration: what it takes, its default, what it is for."""
 
     key: str
     kind: str
@@ -21,7 +21,7 @@ TABLE: tuple[Setting, ...] = (
     Setting(
         "OMNEO_BASE_URL", "url", None, "The API's address, where it is not the tenant's usual one; ends in /api/v3."
     ),
-    Setting("OMNEO_TOKEN", "text", None, "An API token of the tenant. Needed."),
+    Setting("OMNEO_TOKEN", "text", None, "An API token of the tenant. Required."),
     Setting("OMNEO_DIALECT", "auto, guide or reference", "auto", "Which of Omneo's two sets of paths to use."),
     Setting(
         "OMNEO_IDENTITY_HANDLE", "text", "ecommerce", "The identity handle under which Omneo knows your customers."
@@ -32,12 +32,17 @@ TABLE: tuple[Setting, ...] = (
     Setting(
         "OMNEO_DATES", "utc or echo", "utc", "Whether the tenant answers in UTC or echoes the times that were sent."
     ),
-    Setting("OMNEO_WEBHOOK_SECRET", "text", None, "What Omneo signs its webhooks with; without it none is taken."),
+    Setting(
+        "OMNEO_WEBHOOK_SECRET",
+        "text",
+        None,
+        "The secret with which Omneo signs its webhooks; without it the endpoint is off.",
+    ),
     Setting(
         "BENEFITS_DATABASE_URL",
         "url",
         None,
-        "The database of the ledger: the one in which your orders are. Without it: Flask-SQLAlchemy's.",
+        "The database of the ledger: the one in which your orders are. Default: Flask-SQLAlchemy's.",
     ),
     Setting(
         "BENEFITS_POLICIES", "path", None, "The policy file: what each kind of benefit is worth, and where it is used."
@@ -47,14 +52,17 @@ TABLE: tuple[Setting, ...] = (
         "BENEFITS_ORDER_GRACE_MINUTES", "whole number", 8, "How long an order may stay open after its benefit was used."
     ),
     Setting(
-        "BENEFITS_SETTLE_SECONDS", "whole number", 90, "How long a lost answer may still turn out to have been a yes."
+        "BENEFITS_RESOLVE_SECONDS",
+        "whole number",
+        90,
+        "How long after a lost answer a missing redemption may still appear at Omneo.",
     ),
     Setting("BENEFITS_FORM_MINUTES", "whole number", 120, "How long a page's buttons stay valid."),
     Setting(
         "BENEFITS_CACHE_SECONDS",
         "whole number",
         60,
-        "How long a wallet is shown before Omneo is asked again; 0: never.",
+        "How long a wallet is fresh; after that it is read again. 0: it is never cached.",
     ),
     Setting(
         "BENEFITS_CACHE_STALE_MINUTES",
@@ -62,21 +70,25 @@ TABLE: tuple[Setting, ...] = (
         60,
         "How old a wallet may be that is shown, with its age, while Omneo does not answer.",
     ),
-    Setting("BENEFITS_CACHE_MEGABYTES", "whole number", 16, "How much memory each process keeps wallets in, about."),
+    Setting(
+        "BENEFITS_CACHE_MEGABYTES", "whole number", 16, "About how much memory each process uses for cached wallets."
+    ),
     Setting(
         "BENEFITS_CACHE_URL",
         "url",
         None,
-        "A Valkey or Redis in which all processes share wallets, such as redis://localhost:6379/0.",
+        "A Valkey or Redis in which all processes share cached wallets, such as redis://localhost:6379/0.",
     ),
     Setting("BENEFITS_PAGE_BUDGET_MS", "whole number", 400, "How many milliseconds a page waits for Omneo at most."),
     Setting(
         "BENEFITS_WAITING_THREADS",
         "whole number",
         4,
-        "How many threads of a process wait for Omneo at once: a quarter of those that it has.",
+        "How many threads of a process may wait for Omneo at once: about a quarter of its threads.",
     ),
-    Setting("BENEFITS_LOGIN_URL", "path", "/login", "Where a guest signs in; the way back is added as ?next=."),
+    Setting(
+        "BENEFITS_LOGIN_URL", "path", "/login", "Where a guest signs in; the page to return to is added as ?next=."
+    ),
     Setting("BENEFITS_CHECKOUT_URL", "path", "/checkout", "Where your checkout page is."),
     Setting(
         "BENEFITS_ORDER_URL", "path", "", "Where an order's page is, such as /orders/{order_number}; empty: no links."
@@ -94,9 +106,12 @@ TABLE: tuple[Setting, ...] = (
         "BENEFITS_RECONCILE",
         "report, repair or off",
         "report",
-        "Whether the worker compares shop, ledger and Omneo once a day, and mends what disagrees.",
+        "Whether the worker compares shop, ledger and Omneo once a day, and corrects differences.",
     ),
     Setting(
-        "BENEFITS_REFERENCE_PREFIX", "text", "shop", "What our references at Omneo begin with; tells your shops apart."
+        "BENEFITS_REFERENCE_PREFIX",
+        "text",
+        "shop",
+        "The beginning of our references at Omneo; another one for each of your shops.",
     ),
 )

@@ -1,1 +1,1 @@
-"""The faces a shopper sees: account pages, the checkout panel, an order's loyalty record. No rules, no SQL, no HTTP."""
+"""The pages that a shopper sees: account, checkout panel, an order's loyalty record. No rules, no SQL, no HTTP."""

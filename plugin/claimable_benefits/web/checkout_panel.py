@@ -11,15 +11,14 @@ from markupsafe import Markup
 
 from claimable_benefits.domain.shop import Cart
 from claimable_benefits.service.holds.offers import Applied, Offer, Offers
-from claimable_benefits.web.account_pages import formatter_of
 from claimable_benefits.web.current import context, runtime, services, stylesheet_url, wallet_url
 from claimable_benefits.web.flashes import take_flashes
 from claimable_benefits.web.forms.buttons import Action, ActionForm, Buttons
 from claimable_benefits.web.forms.guard import checkout_page, login_url
 from claimable_benefits.web.rendering import messages
-from claimable_benefits.web.rendering.cards import Names
-from claimable_benefits.web.rendering.formatting import Formatter, When
-from claimable_benefits.web.rendering.fragment_cache import FragmentCache
+from claimable_benefits.web.rendering.cards import UniqueNames
+from claimable_benefits.web.rendering.formatting import When, formatter_of
+from claimable_benefits.web.rendering.fragment_cache import FragmentKey, Rendered, cached_fragment
 from claimable_benefits.web.rendering.sanitize import name_of, plain, safe_html
 
 _log = logging.getLogger("claimable_benefits")
@@ -33,7 +32,7 @@ _FALLBACK = Markup(
 class AppliedRow:
     """The benefit on this cart. ``effect`` is what it does to the total, ``problem`` why it does nothing right now.
 
-    Its code is not shown before it is used: a hold costs nothing, so anybody could read the code and let go.
+    Its code is not shown before it is used: a hold costs nothing, so anybody could read the code and release it.
     """
 
     name: str
@@ -46,7 +45,7 @@ class AppliedRow:
 
 @dataclass(frozen=True, slots=True)
 class OfferRow:
-    """Another benefit of the shopper's. ``apply`` is there where it fits, ``reason`` where it does not."""
+    """Another benefit of the shopper's. ``apply`` is set where it fits, ``reason`` where it does not."""
 
     name: str
     summary: str
@@ -60,13 +59,13 @@ def benefits_panel() -> Markup:
     """The region "Benefits" of a checkout page. Never raises: a checkout works without it."""
     try:
         return Markup(_panel())  # noqa: S704 - rendered by an autoescaping template
-    except Exception:  # noqa: BLE001 - whatever it is, the shop's page matters more
+    except Exception:  # noqa: BLE001 - no error may break the shop's page
         _log.exception("The benefits panel cannot be shown.")
         return _FALLBACK.format(messages.PANEL_DOWN)
 
 
 def keep_out_of_caches(response: Response) -> Response:
-    """What is on this page is for one shopper."""
+    """Forbid caching: the page is for one shopper."""
     response.headers["Cache-Control"] = "private, no-store"
     return response
 
@@ -78,21 +77,23 @@ def _panel() -> str:
     if shopper is None:
         return _render(state="guest", login_url=login_url(back_to))
     if cart is None:
-        return _render(state="no-cart", notices=take_flashes(shopper))
-    peek, say = services().preview_offers(context(), shopper, cart), formatter_of(shopper)
-    notices, as_of = take_flashes(shopper), messages.as_of(peek.age)
-    version = (peek.version, as_of, cart, back_to) if peek.version else ()
-    kept = FragmentCache("panel.html", shopper, version, say, alone=not notices)
-    if html := kept.whole():
-        return html.decode()
-    region = kept.region()
-    values = {"region": region} if region else _offers(peek.load(), kept, _Rows(kept.buttons(), cart, say, back_to))
-    return kept.printed(_render(state="offers", notices=notices, **values))
+        return _render(state="no-cart", flashes=take_flashes(shopper))
+    preview = services().preview_offers(context(), shopper, cart)
+    flashes, as_of = take_flashes(shopper), messages.as_of(preview.age)
+    # A flash follows a change of the ledger, so what was cached before it is out of date anyway.
+    version = (preview.version, as_of, cart, back_to) if preview.version and not flashes else ()
+    key = FragmentKey(version, shopper, formatter_of(shopper), Buttons(shopper))
+
+    def panel() -> Rendered:
+        offers = preview.load()
+        rows = _Rows(key, cart, back_to)
+        return Rendered(_render(state="offers", flashes=flashes, **_offers(offers, rows)), offers.ends)
+
+    return key.buttons.finish(cached_fragment("panel.html", key, panel).html)
 
 
-def _offers(offers: Offers, kept: FragmentCache, rows: _Rows) -> dict[str, object]:
+def _offers(offers: Offers, rows: _Rows) -> dict[str, object]:
     return {
-        "keep": kept.renderer(offers.ends),
         "applied": rows.applied(offers.applied) if offers.applied else None,
         "fitting": [rows.offer(offer) for offer in offers.fitting],
         "unfitting": [rows.offer(offer) for offer in offers.unfitting],
@@ -111,33 +112,35 @@ def _render(**values: object) -> str:
 class _Rows:
     """Makes the rows of one panel."""
 
-    def __init__(self, buttons: Buttons, cart: Cart, say: Formatter, back_to: str) -> None:
-        self._buttons = buttons
+    def __init__(self, key: FragmentKey, cart: Cart, back_to: str) -> None:
+        self._buttons = key.buttons
+        self._formatter = key.formatter
         self._currency = cart.currency
-        self._say = say
         self._back_to = back_to
-        self._names = Names()
+        self._names = UniqueNames()
 
     def applied(self, applied: Applied) -> AppliedRow:
-        name = self._names.own(applied.name, applied.handle)
+        name = self._names.unique(applied.name, applied.handle)
         policy = context().policy(applied.handle)
-        effect = messages.effect(policy, applied.discount, self._currency, self._say) if applied.fit.fits else ""
+        effect = messages.effect(policy, applied.discount, self._currency, self._formatter) if applied.fit.fits else ""
         return AppliedRow(
             name=name,
             effect=effect,
-            problem=messages.misfit(applied.fit, self._currency, self._say),
-            held_until=self._say.until(applied.held_until),
+            problem=messages.misfit(applied.fit, self._currency, self._formatter),
+            held_until=self._formatter.until(applied.held_until),
             instructions=safe_html(applied.instructions),
             remove=self._form(Action.REMOVE, applied.benefit_id, f"Remove {name}"),
         )
 
     def offer(self, offer: Offer) -> OfferRow:
-        name = self._names.own(offer.benefit.name, offer.benefit.handle)
+        name = self._names.unique(offer.benefit.name, offer.benefit.handle)
         return OfferRow(
             name=name,
             summary=plain(offer.benefit.definition.short_description),
-            worth=messages.worth(offer.policy, offer.discount, self._currency, self._say) if offer.fit.fits else "",
-            reason=messages.misfit(offer.fit, self._currency, self._say),
+            worth=messages.worth(offer.policy, offer.discount, self._currency, self._formatter)
+            if offer.fit.fits
+            else "",
+            reason=messages.misfit(offer.fit, self._currency, self._formatter),
             elsewhere=offer.elsewhere,
             apply=self._button(offer, name) if offer.fit.fits else None,
         )

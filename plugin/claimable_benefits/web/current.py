@@ -1,33 +1,27 @@
-"""What a page finds in its app: the extension's runtime, the verbs, and where the pages are mounted."""
+"""What a page finds in its app: the extension's runtime, the service functions, and where the pages are mounted."""
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from secrets import token_hex
 from typing import Any, Protocol, cast
-from urllib.parse import quote
 
-from flask import Flask, current_app, request, url_for
+from flask import current_app, request, url_for
 
 from claimable_benefits.domain.shop import Cart, Shopper
 from claimable_benefits.service.context import Context
 from claimable_benefits.settings import Settings
 from claimable_benefits.web.services import Services
 
-EXTENSION = "claimable_benefits"
-FACE = "claimable_benefits_web"
-_MOST_ADDRESSES = 500
-# Nobody outside of this process knows them, so no value of anybody's holds one.
-_MARKS = {name: token_hex(16) for name in ("benefit_id", "handle", "use_id", "filename")}
-_AS_IT_IS = "!$&'()*+,/:;=@"  # what stands in a path as it is (RFC 3986), as werkzeug has it, too
-STATIC = Path(__file__).resolve().parent.parent / "static"
+EXTENSION_KEY = "claimable_benefits"
+WEB_EXTENSION_KEY = "claimable_benefits_web"
+STATIC_FOLDER = Path(__file__).resolve().parent.parent / "static"
 
 
 class WebRuntime(Protocol):
-    """What the extension keeps for each app."""
+    """What the extension stores for each app, as far as the pages use it."""
 
     @property
     def context(self) -> Context: ...
@@ -39,81 +33,62 @@ class WebRuntime(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class WebContext:
-    """The web face of one app. ``mounts`` are the full names under which the blueprint is registered, oldest first."""
+    """The pages of one app. ``mounts`` are the full names under which the blueprint is registered, oldest first."""
 
     services: Services
     mounts: tuple[str, ...]
-    addresses: dict[str, str] = field(default_factory=dict)
-
-
-def this_app() -> Flask:
-    """The app itself: each look through its proxy costs as much as all that is done with it here."""
-    return cast(Flask, current_app._get_current_object())  # type: ignore[attr-defined] # noqa: SLF001 - werkzeug's documented way
 
 
 def runtime() -> WebRuntime:
-    return cast(WebRuntime, this_app().extensions[EXTENSION])
+    """Return the extension's runtime of the current app."""
+    return cast(WebRuntime, current_app.extensions[EXTENSION_KEY])
 
 
 def context() -> Context:
+    """Return the context that service functions take."""
     return runtime().context
 
 
 def settings() -> Settings:
+    """Return the settings of the current app."""
     return runtime().settings
 
 
-def web_context() -> WebContext:
-    return cast(WebContext, this_app().extensions[FACE])
-
-
 def services() -> Services:
-    return web_context().services
+    """Return the service functions that the pages of the current app call."""
+    return _web_context().services
 
 
-def url(endpoint: str, **values: str) -> str:
-    """The address of one of our endpoints: under the mount that serves this request, else under the first one.
-
-    Werkzeug takes longer to build one than a card takes to be printed, so each is built once, with marks for values.
-    """
-    known, key = (
-        web_context().addresses,
-        f"{endpoint} of {wallet_url()}",
-    )  # all that an address depends on is in the wallet's
-    address = known.get(key) or _remember(known, key, _build(endpoint, **{name: _MARKS[name] for name in values}))
-    for name, value in values.items():
-        address = address.replace(_MARKS[name], quote(value, safe=_AS_IT_IS))
-    return address
+def url(endpoint: str, **values: Any) -> str:
+    """Build the address of one of our endpoints: under the mount that serves this request, else under the first one."""
+    mounts = _web_context().mounts
+    mount = request.blueprint if request.blueprint in mounts else mounts[0]
+    return url_for(f"{mount}.{endpoint}", **values)
 
 
 def wallet_url() -> str:
-    """The address of the account page, built once for each place where it is mounted and reached."""
-    if this_app().url_default_functions:
-        return _build("wallet")  # a language or a tenant in it may change with every request
-    asked, known = request._get_current_object(), web_context().addresses  # type: ignore[attr-defined] # noqa: SLF001
-    key = f"{asked.blueprint} {asked.environ.get('HTTP_HOST')} {asked.environ.get('SCRIPT_NAME')}"
-    return known.get(key) or _remember(known, key, _build("wallet"))
+    """Build the address of the account page."""
+    return url("wallet")
+
+
+def address_base() -> tuple[object, ...]:
+    """Return all that our addresses depend on in this request; to build one takes a tenth of a warm page."""
+    if current_app.url_default_functions:
+        return (wallet_url(),)  # a language or a tenant in it may change with every request
+    environ = request.environ
+    return (request.blueprint, environ["wsgi.url_scheme"], environ.get("HTTP_HOST"), environ.get("SCRIPT_NAME"))
 
 
 def stylesheet_url() -> str:
-    """The address of our stylesheet."""
-    return url("static", filename="benefits.css") + f"?v={_fingerprint('benefits.css')}"
+    """Build the address of our stylesheet."""
+    return url("static", filename="benefits.css", v=_fingerprint("benefits.css"))
 
 
-def _build(endpoint: str, **values: Any) -> str:
-    mounts = web_context().mounts
-    here = request.blueprint if request.blueprint in mounts else mounts[0]
-    return url_for(f"{here}.{endpoint}", **values)
-
-
-def _remember(known: dict[str, str], key: str, address: str) -> str:
-    if len(known) >= _MOST_ADDRESSES:  # anybody may send any Host
-        known.clear()
-    known[key] = address
-    return address
+def _web_context() -> WebContext:
+    return cast(WebContext, current_app.extensions[WEB_EXTENSION_KEY])
 
 
 @cache
 def _fingerprint(filename: str) -> str:
-    """Changes with the file, so that browsers may keep it for long."""
-    return hashlib.sha256((STATIC / filename).read_bytes()).hexdigest()[:12]
+    """Change with the file's content, so that browsers may cache the file for long."""
+    return hashlib.sha256((STATIC_FOLDER / filename).read_bytes()).hexdigest()[:12]

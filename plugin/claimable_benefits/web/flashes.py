@@ -1,4 +1,4 @@
-"""Sentences that wait in the session for the next page, and are shown once."""
+"""Flashes: sentences stored in the session, and shown once on the shopper's next page."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ from flask import request, session
 
 from claimable_benefits.domain.shop import Shopper
 
-_KEY = "claimable_benefits_notices"
+_KEY = "claimable_benefits_flashes"
 _LONGEST = 300  # characters: a session cookie holds four kilobytes
 _MOST = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Flash:
-    """``role`` is ``status`` for good news and plain facts, ``alert`` where something did not work."""
+    """``role`` is ``status`` for what was done, ``alert`` where something did not work."""
 
     role: str
     text: str
 
 
 def flash(shopper: Shopper, text: str, *, alert: bool = False) -> None:
-    """Leave a sentence for this shopper's next page."""
+    """Store a sentence for this shopper's next page."""
     short = text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
-    waiting = [*session.get(_KEY, []), [shopper.customer_id, "alert" if alert else "status", short]]
-    session[_KEY] = waiting[-_MOST:]
+    flashes = [*session.get(_KEY, []), [shopper.customer_id, "alert" if alert else "status", short]]
+    session[_KEY] = flashes[-_MOST:]
 
 
 def take_flashes(shopper: Shopper) -> list[Flash]:
-    """What waits for this shopper; what another one left in this browser is dropped unread."""
+    """Take this shopper's flashes out of the session; those of another shopper in this browser are dropped."""
     if _KEY not in session or request.method != "GET":
         return []
-    waiting = session.pop(_KEY)
-    return [Flash(role, text) for customer_id, role, text in waiting if customer_id == shopper.customer_id]
+    flashes = session.pop(_KEY)
+    return [Flash(role, text) for customer_id, role, text in flashes if customer_id == shopper.customer_id]

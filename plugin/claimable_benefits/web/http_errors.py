@@ -1,28 +1,32 @@
 """The pages' own HTTP errors: werkzeug's, so a shop's error handlers restyle them; without one they show a page.
 
 BadRequest
-└── FormRefused     a form that we do not trust: no token, or one that is forged, stale, or somebody else's
+└── FormRefused               a form with no token, or with one that is forged, stale or another shopper's
 NotFound
-└── NoSuchBenefit   nothing of that name on this shopper's own wallet
+└── BenefitNotFound           nothing of that name in this shopper's own wallet
 ServiceUnavailable
-└── LedgerDown      our own records cannot be read or written right now
+└── LedgerUnavailablePage     the ledger cannot be read or written right now
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
+from wsgiref.types import WSGIEnvironment
 
 from flask import render_template
 from werkzeug.exceptions import BadRequest, HTTPException, NotFound, ServiceUnavailable
 
-from claimable_benefits.web import current
-from claimable_benefits.web.rendering import messages
+from claimable_benefits.web.current import settings, stylesheet_url, wallet_url
 
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+SIGNED_OUT = "You are signed out. Sign in, and then try again."
+NO_TOKEN = "This page was not complete when its button was pressed. Nothing was changed."  # noqa: S105 - a sentence
+STALE = "This page was open for too long. Nothing was changed. Go back and try again."
+NOT_THIS = "This button does not belong to this benefit, or not to your account. Nothing was changed."
+FOREIGN = "This came from another site, so nothing was changed."
+LEDGER_DOWN = "We cannot reach our records of your benefits right now, so nothing was changed."
 
 
-class _Page(HTTPException):
+class _ErrorPage(HTTPException):
     """An HTTP error that shows itself in the shop's layout: one sentence and a way on."""
 
     heading: ClassVar[str]
@@ -40,23 +44,23 @@ class _Page(HTTPException):
         """Render the page; called within the request, where no handler of the shop's takes the error."""
         return render_template(
             "claimable_benefits/problem.html",
-            cb_base=current.settings().base_template,
-            stylesheet=current.stylesheet_url(),
+            cb_base=settings().base_template,
+            stylesheet=stylesheet_url(),
             heading=self.heading,
             sentence=self.description,
             way_on=self.way_on or "Your benefits",
-            link=self.link or current.url("wallet"),
+            link=self.link or wallet_url(),
         )
 
 
-class FormRefused(_Page, BadRequest):
+class FormRefused(_ErrorPage, BadRequest):
     """A form was refused and nothing was done."""
 
     heading = "That did not work"
 
 
-class BenefitNotFound(_Page, NotFound):
-    """The address names nothing that this shopper has; whether others have it is not said."""
+class BenefitNotFound(_ErrorPage, NotFound):
+    """The address names nothing that this shopper has; the page is the same where another shopper has it."""
 
     heading = "We could not find that"
 
@@ -64,10 +68,10 @@ class BenefitNotFound(_Page, NotFound):
         super().__init__("There is no such benefit in your account. It may have ended, or the address is not complete.")
 
 
-class LedgerUnavailablePage(_Page, ServiceUnavailable):
-    """The ledger's database is locked, full or away: nothing was done, and trying again is safe."""
+class LedgerUnavailablePage(_ErrorPage, ServiceUnavailable):
+    """The ledger's database is locked, full or down: nothing was done, and a second attempt is safe."""
 
     heading = "Please try again in a minute"
 
     def __init__(self, *, way_on: str | None = None, link: str | None = None) -> None:
-        super().__init__(messages.LEDGER_DOWN, way_on=way_on, link=link)
+        super().__init__(LEDGER_DOWN, way_on=way_on, link=link)

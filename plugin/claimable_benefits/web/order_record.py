@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
 
 from flask import render_template
 from markupsafe import Markup
 
 from claimable_benefits.domain.states import UseState
-from claimable_benefits.web.account_pages import formatter_of
+from claimable_benefits.service.orders.record import OrderRecord
 from claimable_benefits.web.current import context, runtime, services, stylesheet_url
 from claimable_benefits.web.rendering import messages
+from claimable_benefits.web.rendering.formatting import formatter_of
 from claimable_benefits.web.rendering.sanitize import name_of, plain, safe_html
-
-if TYPE_CHECKING:
-    from claimable_benefits.service.orders.record import OrderRecord
 
 _log = logging.getLogger("claimable_benefits")
 _USED = (UseState.REDEEMED, UseState.CONSUMED)
@@ -28,11 +25,11 @@ _FALLBACK = Markup(
 def benefits_record(order_number: str) -> Markup:
     """The region "Loyalty record" of an order page. Never raises.
 
-    Whoever may see the order may see its record: the page that calls this checks whose order it is.
+    The page that calls this checks that the order is the shopper's: the record is shown with the order.
     """
     try:
         return Markup(_record(str(order_number)))  # noqa: S704 - rendered by an autoescaping template
-    except Exception:  # noqa: BLE001 - whatever it is, the shop's page matters more
+    except Exception:  # noqa: BLE001 - no error may break the shop's page
         _log.exception("The loyalty record of an order cannot be shown.")
         return _FALLBACK.format(messages.RECORD_DOWN)
 

@@ -1,18 +1,19 @@
-"""The forms on our pages: one button each, and what travels with it."""
+"""The forms on our pages: one button each, and the hidden fields that it posts."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from secrets import token_hex
+from functools import cached_property
 from typing import cast
 
+from flask import current_app
 from markupsafe import escape
 
 from claimable_benefits.domain.shop import Shopper
-from claimable_benefits.web.current import this_app, url
-from claimable_benefits.web.forms.tokens import page_token, seal
+from claimable_benefits.web.current import url
+from claimable_benefits.web.forms.tokens import button_signature, page_token
 
 
 class Action(StrEnum):
@@ -27,7 +28,7 @@ class Action(StrEnum):
 
     @property
     def field(self) -> str:
-        """The form field that names what the action is about."""
+        """The form field that names the subject of the action."""
         return "handle" if self in (Action.CLAIM, Action.CLAIM_AND_REDEEM) else "benefit_id"
 
 
@@ -40,64 +41,50 @@ class ActionForm:
     fields: tuple[tuple[str, str], ...]
 
 
-# A draft as it goes over the wire, cut where the page's token stands: neither encoded nor searched at each print.
-Pieces = tuple[bytes, ...]
-
-
-def pieces(draft: str) -> Pieces:
-    return tuple(draft.encode().split(_OURS.encode()))
-
-
-# Nobody outside of this process can write a mark, so no text of Omneo's is ever taken for one.
-_OURS, _HOSTS = (f"[{token_hex(16)}]" for _ in range(2))
-
-
 class Buttons:
     """Makes the buttons of one page for one shopper.
 
-    A draft has marks instead of the tokens that are another one on each page: `fill` puts them in when it is printed.
+    The page's token is the only thing in a page that changes from request to request. Nobody can predict it (it holds
+    128 random bits and a signature), so no text of Omneo's contains it, and a rendered page can be cut where it stands.
     """
 
-    def __init__(self, shopper: Shopper, *, draft: bool = False) -> None:
+    def __init__(self, shopper: Shopper) -> None:
         self._shopper = shopper
-        self._draft = draft
-        self._hosts_field = _hosts_field()
-        self._token = ""
+        self._csrf_field = _csrf_field()
+
+    @cached_property
+    def token(self) -> str:
+        """The page's token, the same in all its buttons."""
+        return page_token(self._shopper.customer_id)
 
     def form(self, action: Action, subject: str, label: str, *, back_to: str | None = None) -> ActionForm:
-        """A button for ``subject``, a benefit id or a handle. ``back_to`` is the page to return to."""
-        ours = _OURS if self._draft else self._pages_token()
-        fields = [("cb_token", ours + seal(self._shopper.customer_id, action, subject)), (action.field, subject)]
+        """Make a button for ``subject``, a benefit id or a handle. ``back_to`` is the page to return to."""
+        signature = button_signature(self._shopper.customer_id, action, subject)
+        fields = [("cb_token", f"{self.token}.{signature}"), (action.field, subject)]
         if back_to:
             fields.append(("next", back_to))
-        if name := self._hosts_field:
-            fields.append((name, _HOSTS if self._draft else _hosts_token()))
+        if self._csrf_field:
+            fields.append((self._csrf_field, self._csrf_placeholder))
         return ActionForm(url(action), label, tuple(fields))
 
-    def fill(self, draft: str) -> str:
-        """The draft as it is to be printed."""
-        html = draft.replace(_OURS, self._pages_token())
-        return html.replace(_HOSTS, escape(_hosts_token())) if self._hosts_field else html
+    def finish(self, html: str) -> str:
+        """Put the shop's own CSRF token into a rendered page. It may be guessable, so a page is never cut there."""
+        if not self._csrf_field or self._csrf_placeholder not in html:
+            return html
+        return html.replace(self._csrf_placeholder, escape(_csrf_token()))
 
-    def print(self, pieces: Pieces) -> bytes:
-        """As `fill`, for a draft in `pieces`."""
-        html = self._pages_token().encode().join(pieces)
-        return html.replace(_HOSTS.encode(), escape(_hosts_token()).encode()) if self._hosts_field else html
-
-    def _pages_token(self) -> str:
-        if not self._token:
-            self._token = page_token(self._shopper.customer_id)
-        return self._token
+    @property
+    def _csrf_placeholder(self) -> str:
+        return f"{self.token}~csrf"  # no token of a button has this sign
 
 
-def _hosts_field() -> str | None:
-    """Flask-WTF's CSRFProtect guards every POST of an app, ours too, so its field goes along where it is in use."""
-    app = this_app()
-    if not callable(app.jinja_env.globals.get("csrf_token")):
+def _csrf_field() -> str | None:
+    """Flask-WTF's CSRFProtect checks every POST of an app, ours too, so its field is sent where it is in use."""
+    if not callable(current_app.jinja_env.globals.get("csrf_token")):
         return None
-    return str(app.config.get("WTF_CSRF_FIELD_NAME", "csrf_token"))
+    return str(current_app.config.get("WTF_CSRF_FIELD_NAME", "csrf_token"))
 
 
-def _hosts_token() -> str:
-    generate = cast("Callable[[], object]", this_app().jinja_env.globals["csrf_token"])
+def _csrf_token() -> str:
+    generate = cast("Callable[[], object]", current_app.jinja_env.globals["csrf_token"])
     return str(generate())

@@ -1,4 +1,4 @@
-"""What every POST passes before anything is done."""
+"""The checks that every POST passes before anything is done."""
 
 from __future__ import annotations
 
@@ -11,13 +11,12 @@ from claimable_benefits.domain.shop import Shopper
 from claimable_benefits.web.current import runtime, settings
 from claimable_benefits.web.forms.buttons import Action
 from claimable_benefits.web.forms.tokens import read_token
-from claimable_benefits.web.http_errors import FormRefused
-from claimable_benefits.web.rendering import messages
+from claimable_benefits.web.http_errors import FOREIGN, SIGNED_OUT, FormRefused
 
 
 @dataclass(frozen=True, slots=True)
 class VerifiedForm:
-    """A POST that may do what it asks: who asks, about what, and the number of the button (a UUID)."""
+    """A checked POST: the shopper, the subject of the action, and the number of the button (a UUID)."""
 
     shopper: Shopper
     subject: str
@@ -27,10 +26,10 @@ class VerifiedForm:
 def verify_form(action: Action, *, way_on: str) -> VerifiedForm:
     """Check the origin, the shopper and the token. Raises `FormRefused`, a 400, with ``way_on`` as its link."""
     if _is_foreign():
-        raise FormRefused(messages.FOREIGN, link=way_on)
+        raise FormRefused(FOREIGN, link=way_on)
     shopper = runtime().load_shopper()
     if shopper is None:
-        raise FormRefused(messages.SIGNED_OUT, way_on="Sign in", link=login_url(way_on))
+        raise FormRefused(SIGNED_OUT, way_on="Sign in", link=login_url(way_on))
     subject = request.form.get(action.field, "")
     token = request.form.get("cb_token", "")
     number = read_token(token, shopper, action, subject, minutes=settings().form_minutes, way_on=way_on)
@@ -38,7 +37,7 @@ def verify_form(action: Action, *, way_on: str) -> VerifiedForm:
 
 
 def _is_foreign() -> bool:
-    """Whether a browser says that another site sent this. Hosts are compared, as a proxy may change the scheme."""
+    """Whether the browser names another site as the sender. Hosts alone are compared: a proxy may change the scheme."""
     site = request.headers.get("Sec-Fetch-Site", "")
     origin = request.headers.get("Origin")
     if site == "cross-site":
@@ -49,25 +48,25 @@ def _is_foreign() -> bool:
 
 
 def login_url(back_to: str) -> str:
-    """Where a guest signs in, with the way back."""
+    """Return the address at which a guest signs in, with the page to return to."""
     login = settings().login_url
     return f"{login}{'&' if '?' in login else '?'}next={quote(back_to)}"
 
 
 def this_page() -> str:
-    """The path of this request with its query, as the browser knows it."""
+    """Return the path of this request with its query, as the browser has it."""
     query = request.query_string.decode("ascii", "replace")
     path = f"{request.script_root}{request.path}".lstrip("/")
     return quote(f"/{path}") + (f"?{query}" if query else "")
 
 
 def checkout_page() -> str:
-    """Where a checkout form returns to: the page that shows the panel, if it can be asked for again."""
+    """Return where a checkout form leads back to: this page, or the checkout where this page answers a POST."""
     return this_page() if request.method == "GET" else settings().checkout_url
 
 
 def return_path(target: str | None) -> str:
-    """``target`` if it is a path of this site, else the checkout."""
+    """Return ``target`` if it is a path of this site, else the checkout."""
     if not target or not target.startswith("/") or target.startswith("//"):
         return settings().checkout_url
     if "\\" in target or not target.isprintable():

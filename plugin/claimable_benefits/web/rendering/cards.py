@@ -1,4 +1,4 @@
-"""What the account pages show of a benefit, ready for a template to print."""
+"""The cards of the account pages: one benefit each, as its template renders it."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from claimable_benefits.web.rendering.formatting import Formatter, When
 from claimable_benefits.web.rendering.qr_codes import qr_code
 from claimable_benefits.web.rendering.sanitize import https_url, name_of, plain, safe_html
 
-_MOST_QR_CODES = 12  # each takes milliseconds to draw; the pages of single benefits always show theirs
+_MOST_QR_CODES = 12  # each takes milliseconds to draw; the page of one benefit always shows its code
 
 
-class Names:
-    """Gives every benefit on a page a name of its own: buttons that read alike could not be told apart by ear."""
+class UniqueNames:
+    """Gives every benefit on a page a name of its own, so that no two buttons have the same accessible name."""
 
     def __init__(self) -> None:
-        self._seen: dict[str, int] = {}
+        self._counts: dict[str, int] = {}
 
-    def own(self, text: str, otherwise: str) -> str:
+    def unique(self, text: str, otherwise: str) -> str:
         name = name_of(text, otherwise)
-        times = self._seen[name] = self._seen.get(name, 0) + 1
+        times = self._counts[name] = self._counts.get(name, 0) + 1
         return name if times == 1 else f"{name} ({times})"
 
 
@@ -101,19 +101,22 @@ def claimable_cards(
     buttons: Buttons,
     definitions: Iterable[Definition],
     policy_of: Callable[[str], Policy],
-    say: Formatter,
-    names: Names,
+    formatter: Formatter,
+    names: UniqueNames,
 ) -> list[ClaimableCard]:
-    return [claimable_card(buttons, kind, policy_of(kind.handle), say, names) for kind in definitions]
+    return [
+        claimable_card(buttons, definition, policy_of(definition.handle), formatter, names)
+        for definition in definitions
+    ]
 
 
 def claimable_card(
-    buttons: Buttons, definition: Definition, policy: Policy, say: Formatter, names: Names
+    buttons: Buttons, definition: Definition, policy: Policy, formatter: Formatter, names: UniqueNames
 ) -> ClaimableCard:
-    name = names.own(definition.name, definition.handle)
-    at_once = Place.CLAIM in policy.used_at
+    name = names.unique(definition.name, definition.handle)
+    used_at_once = Place.CLAIM in policy.used_at
     action, label = (
-        (Action.CLAIM_AND_REDEEM, f"Claim and use {name} now") if at_once else (Action.CLAIM, f"Claim {name}")
+        (Action.CLAIM_AND_REDEEM, f"Claim and use {name} now") if used_at_once else (Action.CLAIM, f"Claim {name}")
     )
     return ClaimableCard(
         name=name,
@@ -121,25 +124,29 @@ def claimable_card(
         link=url("claimable", handle=definition.handle),
         summary=plain(definition.short_description),
         image=https_url(definition.image_url),
-        ends=say.ends(definition.claim_until, what="Claiming") if definition.claim_until else None,
+        ends=formatter.ends(definition.claim_until, what="Claiming") if definition.claim_until else None,
         claim=buttons.form(action, definition.handle, label),
-        claim_note=messages.CLAIMED_AND_USED if at_once else "",
-        validity="" if at_once else messages.validity(definition),
+        claim_note=messages.CLAIMED_AND_USED if used_at_once else "",
+        validity="" if used_at_once else messages.validity(definition),
     )
 
 
-def usable_cards(buttons: Buttons, helds: Iterable[Held], say: Formatter, names: Names) -> list[UsableCard]:
+def usable_cards(
+    buttons: Buttons, held_benefits: Iterable[Held], formatter: Formatter, names: UniqueNames
+) -> list[UsableCard]:
     """The cards of all held benefits; the first dozen store codes are drawn."""
     cards: list[UsableCard] = []
-    for held in helds:
+    for held in held_benefits:
         drawn = sum(1 for card in cards if card.store and card.store.qr)
-        cards.append(usable_card(buttons, held, say, names, draw=drawn < _MOST_QR_CODES))
+        cards.append(usable_card(buttons, held, formatter, names, draw=drawn < _MOST_QR_CODES))
     return cards
 
 
-def usable_card(buttons: Buttons, held: Held, say: Formatter, names: Names, *, draw: bool = True) -> UsableCard:
+def usable_card(
+    buttons: Buttons, held: Held, formatter: Formatter, names: UniqueNames, *, draw: bool = True
+) -> UsableCard:
     benefit, definition, places = held.benefit, held.benefit.definition, held.policy.used_at
-    name = names.own(benefit.name, benefit.handle)
+    name = names.unique(benefit.name, benefit.handle)
     usable_here = held.policy.from_account and not held.pending
     return UsableCard(
         name=name,
@@ -147,22 +154,22 @@ def usable_card(buttons: Buttons, held: Held, say: Formatter, names: Names, *, d
         link=url("held", benefit_id=benefit.id),
         summary=plain(definition.short_description),
         image=https_url(definition.image_url),
-        ends=say.ends(benefit.expires_at) if benefit.expires_at else None,
+        ends=formatter.ends(benefit.expires_at) if benefit.expires_at else None,
         benefit=benefit,
         pending=held.pending,
         uses=messages.uses_left(benefit),
         instructions=safe_html(definition.instructions_online) if places != {Place.STORE} else Markup(),
         use=buttons.form(Action.USE, benefit.id, f"Use {name} now") if usable_here else None,
         use_note=messages.from_account(benefit),
-        checkout=messages.at_checkout(held.policy, say) if Place.CHECKOUT in places else "",
+        checkout=messages.at_checkout(held.policy, formatter) if Place.CHECKOUT in places else "",
         store=_store_use(benefit, draw=draw) if Place.STORE in places else None,
     )
 
 
-def past_card(benefit: Benefit, say: Formatter, names: Names) -> PastCard:
-    over = benefit.expires_at if benefit.expires_at and benefit.expires_at < say.now else None
-    name = names.own(benefit.name, benefit.handle)
-    return PastCard(name, url("held", benefit_id=benefit.id), say.ends(over) if over else None)
+def past_card(benefit: Benefit, formatter: Formatter, names: UniqueNames) -> PastCard:
+    over = benefit.expires_at if benefit.expires_at and benefit.expires_at < formatter.now else None
+    name = names.unique(benefit.name, benefit.handle)
+    return PastCard(name, url("held", benefit_id=benefit.id), formatter.ends(over) if over else None)
 
 
 def _store_use(benefit: Benefit, *, draw: bool) -> StoreUse:

@@ -1,4 +1,4 @@
-"""Dates and money as this shopper writes them, in this shopper's time zone."""
+"""Dates and amounts in the shopper's locale and time zone."""
 
 from __future__ import annotations
 
@@ -8,7 +8,12 @@ from decimal import Decimal
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
+from babel import Locale, UnknownLocaleError
+from babel.dates import format_date, format_time, get_timezone_name
+from babel.numbers import format_currency, format_percent
+
 from claimable_benefits.domain.shop import Shopper
+from claimable_benefits.web.current import runtime
 from claimable_benefits.web.rendering.sanitize import plain
 
 MINUS = "\N{MINUS SIGN}"
@@ -17,7 +22,7 @@ _LAST_MINUTE = time(23, 59)
 
 @dataclass(frozen=True, slots=True)
 class When:
-    """A moment as a sentence: ``iso`` for the ``datetime`` attribute, ``soon`` where it is today or tomorrow."""
+    """A time as text: ``iso`` for the ``datetime`` attribute, ``soon`` where it is today or tomorrow."""
 
     text: str
     iso: str
@@ -26,7 +31,7 @@ class When:
 
 @dataclass(frozen=True, slots=True)
 class Formatter:
-    """How one shopper reads dates and amounts. ``zone_is_theirs`` is False where the shop's zone stands in."""
+    """Formats dates and amounts for one shopper. ``zone_is_theirs`` is False where the shop's zone is used instead."""
 
     locale: str
     zone: ZoneInfo
@@ -34,12 +39,10 @@ class Formatter:
     now: datetime
 
     def money(self, amount: Decimal, currency: str) -> str:
-        from babel.numbers import format_currency  # babel takes a while to import: only where it is needed
-
         return format_currency(amount, currency, locale=self.locale)
 
     def off(self, amount: Decimal, currency: str) -> str:
-        """What comes off a total, with a true minus sign, which screen readers say."""
+        """An amount taken off a total, with a true minus sign, which screen readers read aloud."""
         return MINUS + self.money(amount, currency)
 
     def percent(self, percent: Decimal) -> str:
@@ -63,11 +66,11 @@ class Formatter:
         return When(f"{self.day(at)} at {self._time(at)}", at.isoformat())
 
     def until(self, at: datetime) -> When:
-        """A time that is minutes away."""
+        """A time of day that is minutes ahead."""
         return When(self._time(at), at.isoformat())
 
     def ends(self, at: datetime, *, what: str = "") -> When:
-        """When something ends. Hours and zone are said where they matter: close to the end, or within a day."""
+        """When something ends. Hours and zone are given where they matter: close to the end, or within a day."""
         last, local = at, self._local(at)
         if local.time() == time.min:  # the day before is the last one
             last = at - timedelta(seconds=1)
@@ -91,44 +94,46 @@ class Formatter:
         return at.astimezone(self.zone)
 
 
-# Babel takes long over each of these, and the benefits of a page, and of all shoppers, end at the same few moments.
-# A moment is the same key in whichever zone it is told. A number is told as text: 10 and 10.0 are written differently.
+# Babel is slow, and the benefits of all shoppers end at the same few times. Equal times are one key in any zone.
+# A number is passed as text, because 10 and 10.0 are written differently.
 @lru_cache(maxsize=2048)
 def _day(at: datetime, zone: ZoneInfo, locale: str) -> str:
-    from babel.dates import format_date
-
     return format_date(at.astimezone(zone), format="long", locale=locale)
 
 
 @lru_cache(maxsize=2048)
 def _clock(at: datetime, zone: ZoneInfo, locale: str) -> str:
-    from babel.dates import format_time
-
     return format_time(at, format="short", tzinfo=zone, locale=locale)
 
 
 @lru_cache(maxsize=2048)
 def _zone_name(at: datetime, zone: ZoneInfo, locale: str) -> str:
-    from babel.dates import get_timezone_name
-
     return get_timezone_name(at.astimezone(zone), width="long", locale=locale)
 
 
 @lru_cache(maxsize=512)
 def _percent(percent: str, locale: str) -> str:
-    from babel.numbers import format_percent
-
     return format_percent(Decimal(percent) / 100, locale=locale, decimal_quantization=False)
 
 
-def format_for(shopper: Shopper | None, *, locale: str, timezone: str, now: datetime) -> Formatter:
-    """The shopper's own habits, and the shop's where they are missing or unknown."""
-    theirs = _habits(shopper.locale, shopper.timezone, locale, timezone) if shopper else None
-    return Formatter(*(theirs or _habits(None, None, locale, timezone)), now)
+def formatter_of(shopper: Shopper | None) -> Formatter:
+    """Make the formatter of this request for ``shopper``; None stands for a guest."""
+    here = runtime()
+    return make_formatter(
+        shopper, locale=here.settings.locale, timezone=here.settings.timezone, now=here.context.clock()
+    )
+
+
+def make_formatter(shopper: Shopper | None, *, locale: str, timezone: str, now: datetime) -> Formatter:
+    """Make the formatter: the shopper's own locale and zone, and the shop's where they are missing or unknown."""
+    theirs = _locale_and_zone(shopper.locale, shopper.timezone, locale, timezone) if shopper else None
+    return Formatter(*(theirs or _locale_and_zone(None, None, locale, timezone)), now)
 
 
 @lru_cache(maxsize=256)
-def _habits(own_locale: str | None, own_zone: str | None, locale: str, timezone: str) -> tuple[str, ZoneInfo, bool]:
+def _locale_and_zone(
+    own_locale: str | None, own_zone: str | None, locale: str, timezone: str
+) -> tuple[str, ZoneInfo, bool]:
     theirs = _zone(own_zone) if own_zone else None
     language = (_locale(own_locale) if own_locale else None) or _locale(locale) or "en"
     return language, theirs or ZoneInfo(timezone), theirs is not None
@@ -146,8 +151,6 @@ def _zone(name: str) -> ZoneInfo | None:
 
 
 def _locale(name: str) -> str | None:
-    from babel import Locale, UnknownLocaleError
-
     try:
         return str(Locale.parse(plain(name).replace("-", "_")))
     except (ValueError, TypeError, UnknownLocaleError):

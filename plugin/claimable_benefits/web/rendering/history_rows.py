@@ -1,4 +1,4 @@
-"""What the account page shows of past uses."""
+"""The rows of the account page's history."""
 
 from __future__ import annotations
 
@@ -32,10 +32,11 @@ class HistoryRow:
     pending: bool
 
 
-def row(entry: Entry, say: Formatter) -> HistoryRow:
+def history_row(entry: Entry, formatter: Formatter) -> HistoryRow:
+    """Make the row of one use."""
     return HistoryRow(
         name=name_of(entry.name, ""),
-        used=say.on(entry.used_at),
+        used=formatter.on(entry.used_at),
         where=_WHERE.get(entry.where, ""),
         link=_link(entry),
         link_text=_link_text(entry),

@@ -1,8 +1,6 @@
-"""Every sentence that is put together in code. Sentences that stand alone are in the templates, in blocks."""
+"""Sentences with something in them: a name, an amount, a time. A fixed sentence stands in its template, in a block."""
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 from claimable_benefits.domain.benefits import Benefit, Definition
 from claimable_benefits.domain.discounts import Discount
@@ -10,30 +8,21 @@ from claimable_benefits.domain.eligibility import Fit, Misfit
 from claimable_benefits.domain.policy import DiscountKind, Policy
 from claimable_benefits.domain.states import DeliveryState, UseState
 from claimable_benefits.errors import BenefitsError, ConflictError, Declined, OutcomeUnknown
+from claimable_benefits.service.claims.claim import Claimed
+from claimable_benefits.service.holds.hold import Hold
+from claimable_benefits.service.orders.record import OrderRecord
 from claimable_benefits.web.rendering.formatting import Formatter
 from claimable_benefits.web.rendering.sanitize import name_of, plain
-
-if TYPE_CHECKING:
-    from claimable_benefits.service.claims.claim import Claimed
-    from claimable_benefits.service.holds.hold import Hold
-    from claimable_benefits.service.orders.record import OrderRecord
 
 CONFIRMING = (
     "We are confirming this with the loyalty programme. Look again in a minute; there is no need to do it twice."
 )
 UNREACHABLE = "We cannot reach the loyalty programme right now, so nothing was changed. Please try again in a minute."
-LEDGER_DOWN = "We cannot reach our records of your benefits right now, so nothing was changed."
-OVERTAKEN = "Something else changed this at the same moment. Please look again before you repeat it."
+CONFLICT = "Something else changed this at the same moment. Please look again before you repeat it."
 CLAIMED_AND_USED = "It is used as soon as you claim it, and cannot be kept for later."
 NO_CART = "Your cart is empty, so there is nothing to use a benefit on."
 PANEL_DOWN = "Your benefits cannot be shown right now. You can check out as usual."
 RECORD_DOWN = "The loyalty record of this order cannot be shown right now."
-
-SIGNED_OUT = "You are signed out. Sign in, and then try again."
-NO_TOKEN = "This page was not complete when its button was pressed. Nothing was changed."  # noqa: S105 - a sentence
-STALE = "This page was open for too long. Nothing was changed. Go back and try again."
-NOT_THIS = "This button does not belong to this benefit, or not to your account. Nothing was changed."
-FOREIGN = "This came from another site, so nothing was changed."
 
 _MISFITS = {
     Misfit.STORE_ONLY: "You use it in our stores.",
@@ -58,14 +47,14 @@ _USE_STATES = {
 
 
 def of_error(error: BenefitsError) -> str:
-    """What went wrong, for the shopper. Omneo's own words are for the log."""
+    """What went wrong, for the shopper. Omneo's own message is for the log."""
     match error:
         case Declined():
             return plain(error.shopper_message)  # it may hold a name as Omneo has it
         case OutcomeUnknown():
             return CONFIRMING
         case ConflictError():
-            return OVERTAKEN
+            return CONFLICT
         case _:
             return UNREACHABLE
 
@@ -105,34 +94,34 @@ def as_of(age: float) -> str:
     return f"As of {hours} hour{'s' if hours != 1 else ''} ago."
 
 
-def misfit(fit: Fit, currency: str, say: Formatter) -> str:
+def misfit(fit: Fit, currency: str, formatter: Formatter) -> str:
     """Why a benefit does not fit, and what would help; empty where it fits."""
     if fit.misfit is Misfit.BELOW_MINIMUM:
-        return f"Spend {say.money(fit.missing, currency)} more to use it."
+        return f"Spend {formatter.money(fit.missing, currency)} more to use it."
     return _MISFITS[fit.misfit] if fit.misfit else ""
 
 
-def worth(policy: Policy, discount: Discount, currency: str, say: Formatter) -> str:
+def worth(policy: Policy, discount: Discount, currency: str, formatter: Formatter) -> str:
     """What applying a benefit would take off."""
     if discount.amount:
-        return f"Takes {say.money(discount.amount, currency)} off."
+        return f"Takes {formatter.money(discount.amount, currency)} off."
     if policy.discount is DiscountKind.SHIPPING:
         return "Takes the cost of shipping off, once it is chosen."
     return "Comes with your order; the total stays as it is."
 
 
-def effect(policy: Policy, discount: Discount, currency: str, say: Formatter) -> str:
+def effect(policy: Policy, discount: Discount, currency: str, formatter: Formatter) -> str:
     """What an applied benefit does to the total, short enough for a column of amounts."""
     if discount.amount:
-        return say.off(discount.amount, currency)
+        return formatter.off(discount.amount, currency)
     return "Once shipping is chosen" if policy.discount is DiscountKind.SHIPPING else "Included"
 
 
-def at_checkout(policy: Policy, say: Formatter) -> str:
-    """What a checkout benefit does. Amounts need a currency, so they wait for the cart."""
+def at_checkout(policy: Policy, formatter: Formatter) -> str:
+    """What a checkout benefit does. An amount needs a currency, so it is shown with the cart."""
     on = "the items it is for" if policy.fits else "your order"
     does = {
-        DiscountKind.PERCENT: f"It takes {say.percent(policy.size)} off {on}.",
+        DiscountKind.PERCENT: f"It takes {formatter.percent(policy.size)} off {on}.",
         DiscountKind.AMOUNT: f"It takes an amount off {on}.",
         DiscountKind.SHIPPING: "It takes off the cost of shipping.",
         DiscountKind.FREE_ITEM: "It makes one item free.",
@@ -143,7 +132,7 @@ def at_checkout(policy: Policy, say: Formatter) -> str:
 
 
 def from_account(benefit: Benefit) -> str:
-    """What one click on a button does, said beside the button."""
+    """What one click on a button does, shown beside the button."""
     if benefit.remaining is None:
         return "It takes effect at once."
     if benefit.remaining > 1:
@@ -162,7 +151,7 @@ def uses_left(benefit: Benefit) -> str:
 
 
 def validity(definition: Definition) -> str:
-    """For how long a benefit is good once claimed; empty where Omneo does not say."""
+    """For how long a benefit is good once claimed; empty where Omneo does not formatter."""
     units = {"days": "day", "weeks": "week", "months": "month", "years": "year"}
     unit = units.get(definition.period_type or "")
     if not unit or not definition.period or definition.period < 1:
@@ -182,10 +171,10 @@ def redemption(record: OrderRecord) -> str:
     return "None"
 
 
-def delivered(record: OrderRecord, say: Formatter) -> str:
-    """Where the order's transaction stands on its way to Omneo."""
+def delivered(record: OrderRecord, formatter: Formatter) -> str:
+    """The state of the delivery of the order's transaction."""
     if record.delivered or record.delivery_state is DeliveryState.DELIVERED:
-        when = f" on {say.moment(record.delivered_at).text}" if record.delivered_at else ""
+        when = f" on {formatter.moment(record.delivered_at).text}" if record.delivered_at else ""
         return f"Recorded {'as cancelled ' if record.is_void else ''}with the loyalty programme{when}"
     if record.delivery_state is DeliveryState.STOPPED:
         return f"Stopped: {plain(record.problem) or 'somebody has to look at it.'}"

@@ -1,17 +1,16 @@
-"""Codes for the till: a QR code as inline SVG, which needs no script, no style and no further request."""
+"""QR codes for the till as inline SVG, which needs no script, no style and no further request."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 
+import segno
 from markupsafe import Markup
 
 
 @lru_cache(maxsize=256)
 def qr_code(code: str) -> Markup:
-    """A QR code, dark on white whatever the theme; empty where ``code`` is too long for one."""
-    import segno  # only where there is something to draw
-
+    """Draw a QR code, dark on white in every theme; empty where ``code`` is too long for one."""
     try:
         qr = segno.make(code, error="m", micro=False)
     except segno.DataOverflowError:

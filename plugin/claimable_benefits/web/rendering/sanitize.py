@@ -1,4 +1,4 @@
-"""Make what somebody typed into Omneo safe to show: HTML with a few harmless tags, or plain text."""
+"""Make texts from Omneo safe to show: HTML with a few harmless tags, or plain text."""
 
 from __future__ import annotations
 
@@ -6,50 +6,49 @@ import html
 import re
 from urllib.parse import urlsplit
 
+import nh3
 from markupsafe import Markup
 
 from claimable_benefits.cache.lru import LruCache
 
-_LONGEST = 50_000  # characters; a description of 10,000 is ordinary, a novel is a mistake
+_LONGEST = 50_000  # characters; a description of 10,000 is ordinary
 _TAGS = {"p", "br", "ul", "ol", "li", "strong", "b", "em", "i", "a"}
 _DROPPED_WITH_CONTENT = {"script", "style", "template", "iframe", "object", "noscript", "svg", "math", "title"}
 _BLOCKS = re.compile(r"(?=</?(?:p|br|div|li|ul|ol|h[1-6]|tr|td|table)\b)", re.IGNORECASE)
-# Control characters, and those that turn the direction of the text around them.
+# Control characters, and those that change the direction of the text around them.
 _INVISIBLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 # Without a tag, an entity or anything invisible there is nothing to clean.
 _ORDINARY = re.compile(r"[^<>&\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]*")
 
-# Cleaning costs more than printing, and many shoppers have the same few benefits: so each text is cleaned once.
-_html: LruCache[Markup] = LruCache(entries=4000, weight=6_000_000)
-_words: LruCache[str] = LruCache(entries=4000, weight=2_000_000)
+# Cleaning costs more than rendering, and many shoppers have the same few benefits, so each text is cleaned once.
+_safe_texts: LruCache[Markup] = LruCache(entries=4000, weight=6_000_000)
+_plain_texts: LruCache[str] = LruCache(entries=4000, weight=2_000_000)
 
 
 def safe_html(text: str | None) -> Markup:
     """Keep paragraphs, lists, emphasis and https links; drop everything else."""
     if not text:
         return Markup()
-    if (known := _html.get(text)) is None:
+    if (known := _safe_texts.get(text)) is None:
         known = _safe_html(text)
-        _html.put(text, known, 2 * (len(text) + len(known)))
+        _safe_texts.put(text, known, 2 * (len(text) + len(known)))
     return known
 
 
 def plain(text: str | None) -> str:
-    """The words alone, on one line; still to be escaped like any other text."""
+    """Keep the text alone, on one line; it is escaped later like any other text."""
     if not text:
         return ""
     if len(text) <= _LONGEST and _ORDINARY.fullmatch(text):
         return " ".join(text.split())
-    if (known := _words.get(text)) is None:
+    if (known := _plain_texts.get(text)) is None:
         known = _plain(text)
-        _words.put(text, known, 2 * (len(text) + len(known)))
+        _plain_texts.put(text, known, 2 * (len(text) + len(known)))
     return known
 
 
 def _safe_html(text: str) -> Markup:
-    import nh3  # only where there is something to clean
-
     cleaned = nh3.clean(
         _readable(text),
         tags=_TAGS,
@@ -63,19 +62,17 @@ def _safe_html(text: str) -> Markup:
 
 
 def _plain(text: str) -> str:
-    import nh3
-
     stripped = nh3.clean(_BLOCKS.sub(" ", _readable(text)), tags=set(), clean_content_tags=_DROPPED_WITH_CONTENT)
     return " ".join(_INVISIBLE.sub("", html.unescape(stripped)).split())
 
 
 def name_of(text: str | None, otherwise: str) -> str:
-    """A name as plain text; ``otherwise`` where nothing is left of it."""
+    """Return a name as plain text; ``otherwise`` where nothing is left of it."""
     return plain(text) or plain(otherwise) or "Benefit"
 
 
 def https_url(text: str | None) -> str | None:
-    """The address if it is one of https, else None."""
+    """Return the address if it is an https one, else None."""
     if not text or not text.startswith("https://") or _INVISIBLE.search(text):
         return None
     try:

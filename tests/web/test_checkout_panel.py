@@ -19,17 +19,17 @@ from claimable_benefits.service.holds.hold import Hold
 from claimable_benefits.service.holds.offers import Offers
 from tests.web.conftest import Browser
 from tests.web.demo import demo
+from tests.web.page_data import CHECKOUT, PageData, applied, cart, make_shop, offer
 from tests.web.reading import Element, forms, read_page, region
-from tests.web.test_claiming_and_using import notices
-from tests.web.world import CHECKOUT, World, applied, cart, make_shop, offer
+from tests.web.test_actions import flashes
 
 
 def panel(mia: Browser, path: str = "/checkout") -> Element:
     return region(mia.read(path), "Benefits")
 
 
-def only(world: World, **offers: object) -> None:
-    world.offers["mia"] = replace(Offers(), **offers)  # type: ignore[arg-type] # the fields of Offers, by name
+def only(data: PageData, **offers: object) -> None:
+    data.offers["mia"] = replace(Offers(), **offers)  # type: ignore[arg-type] # the fields of Offers, by name
 
 
 def test_what_is_applied_says_what_it_takes_off_and_how_long_it_is_held(mia: Browser) -> None:
@@ -42,8 +42,8 @@ def test_what_is_applied_says_what_it_takes_off_and_how_long_it_is_held(mia: Bro
     assert list(forms(free)) == ["Remove Free Shipping"]
 
 
-def test_without_a_zone_of_the_shoppers_the_zone_is_named(world: World, mia: Browser) -> None:
-    world.shoppers["mia"] = Shopper("mia")
+def test_without_a_zone_of_the_shoppers_the_zone_is_named(data: PageData, mia: Browser) -> None:
+    data.shoppers["mia"] = Shopper("mia")
 
     assert "until 12:30 PM (Australian Eastern Standard Time)" in panel(mia).text
 
@@ -52,25 +52,25 @@ def test_without_a_zone_of_the_shoppers_the_zone_is_named(world: World, mia: Bro
     ("kind", "words"), [(DiscountKind.SHIPPING, "Once shipping is chosen"), (DiscountKind.NONE, "Included")]
 )
 def test_an_applied_benefit_without_an_amount_says_what_it_does(
-    world: World, mia: Browser, kind: DiscountKind, words: str
+    data: PageData, mia: Browser, kind: DiscountKind, words: str
 ) -> None:
-    world.policies["free-shipping"] = Policy("free-shipping", kind, used_at=CHECKOUT)
-    only(world, applied=applied("b", "Free Shipping", amount="0"))
+    data.policies["free-shipping"] = Policy("free-shipping", kind, used_at=CHECKOUT)
+    only(data, applied=applied("b", "Free Shipping", amount="0"))
 
     assert panel(mia).one("p", class_="cb-applied__effect").text == words
 
 
-def test_what_is_applied_and_no_longer_fits_says_why(world: World, mia: Browser) -> None:
+def test_what_is_applied_and_no_longer_fits_says_why(data: PageData, mia: Browser) -> None:
     fit = Fit(Misfit.BELOW_MINIMUM, Decimal(12))
-    only(world, applied=applied("b", "Ten Off", amount="0", fit=fit, discount=Discount()))
+    only(data, applied=applied("b", "Ten Off", amount="0", fit=fit, discount=Discount()))
     text = panel(mia).text
 
     assert "It takes nothing off right now. Spend $12.00 more to use it." in text
     assert list(forms(panel(mia))) == ["Remove Ten Off"]
 
 
-def test_an_applied_benefits_code_is_not_shown_before_it_is_used(world: World, mia: Browser) -> None:
-    only(world, applied=applied("b", "Gift", code="GIFT-1"))
+def test_an_applied_benefits_code_is_not_shown_before_it_is_used(data: PageData, mia: Browser) -> None:
+    only(data, applied=applied("b", "Gift", code="GIFT-1"))
 
     assert "GIFT-1" not in mia.get("/checkout").text
 
@@ -90,17 +90,17 @@ def test_what_fits_has_a_button_and_its_worth(mia: Browser) -> None:
     ],
 )
 def test_what_fits_without_an_amount_says_what_it_would_do(
-    world: World, mia: Browser, kind: DiscountKind, words: str
+    data: PageData, mia: Browser, kind: DiscountKind, words: str
 ) -> None:
-    only(world, fitting=(offer("b", "Thing", policy=Policy("thing", kind, used_at=CHECKOUT)),))
+    only(data, fitting=(offer("b", "Thing", policy=Policy("thing", kind, used_at=CHECKOUT)),))
 
     assert words in panel(mia).text
 
 
-def test_money_is_written_in_the_carts_currency_and_the_shoppers_language(world: World, mia: Browser) -> None:
-    world.shoppers["mia"] = Shopper("mia", timezone="Europe/Paris", locale="fr_FR")
-    world.cart = cart(currency="EUR")
-    only(world, applied=applied("b", "Livraison", amount="1234.50"))
+def test_money_is_written_in_the_carts_currency_and_the_shoppers_language(data: PageData, mia: Browser) -> None:
+    data.shoppers["mia"] = Shopper("mia", timezone="Europe/Paris", locale="fr_FR")
+    data.cart = cart(currency="EUR")
+    only(data, applied=applied("b", "Livraison", amount="1234.50"))
 
     assert panel(mia).one("p", class_="cb-applied__effect").text == "\N{MINUS SIGN}1 234,50 €"
 
@@ -124,61 +124,61 @@ def test_what_is_held_in_another_cart_can_be_used_here_instead(mia: Browser) -> 
         (Misfit.NOTHING_TO_TAKE_OFF, "There is nothing in your cart for it to take off."),
     ],
 )
-def test_what_does_not_fit_says_why_and_has_no_button(world: World, mia: Browser, misfit: Misfit, words: str) -> None:
-    only(world, unfitting=(offer("b", "Thing", Fit(misfit, Decimal(12))),))
+def test_what_does_not_fit_says_why_and_has_no_button(data: PageData, mia: Browser, misfit: Misfit, words: str) -> None:
+    only(data, unfitting=(offer("b", "Thing", Fit(misfit, Decimal(12))),))
 
     assert words in panel(mia).text
     assert forms(panel(mia)) == {}
 
 
-def test_every_reason_has_a_sentence(world: World, mia: Browser) -> None:
-    only(world, unfitting=tuple(offer(f"b{n}", f"Thing {n}", Fit(misfit)) for n, misfit in enumerate(Misfit)))
+def test_every_reason_has_a_sentence(data: PageData, mia: Browser) -> None:
+    only(data, unfitting=tuple(offer(f"b{n}", f"Thing {n}", Fit(misfit)) for n, misfit in enumerate(Misfit)))
     worths = [item.text for item in panel(mia).all("p", class_="cb-offer__worth")]
 
     assert len(worths) == len(set(worths)) == len(Misfit)
     assert "" not in worths
 
 
-def test_many_that_do_not_fit_are_folded_away(world: World, mia: Browser) -> None:
-    only(world, unfitting=tuple(offer(f"b{n}", f"Thing {n}", Fit(Misfit.STORE_ONLY)) for n in range(40)))
+def test_many_that_do_not_fit_are_folded_away(data: PageData, mia: Browser) -> None:
+    only(data, unfitting=tuple(offer(f"b{n}", f"Thing {n}", Fit(Misfit.STORE_ONLY)) for n in range(40)))
 
     assert panel(mia).one("summary").text == "34 more that do not fit"
 
 
-def test_what_is_being_confirmed_is_told(mia: Browser) -> None:
+def test_what_is_being_confirmed_is_shown(mia: Browser) -> None:
     assert "We are confirming Express Delivery with the loyalty programme." in panel(mia).text
 
 
-def test_a_guest_is_invited_and_comes_back_to_the_checkout(guest: Browser) -> None:
+def test_a_guest_is_invited_and_returns_to_the_checkout(guest: Browser) -> None:
     shown = panel(guest, "/checkout?step=2")
 
     assert shown.one("a").text == "Sign in"
     assert shown.one("a").attributes["href"] == "/login?next=/checkout%3Fstep%3D2"
 
 
-def test_an_empty_cart_is_told(world: World, mia: Browser) -> None:
-    world.cart = None
+def test_an_empty_cart_is_shown(data: PageData, mia: Browser) -> None:
+    data.cart = None
 
     assert "Add something to your cart" in panel(mia).text
 
 
-def test_a_shopper_without_benefits_is_told_where_to_claim(world: World, mia: Browser) -> None:
-    only(world)
+def test_a_shopper_without_benefits_sees_where_to_claim(data: PageData, mia: Browser) -> None:
+    only(data)
 
     assert "You hold no benefits right now." in panel(mia).text
     assert panel(mia).one("a").attributes["href"] == "/account/benefits"
 
 
-def test_while_omneo_is_down_what_is_applied_stays(world: World, mia: Browser) -> None:
-    only(world, applied=applied("b", "Free Shipping"), reachable=False)
+def test_while_omneo_is_down_what_is_applied_stays(data: PageData, mia: Browser) -> None:
+    only(data, applied=applied("b", "Free Shipping"), reachable=False)
     text = panel(mia).text
 
     assert "The loyalty programme does not answer right now, so your other benefits are not shown." in text
     assert "Remove Free Shipping" in text
 
 
-def test_the_panel_never_breaks_a_checkout(world: World, mia: Browser, caplog: pytest.LogCaptureFixture) -> None:
-    world.fails("read_offers", ZeroDivisionError("anything"))
+def test_the_panel_never_breaks_a_checkout(data: PageData, mia: Browser, caplog: pytest.LogCaptureFixture) -> None:
+    data.fails("read_offers", ZeroDivisionError("anything"))
     with caplog.at_level(logging.ERROR, "claimable_benefits"):
         text = panel(mia).text
 
@@ -186,41 +186,19 @@ def test_the_panel_never_breaks_a_checkout(world: World, mia: Browser, caplog: p
     assert "ZeroDivisionError" in caplog.text
 
 
-def test_a_broken_template_of_the_shops_does_not_break_a_checkout(world: World, tmp_path: Path) -> None:
+def test_a_broken_template_of_the_shops_does_not_break_a_checkout(data: PageData, tmp_path: Path) -> None:
     (tmp_path / "claimable_benefits").mkdir()
     (tmp_path / "claimable_benefits" / "panel.html").write_text("{% block", encoding="utf-8")
-    app = make_shop(world, template_folder=tmp_path)
+    app = make_shop(data, template_folder=tmp_path)
 
     assert "Your benefits cannot be shown right now." in panel(Browser(app.test_client(), "mia")).text
 
 
-def test_the_panel_stands_outside_of_a_request_without_raising(shop: Flask) -> None:
+def test_the_panel_outside_of_a_request_does_not_raise(shop: Flask) -> None:
     with shop.app_context():
         text = render_template_string("{{ benefits_panel() }}")
 
     assert "Your benefits cannot be shown right now." in text
-
-
-@pytest.mark.parametrize(
-    ("label", "call", "sentence"),
-    [
-        ("Apply 10% off", ("hold", "mia", "cart-1", "b-ten"), "10% off is applied."),
-        (
-            "Remove Free Shipping",
-            ("release", "mia", "cart-1", "b-ship"),
-            "Free Shipping is removed. It is still yours.",
-        ),
-        ("Use Gift Wrapping here instead", ("move", "mia", "cart-1", "b-wrap"), "Gift Wrapping is applied."),
-    ],
-)
-def test_a_button_does_its_thing_and_returns_to_the_page(
-    world: World, mia: Browser, label: str, call: tuple[str, ...], sentence: str
-) -> None:
-    answer = mia.press(label, "/checkout?step=2")
-
-    assert (answer.status_code, answer.location) == (303, "/checkout?step=2")
-    assert world.calls == [call]
-    assert notices(mia.read("/checkout")) == [("status", sentence)]
 
 
 @pytest.mark.parametrize(
@@ -233,18 +211,18 @@ def test_a_button_does_its_thing_and_returns_to_the_page(
         ),
     ],
 )
-def test_applying_says_what_it_changed(world: World, mia: Browser, outcome: Hold, sentence: str) -> None:
-    world.answers["hold"] = outcome
+def test_applying_says_what_it_changed(data: PageData, mia: Browser, outcome: Hold, sentence: str) -> None:
+    data.answers["hold"] = outcome
     mia.press("Apply 10% off", "/checkout")
 
-    assert notices(mia.read("/checkout")) == [("status", sentence)]
+    assert flashes(mia.read("/checkout")) == [("status", sentence)]
 
 
-def test_removing_what_is_gone_says_so(world: World, mia: Browser) -> None:
-    world.answers["release"] = None
+def test_removing_what_is_gone_says_so(data: PageData, mia: Browser) -> None:
+    data.answers["release"] = None
     mia.press("Remove Free Shipping", "/checkout")
 
-    assert notices(mia.read("/checkout")) == [("status", "This benefit was not applied any more. Nothing changed.")]
+    assert flashes(mia.read("/checkout")) == [("status", "This benefit was not applied any more. Nothing changed.")]
 
 
 @pytest.mark.parametrize(
@@ -254,22 +232,22 @@ def test_removing_what_is_gone_says_so(world: World, mia: Browser) -> None:
         (NotApplied("down"), "We cannot reach the loyalty programme right now"),
     ],
 )
-def test_what_goes_wrong_is_told_in_the_panel(world: World, mia: Browser, error: Exception, words: str) -> None:
-    world.fails("hold", error)
+def test_what_goes_wrong_is_shown_in_the_panel(data: PageData, mia: Browser, error: Exception, words: str) -> None:
+    data.fails("hold", error)
     mia.press("Apply 10% off", "/checkout")
-    [(role, sentence)] = notices(mia.read("/checkout"))
+    [(role, sentence)] = flashes(mia.read("/checkout"))
 
     assert role == "alert"
     assert words in sentence
 
 
-def test_without_a_cart_a_button_does_nothing_and_says_so(world: World, mia: Browser) -> None:
+def test_without_a_cart_a_button_does_nothing_and_says_so(data: PageData, mia: Browser) -> None:
     button = mia.form("Apply 10% off", "/checkout")
-    world.cart = None
+    data.cart = None
     answer = mia.send(button)
 
-    assert (answer.status_code, world.calls) == (303, [])
-    assert notices(mia.read("/checkout")) == [("alert", "Your cart is empty, so there is nothing to use a benefit on.")]
+    assert (answer.status_code, data.calls) == (303, [])
+    assert flashes(mia.read("/checkout")) == [("alert", "Your cart is empty, so there is nothing to use a benefit on.")]
 
 
 @pytest.mark.parametrize(
@@ -286,7 +264,7 @@ def test_without_a_cart_a_button_does_nothing_and_says_so(world: World, mia: Bro
         "/ok\r\nSet-Cookie: a=b",
     ],
 )
-def test_a_way_back_that_leaves_the_shop_is_not_taken(mia: Browser, target: str) -> None:
+def test_a_return_address_outside_of_the_shop_is_ignored(mia: Browser, target: str) -> None:
     answer = mia.send(mia.form("Apply 10% off", "/checkout"), next=target)
 
     assert (answer.status_code, answer.location) == (303, "/checkout")
@@ -298,8 +276,8 @@ def test_a_panel_on_an_answer_to_a_post_returns_to_the_checkout(mia: Browser) ->
     assert {form.fields["next"] for form in forms(page).values()} == {"/checkout"}
 
 
-def test_names_on_a_panel_are_told_apart(world: World, mia: Browser) -> None:
-    only(world, fitting=(offer("b1", "Ten Off", amount="1"), offer("b2", "Ten Off", amount="1")))
+def test_names_on_a_panel_differ(data: PageData, mia: Browser) -> None:
+    only(data, fitting=(offer("b1", "Ten Off", amount="1"), offer("b2", "Ten Off", amount="1")))
 
     assert list(forms(panel(mia))) == ["Apply Ten Off", "Apply Ten Off (2)"]
 
@@ -307,7 +285,7 @@ def test_names_on_a_panel_are_told_apart(world: World, mia: Browser) -> None:
 def test_two_apps_in_one_process_do_not_meet() -> None:
     one, two = demo(), demo()
     only(two)
-    first, second = (Browser(make_shop(world).test_client(), "mia") for world in (one, two))
+    first, second = (Browser(make_shop(data).test_client(), "mia") for data in (one, two))
     first.press("Apply 10% off", "/checkout")
 
     assert (len(one.calls), two.calls) == (1, [])

@@ -14,8 +14,8 @@ from claimable_benefits.errors import AuthenticationError, NotApplied
 from claimable_benefits.service.account.history import Entry
 from claimable_benefits.service.account.wallet_view import Held, Wallet
 from tests.web.conftest import Browser
+from tests.web.page_data import ACCOUNT, CHECKOUT, MELBOURNE, NOW, STORE, PageData, definition, held, make_shop
 from tests.web.reading import Element, forms, region
-from tests.web.world import ACCOUNT, CHECKOUT, MELBOURNE, NOW, STORE, World, definition, held, make_shop
 
 
 def card(page: Element, name: str) -> Element:
@@ -25,8 +25,8 @@ def card(page: Element, name: str) -> Element:
     raise LookupError(name)
 
 
-def give(world: World, *benefits: Held, ready: tuple[Definition, ...] = ()) -> None:
-    world.wallets["mia"] = Wallet(True, claimable=ready, usable=benefits)
+def give(data: PageData, *benefits: Held, ready: tuple[Definition, ...] = ()) -> None:
+    data.wallets["mia"] = Wallet(True, claimable=ready, usable=benefits)
 
 
 def test_the_page_has_its_heading_and_three_sections(mia: Browser) -> None:
@@ -57,13 +57,13 @@ def test_terms_can_be_read_before_claiming(mia: Browser) -> None:
     assert "Not with express delivery." in terms.text
 
 
-def test_a_claim_window_and_the_time_it_is_good_for_are_told(mia: Browser) -> None:
+def test_a_claim_window_and_the_time_it_is_good_for_are_shown(mia: Browser) -> None:
     facts = [item.text for item in card(mia.read(), "Free Shipping").one("ul").all("li")]
 
     assert facts == ["Claiming ends on 30 June 2025", "Good for 30 days once it is yours"]
 
 
-def test_what_ends_first_stands_first(mia: Browser) -> None:
+def test_what_ends_first_is_shown_first(mia: Browser) -> None:
     names = [title.text for title in region(mia.read(), "Yours to use").all("h3")]
 
     assert names == ["Birthday Treat", "10% off your next order", "Lounge Visit", "VIP Access"]
@@ -77,16 +77,16 @@ def test_a_benefit_with_several_uses_says_how_many_are_left(mia: Browser) -> Non
     ("remaining", "most", "words"),
     [(None, None, "No limit on uses"), (4, None, "4 uses left"), (5, 3, "5 of 5 uses left")],
 )
-def test_uses_left_are_told_with_what_is_known(
-    world: World, mia: Browser, remaining: int | None, most: int | None, words: str
+def test_uses_left_are_shown_as_far_as_they_are_known(
+    data: PageData, mia: Browser, remaining: int | None, most: int | None, words: str
 ) -> None:
-    give(world, held("b", definition("x", "Thing", max_redemptions=most), remaining=remaining))
+    give(data, held("b", definition("x", "Thing", max_redemptions=most), remaining=remaining))
 
     assert words in card(mia.read(), "Thing").text
 
 
-def test_a_single_use_needs_no_count(world: World, mia: Browser) -> None:
-    give(world, held("b", definition("x", "Thing", max_redemptions=1), remaining=1))
+def test_a_single_use_needs_no_count(data: PageData, mia: Browser) -> None:
+    give(data, held("b", definition("x", "Thing", max_redemptions=1), remaining=1))
 
     assert "left" not in card(mia.read(), "Thing").text
 
@@ -105,16 +105,16 @@ def test_a_single_use_needs_no_count(world: World, mia: Browser) -> None:
         (None, "Does not end"),
     ],
 )
-def test_an_end_is_told_in_the_shoppers_zone(world: World, mia: Browser, ends: datetime | None, words: str) -> None:
-    give(world, held("b", definition("x", "Thing"), expires_at=ends))
+def test_an_end_is_shown_in_the_shoppers_zone(data: PageData, mia: Browser, ends: datetime | None, words: str) -> None:
+    give(data, held("b", definition("x", "Thing"), expires_at=ends))
 
     facts = card(mia.read(), "Thing").all("ul")[0].all("li")
     assert facts[0].text.replace("\N{NARROW NO-BREAK SPACE}", " ") == words
 
 
-def test_another_zone_and_language_change_the_words(world: World, mia: Browser) -> None:
-    world.shoppers["mia"] = Shopper("mia", timezone="Europe/Paris", locale="de-DE")
-    give(world, held("b", definition("x", "Thing"), expires_at=datetime(2025, 6, 20, 13, 59, 59, tzinfo=UTC)))
+def test_another_zone_and_language_change_the_words(data: PageData, mia: Browser) -> None:
+    data.shoppers["mia"] = Shopper("mia", timezone="Europe/Paris", locale="de-DE")
+    give(data, held("b", definition("x", "Thing"), expires_at=datetime(2025, 6, 20, 13, 59, 59, tzinfo=UTC)))
 
     assert "Ends on 20. Juni 2025 at 15:59 (Mitteleuropäische Sommerzeit)" in card(mia.read(), "Thing").text
 
@@ -122,9 +122,9 @@ def test_another_zone_and_language_change_the_words(world: World, mia: Browser) 
 @pytest.mark.parametrize(
     "shopper", [Shopper("mia"), Shopper("mia", timezone="Mars/Olympus", locale="xx_XX"), Shopper("mia", locale="!!")]
 )
-def test_unknown_habits_fall_back_to_the_shops(world: World, mia: Browser, shopper: Shopper) -> None:
-    world.shoppers["mia"] = shopper
-    give(world, held("b", definition("x", "Thing"), expires_at=datetime(2025, 6, 20, 13, 59, 59, tzinfo=UTC)))
+def test_unknown_habits_fall_back_to_the_shops(data: PageData, mia: Browser, shopper: Shopper) -> None:
+    data.shoppers["mia"] = shopper
+    give(data, held("b", definition("x", "Thing"), expires_at=datetime(2025, 6, 20, 13, 59, 59, tzinfo=UTC)))
 
     assert "Ends on June 20, 2025" in card(mia.read(), "Thing").text
 
@@ -161,8 +161,8 @@ def test_a_store_benefit_shows_code_and_qr_and_no_button(mia: Browser) -> None:
     assert birthday.all("form") == []
 
 
-def test_a_benefit_without_a_policy_is_shown_and_used_nowhere(world: World, mia: Browser) -> None:
-    give(world, Held(Benefit("b", definition("x", "Thing", instructions_online="<p>Ask us.</p>")), Policy("x")))
+def test_a_benefit_without_a_policy_is_shown_and_used_nowhere(data: PageData, mia: Browser) -> None:
+    give(data, Held(Benefit("b", definition("x", "Thing", instructions_online="<p>Ask us.</p>")), Policy("x")))
     thing = card(mia.read(), "Thing")
 
     assert "Ask us." in thing.text
@@ -177,17 +177,17 @@ def test_a_use_that_is_being_confirmed_takes_the_button_away(mia: Browser) -> No
     assert vip.all("form") == []
 
 
-def test_a_claim_that_is_being_confirmed_is_told(world: World, mia: Browser) -> None:
-    world.wallets["mia"] = Wallet(True, pending_claims=("Free Shipping",))
+def test_a_claim_that_is_being_confirmed_is_shown(data: PageData, mia: Browser) -> None:
+    data.wallets["mia"] = Wallet(True, pending_claims=("Free Shipping",))
     ready = region(mia.read(), "Ready to claim")
 
     assert "We are confirming Free Shipping with the loyalty programme." in ready.text
     assert "nothing to claim" not in ready.text
 
 
-def test_two_benefits_of_one_name_have_buttons_of_their_own(world: World, mia: Browser) -> None:
+def test_two_benefits_of_one_name_have_buttons_of_their_own(data: PageData, mia: Browser) -> None:
     kind = definition("lounge", "Lounge Visit")
-    give(world, held("b1", kind, ACCOUNT), held("b2", kind, ACCOUNT))
+    give(data, held("b1", kind, ACCOUNT), held("b2", kind, ACCOUNT))
 
     assert list(forms(mia.read())) == ["Use Lounge Visit now", "Use Lounge Visit (2) now"]
 
@@ -214,36 +214,36 @@ def test_the_history_links_to_orders_and_receipts(mia: Browser) -> None:
     ]
 
 
-def test_without_an_order_page_orders_are_named_and_not_linked(world: World) -> None:
-    app = make_shop(world, {"BENEFITS_ORDER_URL": ""})
+def test_without_an_order_page_orders_are_named_and_not_linked(data: PageData) -> None:
+    app = make_shop(data, {"BENEFITS_ORDER_URL": ""})
     history = region(Browser(app.test_client(), "mia").read(), "History")
 
     assert "Order 1001" in history.text
     assert not [link for link in history.all("a") if "1001" in link.attributes["href"]]
 
 
-def test_an_order_number_cannot_bend_its_link(world: World, mia: Browser) -> None:
-    world.histories["mia"] = (Entry("Thing", NOW, "checkout", order_number="../../logout?now=1"),)
+def test_an_order_number_cannot_bend_its_link(data: PageData, mia: Browser) -> None:
+    data.histories["mia"] = (Entry("Thing", NOW, "checkout", order_number="../../logout?now=1"),)
 
     assert region(mia.read(), "History").all("a")[0].attributes["href"] == "/orders/..%2F..%2Flogout%3Fnow%3D1"
 
 
-def test_a_sale_in_a_store_is_no_order_of_this_shop(world: World, mia: Browser) -> None:
-    world.histories["mia"] = (Entry("Thing", NOW, "store", order_number="TILL-7"),)
+def test_a_sale_in_a_store_is_no_order_of_this_shop(data: PageData, mia: Browser) -> None:
+    data.histories["mia"] = (Entry("Thing", NOW, "store", order_number="TILL-7"),)
     history = region(mia.read(), "History")
 
     assert "In a store, Order TILL-7" in history.text
     assert [link for link in history.all("a") if "TILL" in link.attributes["href"]] == []
 
 
-def test_an_entry_in_doubt_is_told(world: World, mia: Browser) -> None:
-    world.histories["mia"] = (Entry("Thing", NOW, "checkout", order_number="7", pending=True),)
+def test_an_entry_in_doubt_is_shown(data: PageData, mia: Browser) -> None:
+    data.histories["mia"] = (Entry("Thing", NOW, "checkout", order_number="7", pending=True),)
 
     assert "Being confirmed" in region(mia.read(), "History").text
 
 
-def test_a_long_history_is_folded_away(world: World, mia: Browser) -> None:
-    world.histories["mia"] = tuple(Entry(f"Thing {n}", NOW - timedelta(days=n), "store") for n in range(25))
+def test_a_long_history_is_folded_away(data: PageData, mia: Browser) -> None:
+    data.histories["mia"] = tuple(Entry(f"Thing {n}", NOW - timedelta(days=n), "store") for n in range(25))
     history = region(mia.read(), "History")
 
     assert "Show 5 older" in [summary.text for summary in history.all("summary")]
@@ -255,7 +255,7 @@ def test_what_is_over_is_listed_apart(mia: Browser) -> None:
     assert over.text == "Benefits that are over (1) Winter Surprise Ended on 6 May 2025"
 
 
-def test_a_guest_is_invited_and_comes_back_here(guest: Browser) -> None:
+def test_a_guest_is_invited_and_returns_here(guest: Browser) -> None:
     page = guest.read()
     invitation = page.one("a", href="/login?next=/account/benefits")
 
@@ -269,16 +269,16 @@ def test_the_way_back_keeps_the_query(guest: Browser) -> None:
     assert page.one("a", href="/login?next=/account/benefits%3Ffrom%3Dmail%26x%3D1").text == "Sign in"
 
 
-def test_a_shopper_unknown_to_omneo_sees_a_calm_page(world: World, mia: Browser) -> None:
-    world.wallets["mia"] = Wallet(False)
+def test_a_shopper_unknown_to_omneo_sees_a_calm_page(data: PageData, mia: Browser) -> None:
+    data.wallets["mia"] = Wallet(False)
     page = mia.read()
 
     assert "No benefits yet." in page.text
     assert page.all("h2") == []
 
 
-def test_every_empty_section_says_so(world: World, mia: Browser) -> None:
-    world.wallets["mia"], world.histories["mia"] = Wallet(True), ()
+def test_every_empty_section_says_so(data: PageData, mia: Browser) -> None:
+    data.wallets["mia"], data.histories["mia"] = Wallet(True), ()
     page = mia.read()
 
     assert "There is nothing to claim right now." in region(page, "Ready to claim").text
@@ -287,34 +287,34 @@ def test_every_empty_section_says_so(world: World, mia: Browser) -> None:
 
 
 @pytest.mark.parametrize("error", [NotApplied("down"), AuthenticationError("no token", status=401)])
-def test_while_omneo_is_down_the_page_stands_and_says_so(world: World, mia: Browser, error: Exception) -> None:
-    world.fails("preview_wallet", error)
+def test_while_omneo_is_down_the_page_is_shown_and_says_so(data: PageData, mia: Browser, error: Exception) -> None:
+    data.fails("preview_wallet", error)
     page = mia.read(status=503)
 
     assert page.one("h1").text == "Your benefits"
     assert "Your benefits cannot be shown right now." in page.text
 
 
-def test_a_history_that_cannot_be_read_leaves_the_rest(world: World, mia: Browser) -> None:
-    world.is_whole = False
-    world.fails("remembered_history", NotApplied("down"))
+def test_a_history_that_cannot_be_read_leaves_the_rest(data: PageData, mia: Browser) -> None:
+    data.is_whole = False
+    data.fails("remembered_history", NotApplied("down"))
     page = mia.read("/account/benefits?history=all")
 
     assert "Your history cannot be shown right now." in region(page, "History").text
     assert "Claim Free Shipping" in forms(page)
 
 
-def test_definitions_full_of_nothing_are_shown(world: World, mia: Browser) -> None:
+def test_definitions_full_of_nothing_are_shown(data: PageData, mia: Browser) -> None:
     empty = Definition(id="", handle="bare", name="")
-    give(world, held("b", empty, frozenset(Place), remaining=None), ready=(empty,))
+    give(data, held("b", empty, frozenset(Place), remaining=None), ready=(empty,))
 
     assert list(forms(mia.read())) == ["Claim bare", "Use bare now"]
 
 
-def test_five_hundred_benefits_make_one_page(world: World, mia: Browser) -> None:
+def test_five_hundred_benefits_make_one_page(data: PageData, mia: Browser) -> None:
     places = (CHECKOUT, ACCOUNT, STORE)
     kinds = [definition(f"kind-{n}", f"Thing {n}", code_store=f"CODE-{n}") for n in range(500)]
-    give(world, *(held(f"b{n}", kind, places[n % 3]) for n, kind in enumerate(kinds)), ready=tuple(kinds))
+    give(data, *(held(f"b{n}", kind, places[n % 3]) for n, kind in enumerate(kinds)), ready=tuple(kinds))
     page = mia.read()
 
     assert len(page.all("h3")) == 1000
@@ -322,17 +322,17 @@ def test_five_hundred_benefits_make_one_page(world: World, mia: Browser) -> None
     assert len(page.all("svg")) == 12
 
 
-def test_a_pictures_address_must_be_https(world: World, mia: Browser) -> None:
+def test_a_pictures_address_must_be_https(data: PageData, mia: Browser) -> None:
     urls = ("https://img.example/a.jpg", "http://img.example/b.jpg", "javascript:alert(1)", "https://", "//x/y.jpg")
     kinds = [definition(f"k{n}", f"Thing {n}", image_url=address) for n, address in enumerate(urls)]
-    give(world, *(held(kind.id, kind) for kind in kinds))
+    give(data, *(held(kind.id, kind) for kind in kinds))
 
     assert [image.attributes["src"] for image in mia.read().all("img")] == ["https://img.example/a.jpg"]
 
 
-def test_a_benefit_of_several_places_offers_them_all(world: World, mia: Browser) -> None:
+def test_a_benefit_of_several_places_offers_them_all(data: PageData, mia: Browser) -> None:
     kind = definition("all", "Everything", code_store="S1", instructions_store="<p>At the till.</p>")
-    give(world, held("b", kind, frozenset(Place)))
+    give(data, held("b", kind, frozenset(Place)))
     everything = card(mia.read(), "Everything")
 
     assert everything.one("button").text == "Use Everything now"
@@ -340,17 +340,17 @@ def test_a_benefit_of_several_places_offers_them_all(world: World, mia: Browser)
     assert "You can also use it in our stores." in everything.text
 
 
-def test_the_clock_is_the_shops_own(world: World, mia: Browser) -> None:
-    give(world, held("b", definition("x", "Thing"), expires_at=NOW + timedelta(hours=30)))
+def test_the_clock_is_the_shops_own(data: PageData, mia: Browser) -> None:
+    give(data, held("b", definition("x", "Thing"), expires_at=NOW + timedelta(hours=30)))
     assert "Ends tomorrow" in card(mia.read(), "Thing").text
 
-    world.now += timedelta(hours=24)
+    data.now += timedelta(hours=24)
 
     assert "Ends today" in card(mia.read(), "Thing").text
 
 
-def test_nobody_else_in_the_same_zone_is_touched(world: World, mia: Browser) -> None:
-    world.shoppers["leo"] = replace(world.shoppers["mia"], customer_id="leo", timezone=MELBOURNE)
-    world.wallets["leo"] = Wallet(True, usable=(held("leo-1", definition("leos", "Leo's own")),))
+def test_another_shopper_in_the_same_zone_is_not_shown(data: PageData, mia: Browser) -> None:
+    data.shoppers["leo"] = replace(data.shoppers["mia"], customer_id="leo", timezone=MELBOURNE)
+    data.wallets["leo"] = Wallet(True, usable=(held("leo-1", definition("leos", "Leo's own")),))
 
     assert "Leo's own" not in mia.read().text

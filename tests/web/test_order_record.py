@@ -9,8 +9,8 @@ import pytest
 from claimable_benefits.domain.states import DeliveryState, UseState
 from claimable_benefits.service.orders.record import OrderRecord
 from tests.web.conftest import Browser
+from tests.web.page_data import NOW, PageData
 from tests.web.reading import Element, region
-from tests.web.world import NOW, World
 
 
 def record_of(mia: Browser, number: str = "1001") -> Element:
@@ -52,8 +52,10 @@ def test_what_to_do_with_a_used_benefit_is_on_the_order(mia: Browser) -> None:
         ({"is_void": True}, "Recorded as cancelled with the loyalty programme on 15 June 2025 at 12:00 pm"),
     ],
 )
-def test_the_delivery_says_where_it_stands(world: World, mia: Browser, changes: dict[str, object], words: str) -> None:
-    world.records["1001"] = replace(world.records["1001"], **changes)  # type: ignore[arg-type] # fields by name
+def test_every_state_of_the_delivery_has_a_sentence(
+    data: PageData, mia: Browser, changes: dict[str, object], words: str
+) -> None:
+    data.records["1001"] = replace(data.records["1001"], **changes)  # type: ignore[arg-type] # fields by name
 
     assert facts(mia)["Delivered"] == words
 
@@ -67,23 +69,23 @@ def test_the_delivery_says_where_it_stands(world: World, mia: Browser, changes: 
         (UseState.MANUAL_REVIEW, "Free Shipping being looked into"),
     ],
 )
-def test_the_use_says_where_it_stands_and_keeps_its_code(
-    world: World, mia: Browser, state: UseState, words: str
+def test_every_state_of_the_use_has_words_and_only_a_used_one_shows_its_code(
+    data: PageData, mia: Browser, state: UseState, words: str
 ) -> None:
-    world.records["1001"] = replace(world.records["1001"], use_state=state)
+    data.records["1001"] = replace(data.records["1001"], use_state=state)
 
     assert facts(mia)["Benefit"] == words
     assert "SHIP-FREE" not in record_of(mia).text
 
 
-def test_a_redemption_in_doubt_is_being_confirmed(world: World, mia: Browser) -> None:
-    world.records["1001"] = replace(world.records["1001"], use_state=UseState.IN_DOUBT, redemption_id=None)
+def test_a_redemption_in_doubt_is_being_confirmed(data: PageData, mia: Browser) -> None:
+    data.records["1001"] = replace(data.records["1001"], use_state=UseState.IN_DOUBT, redemption_id=None)
 
     assert facts(mia)["Redemption"] == "Being confirmed"
 
 
-def test_an_order_without_a_benefit_has_a_record_too(world: World, mia: Browser) -> None:
-    world.records["7"] = OrderRecord("7", delivery_state=DeliveryState.DELIVERED, delivered_at=NOW, transaction_id="9")
+def test_an_order_without_a_benefit_has_a_record_too(data: PageData, mia: Browser) -> None:
+    data.records["7"] = OrderRecord("7", delivery_state=DeliveryState.DELIVERED, delivered_at=NOW, transaction_id="9")
 
     assert facts(mia, "7") == {
         "Benefit": "None used",
@@ -93,9 +95,9 @@ def test_an_order_without_a_benefit_has_a_record_too(world: World, mia: Browser)
     }
 
 
-def test_every_use_state_has_words(world: World, mia: Browser) -> None:
+def test_every_use_state_has_words(data: PageData, mia: Browser) -> None:
     for state in UseState:
-        world.records["1001"] = replace(world.records["1001"], use_state=state)
+        data.records["1001"] = replace(data.records["1001"], use_state=state)
 
         assert facts(mia)["Benefit"] != "Free Shipping"
 
@@ -104,7 +106,7 @@ def test_an_order_the_programme_does_not_know_says_so(mia: Browser) -> None:
     assert record_of(mia, "404").text == "Loyalty record The loyalty programme has no record of this order."
 
 
-def test_the_record_never_breaks_an_order_page(world: World, mia: Browser) -> None:
-    world.fails("read_record", RuntimeError("the database is away"))
+def test_the_record_never_breaks_an_order_page(data: PageData, mia: Browser) -> None:
+    data.fails("read_record", RuntimeError("the database is away"))
 
     assert record_of(mia).text == "Loyalty record The loyalty record of this order cannot be shown right now."

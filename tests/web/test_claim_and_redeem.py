@@ -13,9 +13,9 @@ from claimable_benefits.service.account.history import Entry
 from claimable_benefits.service.account.wallet_view import Wallet
 from tests.web.conftest import Browser
 from tests.web.demo import PRIZE_DRAW
+from tests.web.page_data import AT_ONCE, NOW, PageData, held, use
 from tests.web.reading import Element, forms, region
-from tests.web.test_claiming_and_using import notices
-from tests.web.world import AT_ONCE, NOW, World, held, use
+from tests.web.test_actions import flashes
 
 HERE = "/account/benefits"
 BUTTON = "Claim and use Prize Draw Entry now"
@@ -42,57 +42,28 @@ def test_it_is_not_said_to_be_good_for_a_while(mia: Browser, path: str) -> None:
     assert "Good for 1 day" not in mia.read(path).text
 
 
-def test_what_is_kept_has_no_such_note(mia: Browser) -> None:
+def test_another_benefit_has_no_such_note(mia: Browser) -> None:
     assert NOTE not in mia.read(f"{HERE}/claimable/free-shipping").text
 
 
 @pytest.mark.parametrize("other", [Place.ACCOUNT, Place.CHECKOUT, Place.STORE])
-def test_where_a_policy_names_other_places_too_there_is_one_button(world: World, mia: Browser, other: Place) -> None:
-    world.policies["prize-draw"] = Policy("prize-draw", used_at=AT_ONCE | {other})
+def test_where_a_policy_names_other_places_too_there_is_one_button(data: PageData, mia: Browser, other: Place) -> None:
+    data.policies["prize-draw"] = Policy("prize-draw", used_at=AT_ONCE | {other})
 
     assert [label for label in forms(mia.read()) if "Prize Draw" in label] == [BUTTON]
 
 
-@pytest.mark.parametrize("path", PAGES)
-def test_one_press_leads_to_a_receipt_with_code_and_instructions(world: World, mia: Browser, path: str) -> None:
-    answer = mia.press(BUTTON, path)
-    receipt = mia.read(answer.location)
-
-    assert (answer.status_code, [call[:3] for call in world.calls]) == (
-        303,
-        [("claim_and_redeem", "mia", "prize-draw")],
-    )
-    assert receipt.one("h1").text == "Prize Draw Entry"
-    assert "Used on 15 June 2025 at 12:00" in receipt.one("p", role="status").text
-    assert receipt.one("code").text == "DRAW-LORNE"
-    assert "You are in the draw." in receipt.text
-
-
-def test_a_second_click_lands_on_the_same_receipt(world: World, mia: Browser) -> None:
-    button = mia.form(BUTTON)
-    first, second = mia.send(button), mia.send(button)
-
-    assert first.location == second.location
-    assert len(world.uses) == 1
-
-
-def test_afterwards_the_button_is_gone(mia: Browser) -> None:
-    mia.press(BUTTON)
-
-    assert BUTTON not in forms(mia.read())
-
-
-def test_in_doubt_the_receipt_says_that_it_is_being_confirmed(world: World, mia: Browser) -> None:
+def test_in_doubt_the_receipt_says_that_it_is_being_confirmed(data: PageData, mia: Browser) -> None:
     unsure = use("u-1", held("b", PRIZE_DRAW).benefit, channel="claim", state=UseState.IN_DOUBT)
-    world.uses["u-1"] = ("mia", unsure)
-    world.fails("claim_and_redeem", Declined("not_confirmed", "We could not confirm it.", use_id="u-1"))
+    data.uses["u-1"] = ("mia", unsure)
+    data.fails("claim_and_redeem", Declined("not_confirmed", "We could not confirm it.", use_id="u-1"))
     answer = mia.press(BUTTON)
     receipt = mia.read(answer.location)
 
     assert answer.location == f"{HERE}/uses/u-1"
     assert receipt.one("p", role="status").text == "We are confirming this with the loyalty programme."
     assert "DRAW-LORNE" not in receipt.text
-    assert notices(receipt) == []
+    assert flashes(receipt) == []
 
 
 @pytest.mark.parametrize(
@@ -105,34 +76,34 @@ def test_in_doubt_the_receipt_says_that_it_is_being_confirmed(world: World, mia:
     ],
 )
 def test_a_declined_one_says_why_on_the_list(
-    world: World, mia: Browser, error: Exception, role: str, words: str
+    data: PageData, mia: Browser, error: Exception, role: str, words: str
 ) -> None:
-    world.fails("claim_and_redeem", error)
+    data.fails("claim_and_redeem", error)
     answer = mia.press(BUTTON)
-    [(shown_role, sentence)] = notices(mia.read())
+    [(shown_role, sentence)] = flashes(mia.read())
 
     assert (answer.status_code, answer.location) == (303, HERE)
     assert (shown_role, words in sentence) == (role, True)
 
 
-def test_the_history_says_so_and_leads_to_the_receipt(world: World, mia: Browser) -> None:
-    world.histories["mia"] = (Entry("Prize Draw Entry", NOW, "claim", use_id="u-1", redemption_id="7"),)
+def test_the_history_says_so_and_leads_to_the_receipt(data: PageData, mia: Browser) -> None:
+    data.histories["mia"] = (Entry("Prize Draw Entry", NOW, "claim", use_id="u-1", redemption_id="7"),)
     history = region(mia.read(), "History")
 
     assert "Prize Draw Entry 15 June 2025 As you claimed it, Code and instructions" in history.text
     assert history.one("a", href=f"{HERE}/uses/u-1")
 
 
-def test_one_that_is_held_after_all_is_used_from_the_account(world: World, mia: Browser) -> None:
-    world.wallets["mia"] = Wallet(True, usable=(held("b-draw", PRIZE_DRAW, AT_ONCE),))
+def test_one_that_is_held_after_all_is_used_from_the_account(data: PageData, mia: Browser) -> None:
+    data.wallets["mia"] = Wallet(True, usable=(held("b-draw", PRIZE_DRAW, AT_ONCE),))
 
     assert list(forms(mia.read())) == ["Use Prize Draw Entry now"]
 
 
-def test_two_of_one_name_have_buttons_and_notes_of_their_own(world: World, mia: Browser) -> None:
+def test_two_of_one_name_have_buttons_and_notes_of_their_own(data: PageData, mia: Browser) -> None:
     twin = replace(PRIZE_DRAW, handle="twin")
-    world.policies["twin"] = Policy("twin", used_at=AT_ONCE)
-    world.wallets["mia"] = Wallet(True, claimable=(PRIZE_DRAW, twin))
+    data.policies["twin"] = Policy("twin", used_at=AT_ONCE)
+    data.wallets["mia"] = Wallet(True, claimable=(PRIZE_DRAW, twin))
     page = mia.read()
     ids = [button.attributes["aria-describedby"] for button in page.all("button")]
 

@@ -8,8 +8,8 @@ from werkzeug.exceptions import ServiceUnavailable
 
 from claimable_benefits.errors import LedgerUnavailable
 from tests.web.conftest import Browser
+from tests.web.page_data import PageData
 from tests.web.reading import Element, read_page, region
-from tests.web.world import World
 
 HERE = "/account/benefits"
 SENTENCE = "We cannot reach our records of your benefits right now, so nothing was changed."
@@ -33,9 +33,9 @@ def way_on(page: Element) -> tuple[str, str]:
 
 @pytest.mark.parametrize(("path", "verb"), READS.items(), ids=READS)
 def test_a_page_says_that_nothing_was_changed(
-    world: World, mia: Browser, locked: LedgerUnavailable, path: str, verb: str
+    data: PageData, mia: Browser, locked: LedgerUnavailable, path: str, verb: str
 ) -> None:
-    world.fails(verb, locked)
+    data.fails(verb, locked)
 
     page = mia.read(path, status=503)
 
@@ -47,12 +47,12 @@ def test_a_page_says_that_nothing_was_changed(
 
 @pytest.mark.parametrize(("button", "outcome"), BUTTONS.items(), ids=[label for label, _ in BUTTONS])
 def test_a_button_says_so_at_once_and_leads_back(
-    world: World, mia: Browser, locked: LedgerUnavailable, button: tuple[str, str], outcome: tuple[str, str]
+    data: PageData, mia: Browser, locked: LedgerUnavailable, button: tuple[str, str], outcome: tuple[str, str]
 ) -> None:
     label, path = button
     verb, back_to = outcome
     form = mia.form(label, path)
-    world.fails(verb, locked)
+    data.fails(verb, locked)
 
     answer = mia.send(form)
 
@@ -61,23 +61,25 @@ def test_a_button_says_so_at_once_and_leads_back(
     assert way_on(read_page(answer.text)) == ("Go back", back_to)
 
 
-def test_a_shops_own_page_for_such_times_is_shown_instead(shop: Flask, world: World, locked: LedgerUnavailable) -> None:
+def test_a_shops_own_page_for_such_times_is_shown_instead(
+    shop: Flask, data: PageData, locked: LedgerUnavailable
+) -> None:
     @shop.errorhandler(503)
     def sorry(error: ServiceUnavailable) -> tuple[str, int]:
         return f"Sorry! {error.description}", 503
 
     mia = Browser(shop.test_client(), "mia")
     form = mia.form("Claim Free Shipping")
-    world.fails("preview_wallet", locked)
-    world.fails("claim", locked)
+    data.fails("preview_wallet", locked)
+    data.fails("claim", locked)
 
     answers = [mia.get(HERE), mia.send(form)]
 
     assert [(answer.status_code, answer.text) for answer in answers] == [(503, f"Sorry! {SENTENCE}")] * 2
 
 
-def test_a_checkout_works_without_its_panel(world: World, mia: Browser, locked: LedgerUnavailable) -> None:
-    world.fails("read_offers", locked)
+def test_a_checkout_works_without_its_panel(data: PageData, mia: Browser, locked: LedgerUnavailable) -> None:
+    data.fails("read_offers", locked)
 
     text = region(mia.read("/checkout"), "Benefits").text
 
@@ -85,9 +87,9 @@ def test_a_checkout_works_without_its_panel(world: World, mia: Browser, locked: 
 
 
 def test_the_log_says_why(
-    world: World, mia: Browser, locked: LedgerUnavailable, caplog: pytest.LogCaptureFixture
+    data: PageData, mia: Browser, locked: LedgerUnavailable, caplog: pytest.LogCaptureFixture
 ) -> None:
-    world.fails("preview_wallet", locked)
+    data.fails("preview_wallet", locked)
 
     mia.get(HERE)
 

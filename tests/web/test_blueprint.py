@@ -11,10 +11,11 @@ from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.test import Client
 from werkzeug.wrappers import Response
 
-from claimable_benefits.web.blueprint import make_blueprint, templates_folder
+from claimable_benefits.web.blueprint import make_blueprint
+from claimable_benefits.web.rendering.templates import templates_folder
 from tests.web.conftest import Browser
+from tests.web.page_data import PageData, make_shop
 from tests.web.reading import forms, read_page, region
-from tests.web.world import World, make_shop
 
 OURS = sorted(path.name for path in (templates_folder() / "claimable_benefits").glob("*.html"))
 
@@ -44,17 +45,17 @@ def under(account: str, checkout: str) -> list[str]:
     ],
 )
 def test_the_prefixes_say_where_everything_is(
-    world: World, options: dict[str, str], account: str, checkout: str
+    data: PageData, options: dict[str, str], account: str, checkout: str
 ) -> None:
-    app = make_shop(world, register=False)
-    app.register_blueprint(make_blueprint(world.services()), **options)
+    app = make_shop(data, register=False)
+    app.register_blueprint(make_blueprint(data.services()), **options)
 
     assert paths(app) == under(account, checkout)
 
 
-def test_the_buttons_post_to_where_the_blueprint_is(world: World) -> None:
-    app = make_shop(world, register=False)
-    app.register_blueprint(make_blueprint(world.services()), url_prefix="/club")
+def test_the_buttons_post_to_where_the_blueprint_is(data: PageData) -> None:
+    app = make_shop(data, register=False)
+    app.register_blueprint(make_blueprint(data.services()), url_prefix="/club")
     mia = Browser(app.test_client(), "mia")
     found = forms(mia.read("/club")) | forms(mia.read("/checkout"))
 
@@ -69,9 +70,9 @@ def test_the_buttons_post_to_where_the_blueprint_is(world: World) -> None:
     assert {mia.send(form).status_code for form in found.values()} == {303}
 
 
-def test_two_mounts_in_one_app_lead_to_themselves(world: World) -> None:
-    app = make_shop(world)
-    blueprint = make_blueprint(world.services())
+def test_two_mounts_in_one_app_lead_to_themselves(data: PageData) -> None:
+    app = make_shop(data)
+    blueprint = make_blueprint(data.services())
     app.register_blueprint(blueprint, url_prefix="/club", name="club")
     mia = Browser(app.test_client(), "mia")
 
@@ -80,10 +81,10 @@ def test_two_mounts_in_one_app_lead_to_themselves(world: World) -> None:
     assert mia.form("Apply 10% off", "/checkout").action == "/checkout/benefits/apply"
 
 
-def test_the_blueprint_may_be_inside_another(world: World) -> None:
-    app = make_shop(world, register=False)
+def test_the_blueprint_may_be_inside_another(data: PageData) -> None:
+    app = make_shop(data, register=False)
     parent = Blueprint("members", "members", url_prefix="/members")
-    parent.register_blueprint(make_blueprint(world.services()), url_prefix="/benefits")
+    parent.register_blueprint(make_blueprint(data.services()), url_prefix="/benefits")
     app.register_blueprint(parent)
     mia = Browser(app.test_client(), "mia")
 
@@ -92,9 +93,9 @@ def test_the_blueprint_may_be_inside_another(world: World) -> None:
     assert mia.press("Claim Free Shipping", "/members/benefits").location == "/members/benefits"
 
 
-def test_one_blueprint_serves_several_apps(world: World) -> None:
-    blueprint = make_blueprint(world.services())
-    apps = [make_shop(world, register=False) for _ in range(2)]
+def test_one_blueprint_serves_several_apps(data: PageData) -> None:
+    blueprint = make_blueprint(data.services())
+    apps = [make_shop(data, register=False) for _ in range(2)]
     for number, app in enumerate(apps):
         app.register_blueprint(blueprint, url_prefix=f"/club-{number}")
 
@@ -102,8 +103,8 @@ def test_one_blueprint_serves_several_apps(world: World) -> None:
     assert [forms(page)["Claim Free Shipping"].action for page in pages] == ["/club-0/claim", "/club-1/claim"]
 
 
-def test_below_a_path_of_the_server_every_address_has_it(world: World) -> None:
-    server = DispatcherMiddleware(Response("elsewhere", status=404), {"/shop": make_shop(world)})
+def test_below_a_path_of_the_server_every_address_has_it(data: PageData) -> None:
+    server = DispatcherMiddleware(Response("elsewhere", status=404), {"/shop": make_shop(data)})
     client = Client(server)
     client.get("/shop/sign-in/mia")
     button = forms(read_page(client.get("/shop/checkout").text))["Apply 10% off"]
@@ -112,72 +113,86 @@ def test_below_a_path_of_the_server_every_address_has_it(world: World) -> None:
     assert (button.action, answer.location) == ("/shop/checkout/benefits/apply", "/shop/checkout")
 
 
-def test_the_login_address_may_have_a_query_already(world: World) -> None:
-    app = make_shop(world, {"BENEFITS_LOGIN_URL": "/login?club=1"})
+def test_the_login_address_may_have_a_query_already(data: PageData) -> None:
+    app = make_shop(data, {"BENEFITS_LOGIN_URL": "/login?club=1"})
     page = Browser(app.test_client()).read()
 
     assert page.one("a", href="/login?club=1&next=/account/benefits").text == "Sign in"
 
 
-def with_templates(world: World, folder: Path, **files: str) -> Browser:
+def with_templates(data: PageData, folder: Path, **files: str) -> Browser:
     (folder / "claimable_benefits").mkdir(exist_ok=True)
     for name, content in files.items():
         place = folder / "claimable_benefits" if name != "layout" else folder
         (place / f"{name}.html").write_text(content, encoding="utf-8")
     config = {"BENEFITS_BASE_TEMPLATE": "layout.html"} if "layout" in files else {}
-    return Browser(make_shop(world, config, template_folder=folder).test_client(), "mia")
+    return Browser(make_shop(data, config, template_folder=folder).test_client(), "mia")
 
 
-def test_a_file_of_the_shops_extends_the_one_it_replaces(world: World, tmp_path: Path) -> None:
+def test_a_file_of_the_shops_extends_the_one_it_replaces(data: PageData, tmp_path: Path) -> None:
     override = (
         '{% extends "claimable_benefits:list.html" %}'
         "{% block cb_title %}{{ super() }}<p>Hello from the shop</p>{% endblock %}"
     )
-    page = with_templates(world, tmp_path, list=override).read()
+    page = with_templates(data, tmp_path, list=override).read()
 
     assert page.one("h1").text == "Your benefits"
     assert "Hello from the shop" in page.text
     assert "Claim Free Shipping" in forms(page)
 
 
-def test_a_card_of_the_shops_gets_everything_that_ours_gets(world: World, tmp_path: Path) -> None:
+def test_a_section_of_the_wallet_can_be_replaced(data: PageData, tmp_path: Path) -> None:
+    override = (
+        '{% extends "claimable_benefits:wallet.html" %}{% block cb_usable %}<p>Nothing to use today.</p>{% endblock %}'
+    )
+    page = with_templates(data, tmp_path, wallet=override).read()
+
+    assert "Nothing to use today." in page.text
+    assert list(forms(page)) == [
+        "Claim Free Shipping",
+        "Claim Complimentary Alterations",
+        "Claim and use Prize Draw Entry now",
+    ]
+
+
+def test_a_card_of_the_shops_gets_everything_that_ours_gets(data: PageData, tmp_path: Path) -> None:
     override = (
         '{% import "claimable_benefits:cards.html" as ours %}{% set usable = ours.usable %}'
         '{% import "claimable_benefits/parts.html" as parts %}'
         "{% macro claimable(card, id) %}<b>{{ card.definition.handle }}</b>{{ parts.button(card.claim) }}{% endmacro %}"
     )
-    page = with_templates(world, tmp_path, cards=override).read()
+    page = with_templates(data, tmp_path, cards=override).read()
 
     assert [item.text for item in page.all("b")] == ["free-shipping", "alterations", "prize-draw"]
     assert "Claim Free Shipping" in forms(page)
     assert len(page.all("h3")) == len(page.all("div", **{"class": "cb-card__foot"})) > 0  # those to use are ours
 
 
-def test_the_small_pieces_can_be_replaced_too(world: World, tmp_path: Path) -> None:
+def test_the_small_pieces_can_be_replaced_too(data: PageData, tmp_path: Path) -> None:
     ours = (templates_folder() / "claimable_benefits" / "parts.html").read_text(encoding="utf-8")
-    page = with_templates(world, tmp_path, parts=ours.replace("cb-button", "their-button")).read()
+    page = with_templates(data, tmp_path, parts=ours.replace("cb-button", "their-button")).read()
 
     assert {tuple(button.classes) for button in page.all("button")} == {("their-button",)}
 
 
-def test_the_panel_of_the_shops_extends_ours(world: World, tmp_path: Path) -> None:
+def test_the_panel_of_the_shops_extends_ours(data: PageData, tmp_path: Path) -> None:
     override = (
         '{% extends "claimable_benefits:panel.html" %}'
         "{% block cb_panel_styles %}{% endblock %}"
         "{% block cb_panel_title %}<h3 id='cb-panel-title'>Perks</h3>{% endblock %}"
     )
-    page = with_templates(world, tmp_path, panel=override).read("/checkout")
+    page = with_templates(data, tmp_path, panel=override).read("/checkout")
 
     assert "Apply 10% off" in forms(region(page, "Perks"))
     assert page.all("link") == []
 
 
-def test_pages_stand_in_the_shops_own_layout(world: World, tmp_path: Path) -> None:
+def test_pages_stand_in_the_shops_own_layout(data: PageData, tmp_path: Path) -> None:
     layout = (
         "<!doctype html><title>{% block title %}{% endblock %} - Shop</title>{% block head %}{% endblock %}"
         "<nav>Our own</nav>{% block content %}{% endblock %}"
     )
-    page = with_templates(world, tmp_path, layout=layout).read()
+    page = with_templates(data, tmp_path, layout=layout).read()
 
     assert page.one("title").text == "Your benefits - Shop"
     assert page.one("nav").text == "Our own"
@@ -185,9 +200,9 @@ def test_pages_stand_in_the_shops_own_layout(world: World, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("path", ["/account/benefits/held/b-lounge", "/account/benefits/held/nope"])
-def test_other_pages_stand_there_too(world: World, tmp_path: Path, path: str) -> None:
+def test_other_pages_stand_there_too(data: PageData, tmp_path: Path, path: str) -> None:
     layout = "<nav>Our own</nav>{% block content %}{% endblock %}"
-    page = read_page(with_templates(world, tmp_path, layout=layout).get(path).text)
+    page = read_page(with_templates(data, tmp_path, layout=layout).get(path).text)
 
     assert page.one("nav").text == "Our own"
     assert len(page.all("h1")) == 1

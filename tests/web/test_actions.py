@@ -12,66 +12,44 @@ from claimable_benefits.service.account.wallet_view import Wallet
 from claimable_benefits.service.claims.claim import Claimed
 from tests.web.conftest import Browser
 from tests.web.demo import LOUNGE
+from tests.web.page_data import PageData, definition, held, use
 from tests.web.reading import Element, forms, read_page
-from tests.web.world import ACCOUNT, World, definition, held, use
 
 HERE = "/account/benefits"
 
 
-def notices(page: Element) -> list[tuple[str, str]]:
-    shown = [item for item in page.all("p") if "cb-notice" in item.classes]
+def flashes(page: Element) -> list[tuple[str, str]]:
+    shown = [item for item in page.all("p") if "cb-flash" in item.classes]
     return [(item.attributes["role"], item.text) for item in shown]
 
 
-def test_a_claim_leads_back_to_the_list_which_says_so(mia: Browser) -> None:
-    answer = mia.press("Claim Free Shipping")
-
-    assert (answer.status_code, answer.location) == (303, HERE)
-    assert notices(mia.read()) == [("status", "Free Shipping is yours.")]
-
-
-def test_a_notice_is_shown_once(mia: Browser) -> None:
-    mia.press("Claim Free Shipping")
-    mia.read()
-
-    assert notices(mia.read()) == []
-
-
-def test_a_claimed_benefit_moves_to_those_to_use(mia: Browser) -> None:
-    mia.press("Claim Free Shipping")
-
-    assert "Claim Free Shipping" not in forms(mia.read())
-
-
-def test_a_second_click_changes_nothing_and_says_so(mia: Browser) -> None:
-    button = mia.form("Claim Free Shipping")
-    mia.send(button)
-    mia.read()
-    mia.send(button)
-
-    assert notices(mia.read()) == [("status", "You already have Free Shipping. Nothing changed.")]
-
-
-def test_both_clicks_on_one_button_carry_the_same_claim_id(world: World, mia: Browser) -> None:
+def test_both_clicks_on_one_button_carry_the_same_claim_id(data: PageData, mia: Browser) -> None:
     button = mia.form("Claim Free Shipping")
     mia.send(button)
     mia.send(button)
 
-    claim_ids = [call[3] for call in world.calls]
+    claim_ids = [call[3] for call in data.calls]
     assert len(claim_ids) == 2
     assert len(set(claim_ids)) == 1
     assert str(UUID(claim_ids[0])) == claim_ids[0]
 
 
-def test_a_page_loaded_anew_brings_buttons_with_new_numbers(mia: Browser) -> None:
+def test_a_reloaded_page_has_buttons_with_new_numbers(mia: Browser) -> None:
     assert mia.form("Claim Free Shipping").fields["cb_token"] != mia.form("Claim Free Shipping").fields["cb_token"]
 
 
-def test_a_claim_in_doubt_is_being_confirmed(world: World, mia: Browser) -> None:
-    world.answers["claim"] = Claimed("Free Shipping", confirmed=False)
+def test_a_claim_of_what_is_held_already_says_so(data: PageData, mia: Browser) -> None:
+    data.answers["claim"] = Claimed("Free Shipping", already=True, confirmed=True)
     mia.press("Claim Free Shipping")
 
-    assert notices(mia.read()) == [
+    assert flashes(mia.read()) == [("status", "You already have Free Shipping. Nothing changed.")]
+
+
+def test_a_claim_in_doubt_is_being_confirmed(data: PageData, mia: Browser) -> None:
+    data.answers["claim"] = Claimed("Free Shipping", confirmed=False)
+    mia.press("Claim Free Shipping")
+
+    assert flashes(mia.read()) == [
         ("status", "We are confirming Free Shipping with the loyalty programme. Look again in a minute.")
     ]
 
@@ -86,47 +64,26 @@ def test_a_claim_in_doubt_is_being_confirmed(world: World, mia: Browser) -> None
         (ConflictError("someone else"), "alert", "at the same moment"),
     ],
 )
-def test_whatever_goes_wrong_becomes_a_sentence(
-    world: World, mia: Browser, error: Exception, role: str, words: str
+def test_every_failure_becomes_a_sentence(
+    data: PageData, mia: Browser, error: Exception, role: str, words: str
 ) -> None:
-    world.fails("claim", error)
+    data.fails("claim", error)
     answer = mia.press("Claim Free Shipping")
-    [(shown_role, sentence)] = notices(mia.read())
+    [(shown_role, sentence)] = flashes(mia.read())
 
     assert (answer.status_code, answer.location) == (303, HERE)
     assert (shown_role, words in sentence, "secret" in sentence) == (role, True, False)
 
 
-def test_another_shopper_in_the_same_browser_sees_no_notice_of_the_first(mia: Browser) -> None:
+def test_another_shopper_in_the_same_browser_sees_no_flash_of_the_first(mia: Browser) -> None:
     mia.press("Claim Free Shipping")
     mia.client.get("/sign-in/new")
 
-    assert notices(mia.read()) == []
+    assert flashes(mia.read()) == []
 
 
-def test_using_leads_to_a_receipt_with_code_and_instructions(world: World, mia: Browser) -> None:
-    world.wallets["mia"] = Wallet(True, usable=(held("b-lounge", LOUNGE, ACCOUNT, code_online="LOUNGE-1"),))
-    answer = mia.press("Use Lounge Visit now")
-    receipt = mia.read(answer.location)
-
-    assert answer.status_code == 303
-    assert receipt.one("h1").text == "Lounge Visit"
-    assert "Used on 15 June 2025 at 12:00" in receipt.one("p", role="status").text
-    assert receipt.one("code").text == "LOUNGE-1"
-    assert receipt.one("div", role="img", aria_label="QR code for LOUNGE-1")
-    assert "Show the code at the door." in receipt.text
-
-
-def test_a_second_click_on_use_lands_on_the_same_receipt(world: World, mia: Browser) -> None:
-    button = mia.form("Use Lounge Visit now")
-    first, second = mia.send(button), mia.send(button)
-
-    assert first.location == second.location
-    assert len({call[3] for call in world.calls}) == 1
-
-
-def test_a_use_in_doubt_leads_to_a_receipt_that_says_so(world: World, mia: Browser) -> None:
-    world.answers["use"] = UseState.IN_DOUBT
+def test_a_use_in_doubt_leads_to_a_receipt_that_says_so(data: PageData, mia: Browser) -> None:
+    data.answers["use"] = UseState.IN_DOUBT
     receipt = mia.read(mia.press("Use Lounge Visit now").location)
 
     assert receipt.one("p", role="status").text == "We are confirming this with the loyalty programme."
@@ -136,21 +93,21 @@ def test_a_use_in_doubt_leads_to_a_receipt_that_says_so(world: World, mia: Brows
     ]
 
 
-def test_a_use_that_the_service_calls_unconfirmed_leads_to_its_receipt(world: World, mia: Browser) -> None:
-    world.uses["u-1"] = ("mia", use("u-1", held("b", LOUNGE).benefit, state=UseState.IN_DOUBT))
-    world.fails("use", Declined("not_confirmed", "We could not confirm it.", use_id="u-1"))
+def test_a_use_that_the_service_calls_unconfirmed_leads_to_its_receipt(data: PageData, mia: Browser) -> None:
+    data.uses["u-1"] = ("mia", use("u-1", held("b", LOUNGE).benefit, state=UseState.IN_DOUBT))
+    data.fails("use", Declined("not_confirmed", "We could not confirm it.", use_id="u-1"))
     answer = mia.press("Use Lounge Visit now")
 
     assert answer.location == f"{HERE}/uses/u-1"
-    assert notices(mia.read(answer.location)) == []
+    assert flashes(mia.read(answer.location)) == []
 
 
-def test_a_declined_use_says_why(world: World, mia: Browser) -> None:
-    world.fails("use", Declined("benefit_gone", "Lounge Visit was used in a store."))
+def test_a_declined_use_says_why(data: PageData, mia: Browser) -> None:
+    data.fails("use", Declined("benefit_gone", "Lounge Visit was used in a store."))
     answer = mia.press("Use Lounge Visit now")
 
     assert answer.location == HERE
-    assert notices(mia.read()) == [("alert", "Lounge Visit was used in a store.")]
+    assert flashes(mia.read()) == [("alert", "Lounge Visit was used in a store.")]
 
 
 @pytest.mark.parametrize(
@@ -167,16 +124,16 @@ def test_a_declined_use_says_why(world: World, mia: Browser) -> None:
         (UseState.HELD, "was not used"),
     ],
 )
-def test_a_receipt_says_where_its_use_stands(world: World, mia: Browser, state: UseState, words: str) -> None:
-    world.uses["u-1"] = ("mia", use("u-1", held("b", LOUNGE, code_online="CODE").benefit, state=state))
+def test_every_state_of_a_use_has_a_receipt(data: PageData, mia: Browser, state: UseState, words: str) -> None:
+    data.uses["u-1"] = ("mia", use("u-1", held("b", LOUNGE, code_online="CODE").benefit, state=state))
     page = mia.read(f"{HERE}/uses/u-1")
 
     assert words in page.one("p", role="status").text
     assert ("CODE" in page.text) == (words == "Used on")
 
 
-def test_a_use_at_checkout_has_no_receipt_here(world: World, mia: Browser) -> None:
-    world.uses["u-1"] = ("mia", use("u-1", held("b", LOUNGE).benefit, channel="checkout"))
+def test_a_use_at_checkout_has_no_receipt_here(data: PageData, mia: Browser) -> None:
+    data.uses["u-1"] = ("mia", use("u-1", held("b", LOUNGE).benefit, channel="checkout"))
 
     assert mia.get(f"{HERE}/uses/u-1").status_code == 404
 
@@ -213,8 +170,8 @@ def test_every_details_link_of_the_list_leads_somewhere(mia: Browser) -> None:
 
 
 @pytest.mark.parametrize("path", ["held/b-lounge", "claimable/free-shipping"])
-def test_a_benefits_page_stands_while_omneo_is_down(world: World, mia: Browser, path: str) -> None:
-    world.fails("preview_wallet", NotApplied("down"))
+def test_a_benefits_page_is_shown_while_omneo_is_down(data: PageData, mia: Browser, path: str) -> None:
+    data.fails("preview_wallet", NotApplied("down"))
 
     assert "This benefit cannot be shown right now." in mia.read(f"{HERE}/{path}", status=503).text
 
@@ -227,25 +184,25 @@ def test_a_guest_is_invited_on_every_page(guest: Browser, path: str) -> None:
     assert "Lounge Visit" not in page.text
 
 
-def test_a_ten_thousand_character_description_is_folded(world: World, mia: Browser) -> None:
+def test_a_ten_thousand_character_description_is_folded(data: PageData, mia: Browser) -> None:
     kind = definition("long", "Long Story", long_description=f"<p>{'words and more ' * 700}</p>")
-    world.wallets["mia"] = Wallet(True, usable=(held("b-long", kind),))
+    data.wallets["mia"] = Wallet(True, usable=(held("b-long", kind),))
     page = mia.read(f"{HERE}/held/b-long")
 
     assert len(page.one("details").text) > 10_000
     assert page.one("summary").text == "The whole description of Long Story"
 
 
-def test_a_code_too_long_for_a_qr_is_shown_as_text(world: World, mia: Browser) -> None:
-    world.uses["u-1"] = ("mia", use("u-1", held("b", LOUNGE, code_online="X" * 5000).benefit))
+def test_a_code_too_long_for_a_qr_is_shown_as_text(data: PageData, mia: Browser) -> None:
+    data.uses["u-1"] = ("mia", use("u-1", held("b", LOUNGE, code_online="X" * 5000).benefit))
     page = mia.read(f"{HERE}/uses/u-1")
 
     assert page.one("code").text == "X" * 5000
     assert page.all("svg") == []
 
 
-def test_reading_pages_changes_nothing(world: World, mia: Browser) -> None:
-    world.uses["u-1"] = ("mia", use("u-1", held("b", LOUNGE).benefit))
+def test_reading_pages_changes_nothing(data: PageData, mia: Browser) -> None:
+    data.uses["u-1"] = ("mia", use("u-1", held("b", LOUNGE).benefit))
     for rule in mia.client.application.url_map.iter_rules():
         if rule.endpoint.startswith("claimable_benefits.") and "GET" in (rule.methods or ()):
             values = {"benefit_id": "b-lounge", "handle": "free-shipping", "use_id": "u-1", "filename": "benefits.css"}
@@ -253,22 +210,22 @@ def test_reading_pages_changes_nothing(world: World, mia: Browser) -> None:
             with mia.get(path) as got, mia.client.head(path) as headed:
                 assert (got.status_code, headed.status_code) == (200, 200)
 
-    assert world.calls == []
+    assert data.calls == []
 
 
-def test_a_head_request_does_not_take_the_notice(mia: Browser) -> None:
+def test_a_head_request_does_not_take_the_flash(mia: Browser) -> None:
     mia.press("Claim Free Shipping")
     mia.client.head(HERE)
 
-    assert notices(mia.read()) == [("status", "Free Shipping is yours.")]
+    assert flashes(mia.read()) == [("status", "Free Shipping is yours.")]
 
 
-def test_notices_fit_into_a_cookie(world: World, mia: Browser) -> None:
-    world.fails("claim", Declined("not_claimable", "why " * 400))
+def test_flashes_fit_into_a_cookie(data: PageData, mia: Browser) -> None:
+    data.fails("claim", Declined("not_claimable", "why " * 400))
     button = mia.form("Claim Free Shipping")
     for _ in range(9):
         mia.send(button)
-    shown = notices(mia.read())
+    shown = flashes(mia.read())
 
     assert [len(text) for _, text in shown] == [300] * 4
 

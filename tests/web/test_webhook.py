@@ -16,7 +16,7 @@ from werkzeug.test import TestResponse
 from claimable_benefits.service.account.invalidation import _profiles
 from claimable_benefits.web.blueprint import make_blueprint
 from claimable_benefits.web.webhook import webhook
-from tests.web.world import World, make_shop
+from tests.web.page_data import PageData, make_shop
 
 HERE = "/account/benefits/webhook"
 SECRET = "a secret of the tenant"
@@ -24,19 +24,19 @@ BODY = b'{"profile_id": "p-1"}'
 
 
 @pytest.fixture
-def heard() -> list[tuple[str, bytes]]:
+def handled() -> list[tuple[str, bytes]]:
     return []
 
 
 @pytest.fixture
-def tell(world: World, heard: list[tuple[str, bytes]]) -> Callable[..., TestResponse]:
-    app = make_shop(world, {"OMNEO_WEBHOOK_SECRET": SECRET}, register=False)
+def send_message(data: PageData, handled: list[tuple[str, bytes]]) -> Callable[..., TestResponse]:
+    app = make_shop(data, {"OMNEO_WEBHOOK_SECRET": SECRET}, register=False)
 
-    def hear(_: object, event: str, body: bytes) -> int:
-        heard.append((event, body))
+    def handle(_: object, event: str, body: bytes) -> int:
+        handled.append((event, body))
         return 1
 
-    app.register_blueprint(make_blueprint(replace(world.services(), handle_webhook=hear)))
+    app.register_blueprint(make_blueprint(replace(data.services(), handle_webhook=handle)))
     client = app.test_client()
 
     def send(body: bytes = BODY, signature: str | None = None, **headers: str) -> TestResponse:
@@ -50,11 +50,11 @@ def sign(body: bytes, secret: str = SECRET) -> str:
     return hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
 
 
-def test_a_signed_message_is_heard(tell: Callable[..., TestResponse], heard: list[Any]) -> None:
-    answer = tell()
+def test_a_signed_message_is_handled(send_message: Callable[..., TestResponse], handled: list[Any]) -> None:
+    answer = send_message()
 
     assert (answer.status_code, answer.data) == (204, b"")
-    assert heard == [("benefit.updated", BODY)]
+    assert handled == [("benefit.updated", BODY)]
     assert answer.headers["Cache-Control"] == "private, no-store"
 
 
@@ -62,24 +62,28 @@ def test_a_signed_message_is_heard(tell: Callable[..., TestResponse], heard: lis
     "signature",
     ["", "0" * 64, "x", "ü", sign(BODY, "another secret"), sign(BODY + b" "), sign(BODY)[:-1], f"sha256={sign(BODY)}"],
 )
-def test_any_other_signature_is_refused(tell: Callable[..., TestResponse], heard: list[Any], signature: str) -> None:
-    assert tell(signature=signature.encode().decode("latin-1")).status_code == 401
-    assert heard == []
+def test_any_other_signature_is_refused(
+    send_message: Callable[..., TestResponse], handled: list[Any], signature: str
+) -> None:
+    assert send_message(signature=signature.encode().decode("latin-1")).status_code == 401
+    assert handled == []
 
 
-def test_a_message_without_a_signature_is_refused(world: World, heard: list[Any]) -> None:
-    app = make_shop(world, {"OMNEO_WEBHOOK_SECRET": SECRET})
+def test_a_message_without_a_signature_is_refused(data: PageData, handled: list[Any]) -> None:
+    app = make_shop(data, {"OMNEO_WEBHOOK_SECRET": SECRET})
 
     assert app.test_client().post(HERE, data=BODY).status_code == 401
 
 
-def test_a_message_that_is_too_large_is_not_even_read(tell: Callable[..., TestResponse], heard: list[Any]) -> None:
-    assert tell(b"x" * (512 * 1024 + 1)).status_code == 413
-    assert heard == []
+def test_a_message_that_is_too_large_is_not_even_read(
+    send_message: Callable[..., TestResponse], handled: list[Any]
+) -> None:
+    assert send_message(b"x" * (512 * 1024 + 1)).status_code == 413
+    assert handled == []
 
 
-def test_a_message_of_any_length_it_does_not_tell_is_refused(world: World) -> None:
-    app = make_shop(world, {"OMNEO_WEBHOOK_SECRET": SECRET})
+def test_a_message_without_a_length_is_refused(data: PageData) -> None:
+    app = make_shop(data, {"OMNEO_WEBHOOK_SECRET": SECRET})
     environ = {"wsgi.input_terminated": True, "CONTENT_LENGTH": ""}
     answer = app.test_client().post(HERE, headers={"Transfer-Encoding": "chunked"}, environ_overrides=environ)
 
@@ -92,17 +96,17 @@ def test_without_a_secret_there_is_no_such_address(shop: Flask) -> None:
     assert answer.status_code == 404
 
 
-def test_a_hosts_csrf_protection_is_told_that_the_signature_is_enough(world: World) -> None:
-    excused: list[object] = []
-    app = make_shop(world, register=False)
-    app.extensions["csrf"] = SimpleNamespace(exempt=excused.append)
-    app.register_blueprint(make_blueprint(world.services()))
+def test_a_hosts_csrf_protection_exempts_the_webhook(data: PageData) -> None:
+    exempted: list[object] = []
+    app = make_shop(data, register=False)
+    app.extensions["csrf"] = SimpleNamespace(exempt=exempted.append)
+    app.register_blueprint(make_blueprint(data.services()))
 
-    assert excused == [webhook]
+    assert exempted == [webhook]
 
 
 @pytest.mark.parametrize(
-    ("told", "event", "named"),
+    ("message", "event", "named"),
     [
         ({"profile_id": "p"}, "benefit.created", ["p"]),
         ({"benefit": {"profile_id": "p"}, "profile": {"id": "p"}}, "benefit.created", ["p", "p"]),
@@ -116,5 +120,5 @@ def test_a_hosts_csrf_protection_is_told_that_the_signature_is_enough(world: Wor
         ({"a": {"a": {"a": {"a": {"a": {"a": {"a": {"profile_id": "deep"}}}}}}}}, "benefit.created", []),
     ],
 )
-def test_every_profile_that_a_message_names_is_found(told: object, event: str, named: list[str]) -> None:
-    assert list(_profiles(told, event)) == named
+def test_every_profile_that_a_message_names_is_found(message: object, event: str, named: list[str]) -> None:
+    assert list(_profiles(message, event)) == named

@@ -1,4 +1,4 @@
-"""The dial for faults and the ledger of calls, as a merchant's test turns and reads them."""
+"""Faults and the log of calls, as a merchant's test sets and reads them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from claimable_benefits.testing import OmneoFaults, OmneoSandbox
 from tests.support.waiting import wait_until
-from tests.testing.test_stage import ask
+from tests.testing.test_builders import ask
 
 ORDER = {"external_id": "100042", "total": 5, "transacted_at": "2026-01-01 10:00:00", "timezone": "UTC", "items": None}
 

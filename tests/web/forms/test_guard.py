@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import json
-from datetime import timedelta
+import hashlib
 from typing import Any
 
 import pytest
 from flask import Flask
 from flask.typing import ResponseReturnValue
-from itsdangerous import Signer, URLSafeTimedSerializer
-from itsdangerous.timed import TimestampSigner
+from itsdangerous import TimestampSigner
 from werkzeug.exceptions import BadRequest
 
 from claimable_benefits.domain.shop import Shopper
 from claimable_benefits.service.account.wallet_view import Wallet
 from claimable_benefits.service.holds.offers import Offers
+from claimable_benefits.web.forms.tokens import button_signature
 from claimable_benefits.web.http_errors import BenefitNotFound, FormRefused
 from tests.web.conftest import Browser
+from tests.web.page_data import ACCOUNT, PageData, definition, held, make_shop, offer, use
 from tests.web.reading import Form, forms, read_page
-from tests.web.world import ACCOUNT, World, definition, held, make_shop, offer, use
 
 HERE = "/account/benefits"
 BUTTONS = {
@@ -62,9 +61,9 @@ def post_rules(app: Flask) -> list[str]:
 
 
 @every_action
-def test_the_buttons_work_as_they_are(world: World, mia: Browser, action: str) -> None:
+def test_the_buttons_work_as_they_are(data: PageData, mia: Browser, action: str) -> None:
     assert mia.send(button_of(mia, action)).status_code == 303
-    assert len(world.calls) == 1
+    assert len(data.calls) == 1
 
 
 def test_these_are_all_the_routes_that_are_not_read_only(shop: Flask) -> None:
@@ -80,7 +79,7 @@ def test_these_are_all_the_routes_that_are_not_read_only(shop: Flask) -> None:
 
 
 @pytest.mark.parametrize("customer", ["mia", "new", ""])
-def test_no_route_does_anything_without_a_token(world: World, shop: Flask, customer: str) -> None:
+def test_no_route_does_anything_without_a_token(data: PageData, shop: Flask, customer: str) -> None:
     visitor = Browser(shop.test_client(), customer)
     fields = {"benefit_id": "b-lounge", "handle": "x"}
     answers = {path: visitor.client.post(path, data=fields).status_code for path in post_rules(shop)}
@@ -88,44 +87,47 @@ def test_no_route_does_anything_without_a_token(world: World, shop: Flask, custo
     # Omneo's messages come from no page: they are signed instead, and without a secret of ours none is taken.
     assert answers.pop("/account/benefits/webhook") == 404
     assert set(answers.values()) == {400}
-    assert world.calls == []
+    assert data.calls == []
 
 
 @every_action
 @pytest.mark.parametrize("token", ["", "x", "a.b.c", "W10.aE_9Xg.x"])
-def test_a_token_that_is_none_of_ours_is_refused(world: World, mia: Browser, action: str, token: str) -> None:
+def test_a_token_that_is_none_of_ours_is_refused(data: PageData, mia: Browser, action: str, token: str) -> None:
     sentence = refused(mia, button_of(mia, action), {"cb_token": token})
 
     assert sentence == "This page was not complete when its button was pressed. Nothing was changed."
-    assert world.calls == []
+    assert data.calls == []
 
 
-class _OldStamp(TimestampSigner):
-    age = int(timedelta(minutes=121).total_seconds())
+class AgedSigner(TimestampSigner):
+    """Signs as it would have signed ``age`` seconds ago."""
+
+    age = 0
 
     def get_timestamp(self) -> int:
         return super().get_timestamp() - self.age
 
 
-def old_token(shop: Flask, customer_id: str, action: str, subject: str, *, minutes: int) -> str:
-    signer = type("Old", (_OldStamp,), {"age": minutes * 60})
-    serializer = URLSafeTimedSerializer(str(shop.secret_key), salt="claimable-benefits-form", signer=signer)
-    sealer = Signer(str(shop.secret_key), salt="claimable-benefits-button")
-    seal = sealer.get_signature(json.dumps([customer_id, action, subject])).decode()
-    return f"{serializer.dumps([customer_id, '0' * 32])}.{seal}"
+def aged_token(shop: Flask, customer_id: str, action: str, subject: str, *, minutes: int) -> str:
+    """A token of ours that is so many minutes old."""
+    signer = AgedSigner(str(shop.secret_key), salt="claimable-benefits page token")
+    signer.age = minutes * 60
+    page = signer.sign("0" * 32 + hashlib.sha256(customer_id.encode()).hexdigest()[:32]).decode()
+    with shop.app_context():
+        return f"{page}.{button_signature(customer_id, action, subject)}"
 
 
 @pytest.mark.parametrize(("minutes", "status"), [(119, 303), (121, 400)])
 def test_a_token_is_good_for_as_long_as_the_setting_says(shop: Flask, mia: Browser, minutes: int, status: int) -> None:
     button = mia.form("Claim Free Shipping")
-    token = old_token(shop, "mia", "claim", "free-shipping", minutes=minutes)
+    token = aged_token(shop, "mia", "claim", "free-shipping", minutes=minutes)
 
     assert mia.send(button, cb_token=token).status_code == status
 
 
 def test_a_stale_token_gets_a_sentence_of_its_own(shop: Flask, mia: Browser) -> None:
     button = mia.form("Claim Free Shipping")
-    token = old_token(shop, "mia", "claim", "free-shipping", minutes=500)
+    token = aged_token(shop, "mia", "claim", "free-shipping", minutes=500)
 
     assert refused(mia, button, {"cb_token": token}) == (
         "This page was open for too long. Nothing was changed. Go back and try again."
@@ -135,36 +137,46 @@ def test_a_stale_token_gets_a_sentence_of_its_own(shop: Flask, mia: Browser) -> 
 @every_action
 @pytest.mark.parametrize("other", BUTTONS)
 def test_a_token_works_for_its_own_action_only(
-    world: World, shop: Flask, mia: Browser, action: str, other: str
+    data: PageData, shop: Flask, mia: Browser, action: str, other: str
 ) -> None:
     form = button_of(mia, action)
     subject = form.fields[subject_of(action)]
-    token = old_token(shop, "mia", other, subject, minutes=0)
+    token = aged_token(shop, "mia", other, subject, minutes=0)
 
     assert mia.send(form, cb_token=token).status_code == (303 if action == other else 400)
-    assert len(world.calls) == (action == other)
+    assert len(data.calls) == (action == other)
+
+
+def test_the_parts_of_two_shoppers_tokens_do_not_make_one(data: PageData, shop: Flask, mia: Browser) -> None:
+    form = button_of(mia, "claim")
+    page, _, signature = form.fields["cb_token"].rpartition(".")
+    strangers = aged_token(shop, "new", "claim", "free-shipping", minutes=0).rpartition(".")
+    mixed = [f"{strangers[0]}.{signature}", f"{page}.{strangers[2]}"]
+
+    assert ["does not belong" in refused(mia, form, {"cb_token": token}) for token in mixed] == [True, True]
+    assert data.calls == []
 
 
 @every_action
-def test_a_token_works_for_its_own_benefit_only(world: World, mia: Browser, action: str) -> None:
+def test_a_token_works_for_its_own_benefit_only(data: PageData, mia: Browser, action: str) -> None:
     form = button_of(mia, action)
     subject = subject_of(action)
 
     assert "does not belong" in refused(mia, form, {subject: "alterations"})
-    assert world.calls == []
+    assert data.calls == []
 
 
 @every_action
-def test_a_token_works_for_its_own_shopper_only(world: World, mia: Browser, action: str) -> None:
+def test_a_token_works_for_its_own_shopper_only(data: PageData, mia: Browser, action: str) -> None:
     form = button_of(mia, action)
     mia.client.get("/sign-in/new")
 
     assert "not to your account" in refused(mia, form, {})
-    assert world.calls == []
+    assert data.calls == []
 
 
 @every_action
-def test_after_signing_out_a_button_asks_to_sign_in(world: World, mia: Browser, action: str) -> None:
+def test_after_signing_out_a_button_asks_to_sign_in(data: PageData, mia: Browser, action: str) -> None:
     form = button_of(mia, action)
     mia.client.get("/sign-in/nobody")
     answer = mia.send(form)
@@ -173,7 +185,7 @@ def test_after_signing_out_a_button_asks_to_sign_in(world: World, mia: Browser, 
 
     assert answer.status_code == 400
     assert page.one("a", href=f"/login?next={back_to}").text == "Sign in"
-    assert world.calls == []
+    assert data.calls == []
 
 
 @every_action
@@ -189,12 +201,12 @@ def test_after_signing_out_a_button_asks_to_sign_in(world: World, mia: Browser, 
     ],
 )
 def test_what_comes_from_another_site_is_refused(
-    world: World, mia: Browser, action: str, headers: dict[str, str]
+    data: PageData, mia: Browser, action: str, headers: dict[str, str]
 ) -> None:
     sentence = refused(mia, button_of(mia, action), {}, headers)
 
     assert sentence == "This came from another site, so nothing was changed."
-    assert world.calls == []
+    assert data.calls == []
 
 
 @pytest.mark.parametrize(
@@ -228,8 +240,8 @@ def test_the_refusal_leads_back_to_where_the_button_was(mia: Browser, action: st
 
 
 @pytest.mark.parametrize("handled", [400, FormRefused, BadRequest])
-def test_a_shop_may_show_the_refusal_its_own_way(world: World, handled: Any) -> None:
-    app = make_shop(world)
+def test_a_shop_may_show_the_refusal_its_own_way(data: PageData, handled: Any) -> None:
+    app = make_shop(data)
 
     @app.errorhandler(handled)
     def theirs(error: BadRequest) -> ResponseReturnValue:
@@ -240,8 +252,8 @@ def test_a_shop_may_show_the_refusal_its_own_way(world: World, handled: Any) -> 
     assert answer.text == "our way: You are signed out. Sign in, and then try again."
 
 
-def test_a_shop_may_show_a_missing_benefit_its_own_way(world: World) -> None:
-    app = make_shop(world)
+def test_a_shop_may_show_a_missing_benefit_its_own_way(data: PageData) -> None:
+    app = make_shop(data)
 
     @app.errorhandler(404)
     def theirs(error: BenefitNotFound) -> ResponseReturnValue:
@@ -252,8 +264,8 @@ def test_a_shop_may_show_a_missing_benefit_its_own_way(world: World) -> None:
     assert answer.text == "nothing here: BenefitNotFound"
 
 
-def test_the_hosts_own_csrf_field_goes_along(world: World) -> None:
-    app = make_shop(world, {"WTF_CSRF_FIELD_NAME": "their_field"})
+def test_the_hosts_own_csrf_field_goes_along(data: PageData) -> None:
+    app = make_shop(data, {"WTF_CSRF_FIELD_NAME": "their_field"})
     app.jinja_env.globals["csrf_token"] = lambda: "their token"
     mia = Browser(app.test_client(), "mia")
     fields = [form.fields for path in (HERE, "/checkout") for form in forms(mia.read(path)).values()]
@@ -267,22 +279,22 @@ def test_without_a_csrf_extension_no_such_field_is_sent(mia: Browser) -> None:
 
 
 @pytest.fixture
-def two(world: World) -> World:
+def two(data: PageData) -> PageData:
     """Mia, and Leo who has a claimable, a held benefit, a past one, a receipt and a cart of his own."""
-    world.shoppers["leo"] = Shopper("leo")
+    data.shoppers["leo"] = Shopper("leo")
     past = held("leo-past", definition("leo-past", "Leo past"), remaining=0).benefit
-    world.wallets["leo"] = Wallet(
+    data.wallets["leo"] = Wallet(
         True,
         claimable=(definition("leo-ready", "Leo ready"),),
         usable=(held("leo-held", definition("leo-held", "Leo held"), ACCOUNT),),
         past=(past,),
     )
-    world.uses["leo-use"] = ("leo", use("leo-use", past))
-    world.offers["leo"] = Offers(fitting=(offer("leo-offer", "Leo offer"),))
-    return world
+    data.uses["leo-use"] = ("leo", use("leo-use", past))
+    data.offers["leo"] = Offers(fitting=(offer("leo-offer", "Leo offer"),))
+    return data
 
 
-def test_no_address_shows_one_shopper_what_is_anothers(two: World, mia: Browser) -> None:
+def test_no_address_shows_one_shopper_what_is_anothers(two: PageData, mia: Browser) -> None:
     ids = ("leo-ready", "leo-held", "leo-past", "leo-use", "leo-offer")
     rules = [rule for rule in mia.client.application.url_map.iter_rules() if rule.arguments]
     ours = [rule for rule in rules if rule.endpoint.startswith("claimable_benefits.") and "filename" not in str(rule)]
@@ -297,11 +309,11 @@ def test_no_address_shows_one_shopper_what_is_anothers(two: World, mia: Browser)
     assert not [path for path, answer in answers.items() if "Leo" in answer.text]
 
 
-def test_a_foreign_id_and_an_unknown_one_get_the_same_answer(two: World, mia: Browser) -> None:
+def test_a_foreign_id_and_an_unknown_one_get_the_same_answer(two: PageData, mia: Browser) -> None:
     assert mia.get(f"{HERE}/held/leo-held").text == mia.get(f"{HERE}/held/nothing").text
 
 
-def test_no_button_of_one_shopper_works_for_the_other(two: World, shop: Flask, mia: Browser) -> None:
+def test_no_button_of_one_shopper_works_for_the_other(two: PageData, shop: Flask, mia: Browser) -> None:
     leo = Browser(shop.test_client(), "leo")
     his = [form for path in (HERE, "/checkout") for form in forms(leo.read(path)).values()]
     statuses = [mia.send(form).status_code for form in his]
@@ -311,20 +323,20 @@ def test_no_button_of_one_shopper_works_for_the_other(two: World, shop: Flask, m
 
 
 @every_action
-def test_a_shopper_who_signs_a_wish_for_anothers_benefit_asks_in_their_own_name(
-    two: World, shop: Flask, mia: Browser, action: str
+def test_a_shopper_who_signs_a_token_for_anothers_benefit_acts_in_their_own_name(
+    two: PageData, shop: Flask, mia: Browser, action: str
 ) -> None:
-    """Even with the secret key the verbs get the shopper of the session, and refuse what is not theirs."""
+    """Even with the secret key the service gets the shopper of the session, and refuses what is not theirs."""
     form = button_of(mia, action)
     subject = subject_of(action)
-    token = old_token(shop, "mia", action, "leo-held", minutes=0)
+    token = aged_token(shop, "mia", action, "leo-held", minutes=0)
     mia.send(form, **{"cb_token": token, subject: "leo-held"})
 
     assert {call[1] for call in two.calls} == {"mia"}
 
 
 @pytest.mark.parametrize("path", [HERE, f"{HERE}/held/b-lounge", f"{HERE}/claimable/free-shipping", f"{HERE}/held/no"])
-def test_personal_pages_are_kept_nowhere(mia: Browser, path: str) -> None:
+def test_personal_pages_are_never_cached(mia: Browser, path: str) -> None:
     answer = mia.get(path)
 
     assert answer.headers["Cache-Control"] == "private, no-store"
@@ -333,14 +345,14 @@ def test_personal_pages_are_kept_nowhere(mia: Browser, path: str) -> None:
 
 
 @every_action
-def test_answers_to_forms_are_kept_nowhere(mia: Browser, action: str) -> None:
+def test_answers_to_forms_are_never_cached(mia: Browser, action: str) -> None:
     form = button_of(mia, action)
     taken, turned_away = mia.send(form), mia.send(form, cb_token="")
 
     assert [answer.headers["Cache-Control"] for answer in (taken, turned_away)] == ["private, no-store"] * 2
 
 
-def test_a_page_with_the_panel_is_kept_nowhere(mia: Browser) -> None:
+def test_a_page_with_the_panel_is_never_cached(mia: Browser) -> None:
     assert mia.get("/checkout").headers["Cache-Control"] == "private, no-store"
 
 

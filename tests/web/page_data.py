@@ -1,9 +1,13 @@
-"""A tiny world for the pages: verbs that remember what was asked of them, and a shop that mounts the blueprint."""
+"""What the pages are given: values to show, and canned answers of the service functions that change something.
+
+A page is a function of what the service returns. These tests hand that in, with failures that no sandbox can make;
+what the buttons really do is tested over the sandbox, in `test_over_the_sandbox.py`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
@@ -13,13 +17,13 @@ from typing import Any, cast
 from flask import Flask, redirect, render_template_string, session
 from flask.typing import ResponseReturnValue
 
+from claimable_benefits.cache.lru import LruCache
 from claimable_benefits.domain.benefits import Benefit, Definition
 from claimable_benefits.domain.discounts import Discount
 from claimable_benefits.domain.eligibility import Fit
 from claimable_benefits.domain.policy import DiscountKind, Place, Policy
 from claimable_benefits.domain.shop import Cart, Line, Shopper
 from claimable_benefits.domain.states import UseState
-from claimable_benefits.errors import Declined
 from claimable_benefits.ledger.uses import Use
 from claimable_benefits.service.account.history import Entry, History
 from claimable_benefits.service.account.wallet_view import Held, Wallet, WalletPreview
@@ -41,8 +45,8 @@ CHECKOUT, ACCOUNT, STORE, AT_ONCE = (
 
 
 @dataclass
-class World:
-    """What Omneo and the ledger would know; ``calls`` is every verb that would change something."""
+class PageData:
+    """Values to show, by customer id, and answers by service function; ``calls`` lists what would change something."""
 
     shoppers: dict[str, Shopper] = field(default_factory=dict)
     wallets: dict[str, Wallet] = field(default_factory=dict)
@@ -60,7 +64,7 @@ class World:
 
     def services(self) -> Services:
         return Services(
-            preview_wallet=lambda _, shopper: self._peek(shopper),
+            preview_wallet=lambda _, shopper: self._preview(shopper),
             remembered_history=self._history,
             preview_offers=lambda _, shopper, __: OffersPreview(
                 partial(self._read, "read_offers", self.offers.get(shopper.customer_id, Offers()))
@@ -74,7 +78,7 @@ class World:
             find_use=self._find_use,
         )
 
-    def _peek(self, shopper: Shopper) -> WalletPreview:
+    def _preview(self, shopper: Shopper) -> WalletPreview:
         found = self._read("preview_wallet", self.wallets.get(shopper.customer_id, Wallet(False)))
         return WalletPreview(lambda: found)
 
@@ -82,55 +86,29 @@ class World:
         found = History(self.histories.get(shopper.customer_id, ()), self.is_whole or ask)
         return cast(History, self._read("remembered_history", found))
 
-    def fails(self, verb: str, error: Exception) -> None:
-        self.failing[verb] = error
+    def fails(self, function: str, error: Exception) -> None:
+        self.failing[function] = error
 
-    def _read(self, verb: str, value: Any) -> Any:
-        if error := self.failing.get(verb):
+    def _read(self, function: str, value: Any) -> Any:
+        if error := self.failing.get(function):
             raise error
         return value
 
-    def _did(self, verb: str, shopper: Shopper, *facts: str) -> None:
-        self.calls.append((verb, shopper.customer_id, *facts))
-        self._read(verb, None)
+    def _did(self, function: str, shopper: Shopper, *facts: str) -> None:
+        self.calls.append((function, shopper.customer_id, *facts))
+        self._read(function, None)
 
     def _claim(self, _: Context, shopper: Shopper, handle: str, claim_id: str) -> Claimed:
         self._did("claim", shopper, handle, claim_id)
-        wallet = self.wallets[shopper.customer_id]
-        definition = wallet.definition(handle)
-        if "claim" in self.answers:
-            return cast(Claimed, self.answers["claim"])
-        if definition is None:
-            if held := wallet.holds(handle):
-                return Claimed(held.name, already=True, confirmed=True)
-            raise Declined("not_claimable", "This benefit can no longer be claimed.")
-        mine = Held(Benefit(f"new-{handle}", definition, remaining=1), self.policies.get(handle, Policy(handle)))
-        rest = tuple(one for one in wallet.claimable if one.handle != handle)
-        self.wallets[shopper.customer_id] = Wallet(
-            True, claimable=rest, usable=(*wallet.usable, mine), past=wallet.past
-        )
-        return Claimed(definition.name, already=False, confirmed=True)
+        definition = self.wallets[shopper.customer_id].definition(handle)
+        name = definition.name if definition else handle
+        return cast(Claimed, self.answers.get("claim", Claimed(name, already=False, confirmed=True)))
 
     def _claim_and_redeem(self, _: Context, shopper: Shopper, handle: str, use_id: str) -> Used:
         self._did("claim_and_redeem", shopper, handle, use_id)
-        if use_id in self.uses:
-            return Used(self.uses[use_id][1], already=True)
-        wallet = self.wallets[shopper.customer_id]
-        definition = wallet.definition(handle)
-        if definition is None:
-            raise Declined("not_claimable", "This benefit cannot be claimed any more.")
-        state = self.answers.get("claim_and_redeem", UseState.CONSUMED)
-        made = use(
-            use_id,
-            Benefit(f"new-{handle}", definition, code_online=definition.code_online),
-            channel="claim",
-            state=state,
-        )
-        self.uses[use_id] = (shopper.customer_id, made)
-        self.wallets[shopper.customer_id] = replace(
-            wallet, claimable=tuple(d for d in wallet.claimable if d != definition)
-        )
-        return Used(made)
+        kind = self.wallets[shopper.customer_id].definition(handle) or definition(handle, handle)
+        benefit = Benefit(f"new-{handle}", kind, code_online=kind.code_online)
+        return self._used(shopper, use(use_id, benefit, channel="claim"))
 
     def _hold(self, _: Context, shopper: Shopper, cart: Cart, benefit_id: str, *, move: bool = False) -> Hold:
         self._did("move" if move else "hold", shopper, cart.id, benefit_id)
@@ -142,12 +120,14 @@ class World:
 
     def _use(self, _: Context, shopper: Shopper, benefit_id: str, use_id: str) -> Used:
         self._did("use", shopper, benefit_id, use_id)
-        held = self.wallets[shopper.customer_id].benefit(benefit_id)
-        if held is None:
-            raise Declined("unknown_benefit", "There is no such benefit in your account.")
-        made = use(use_id, held.benefit, state=self.answers.get("use", UseState.CONSUMED))
-        self.uses[use_id] = (shopper.customer_id, made)
-        return Used(made, already=False)
+        found = self.wallets[shopper.customer_id].benefit(benefit_id)
+        benefit = found.benefit if found else Benefit(benefit_id, definition(benefit_id, benefit_id))
+        return self._used(shopper, use(use_id, benefit, state=self.answers.get("use", UseState.CONSUMED)))
+
+    def _used(self, shopper: Shopper, made: Use) -> Used:
+        """Answer with a use, and let its receipt be found."""
+        self.uses[made.use_id] = (shopper.customer_id, made)
+        return Used(made)
 
     def _find_use(self, _: Context, shopper: Shopper, use_id: str) -> Use | None:
         owner, found = self._read("find_use", self.uses.get(use_id, ("", None)))
@@ -162,27 +142,32 @@ class World:
 
 
 @dataclass
-class Extension:
+class StubRuntime:
     """What the pages find in ``app.extensions``."""
 
-    world: World
+    data: PageData
     settings: Settings
+    fragments: LruCache[Any] = field(default_factory=lambda: LruCache(entries=100, weight=1_000_000))
 
     @property
     def context(self) -> Context:
-        policies = self.world.policies
-        fake = SimpleNamespace(clock=lambda: self.world.now, policy=lambda name: policies.get(name, Policy(name)))
-        return cast(Context, fake)
+        policies = self.data.policies
+        stub = SimpleNamespace(
+            clock=lambda: self.data.now,
+            policy=lambda name: policies.get(name, Policy(name)),
+            wallets=SimpleNamespace(fragments=self.fragments),
+        )
+        return cast(Context, stub)
 
     def load_shopper(self) -> Shopper | None:
-        return self.world.shoppers.get(session.get("customer", ""))
+        return self.data.shoppers.get(session.get("customer", ""))
 
     def load_cart(self) -> Cart | None:
-        return self.world.cart
+        return self.data.cart
 
 
 def make_shop(
-    world: World, config: Mapping[str, Any] | None = None, *, register: bool = True, **app_options: Any
+    data: PageData, config: Mapping[str, Any] | None = None, *, register: bool = True, **app_options: Any
 ) -> Flask:
     """A shop with the blueprint at its usual places, a checkout page, an order page and a way to sign in."""
     app = Flask("tests.web.shop", **app_options)
@@ -197,9 +182,9 @@ def make_shop(
     } | {key: value for key, value in (config or {}).items() if key.startswith(("BENEFITS_", "OMNEO_"))}
     app.config.update(config or {})
     settings = read_settings(ours, instance_path=app.instance_path, root_path=app.root_path)
-    app.extensions["claimable_benefits"] = Extension(world, settings)
+    app.extensions["claimable_benefits"] = StubRuntime(data, settings)
     if register:
-        blueprint = make_blueprint(world.services())
+        blueprint = make_blueprint(data.services())
         app.register_blueprint(blueprint, url_prefix="/account/benefits", checkout_prefix="/checkout/benefits")
     _add_shop_pages(app)
     return app
