@@ -11,7 +11,7 @@ from typing import Any
 class Parameters:
     """Sizes and durations; all durations in seconds.
 
-    ``settle`` and ``verify_after`` are longer than the longest of ``request_delays``, as they are in production.
+    ``resolve_after`` and ``verify_after`` are longer than the longest of ``request_delays``, as they are in production.
     ``timing`` holds fields of the plugin's `Timing`, ``outages`` are (share of the checkouts, kind, seconds).
     """
 
@@ -21,7 +21,7 @@ class Parameters:
     delivery_workers: int
     kills: int
     request_delays: tuple[float, ...]
-    settle: int
+    resolve_after: int
     timing: Mapping[str, Any]
     outages: tuple[tuple[float, str, float], ...]
     payments_timeout: float
@@ -44,7 +44,7 @@ def full_run(checkouts: int) -> Parameters:
         delivery_workers=2,
         kills=max(4, checkouts // 25),
         request_delays=(1.0, 5.0, 15.0, 40.0),
-        settle=50,
+        resolve_after=50,
         timing={
             "lease": 20,
             "order_grace": 20,
@@ -72,7 +72,7 @@ def short_run(checkouts: int) -> Parameters:
         delivery_workers=1,
         kills=4,
         request_delays=(0.5, 2.0, 3.5),
-        settle=6,
+        resolve_after=6,
         timing={
             "lease": 10,
             "order_grace": 5,

@@ -59,7 +59,7 @@ def start_deployment(folder: Path, plan: Plan, parameters: Parameters) -> Iterat
             "OMNEO_TOKEN": TOKEN,
             "BENEFITS_WORKER": "celery",
             "SHOP_BROKER_URL": _start_valkey(supervisor, folder),
-            "BENEFITS_SETTLE_SECONDS": str(parameters.settle),
+            "BENEFITS_RESOLVE_SECONDS": str(parameters.resolve_after),
             TIMING: json.dumps(dict(parameters.timing)),
             CUSTOMERS: str(plan.shoppers),
         }

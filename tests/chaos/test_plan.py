@@ -59,7 +59,7 @@ def test_faults_tried_one_after_the_other_fire_at_their_shares() -> None:
 def test_the_plugin_waits_longer_than_the_longest_request_delay(parameters: Parameters) -> None:
     longest = max(parameters.request_delays)
 
-    assert parameters.settle > longest
+    assert parameters.resolve_after > longest
     assert parameters.timing["verify_after"] > longest
 
 
