@@ -1,24 +1,22 @@
 """The extension: what a merchant writes against.
 
-A method imports the service that it calls, so that importing the extension loads neither the ledger nor the client: a
-shop's scripts and commands import it, too, without an app.
+Its methods register what the shop brings, and pass calls on to the app's `Runtime`. Ledger, client and pages are loaded
+with the first app: a shop's scripts and commands import the extension, too, without one.
 """
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from flask import Blueprint, Flask, current_app, g
-from sqlalchemy.exc import SQLAlchemyError
+from flask import Blueprint, Flask, current_app
 
 from claimable_benefits.cli.lazy import Commands
-from claimable_benefits.domain.shop import OrderState, Transaction
-from claimable_benefits.errors import BenefitsError, Declined, SettingsError
+from claimable_benefits.domain.shop import Transaction
+from claimable_benefits.errors import SettingsError
 from claimable_benefits.loaders import CartLoader, Loaders, OrderLoader, OrdersLoader, OwnDiscount, ShopperLoader
 
 if TYPE_CHECKING:
@@ -32,9 +30,7 @@ if TYPE_CHECKING:
     from claimable_benefits.service.orders.refund import Refund
     from claimable_benefits.service.worker.turn import TurnResult
 
-_log = logging.getLogger("claimable_benefits")
 _KEY = "claimable_benefits"
-_SHOWN = "_claimable_benefits_shown"
 
 
 class ClaimableBenefits:
@@ -123,16 +119,7 @@ class ClaimableBenefits:
         It reads the ledger and does not call Omneo. What it returns is what this request shows: `redeem` redeems
         nothing else. Raises `LedgerUnavailable`, and `SettingsError` where a loader is not registered.
         """
-        from claimable_benefits.service.holds.offers import read_applied
-
-        runtime = _runtime()
-        shopper, cart = runtime.load_shopper(), runtime.load_cart()
-        if shopper is None or cart is None:
-            return None
-        applied = read_applied(runtime.context, shopper, cart)
-        if applied and applied.fit.fits and _SHOWN not in g:
-            setattr(g, _SHOWN, applied)
-        return applied
+        return _runtime().applied()
 
     def redeem(self, order_number: str, *, use_id: str | None = None) -> Use | None:
         """Redeem what the cart holds, or the use ``use_id``, for an order; return None where nothing is applied.
@@ -142,23 +129,7 @@ class ClaimableBenefits:
         request computed its total: charge nothing then. Raises `ValueError` for an order number that cannot be stored,
         and `LedgerUnavailable`.
         """
-        from claimable_benefits.service.context import shopper_actor
-        from claimable_benefits.service.redemption.redeem import redeem_for_order
-
-        runtime = _runtime()
-        shopper = runtime.load_shopper()
-        actor = shopper_actor(shopper) if shopper else "shop"
-        if use_id is None:
-            shown: Applied | None = g.get(_SHOWN)
-            applied = self.applied()
-            fitting = applied if applied and applied.fit.fits else None
-            if shown and (fitting is None or fitting.use_id != shown.use_id):
-                sentence = f"{shown.name} is no longer reserved for this cart. Please review your order."
-                raise Declined("no_longer_held", sentence)
-            if fitting is None:
-                return None
-            use_id = fitting.use_id
-        return redeem_for_order(runtime.context, use_id, order_number, actor=actor)
+        return _runtime().redeem(order_number, use_id)
 
     @contextmanager
     def redeeming(self, order_number: str, *, use_id: str | None = None) -> Iterator[Use | None]:
@@ -168,12 +139,13 @@ class ClaimableBenefits:
         its payment is not known yet: then the worker asks the loader again later. Commit the order before the block:
         the loader must find it, and the ledger needs the database for a moment.
         """
-        use = self.redeem(order_number, use_id=use_id)
+        runtime = _runtime()
+        use = runtime.redeem(order_number, use_id)
         try:
             yield use
         except Exception:
             if use is not None:
-                self._roll_back_failed_block(order_number)
+                runtime.roll_back_failed_block(order_number)
             raise
 
     def rollback(self, order_number: str, *, reason: str = "the order was not placed") -> bool:
@@ -182,9 +154,7 @@ class ClaimableBenefits:
         Omneo is called at once; where it does not answer, the worker goes on. ``reason`` is stored with the event.
         Return True where the order has a redemption. Raises `LedgerUnavailable`.
         """
-        from claimable_benefits.service.redemption.rollback import roll_back_order
-
-        return roll_back_order(_runtime().context, order_number, actor="shop", reason=reason)
+        return _runtime().roll_back(order_number, reason)
 
     def refund(
         self,
@@ -204,28 +174,14 @@ class ClaimableBenefits:
         false. Raises `ValueError` for another order's transaction, `SettingsError` where the session reaches another
         database than the ledger, and `LedgerUnavailable`.
         """
-        from claimable_benefits.service.orders.refund import refund_in, refund_order
-
-        runtime = _runtime()
-        order: dict[str, Any] = {"full_refund": full_refund, "transaction": transaction, "reason": reason}
-        if session is None:
-            refund = refund_order(runtime.context, order_number, actor="shop", **order)
-            runtime.wake()
-            return refund
-        from claimable_benefits.ledger.session_hooks import after_commit, connection_of
-
-        refund = refund_in(runtime.context, connection_of(session), order_number, actor="shop", **order)
-        after_commit(session, runtime.wake)
-        return refund
+        return _runtime().refund(order_number, full_refund, transaction, session, reason)
 
     def is_refundable(self, order_number: str, *, full_refund: bool = True) -> bool:
         """Whether `refund` would return the order's benefit; it reads the ledger and changes nothing.
 
         Raises `LedgerUnavailable`.
         """
-        from claimable_benefits.service.orders.refund import is_refundable
-
-        return is_refundable(_runtime().context, order_number, full_refund=full_refund)
+        return _runtime().is_refundable(order_number, full_refund)
 
     def submit(self, transaction: Transaction, *, session: AnySession) -> None:
         """Queue an order's transaction in the caller's database transaction; commit it together with the order.
@@ -234,21 +190,14 @@ class ClaimableBenefits:
         what came by a connection is found at the worker's next turn. Raises `SettingsError` where the session reaches
         another database than the ledger, `TypeError` where it is no session, and `LedgerUnavailable`.
         """
-        from claimable_benefits.ledger.session_hooks import after_commit, connection_of
-        from claimable_benefits.service.orders.submit import submit
-
-        runtime = _runtime()
-        submit(runtime.context, transaction, connection_of(session))
-        after_commit(session, runtime.wake)
+        _runtime().submit(transaction, session)
 
     def record(self, order_number: str) -> OrderRecord | None:
         """Return an order's loyalty record; None where the ledger has nothing of the order. It does not call Omneo.
 
         Raises `LedgerUnavailable`.
         """
-        from claimable_benefits.service.orders.record import read_record
-
-        return read_record(_runtime().context, order_number)
+        return _runtime().record(order_number)
 
     def run_once(self) -> TurnResult:
         """Run one turn of the worker and return its counts, for shops that schedule it themselves.
@@ -256,23 +205,7 @@ class ClaimableBenefits:
         Safe to repeat and to run in several processes. What cannot be done now is retried in a later turn. Raises
         `LedgerUnavailable`.
         """
-        from claimable_benefits.service.worker.turn import run_once
-
-        return run_once(_runtime().worker_context())
-
-    def _roll_back_failed_block(self, order_number: str) -> None:
-        """Roll back unless the order is paid or not known. The shop gets the block's own error, so none of ours."""
-        from claimable_benefits.service.orders.unplaced import order_of
-        from claimable_benefits.service.redemption.rollback import roll_back_order
-
-        context = _runtime().context
-        order = order_of(context, order_number)
-        if order is None or order.state not in (OrderState.OPEN, OrderState.CANCELLED):
-            return
-        try:
-            roll_back_order(context, order_number, actor="shop", reason="the payment failed")
-        except (BenefitsError, SQLAlchemyError):
-            _log.exception("Order %s: the worker rolls its redemption back.", order_number)
+        return _runtime().run_once()
 
 
 def _runtime() -> Runtime:

@@ -2,30 +2,46 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
 
-from flask import Flask
+from flask import Flask, g
 from sqlalchemy.exc import SQLAlchemyError
 
 from claimable_benefits.cache.circuit_breaker import CircuitBreaker
 from claimable_benefits.cache.thread_pool import ThreadPool
 from claimable_benefits.domain.policy import Policy, PolicyError, read_policies
-from claimable_benefits.domain.shop import Cart, Order, Shopper
-from claimable_benefits.errors import LedgerUnavailable, SettingsError
+from claimable_benefits.domain.shop import Cart, Order, OrderState, Shopper, Transaction
+from claimable_benefits.errors import BenefitsError, Declined, LedgerUnavailable, SettingsError
 from claimable_benefits.ledger import Ledger
 from claimable_benefits.ledger.db_errors import words
 from claimable_benefits.ledger.tenant_facts import TenantFacts
+from claimable_benefits.ledger.uses import Use
 from claimable_benefits.loaders import Loaders, OrderLoader, registered
 from claimable_benefits.omneo import OmneoClient, Transport
-from claimable_benefits.service.context import Clock, Context, Timing
+from claimable_benefits.service.context import Clock, Context, Timing, shopper_actor
+from claimable_benefits.service.holds.offers import Applied, read_applied
+from claimable_benefits.service.orders.record import OrderRecord, read_record
+from claimable_benefits.service.orders.refund import Refund, is_refundable, refund_in, refund_order
+from claimable_benefits.service.orders.submit import submit
+from claimable_benefits.service.orders.unplaced import order_of
+from claimable_benefits.service.redemption.redeem import redeem_for_order
+from claimable_benefits.service.redemption.rollback import roll_back_order
 from claimable_benefits.service.worker.loop import WorkerThread
 from claimable_benefits.service.worker.notifier import CeleryNotifier
 from claimable_benefits.service.worker.turn import TurnResult, run_once
 from claimable_benefits.settings import Settings, read_settings
 from claimable_benefits.wallet.factory import wallet_cache_of
+
+if TYPE_CHECKING:
+    from claimable_benefits.ledger.session_hooks import AnySession
+
+_log = logging.getLogger("claimable_benefits")
+_SHOWN = "_claimable_benefits_shown"  # in Flask's g: what this request has shown as applied
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +71,85 @@ class Runtime:
     def load_cart(self) -> Cart | None:
         """Return the cart of this request; None where there is none."""
         return registered(self.loaders.cart, "cart_loader")()
+
+    def applied(self) -> Applied | None:
+        """Return what this request's shopper has applied to this request's cart; None where nothing is applied."""
+        shopper, cart = self.load_shopper(), self.load_cart()
+        if shopper is None or cart is None:
+            return None
+        applied = read_applied(self.context, shopper, cart)
+        if applied and applied.fit.fits and _SHOWN not in g:
+            setattr(g, _SHOWN, applied)
+        return applied
+
+    def redeem(self, order_number: str, use_id: str | None) -> Use | None:
+        """Redeem what the cart holds, or ``use_id``, for an order; never another benefit than this request showed."""
+        shopper = self.load_shopper()
+        actor = shopper_actor(shopper) if shopper else "shop"
+        if use_id is None:
+            shown: Applied | None = g.get(_SHOWN)
+            applied = self.applied()
+            fitting = applied if applied and applied.fit.fits else None
+            if shown and (fitting is None or fitting.use_id != shown.use_id):
+                sentence = f"{shown.name} is no longer reserved for this cart. Please review your order."
+                raise Declined("no_longer_held", sentence)
+            if fitting is None:
+                return None
+            use_id = fitting.use_id
+        return redeem_for_order(self.context, use_id, order_number, actor=actor)
+
+    def roll_back(self, order_number: str, reason: str) -> bool:
+        """Roll back an order that will not be placed. Return True where it has a redemption."""
+        return roll_back_order(self.context, order_number, actor="shop", reason=reason)
+
+    def roll_back_failed_block(self, order_number: str) -> None:
+        """Roll back unless the order is paid or not known. The shop gets the block's own error, so none of ours."""
+        order = order_of(self.context, order_number)
+        if order is None or order.state not in (OrderState.OPEN, OrderState.CANCELLED):
+            return
+        try:
+            self.roll_back(order_number, "the payment failed")
+        except (BenefitsError, SQLAlchemyError):
+            _log.exception("Order %s: the worker rolls its redemption back.", order_number)
+
+    def refund(
+        self,
+        order_number: str,
+        full_refund: bool,
+        transaction: Transaction | None,
+        session: AnySession | None,
+        reason: str,
+    ) -> Refund:
+        """Refund a placed order, at once or in the database transaction of ``session``."""
+        order: dict[str, Any] = {"full_refund": full_refund, "transaction": transaction, "reason": reason}
+        if session is None:
+            refund = refund_order(self.context, order_number, actor="shop", **order)
+            self.wake()
+            return refund
+        import claimable_benefits.ledger.session_hooks as hooks
+
+        refund = refund_in(self.context, hooks.connection_of(session), order_number, actor="shop", **order)
+        hooks.after_commit(session, self.wake)
+        return refund
+
+    def is_refundable(self, order_number: str, full_refund: bool) -> bool:
+        """Whether a refund would return the order's benefit."""
+        return is_refundable(self.context, order_number, full_refund=full_refund)
+
+    def submit(self, transaction: Transaction, session: AnySession) -> None:
+        """Queue an order's transaction in the database transaction of ``session``."""
+        import claimable_benefits.ledger.session_hooks as hooks
+
+        submit(self.context, transaction, hooks.connection_of(session))
+        hooks.after_commit(session, self.wake)
+
+    def record(self, order_number: str) -> OrderRecord | None:
+        """Return an order's loyalty record; None where the ledger has nothing of the order."""
+        return read_record(self.context, order_number)
+
+    def run_once(self) -> TurnResult:
+        """Run one turn of the worker."""
+        return run_once(self.worker_context())
 
     def worker_context(self) -> Context:
         """Return the context of workers: its client has longer timeouts than that of a shopper's request."""

@@ -6,6 +6,7 @@ pytest loads this module at each start, even where no test takes a fixture, so e
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -29,8 +30,6 @@ def __getattr__(name: str) -> Any:
     """Import a fixture's type on first use."""
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
     return getattr(import_module(f"claimable_benefits.sandbox.testing_kit.{_MODULES[name]}"), name)
 
 

@@ -7,6 +7,7 @@ import sqlite3
 
 from claimable_benefits.sandbox.protocol.references import get_or_404
 from claimable_benefits.sandbox.protocol.responses import Body
+from claimable_benefits.sandbox.rules.redemption_rules import ACTIVE
 from claimable_benefits.sandbox.state.request_state import RequestState
 
 PROFILE_FIELDS = {
@@ -67,8 +68,6 @@ def condition_context(state: RequestState, profile_id: str) -> Body:
 
 def serialize_balances(state: RequestState, profile_id: str) -> Body:
     """Return the balances of a profile: none of money, and the number of benefits held."""
-    from claimable_benefits.sandbox.rules.redemption_rules import ACTIVE
-
     count = state.db.execute(
         "SELECT count(*) FROM benefits b JOIN definitions d ON d.id = b.definition_id"  # noqa: S608 - the rule is ours
         f" WHERE b.profile_id = ? AND {ACTIVE}",
