@@ -34,7 +34,7 @@ def measure(folder: Path, scale: Scale) -> Figures:
 def _orders(folder: Path, scale: Scale, upstream: omneo.Omneo, *, most_calls: int) -> tuple[int, float]:
     """Return the calls of applying, and the round trips that a benefit adds to an order placed just before without."""
     calls, added, trips = 0, [], []
-    with shop.opened(folder, upstream.base_url) as opened:
+    with shop.opened(folder, upstream.base_url, BENEFITS_PAGE_BUDGET_MS=20_000) as opened:
         for number in range(_FIRST + scale.rounds * _ORDERS):
             customer, other = f"c-{HELD}-4-buyer{number}", f"c-{HELD}-4-other{number}"
             opened.get(customer, "/checkout")

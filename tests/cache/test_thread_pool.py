@@ -120,6 +120,7 @@ def test_a_pool_that_has_stopped_takes_nothing_and_still_makes_calls() -> None:
 
 @pytest.mark.timing
 def test_stopping_waits_for_the_job_that_runs_and_drops_the_others(gate: threading.Event) -> None:
+    before = set(threading.enumerate())
     thread_pool, runs, done = ThreadPool(threads=1), threading.Event(), []
 
     def run() -> None:
@@ -133,9 +134,8 @@ def test_stopping_waits_for_the_job_that_runs_and_drops_the_others(gate: threadi
     thread_pool.stop(timeout=0.01)
     at_the_timeout = list(done)
     gate.set()
-    for thread in threading.enumerate():
-        if thread.name.startswith("claimable-benefits"):
-            thread.join(LIMIT)
+    for thread in set(threading.enumerate()) - before:
+        thread.join(LIMIT)
 
     assert (at_the_timeout, done) == ([], ["ran"])
 

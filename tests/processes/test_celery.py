@@ -132,14 +132,14 @@ def test_a_checkout_does_not_wait_for_a_broker(deployment: Deployment, caplog: p
         without_broker.conf.broker_transport_options = {"max_retries": 1, "socket_timeout": LIMIT}
         add_tasks(without_broker, deployment.app)
         deployment.place("A1", "A2")
-        told_before_an_answer = "Celery gets no hints" in caplog.text
+        told_before_an_answer = "Celery gets no notifications" in caplog.text
         silent.accept()[0].close()
-    wait_until(lambda: "Celery gets no hints" in caplog.text)
+    wait_until(lambda: "Celery gets no notifications" in caplog.text)
     deployment.place("A3")
 
     assert not told_before_an_answer
     assert [deployment.delivery(number).state for number in ("A1", "A2", "A3")] == [DeliveryState.DUE] * 3
-    assert caplog.text.count("Celery gets no hints") == 1
+    assert caplog.text.count("Celery gets no notifications") == 1
 
 
 def test_a_shop_that_forgot_to_add_the_tasks_is_told_and_loses_nothing(

@@ -8,21 +8,19 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from http.cookiejar import CookieJar
 from urllib.parse import urlencode
 
 import httpx
 
 from claimable_benefits.errors import AuthenticationError, SettingsError
+from claimable_benefits.omneo.clock_offset import ClockOffset
 from claimable_benefits.omneo.outcomes import HttpAnswer, NoAnswer, Outcome
 
 # Raised before the first byte of the request is on its way. Everything else counts as sent.
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
 _LARGEST_BODY = 5 * 1024 * 1024
-# A Date header counts whole seconds, and the answer was on its way for a moment.
-_CLOCK_TOLERANCE = timedelta(seconds=5)
 # Close idle connections well before servers do (60 s is usual): a write on a closing connection is in doubt.
 _POOL = httpx.Limits(max_connections=32, max_keepalive_connections=16, keepalive_expiry=15)
 _HEADERS = {
@@ -86,8 +84,7 @@ class Http:
     def __init__(self, base_url: str, token: Token, transport: Transport | None = None) -> None:
         self._base_url = _checked(base_url)
         self._token = token
-        # Omneo's time in its last answer, and the monotonic time of that answer.
-        self._omneo_time: tuple[datetime, float] | None = None
+        self.clock_offset = ClockOffset()
         _silence_http_logs()
         self._client = httpx.Client(
             transport=transport,
@@ -100,14 +97,6 @@ class Http:
         """Close every connection."""
         with _without_http_logs():
             self._client.close()
-
-    def clock_ahead_of(self, now: datetime) -> timedelta:
-        """Give by how much Omneo's clock is ahead of ``now``, by its Date headers; zero before the first answer."""
-        if self._omneo_time is None:
-            return timedelta(0)
-        at, then = self._omneo_time
-        ahead = at + timedelta(seconds=time.monotonic() - then) - now
-        return ahead if abs(ahead) > _CLOCK_TOLERANCE else timedelta(0)
 
     def send(
         self,
@@ -139,18 +128,11 @@ class Http:
             return NoAnswer(sent=False, reason="the address cannot be written")
         return self._exchange(request, time.monotonic() + timeouts.total)
 
-    def _note_time(self, date: str | None) -> datetime:
-        """Note and give the answer's time by Omneo's clock, which a Retry-After date refers to."""
-        if (at := _date(date)) is None:
-            return datetime.now(UTC)
-        self._omneo_time = at, time.monotonic()
-        return at
-
     def _exchange(self, request: httpx.Request, deadline: float) -> Outcome:
         try:
             with _without_http_logs():
                 response = self._client.send(request, stream=True)
-                at = self._note_time(response.headers.get("date"))
+                at = self.clock_offset.note(response.headers.get("date"))
                 try:
                     return _answer(response, _body(response, deadline), at)
                 finally:
@@ -164,13 +146,6 @@ class Http:
 def _spans(timeouts: Timeouts) -> dict[str, float]:
     """The timeouts as httpx takes them; a write may take as long as a read."""
     return {"connect": timeouts.connect, "read": timeouts.read, "write": timeouts.read, "pool": timeouts.pool}
-
-
-def _date(value: str | None) -> datetime | None:
-    try:
-        return parsedate_to_datetime(value or "").astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
 
 
 def _checked(base_url: str) -> str:

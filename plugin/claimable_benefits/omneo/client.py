@@ -96,7 +96,7 @@ class OmneoClient(Profiles, Benefits, Redemptions, Transactions, Definitions):
 
     def clock_ahead_of(self, now: datetime) -> timedelta:
         """Give by how much Omneo's clock is ahead of ``now``, an aware time; zero before the first answer."""
-        return self._session.http.clock_ahead_of(now)
+        return self._session.http.clock_offset.ahead_of(now)
 
     def known_variant(self, purpose: str) -> str | None:
         """The variant of a call (``redeem``, ``claim``, ``record a transaction``) that has worked; None before."""
