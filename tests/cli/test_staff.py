@@ -24,7 +24,7 @@ def run(terminal: Terminal, *args: str) -> Result:
 
 
 def waiting_use(terminal: Terminal) -> str:
-    """A use whose undo Omneo refused; gives its id."""
+    """A use whose rollback Omneo refused; gives its id."""
     benefit = hat_day_of_mia(terminal)
     redemption = number_after("redemption", terminal.says("redeem", benefit, "--customer", "1001"))
     context = runtime(terminal.shops[0]).context

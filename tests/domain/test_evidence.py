@@ -1,4 +1,4 @@
-"""Reading the traces of a request whose answer was lost."""
+"""Evaluate the evidence of a request whose answer was lost."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_a_tenant_that_filters_but_does_not_repeat_the_reference_is_believed() -
     assert named() == find_by_reference(SENT, [redemption(external_id=None)])
 
 
-# By witness: the profile's redemptions, and the uses that are left.
+# By remaining uses: the profile's redemptions, and the uses left.
 
 
 def test_one_new_redemption_and_one_use_less_is_ours() -> None:
@@ -166,7 +166,7 @@ def test_several_benefits_in_one_redemption_count_for_each() -> None:
     assert found() == by_remaining_uses(redemption(benefit_ids=("6", "7")))
 
 
-# Undos.
+# Rollbacks.
 
 
 @pytest.mark.parametrize("kind", ["reversal", "return"])

@@ -90,7 +90,7 @@ def test_a_percentage_is_above_0_and_up_to_100(size: float) -> None:
 BAD: dict[str, tuple[object, str, str]] = {
     "a text for a table": ("10 percent", "gift", "Write [gift] on a line of its own"),
     "a list for a table": ([TABLE], "gift", "Write [gift] on a line of its own"),
-    "a key nobody knows": (TABLE | {"sise": 10}, "gift.sise", "Known keys: discount, size, used_at"),
+    "an unknown key": (TABLE | {"sise": 10}, "gift.sise", "Known keys: discount, size, used_at"),
     "a key in capitals": ({"Discount": "percent"}, "gift.Discount", "Known keys: discount"),
     "an unknown discount": (TABLE | {"discount": "half"}, "gift.discount", 'Use one of "percent", "amount"'),
     "a discount in capitals": (TABLE | {"discount": "Percent"}, "gift.discount", '"percent"'),

@@ -1,4 +1,4 @@
-"""Which redemptions were taken back, where Omneo does not say which an undo belongs to."""
+"""Which redemptions were rolled back, where Omneo does not say which one a reversal belongs to."""
 
 from __future__ import annotations
 

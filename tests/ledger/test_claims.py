@@ -76,7 +76,7 @@ def test_every_movement_outside_the_table_is_an_error_of_the_caller(ledger: Ledg
         assert claim == find_claim(connection, claim.claim_id)
 
 
-def test_a_stale_version_is_overtaken_and_writes_no_event(ledger: Ledger) -> None:
+def test_a_stale_version_conflicts_and_writes_no_event(ledger: Ledger) -> None:
     seen = claim_in(ledger, ClaimState.CLAIMING)
     with ledger.write() as connection:
         current = touch_claim(connection, seen, NOW, attempts=1)

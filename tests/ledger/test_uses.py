@@ -145,7 +145,7 @@ def test_every_movement_of_the_table_is_written_with_who_and_why(ledger: Ledger,
         assert event == history(ledger, use)[-1]
 
 
-def test_a_stale_version_is_overtaken_and_writes_no_event(ledger: Ledger) -> None:
+def test_a_stale_version_conflicts_and_writes_no_event(ledger: Ledger) -> None:
     seen = use_in(ledger, UseState.HELD)
     with ledger.write() as connection:
         current = touch_use(connection, seen, NOW, note="somebody else was here")
@@ -157,7 +157,7 @@ def test_a_stale_version_is_overtaken_and_writes_no_event(ledger: Ledger) -> Non
     assert (current, before) == (row(ledger, seen), history(ledger, seen))
 
 
-def test_a_stale_state_is_overtaken(ledger: Ledger) -> None:
+def test_a_stale_state_conflicts(ledger: Ledger) -> None:
     seen = use_in(ledger, UseState.HELD)
     with ledger.write() as connection:
         move_use(connection, seen, UseState.RELEASED, WHY)

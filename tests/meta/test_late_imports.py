@@ -55,6 +55,9 @@ TABLE: tuple[LateImport, ...] = (
     LateImport("claimable_benefits.ledger.schema", "alembic", 144, _START),
     LateImport("claimable_benefits.ledger.schema", "alembic.config", 148, _START),
     LateImport("claimable_benefits.ledger.upsert", "sqlalchemy.dialects", 9, f"{_START}; PostgreSQL's takes 28"),
+    # Pages: what only some benefits need.
+    LateImport("claimable_benefits.web.rendering.qr_codes", "segno", 7, f"{_START}; and 0.6 MB of each worker"),
+    LateImport("claimable_benefits.web.rendering.sanitize", "nh3", 2, f"{_START}; and 1.5 MB of each worker"),
     # Extras: redis, where BENEFITS_CACHE_URL is set.
     LateImport("claimable_benefits.cache.redis_store", "redis", 97, _START),
     LateImport("claimable_benefits.cache.redis_store", "redis.backoff", 97, f"{_START}; together with redis"),

@@ -83,7 +83,7 @@ class ModelShop:
         self.harness = replace(self.harness, ctx=replace(self.harness.ctx, order_loader=self.load))
 
     def restart(self) -> None:
-        """Start anew after a crash: what the process knew is gone."""
+        """Start again after a crash: what the process held in memory is gone."""
         ctx = self.harness.ctx
         client = new_client(self.harness.wire, ctx.ledger, self.harness.clock, dates=self.dates)
         self.harness = replace(self.harness, ctx=replace(ctx, omneo=client))
@@ -145,7 +145,7 @@ class ModelShop:
         self.captured.pop(number, None)
 
     def load(self, number: str) -> Order | None:
-        """The order loader: an order that nobody has in hand any more is settled by asking the provider."""
+        """The order loader: an order that no request works on any more is resolved by asking the provider."""
         with self.harness.ctx.ledger.read() as connection:
             row = self._row(connection, number)
         if row is None:
@@ -163,7 +163,7 @@ class ModelShop:
         with self.harness.ctx.ledger.read() as connection:
             return Order(number, OrderState.PAID, self._transaction(connection, number))
 
-    def settle_all(self) -> None:
+    def resolve_all(self) -> None:
         """What the shop's own pages do sooner or later: look at every order that is not at an end."""
         for row in self.rows(shop_orders):
             if row["state"] == "unknown":
@@ -185,7 +185,7 @@ class ModelShop:
             return [dict(row._mapping) for row in connection.execute(select(table))]
 
     def problems(self) -> list[str]:
-        """What does not hold when everything is healed and settled: sentences, none where all is well."""
+        """What does not hold when everything is healed and resolved: sentences, none where all is well."""
         return [*self._orders(), *self._at_omneo(), *self._ledger()]
 
     def _orders(self) -> list[str]:
@@ -216,7 +216,7 @@ class ModelShop:
         return said
 
     def _at_omneo(self) -> list[str]:
-        """Every live redemption is a placed order's, an account use's, a till's, or waits for a person."""
+        """Every live redemption is a placed order's, an account use's, a till's, or waits for manual review."""
         owned = {u["redemption_id"] for u in self.rows(uses) if u["state"] == UseState.CONSUMED}
         ours = {u["reference"]: u for u in self.rows(uses)}
         said = []

@@ -211,7 +211,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.shop.restart()
         self.shop.work(2)
         self.shop.harness.wire.deliver_delayed()
-        self.shop.settle_all()
+        self.shop.resolve_all()
         self.shop.work(100, step=180)
         problems = self.shop.problems()
         self.shop.harness.ctx.omneo.close()

@@ -101,7 +101,7 @@ def recover(shop: ModelShop) -> None:
     shop.restart()
     shop.work(2)
     shop.harness.wire.deliver_delayed()
-    shop.settle_all()
+    shop.resolve_all()
     shop.work(45, step=180)
 
 

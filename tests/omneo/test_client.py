@@ -284,12 +284,12 @@ def test_a_return_says_how_many_uses() -> None:
     assert tenant.sent() == {"count": 2}
 
 
-@pytest.mark.parametrize("undo", ["reverse", "return_uses"])
-def test_a_rollback_without_an_answer_is_in_doubt(undo: str) -> None:
+@pytest.mark.parametrize("rollback", ["reverse", "return_uses"])
+def test_a_rollback_without_an_answer_is_in_doubt(rollback: str) -> None:
     reset = httpx.ReadError("reset")
     table = {"POST /redemptions/159/reversal": reset, "POST /redemptions/159/benefit/return": reset}
     with client_of(table) as (client, tenant), pytest.raises(OutcomeUnknown):
-        getattr(client, undo)("159")
+        getattr(client, rollback)("159")
 
     assert len(tenant.calls) == 1
 

@@ -1,4 +1,4 @@
-"""A shop for many processes at once: whoever a header names is signed in, and every answer says which process it is."""
+"""A shop for many processes at once: a header names who is signed in, and every answer says which process it is."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 
 def install(package: str) -> None:
-    """Install a package, if this is Debian and we are root. Whoever needs it looks whether it is there."""
+    """Install a package, if this is Debian and we are root. The caller checks for it afterwards."""
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
         return
     print(f"Installing Debian's {package} ...", flush=True)

@@ -51,7 +51,7 @@ class Postgres:
         return self._ledger
 
     def cut(self) -> None:
-        """End every connection to every database but the administrator's, as a server that is started anew does."""
+        """End every connection to every database but the administrator's, as a server that restarts does."""
         self.admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname <> 'postgres'")
 
     def _prepared(self) -> str:

@@ -33,7 +33,7 @@ used_at = "checkout"
 
 @dataclass
 class Shop:
-    """One process of a shop; whoever a header names is signed in."""
+    """One process of a shop; a header names who is signed in."""
 
     app: Flask
     client: FlaskClient

@@ -1,4 +1,4 @@
-"""Cancelled and refunded: the benefit comes back as its policy says, the sale follows at Omneo, and all of it once."""
+"""Cancelled and refunded orders: the policy decides about the benefit, Omneo gets the sale, each of it once."""
 
 from __future__ import annotations
 

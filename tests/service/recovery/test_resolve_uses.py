@@ -170,7 +170,7 @@ def test_a_second_redemption_under_one_reference_is_rolled_back_and_the_order_ke
 
 
 def test_a_shop_whose_clock_is_wrong_by_an_hour_finds_its_redemptions(new_harness: OpenHarness) -> None:
-    """By Omneo's clock, which each answer tells: only a witness speaks here, and it speaks of times."""
+    """By Omneo's clock, which each answer tells: the remaining uses decide here, by times."""
     harness = new_harness(switches={"external_id_filter": "ignored"})
     harness.sandbox.extensions["omneo_sandbox"].clock_control.move(seconds=3600)
     use_id = held(harness)

@@ -73,13 +73,13 @@ def test_a_resolved_use_that_is_never_found_is_swept_eight_times(harness: Servic
     use_id = held(harness)
     lose(harness, "dropped", use_id)
     harness.work(minutes=3)
-    settled = use(harness, use_id)
+    resolved = use(harness, use_id)
 
     harness.work(minutes=30)
     looks = harness.wire.sent("GET", "/redemptions")
     harness.work(minutes=30)
 
-    assert (settled.state, use(harness, use_id).sweeps) == (UseState.RELEASED, 8)
+    assert (resolved.state, use(harness, use_id).sweeps) == (UseState.RELEASED, 8)
     assert harness.wire.sent("GET", "/redemptions") == looks
 
 
@@ -108,12 +108,12 @@ def test_a_till_that_uses_it_later_is_not_robbed_where_references_are_not_kept(n
     with pytest.raises(Declined):
         redeem_for_order(harness.ctx, use_id, "A1", actor="shopper 1001")
     harness.work(minutes=5)
-    settled = use(harness, use_id)
+    resolved = use(harness, use_id)
 
-    use_at_the_till(harness, settled)
+    use_at_the_till(harness, resolved)
     harness.work(minutes=30)
 
-    assert settled.state is UseState.RELEASED
+    assert resolved.state is UseState.RELEASED
     assert use(harness, use_id).state is UseState.MANUAL_REVIEW
     assert len(harness.live_redemptions()) == 1
 
@@ -125,11 +125,11 @@ def test_an_account_use_that_is_found_late_is_rolled_back(harness: ServiceHarnes
     with pytest.raises(Declined) as declined:
         use_from_account(harness.ctx, MIA, benefit, "click-1")
     harness.work(minutes=3)
-    settled = use(harness, "click-1").state
+    resolved = use(harness, "click-1").state
 
     harness.wire.deliver_delayed()
     harness.work(minutes=10)
 
     assert declined.value.reason == "not_confirmed"
-    assert (settled, use(harness, "click-1").state) == (UseState.RELEASED, UseState.ROLLED_BACK)
+    assert (resolved, use(harness, "click-1").state) == (UseState.RELEASED, UseState.ROLLED_BACK)
     assert harness.live_redemptions() == []

@@ -298,10 +298,10 @@ def test_a_failed_payment_reverses_and_holds_again(harness: ServiceHarness) -> N
     use_id = held(harness)
     redeem_for_order(harness.ctx, use_id, "A1", actor="shopper 1001")
 
-    undone = roll_back_order(harness.ctx, "A1", actor="shop", reason="card declined")
+    rolled_back = roll_back_order(harness.ctx, "A1", actor="shop", reason="card declined")
 
     applied = read_applied(harness.ctx, MIA, CART)
-    assert undone
+    assert rolled_back
     assert use(harness, use_id).state is UseState.ROLLED_BACK
     assert len(harness.redemptions("reversal")) == 1
     assert applied is not None
@@ -411,7 +411,7 @@ def test_a_lost_answer_ends_in_one_redemption_whatever_the_tenant_is_like(
     for path in ("/redemptions", "/redeem"):
         harness.wire.fail("POST", path, "applied then dropped")
 
-    with suppress(Declined):  # where the tenant names no reference, it is settled later
+    with suppress(Declined):  # where the tenant names no reference, it is resolved later
         redeem_for_order(harness.ctx, use_id, "A1", actor="shopper 1001")
     harness.orders.set("A1", OrderState.CANCELLED)
     for _ in range(8):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-import segno
 from markupsafe import Markup
 
 
 @lru_cache(maxsize=256)
 def qr_code(code: str) -> Markup:
     """Draw a QR code, dark on white in every theme; empty where ``code`` is too long for one."""
+    import segno
+
     try:
         qr = segno.make(code, error="m", micro=False)
     except segno.DataOverflowError:

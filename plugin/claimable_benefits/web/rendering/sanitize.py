@@ -6,7 +6,6 @@ import html
 import re
 from urllib.parse import urlsplit
 
-import nh3
 from markupsafe import Markup
 
 from claimable_benefits.cache.lru import LruCache
@@ -49,6 +48,8 @@ def plain(text: str | None) -> str:
 
 
 def _safe_html(text: str) -> Markup:
+    import nh3
+
     cleaned = nh3.clean(
         _readable(text),
         tags=_TAGS,
@@ -62,6 +63,8 @@ def _safe_html(text: str) -> Markup:
 
 
 def _plain(text: str) -> str:
+    import nh3
+
     stripped = nh3.clean(_BLOCKS.sub(" ", _readable(text)), tags=set(), clean_content_tags=_DROPPED_WITH_CONTENT)
     return " ".join(_INVISIBLE.sub("", html.unescape(stripped)).split())
 
