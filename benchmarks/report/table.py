@@ -65,6 +65,9 @@ REASONS = {
     "cold_own_work": "two calls over httpx are a third of it, twelve overridable cards two fifths",
     "first_visit_own_work": "a third call, and the shopper's row in the ledger, come on top of a cold page",
     "place_order_own_work": "one call over httpx, and two durable commits with six statements through SQLAlchemy",
+    "checkout_page_vs_without_plugin": "0.81 to 0.85 in three runs: the panel reads the cart's hold, the live uses and"
+    " the shopper's version from the ledger, and computes each discount",
+    "memory_mb_over_deps": "the app loads every service, page and Babel with plain imports; the first pages did before",
 }
 _SIGNS = {">=": "at least", "<=": "at most", "==": "exactly"}
 _PICTURED = {"warm": "warm", "cold": "cold", "first_visit": "first visit"}
