@@ -3,33 +3,10 @@
 from __future__ import annotations
 
 from claimable_benefits.domain.states import UseState
-from claimable_benefits.ledger.uses import Use, find_use
-from claimable_benefits.service.account.wallet_view import read_wallet
-from claimable_benefits.service.claims.claim import claim
-from claimable_benefits.service.holds.hold import hold
 from claimable_benefits.service.redemption.redeem import redeem_for_order
 from claimable_benefits.service.worker.turn import run_once
-from tests.service.conftest import CART, MIA, ServiceHarness
-
-
-def benefit_id(harness: ServiceHarness, handle: str = "first-spend") -> str:
-    found = read_wallet(harness.ctx, MIA).holds(handle)
-    if found is None:
-        claim(harness.ctx, MIA, handle, f"claim of {handle}")
-        found = read_wallet(harness.ctx, MIA).holds(handle)
-    assert found is not None
-    return found.id
-
-
-def held(harness: ServiceHarness, handle: str = "first-spend") -> str:
-    return hold(harness.ctx, MIA, CART, benefit_id(harness, handle)).use_id
-
-
-def use(harness: ServiceHarness, use_id: str) -> Use:
-    with harness.ctx.ledger.read() as connection:
-        found = find_use(connection, use_id)
-    assert found is not None
-    return found
+from tests.service.conftest import ServiceHarness
+from tests.service.steps import held, use
 
 
 def test_an_order_that_the_shop_has_not_known_for_a_day_waits_for_manual_review(harness: ServiceHarness) -> None:

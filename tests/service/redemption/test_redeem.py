@@ -12,7 +12,7 @@ import pytest
 from claimable_benefits.domain.shop import OrderState
 from claimable_benefits.domain.states import UseState
 from claimable_benefits.errors import Declined
-from claimable_benefits.ledger.uses import Use, find_use, live_uses_of, uses_of_order
+from claimable_benefits.ledger.uses import Use, live_uses_of, uses_of_order
 from claimable_benefits.service.account.wallet_view import read_wallet
 from claimable_benefits.service.claims.claim import claim
 from claimable_benefits.service.holds.hold import hold
@@ -21,23 +21,7 @@ from claimable_benefits.service.redemption.redeem import redeem_for_order, use_f
 from claimable_benefits.service.redemption.rollback import roll_back_order
 from claimable_benefits.service.worker.turn import run_once
 from tests.service.conftest import CART, MIA, OpenHarness, ServiceHarness, sale
-
-
-def benefit_id(harness: ServiceHarness, handle: str) -> str:
-    found = read_wallet(harness.ctx, MIA).holds(handle)
-    assert found is not None
-    return found.id
-
-
-def held(harness: ServiceHarness, handle: str = "first-spend") -> str:
-    return hold(harness.ctx, MIA, CART, benefit_id(harness, handle)).use_id
-
-
-def use(harness: ServiceHarness, use_id: str) -> Use:
-    with harness.ctx.ledger.read() as connection:
-        found = find_use(connection, use_id)
-    assert found is not None
-    return found
+from tests.service.steps import benefit_id, held, use
 
 
 def test_an_order_redeems_its_hold_and_keeps_omneos_id(harness: ServiceHarness) -> None:
