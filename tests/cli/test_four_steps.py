@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from tests.cli.conftest import HAT_DAY, Terminal
 
-CAP_DAY = {"name": "Cap Day", "handle": "cap-day", "period": 30, "max_redemptions": 2, "is_published": True}
-
 
 def test_the_four_steps_of_the_guide(terminal: Terminal) -> None:
     defined = terminal.says("define", terminal.file("hat-day.toml", HAT_DAY))

@@ -6,24 +6,7 @@ import re
 
 import pytest
 
-from tests.cli.conftest import HAT_DAY, LostAnswers, Terminal
-
-FILES: dict[str, tuple[str, str, str]] = {
-    "broken TOML": ("hat.toml", "name = \n", r"hat\.toml is no TOML: Invalid value \(at line 1"),
-    "broken JSON": ("hat.json", "{", r"hat\.json is no JSON: .* line 1 column 2"),
-    "a list": ("hat.json", "[1]", r"hat\.json holds no definition: write name, handle and period as keys"),
-    "a number that is none": ("hat.toml", HAT_DAY + "worth = nan\n", r"hat\.toml is no TOML: nan is no number"),
-    "infinity in JSON": ("hat.json", '{"period": -Infinity}', r"hat\.json is no JSON: -inf is no number"),
-    "more digits than there is room": ("hat.json", '{"period": 1e999999999}', r"1e999999999 is no number"),
-    "no handle and no period": ("hat.toml", 'name = "Hat Day"\n', r"The definition lacks handle and period\."),
-    "an empty handle": ("hat.toml", HAT_DAY.replace("hat-day", ""), r"The definition lacks handle\."),
-    "what Omneo refuses": (
-        "hat.toml",
-        HAT_DAY.replace("period = 7", "period = -7"),
-        r"Omneo refuses this: The given data was invalid\. period must be a whole number",
-    ),
-}
-
+from tests.cli.conftest import LostAnswers, Terminal
 
 UNKNOWN: dict[str, tuple[tuple[str, ...], str]] = {
     "a handle": (("issue", "nope", "--customer", "1001"), "Omneo has no benefit definition with the handle 'nope'."),

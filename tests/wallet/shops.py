@@ -19,7 +19,6 @@ from claimable_benefits.wallet.wallet_cache import WalletCache
 from tests.web.reading import Element, Form, forms, read_page
 
 HERE = "/account/benefits"
-LISTS = ("*/benefits", "*/benefits/claimable")
 POLICIES = """
 [lounge]
 used_at = "account"
