@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Select, bindparam, or_, select
 
 from claimable_benefits.domain.states import LIVE_USES, UNANSWERED_USES, USE_MOVES, UseState
 from claimable_benefits.ledger.optimistic_lock import VersionedTable, among
+from claimable_benefits.ledger.shops import own, run
 from claimable_benefits.ledger.tables import uses
 
 
@@ -139,8 +140,8 @@ def concurrent_rollbacks(connection: Connection, use: Use, since: datetime) -> l
 def owned_ids(connection: Connection, use: Use, column: str) -> set[str]:
     """Read Omneo's ids in ``column`` (redemption_id or rollback_id) that belong to other uses of the same profile."""
     owner = uses.c[column]
-    query = select(owner).where(uses.c.profile_id == use.profile_id, owner.is_not(None), uses.c.use_id != use.use_id)
-    return {str(row[0]) for row in connection.execute(query)}
+    others = (uses.c.profile_id == use.profile_id, owner.is_not(None), uses.c.use_id != use.use_id)
+    return {str(row[0]) for row in run(connection, select(owner).where(own(uses), *others))}
 
 
 def overdue_holds(connection: Connection, now: datetime, *, limit: int = 200) -> list[Use]:
