@@ -111,8 +111,8 @@ def open_shop(folder: Path, **config: object) -> Shop:
         BENEFITS_POLICIES=folder / "policies.toml",
         BENEFITS_WORKER="off",
         BENEFITS_PAGE_BUDGET_MS=10_000,
-        **config,
     )
+    app.config.update(config)
     db = SQLAlchemy(app)
     benefits = ClaimableBenefits(transport=httpx.WSGITransport(app=omneo), sleep=lambda _seconds: None)
     shop = Shop(app, db, benefits, omneo)

@@ -234,6 +234,12 @@ ROWS: dict[str, Row] = {
         (("au-2", "au-2"), (42, "42"), ("x" * 20, "x" * 20)),
         (("my shop", "up to 20 letters"), ("x" * 21, "up to 20 letters"), ("shöp", "up to 20"), ("", "Leave it out")),
     ),
+    "BENEFITS_ORDER_PREFIX": Row(
+        "order_prefix",
+        "",
+        (("", ""), ("b-", "b-"), (42, "42"), ("x" * 20, "x" * 20)),
+        (("my shop", "up to 20 letters"), ("x" * 21, "up to 20 letters"), ("b/", "up to 20")),
+    ),
 }
 
 Read = Callable[..., Settings]

@@ -256,7 +256,11 @@ def _embedded_worker(context: Context, settings: Settings) -> WorkerThread:
 
 def _open_ledger(settings: Settings) -> Ledger:
     try:
-        ledger = Ledger(settings.database_url, tenant=normalised_tenant(settings.base_url))
+        ledger = Ledger(
+            settings.database_url,
+            tenant=normalised_tenant(settings.base_url),
+            order_prefix=settings.order_prefix,
+        )
         ledger.create_tables()
         # Stamped now, not by the first submit(): that runs while the host's own transaction has SQLite's only lock.
         ledger.shop  # noqa: B018

@@ -15,10 +15,13 @@ from flask import Flask
 from claimable_benefits import ClaimableBenefits, SettingsError
 from claimable_benefits.ledger import Ledger
 from claimable_benefits.ledger.events import Audit, write_event
+from claimable_benefits.ledger.key_values import LAST_TURN, set_value
+from claimable_benefits.ledger.other_shops import other_shops
+from claimable_benefits.ledger.profile_ids import remember_profile
 from claimable_benefits.runtime import Runtime
 from tests.cli.conftest import Terminal
 from tests.ledger.later_schema import later_schema
-from tests.ledger.rows import NOW
+from tests.ledger.rows import NOW, new_use, queue
 from tests.support.postgres import Postgres
 
 
@@ -181,3 +184,89 @@ def test_a_shop_goes_by_the_servers_clock(tmp_path: Path, postgres: Postgres) ->
     clocks = (runtime.context.clock, runtime.context.ledger.clock)
     runtime.close()
     assert clocks[0] is clocks[1]
+
+
+TYPO = "https://127.0.0.1:9/api/v33"
+
+
+def with_rows_of(terminal: Terminal, address: str, *orders: str) -> Flask:
+    """The shop as it is, over a ledger in which an app with another address has queued orders."""
+    shop = terminal.shop()
+    url = shop.extensions["claimable_benefits"].settings.database_url
+    earlier = Ledger(url, tenant=address)
+    with earlier.write() as connection:
+        remember_profile(connection, "1001", "of another time", NOW)
+        for number in orders:
+            queue(connection, number)
+    earlier.close()
+    return shop
+
+
+def test_rows_that_were_written_with_a_typo_in_the_address_are_counted_and_adopted(terminal: Terminal) -> None:
+    shop = with_rows_of(terminal, TYPO, "A1", "A2")
+
+    code = terminal.run("doctor", shop=shop)
+    said = terminal.says("db", "adopt", TYPO, "--yes", shop=shop)
+    again = terminal.run("doctor", shop=shop)
+
+    assert f"!!  Other shops: 2 rows wait under the address {TYPO}, which no app serves." in code.stdout
+    assert f"flask benefits db adopt {TYPO}." in code.stdout
+    assert said == f"2 uses, claims and orders of {TYPO} are this shop's now.\n"
+    assert "Other shops" not in again.stdout
+    assert "2 transactions wait for delivery" in again.stdout
+
+
+def test_rows_of_another_app_that_runs_are_no_fault(terminal: Terminal) -> None:
+    shop = with_rows_of(terminal, TYPO, "A1")
+    ctx = shop.extensions["claimable_benefits"].context
+    earlier = Ledger(shop.extensions["claimable_benefits"].settings.database_url, tenant=TYPO)
+    with earlier.write() as connection:
+        set_value(connection, LAST_TURN, ctx.clock().isoformat(), ctx.clock())
+    earlier.close()
+
+    said = terminal.run("doctor", shop=shop).stdout
+
+    assert f"ok  Other shops: 1 rows wait under the address {TYPO}, which another app serves." in said
+
+
+def test_adopting_moves_nothing_where_both_have_an_order_of_one_number(terminal: Terminal) -> None:
+    shop = with_rows_of(terminal, TYPO, "A1", "A2")
+    ctx = shop.extensions["claimable_benefits"].context
+    with ctx.ledger.write() as connection:
+        queue(connection, "A2")
+
+    said = terminal.refuses("db", "adopt", TYPO, "--yes", shop=shop)
+
+    assert said == "Both have an order A2, so nothing was moved."
+    with ctx.ledger.read() as connection:
+        assert [other.waiting for other in other_shops(connection)] == [2]
+
+
+def test_adopting_moves_nothing_where_both_have_a_live_use_of_one_benefit(terminal: Terminal) -> None:
+    shop = with_rows_of(terminal, TYPO, "A1")
+    earlier = Ledger(shop.extensions["claimable_benefits"].settings.database_url, tenant=TYPO)
+    for ledger in (earlier, shop.extensions["claimable_benefits"].context.ledger):
+        with ledger.write() as connection:
+            new_use(connection)
+    earlier.close()
+
+    said = terminal.refuses("db", "adopt", TYPO, "--yes", shop=shop)
+
+    assert said == "Both have a use of one benefit, cart or redemption that is under way, so nothing was moved."
+    assert "2 rows wait under" in terminal.run("doctor", shop=shop).stdout
+
+
+@pytest.mark.parametrize("address", ["https://nowhere/api/v3", ""])
+def test_an_address_that_no_app_has_used_is_one_line(terminal: Terminal, address: str) -> None:
+    said = terminal.refuses("db", "adopt", address or terminal.omneo.base_url, "--yes")
+
+    assert said.startswith("No other app has used this database with the address ")
+
+
+def test_adopting_asks_before(terminal: Terminal) -> None:
+    shop = with_rows_of(terminal, TYPO, "A1")
+    result = shop.test_cli_runner().invoke(args=["benefits", "db", "adopt", TYPO], input="n\n")
+
+    assert result.exit_code == 1
+    assert "does no app run with it any more?" in result.stdout
+    assert "1 rows wait under" in terminal.run("doctor", shop=shop).stdout

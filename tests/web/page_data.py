@@ -24,6 +24,7 @@ from claimable_benefits.domain.eligibility import Fit
 from claimable_benefits.domain.policy import DiscountKind, Place, Policy
 from claimable_benefits.domain.shop import Cart, Line, Shopper
 from claimable_benefits.domain.states import UseState
+from claimable_benefits.ledger.shops import Shop
 from claimable_benefits.ledger.uses import Use
 from claimable_benefits.service.account.history import Entry, History
 from claimable_benefits.service.account.wallet_view import Held, Wallet, WalletPreview
@@ -141,12 +142,16 @@ class PageData:
         return names.get(benefit_id, benefit_id)
 
 
+DEMO_SHOP = Shop(1, "0123456789abcdef", "https://api.demo.getomneo.com/api/v3")
+
+
 @dataclass
 class StubRuntime:
     """What the pages find in ``app.extensions``."""
 
     data: PageData
     settings: Settings
+    shop: Shop = DEMO_SHOP
     fragments: LruCache[Any] = field(default_factory=lambda: LruCache(entries=100, weight=1_000_000))
 
     @property
@@ -156,6 +161,7 @@ class StubRuntime:
             clock=lambda: self.data.now,
             policy=lambda name: policies.get(name, Policy(name)),
             wallets=SimpleNamespace(fragments=self.fragments),
+            ledger=SimpleNamespace(shop=self.shop),
         )
         return cast(Context, stub)
 

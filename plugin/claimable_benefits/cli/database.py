@@ -11,8 +11,9 @@ from flask.cli import AppGroup
 from claimable_benefits.cli.helpers import runtime_of_app
 from claimable_benefits.errors import BenefitsError
 from claimable_benefits.ledger import Ledger
+from claimable_benefits.ledger.other_shops import adopt_rows
 
-database = AppGroup("db", help="The ledger's tables: their version, upgrade and downgrade.")
+database = AppGroup("db", help="The ledger's tables: their version, upgrade and downgrade, rows of an earlier address.")
 
 
 def _ledger() -> Ledger:
@@ -23,7 +24,7 @@ def _ledger() -> Ledger:
 def _one_line_errors() -> Iterator[None]:
     try:
         yield
-    except (BenefitsError, ValueError) as error:
+    except (BenefitsError, LookupError, ValueError) as error:
         raise click.ClickException(str(error)) from error
 
 
@@ -46,6 +47,24 @@ def upgrade() -> None:
         _ledger().create_tables()
         version = _ledger().version()
     click.echo(f"The ledger is of version {version}, the newest that this release knows.")
+
+
+@database.command()
+@click.argument("address")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def adopt(address: str, yes: bool) -> None:
+    """Take over the rows that were written with ADDRESS, an earlier address of this tenant.
+
+    After a typo in OMNEO_BASE_URL, or with another host name, they wait for an app that never comes; `doctor` names
+    the address. Rows of another tenant must stay where they are.
+    """
+    ledger = _ledger()
+    if not yes:
+        question = f"Is {address} the same tenant as {ledger.shop.tenant}, and does no app run with it any more?"
+        click.confirm(question, abort=True)
+    with _one_line_errors(), ledger.write() as connection:
+        moved = adopt_rows(connection, address)
+    click.echo(f"{moved} uses, claims and orders of {address} are this shop's now.")
 
 
 @database.command()

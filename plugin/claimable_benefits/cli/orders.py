@@ -71,12 +71,18 @@ def submit(
 @click.command()
 @click.argument("order_number")
 @click.option("--without-redemption", is_flag=True, help="Record the sale without a redemption that Omneo refuses.")
+@click.option("--replace", "replaces", is_flag=True, help="Replace the transaction that Omneo has under its number.")
 @with_appcontext
-def resume(order_number: str, *, without_redemption: bool) -> None:
+def resume(order_number: str, *, without_redemption: bool, replaces: bool) -> None:
     """Make the stopped delivery of an order due again."""
-    act = admin.resume_without_redemption if without_redemption else admin.resume
+    if without_redemption and replaces:
+        raise click.ClickException("Use one of --without-redemption and --replace at a time.")
+    context, actor = open_context(), staff()
     with one_line_errors():
-        resumed = act(open_context(), order_number, actor=staff())
+        if without_redemption:
+            resumed = admin.resume_without_redemption(context, order_number, actor=actor)
+        else:
+            resumed = admin.resume(context, order_number, actor=actor, replaces=replaces)
     if not resumed:
         raise click.ClickException(f"The delivery of order {order_number} is not stopped; nothing was changed.")
     click.echo(f"The transaction of order {order_number} is due again.")

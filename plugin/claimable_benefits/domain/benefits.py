@@ -104,3 +104,4 @@ class RecordedTransaction:
     profile_id: str | None = None
     is_void: bool = False
     location_id: str | None = None  # the place of sale; the extension's transactions have none
+    transacted_at: datetime | None = None

@@ -19,8 +19,12 @@ def check_order_number(number: str) -> None:
         raise ValueError(f"{number!r} is no order number: it is empty, or holds a character that cannot be stored.")
 
 
-def external_id_of(order_number: str) -> str:
-    """Give the order's external id: its number; where that is long or unusual, a readable part of it and a digest."""
+def external_id_of(order_number: str, prefix: str = "") -> str:
+    """Give the order's external id: prefix and number; where that is long or unusual, a readable part and a digest.
+
+    An external id is its own external id.
+    """
+    order_number = f"{prefix}{order_number}"
     if _PLAIN.fullmatch(order_number):
         return order_number
     readable = re.sub(r"[^A-Za-z0-9]+", "-", order_number).strip("-")[:_READABLE]

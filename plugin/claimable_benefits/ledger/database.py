@@ -13,12 +13,13 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, NullPool, func, select
 from sqlalchemy.exc import DBAPIError
 
+from claimable_benefits.domain.references import external_id_of
 from claimable_benefits.ledger.clock import Monotonic, ServerClock, Wall, machine_time
 from claimable_benefits.ledger.compiled import CompiledQuery
 from claimable_benefits.ledger.db_errors import translate_db_errors, words
 from claimable_benefits.ledger.engine import begin_to_write, is_sqlite, open_engine, open_for_single_reads
 from claimable_benefits.ledger.schema import SCHEMA, Schema
-from claimable_benefits.ledger.shops import OPTION, THIS_SHOP, Shop, find_shop, stamp_shop
+from claimable_benefits.ledger.shops import OPTION, THIS_SHOP, Acting, Shop, find_shop, stamp_shop
 from claimable_benefits.ledger.write_lock import WriteLock
 
 BUSY_SECONDS = 5.0
@@ -39,7 +40,8 @@ class Ledger:
     """Holds, uses, claims and deliveries of one shop in one database, which should be the shop's own.
 
     ``tenant`` is the normalised base URL of the shop's tenant at Omneo: rows of other tenants in the same database are
-    neither seen nor changed (see `claimable_benefits.ledger.shops`). ``wait`` is for how many seconds a lock is waited
+    neither seen nor changed (see `claimable_benefits.ledger.shops`). ``order_prefix`` stands before the numbers of new
+    orders at Omneo. ``wait`` is for how many seconds a lock is waited
     for; ``wall`` and ``monotonic`` are this process's clocks; ``schema`` is another one in tests of later migrations.
     Raises `ValueError` where ``url`` names neither an SQLite nor a PostgreSQL database.
     """
@@ -49,6 +51,7 @@ class Ledger:
         url: str,
         *,
         tenant: str = "",
+        order_prefix: str = "",
         wait: float = BUSY_SECONDS,
         wall: Wall = machine_time,
         monotonic: Monotonic = time.monotonic,
@@ -57,6 +60,7 @@ class Ledger:
         self.engine = open_engine(url, wait=wait)
         self._url = url
         self._tenant = tenant
+        self._order_prefix = order_prefix
         self._opened: _OpenedShop | None = None
         self._schema = schema
         # SQLite has it anyway; PostgreSQL would let each statement of a block see a later moment.
@@ -141,7 +145,15 @@ class Ledger:
 
         Raises `LedgerUnavailable`.
         """
-        return connection.execution_options(**{OPTION: self.shop.shop_id})
+        return connection.execution_options(**{OPTION: Acting(self.shop.shop_id, self._order_prefix)})
+
+    def external_id_of(self, order_number: str) -> str:
+        """Return the external id that an order gets which the ledger does not know yet."""
+        return external_id_of(order_number, self._order_prefix)
+
+    def order_number_of(self, external_id: str | None) -> str | None:
+        """Return the order number behind an external id at Omneo, as the shop knows it."""
+        return external_id.removeprefix(self._order_prefix) if external_id else external_id
 
     def is_same_database(self, connection: Connection) -> bool:
         """Whether ``connection`` (the shop's) reaches the database that this ledger lives in."""
@@ -167,7 +179,7 @@ class Ledger:
             now = self.clock()
             with self._write(self.engine) as connection:
                 shop = stamp_shop(connection, self._tenant, now)
-        of_shop = {OPTION: shop.shop_id}
+        of_shop = {OPTION: Acting(shop.shop_id, self._order_prefix)}
         reading = self.engine.execution_options(**self._snapshot, **of_shop)
         self._opened = _OpenedShop(shop, reading, self.engine.execution_options(**of_shop))
         return self._opened

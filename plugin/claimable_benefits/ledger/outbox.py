@@ -25,20 +25,27 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.dml import ReturningUpdate
 
+from claimable_benefits.domain.references import external_id_of
 from claimable_benefits.domain.shop import Item, Transaction
 from claimable_benefits.domain.states import DELIVERY_MOVES, DeliveryState
 from claimable_benefits.ledger.events import Audit, write_event
-from claimable_benefits.ledger.shops import columns_of, own, run, shop_of
+from claimable_benefits.ledger.shops import acting_on, columns_of, own, run, shop_of
 from claimable_benefits.ledger.tables import outbox
 from claimable_benefits.ledger.upsert import insert_for
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One order's transaction. ``revision`` counts its contents; ``transaction_id`` is Omneo's."""
+    """One order's transaction. ``revision`` counts its contents; ``transaction_id`` is Omneo's.
+
+    ``external_id`` is the order's name at Omneo. ``first_look_at`` is when Omneo was found to have no other shop's
+    transaction of that name; None before.
+    """
 
     order_number: str
     revision: int
+    external_id: str
+    first_look_at: datetime | None
     content: str
     use_id: str | None
     customer_id: str | None
@@ -59,6 +66,11 @@ class Delivery:
         """The content as the shop submitted it."""
         return read_transaction(self.content)
 
+    @property
+    def is_looked_for(self) -> bool:
+        """Whether Omneo was looked at before the first delivery, and had no other shop's transaction."""
+        return self.first_look_at is not None
+
 
 _ALL = select(*columns_of(outbox)).where(own(outbox))
 
@@ -68,7 +80,7 @@ def put_delivery(
 ) -> None:
     """Add the order's transaction, or replace it by a newer revision. The caller commits."""
     content = write_transaction(transaction)
-    row = {
+    row: dict[str, object] = {
         "content": content,
         "use_id": use_id,
         "customer_id": transaction.customer_id,
@@ -83,7 +95,11 @@ def put_delivery(
     known = _find_alone(connection, transaction.order_number)
     if known is None:
         its_shop = {"shop_id": shop_of(connection)}
-        first = {**its_shop, "order_number": transaction.order_number, "revision": 1, "created_at": audit.at, **row}
+        named = {
+            "order_number": transaction.order_number,
+            "external_id": _new_name(connection, transaction.order_number),
+        }
+        first = {**its_shop, **named, "revision": 1, "created_at": audit.at, **row}
         if _add_first(connection, first):
             _note(connection, transaction.order_number, audit, None, DeliveryState.DUE, 1)
             return
@@ -91,7 +107,8 @@ def put_delivery(
     if known and (known.content, known.redemption_id) != (content, redemption_id):
         # A delivery of the older revision may be under way: its lease stays, and its outcome no longer counts.
         of_order = _of_order(transaction.order_number)
-        run(connection, update(outbox).where(of_order).values(revision=known.revision + 1, **row))
+        new = {**row, **_renamed(connection, known), "revision": known.revision + 1}
+        run(connection, update(outbox).where(of_order).values(new))
         _note(connection, transaction.order_number, audit, known.state, DeliveryState.DUE, known.revision + 1)
 
 
@@ -219,15 +236,29 @@ def deliveries_in_state(connection: Connection, *states: DeliveryState, limit: i
     return _read(connection, _ALL.where(outbox.c.state.in_(states)).order_by(outbox.c.due_at).limit(limit))
 
 
-def resume_delivery(connection: Connection, order_number: str, audit: Audit) -> bool:
-    """Make a stopped delivery due again. Return False where it is not stopped."""
-    is_stopped = _of_order(order_number) & (outbox.c.state == DeliveryState.STOPPED)
-    due = {"state": DeliveryState.DUE, "due_at": audit.at, "attempts": 0, "note": None, "updated_at": audit.at}
-    if run(connection, update(outbox).where(is_stopped).values(due)).rowcount == 0:
+def resume_delivery(connection: Connection, order_number: str, audit: Audit, *, replaces: bool = False) -> bool:
+    """Make a stopped delivery due again. Return False where it is not stopped.
+
+    With ``replaces`` it keeps its name at Omneo and is delivered without a first look, whatever Omneo has of that name.
+    """
+    known = _find_alone(connection, order_number)
+    if known is None or known.state is not DeliveryState.STOPPED:
         return False
-    revision = run(connection, select(outbox.c.revision).where(_of_order(order_number))).scalar_one()
-    _note(connection, order_number, audit, DeliveryState.STOPPED, DeliveryState.DUE, revision)
+    due = {"state": DeliveryState.DUE, "due_at": audit.at, "attempts": 0, "note": None, "updated_at": audit.at}
+    changed = {"first_look_at": audit.at} if replaces else _renamed(connection, known)
+    run(connection, update(outbox).where(_of_order(order_number)).values(**due, **changed))
+    _note(connection, order_number, audit, DeliveryState.STOPPED, DeliveryState.DUE, known.revision)
     return True
+
+
+def _renamed(connection: Connection, known: Delivery) -> dict[str, object]:
+    """Choose the external id anew where the first look has stopped the delivery: nothing was ever sent under it."""
+    was_sent = known.is_looked_for or known.state is not DeliveryState.STOPPED
+    return {} if was_sent else {"external_id": _new_name(connection, known.order_number)}
+
+
+def _new_name(connection: Connection, order_number: str) -> str:
+    return external_id_of(order_number, acting_on(connection).order_prefix)
 
 
 def write_transaction(transaction: Transaction) -> str:

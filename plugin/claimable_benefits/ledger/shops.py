@@ -31,7 +31,7 @@ from sqlalchemy import (
 from claimable_benefits.ledger.tables import shops
 from claimable_benefits.ledger.upsert import insert_for
 
-OPTION = "benefits_shop"  # SQLAlchemy's execution option, on a connection
+OPTION = "benefits_shop"  # SQLAlchemy's execution option, on a connection: an `Acting`
 THIS_SHOP = "this_shop"  # the parameter of every statement
 _KEY_BYTES = 8
 
@@ -43,6 +43,14 @@ class Shop:
     shop_id: int
     key: str
     tenant: str
+
+
+@dataclass(frozen=True, slots=True)
+class Acting:
+    """For which shop a connection acts; ``order_prefix`` stands before the numbers of its new orders at Omneo."""
+
+    shop_id: int
+    order_prefix: str = ""
 
 
 def find_shop(connection: Connection, tenant: str) -> Shop | None:
@@ -72,13 +80,18 @@ def columns_of(table: Table) -> list[Column[Any]]:
     return [column for column in table.c if column is not table.c.shop_id]
 
 
-def shop_of(connection: Connection) -> int:
-    """Return the id of the shop that a connection acts for. Raises `LookupError` for a connection without one."""
+def acting_on(connection: Connection) -> Acting:
+    """Return for whom a connection acts. Raises `LookupError` for a connection without a shop."""
     try:
-        found: int = connection.get_execution_options()[OPTION]
+        found: Acting = connection.get_execution_options()[OPTION]
     except KeyError:
         raise LookupError("This connection names no shop: open it with Ledger.read, write or join.") from None
     return found
+
+
+def shop_of(connection: Connection) -> int:
+    """Return the id of the shop that a connection acts for. Raises `LookupError` for a connection without one."""
+    return acting_on(connection).shop_id
 
 
 def run(connection: Connection, statement: Executable, values: Mapping[str, Any] | None = None) -> CursorResult[Any]:

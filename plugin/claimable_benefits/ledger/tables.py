@@ -194,6 +194,8 @@ outbox = Table(
     _shop(key=True),
     Column("order_number", Text, primary_key=True),
     Column("revision", Integer, nullable=False),
+    Column("external_id", Text, nullable=False),  # the order's name at Omneo, once chosen kept: a prefix may change
+    Column("first_look_at", UtcDateTime),  # when Omneo was found to have no other shop's sale of that name
     Column("content", Text, nullable=False),  # the transaction, a full snapshot as JSON
     Column("use_id", String(36), ForeignKey(uses.c.use_id)),
     Column("customer_id", String(255)),

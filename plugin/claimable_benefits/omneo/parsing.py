@@ -96,6 +96,7 @@ class FieldReader:
             is_void=codec.flag(raw.get("is_void")),
             location_id=codec.identifier(raw.get("location_id"))
             or codec.identifier(codec.mapping(raw.get("location")).get("id")),
+            transacted_at=self._moment(raw, "transacted_at"),
         )
 
     def _moment(self, raw: Mapping[str, object], name: str) -> datetime | None:

@@ -27,6 +27,7 @@ def _both(path: str) -> Path:
 
 
 # Shoppers (Omneo facts 2.1 and 2.3)
+PROFILE_IDENTITIES = _both("/profiles/{profile_id}/identities")
 IDENTITY_SEARCH = _both("/identities/search")
 PROFILE_SEARCH = _both("/profiles/search-id")
 

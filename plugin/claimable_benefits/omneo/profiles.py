@@ -30,6 +30,16 @@ class Profiles(Resource):
                 raise
             return None
 
+    def merged_profiles(self, profile_id: str) -> frozenset[str]:
+        """Read the ids of the profiles that were merged into this one: its identities name them (Omneo facts 2).
+
+        Empty where there is no such profile. Raises `OmneoError`.
+        """
+        call = ApiCall("GET", paths.PROFILE_IDENTITIES.guide, {"profile_id": profile_id})
+        found = self._session.find(call, lambda body: codec.elements(codec.data(body))) or ()
+        merged = (codec.identifier(codec.mapping(one).get("merged_from")) for one in found)
+        return frozenset(one for one in merged if one)
+
     def _resolve(self, call: ApiCall, customer_id: str) -> str | None:
         handle = self._session.identity_handle
         return self._session.read(call, lambda body: parsing.profile_id(codec.data(body), handle, customer_id))

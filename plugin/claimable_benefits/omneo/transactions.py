@@ -56,6 +56,7 @@ class Transactions(Resource):
 
         At most a hundred. Where the tenant cannot filter its list, only the one that it finds by the number.
         """
+        order_number = external_id_of(order_number)
         try:
             query = {"filter[external_id]": order_number, "sort": "id"}
             listed = self._pages(paths.TRANSACTIONS.guide, self._session.reader.transaction, query=query)(1).items

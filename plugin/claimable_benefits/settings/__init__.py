@@ -65,6 +65,7 @@ class Settings:
     worker_seconds: int
     reconcile: str
     reference_prefix: str
+    order_prefix: str
 
 
 def read_settings(config: Mapping[str, Any], *, instance_path: str, root_path: str) -> Settings:
@@ -105,6 +106,7 @@ def read_settings(config: Mapping[str, Any], *, instance_path: str, root_path: s
         reference_prefix=reader.checked(
             "BENEFITS_REFERENCE_PREFIX", _prefix, "is no prefix.", "Use up to 20 letters, digits and dashes."
         ),
+        order_prefix=_order_prefix(reader),
     )
 
 
@@ -143,6 +145,13 @@ def _locale(name: str) -> None:
         Locale.parse(name.replace("-", "_"))
     except UnknownLocaleError as error:
         raise ValueError(name) from error
+
+
+def _order_prefix(reader: SettingsReader) -> str:
+    key = "BENEFITS_ORDER_PREFIX"
+    if not reader.text(key):
+        return ""
+    return reader.checked(key, _prefix, "is no prefix.", "Use up to 20 letters, digits and dashes, such as b-.")
 
 
 def _prefix(text: str) -> None:

@@ -114,4 +114,10 @@ TABLE: tuple[Setting, ...] = (
         "shop",
         "The beginning of our references at Omneo; another one for each of your shops.",
     ),
+    Setting(
+        "BENEFITS_ORDER_PREFIX",
+        "text",
+        "",
+        "What stands before order numbers at Omneo, such as b-: for a tenant with another shop of the same numbers.",
+    ),
 )

@@ -55,16 +55,17 @@ def test_what_is_as_it_was_sent_is_read_back_once(harness: ServiceHarness) -> No
     harness.submit("A1")
     harness.work(minutes=20)
 
-    assert harness.wire.sent("GET", "/transactions/external/A1") == 1
+    assert harness.wire.sent("GET", "/transactions/external/A1") == 2  # the first look, too
     assert delivery(harness).verify_at is None
 
 
 def test_reading_back_that_fails_is_tried_again(harness: ServiceHarness) -> None:
     harness.submit("A1")
+    run_once(harness.ctx)
     harness.wire.fail("GET", "/transactions/external", "503", times=2)
     harness.work(minutes=20)
 
-    assert harness.wire.sent("GET", "/transactions/external/A1") == 3
+    assert harness.wire.sent("GET", "/transactions/external/A1") == 4  # the first look, and three times after it
     assert delivery(harness).state is DeliveryState.DELIVERED
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from typing import Any
 
 import pytest
@@ -12,8 +13,10 @@ from itsdangerous import TimestampSigner
 from werkzeug.exceptions import BadRequest
 
 from claimable_benefits.domain.shop import Shopper
+from claimable_benefits.ledger.shops import Shop
 from claimable_benefits.service.account.wallet_view import Wallet
 from claimable_benefits.service.holds.offers import Offers
+from claimable_benefits.web.current import context
 from claimable_benefits.web.forms.tokens import button_signature
 from claimable_benefits.web.http_errors import BenefitNotFound, FormRefused
 from tests.web.conftest import Browser
@@ -91,6 +94,28 @@ def test_no_route_does_anything_without_a_token(data: PageData, shop: Flask, cus
 
 
 @every_action
+@pytest.mark.parametrize(
+    "other",
+    [
+        Shop(1, "0123456789abcdef", "https://api.other.getomneo.com/api/v3"),
+        Shop(1, "fedcba9876543210", "https://api.demo.getomneo.com/api/v3"),
+    ],
+    ids=["another tenant", "another ledger"],
+)
+def test_form_tokens_carry_tenant_and_shop_as_their_audience(
+    data: PageData, shop: Flask, mia: Browser, action: str, other: Shop
+) -> None:
+    """The same secret key, the same shopper's id, the same benefit: still a button of another app."""
+    button = button_of(mia, action)
+    shop.extensions["claimable_benefits"].shop = other
+
+    sentence = refused(mia, button, {})
+
+    assert sentence == "This button does not belong to this benefit, or not to your account. Nothing was changed."
+    assert data.calls == []
+
+
+@every_action
 @pytest.mark.parametrize("token", ["", "x", "a.b.c", "W10.aE_9Xg.x"])
 def test_a_token_that_is_none_of_ours_is_refused(data: PageData, mia: Browser, action: str, token: str) -> None:
     sentence = refused(mia, button_of(mia, action), {"cb_token": token})
@@ -112,8 +137,10 @@ def aged_token(shop: Flask, customer_id: str, action: str, subject: str, *, minu
     """A token of ours that is so many minutes old."""
     signer = AgedSigner(str(shop.secret_key), salt="claimable-benefits page token")
     signer.age = minutes * 60
-    page = signer.sign("0" * 32 + hashlib.sha256(customer_id.encode()).hexdigest()[:32]).decode()
     with shop.app_context():
+        known = context().ledger.shop
+        owner = json.dumps([known.tenant, known.key, customer_id]).encode()
+        page = signer.sign("0" * 32 + hashlib.sha256(owner).hexdigest()[:32]).decode()
         return f"{page}.{button_signature(customer_id, action, subject)}"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from claimable_benefits.domain.benefits import Redemption
@@ -53,7 +53,13 @@ def remembered_history(ctx: Context, shopper: Shopper, *, ask: bool = False) -> 
     customer_version = ctx.wallets.customer_version(ctx.ledger, shopper)
     redemptions = ctx.wallets.history(ctx.wallet_source, customer_version, ask=ask) if customer_version else ()
     ours = () if customer_version and not customer_version.has_uses else _sent(ctx, shopper)
-    return History(_entries(redemptions or (), ours), redemptions is not None)
+    return History(_entries(_as_ours(ctx, redemptions or ()), ours), redemptions is not None)
+
+
+def _as_ours(ctx: Context, redemptions: Sequence[Redemption]) -> Sequence[Redemption]:
+    """Name linked orders as the shop does: at Omneo a prefix may stand before their numbers."""
+    number = ctx.ledger.order_number_of
+    return [replace(one, order_number=number(one.order_number)) if one.order_number else one for one in redemptions]
 
 
 def _sent(ctx: Context, shopper: Shopper) -> Sequence[Use]:

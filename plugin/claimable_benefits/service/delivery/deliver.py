@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
@@ -24,6 +24,7 @@ from claimable_benefits.ledger.outbox import Delivery, finish_delivery, is_due, 
 from claimable_benefits.ledger.uses import find_use
 from claimable_benefits.service.backoff import wait
 from claimable_benefits.service.context import Context
+from claimable_benefits.service.delivery.first_look import find_foreign
 from claimable_benefits.service.delivery.verify import DIFFERENT
 from claimable_benefits.wallet.profile_id import profile_of_customer
 
@@ -88,21 +89,27 @@ def _lease(ctx: Context, connection: Connection) -> Delivery | None:
 
 def _attempt(ctx: Context, delivery: Delivery) -> _Attempt:
     attempts = delivery.attempts + 1
+    looked: dict[str, object] = {}
     try:
-        recorded = ctx.omneo.record_transaction(
-            delivery.transaction, profile_id=_profile_id(ctx, delivery), redemption_id=delivery.redemption_id
-        )
+        profile_id = _profile_id(ctx, delivery)
+        if not delivery.is_looked_for:
+            if foreign := find_foreign(ctx, delivery, profile_id):
+                _log.error("The transaction of order %s is not delivered: %s", delivery.order_number, foreign)
+                return _Attempt(DeliveryState.STOPPED, foreign, {"attempts": attempts})
+            looked["first_look_at"] = ctx.clock()
+        named = replace(delivery.transaction, order_number=delivery.external_id)
+        recorded = ctx.omneo.record_transaction(named, profile_id=profile_id, redemption_id=delivery.redemption_id)
     except (AuthenticationError, PermissionDenied, RateLimited) as error:
-        return _Attempt(DeliveryState.DUE, str(error), {"due_at": _pause(ctx, error)})
+        return _Attempt(DeliveryState.DUE, str(error), {**looked, "due_at": _pause(ctx, error)})
     except Rejected as error:
         _log.error("Omneo refuses the transaction of order %s: %s", delivery.order_number, error)
-        return _Attempt(DeliveryState.STOPPED, error.words, {"attempts": attempts})
+        return _Attempt(DeliveryState.STOPPED, error.words, {**looked, "attempts": attempts})
     except OmneoError as error:
         due_at = ctx.clock() + _retry_pause(ctx, error, attempts)
-        return _Attempt(DeliveryState.DUE, str(error), {"attempts": attempts, "due_at": due_at})
+        return _Attempt(DeliveryState.DUE, str(error), {**looked, "attempts": attempts, "due_at": due_at})
     now = ctx.clock()
     found = {"transaction_id": recorded.id, "delivered_at": now, "verify_at": now + ctx.timing.verify_after}
-    return _Attempt(DeliveryState.DELIVERED, _note_of_verify(delivery), {"attempts": attempts, **found})
+    return _Attempt(DeliveryState.DELIVERED, _note_of_verify(delivery), {**looked, "attempts": attempts, **found})
 
 
 def _note_of_verify(delivery: Delivery) -> str | None:

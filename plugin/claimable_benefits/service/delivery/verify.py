@@ -27,7 +27,7 @@ def verify_delivered(ctx: Context) -> int:
 
 def _verify(ctx: Context, delivery: Delivery) -> bool:
     try:
-        recorded = ctx.omneo.transaction_by_order(delivery.order_number)
+        recorded = ctx.omneo.transaction_by_order(delivery.external_id)
     except OmneoError:
         with ctx.ledger.write() as connection:
             note_verified(connection, delivery, again_at=ctx.clock() + ctx.timing.verify_after)

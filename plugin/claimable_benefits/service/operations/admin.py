@@ -81,10 +81,14 @@ def record_sale(ctx: Context, transaction: Transaction, *, redemption_id: str | 
     return delivery
 
 
-def resume(ctx: Context, order_number: str, *, actor: str) -> bool:
-    """Make a stopped delivery due again. False where it is not stopped."""
+def resume(ctx: Context, order_number: str, *, actor: str, replaces: bool = False) -> bool:
+    """Make a stopped delivery due again. False where it is not stopped.
+
+    With ``replaces`` a person says that Omneo's transaction of this number is ours, whatever the first look found.
+    """
+    reason = "resumed by hand, to replace what Omneo has" if replaces else "resumed by hand"
     with ctx.ledger.write() as connection:
-        return resume_delivery(connection, order_number, ctx.audit(actor, "resumed by hand"))
+        return resume_delivery(connection, order_number, ctx.audit(actor, reason), replaces=replaces)
 
 
 def resume_without_redemption(ctx: Context, order_number: str, *, actor: str) -> bool:

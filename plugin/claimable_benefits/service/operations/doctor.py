@@ -10,8 +10,10 @@ from claimable_benefits.domain.reconcile import STUCK_AFTER
 from claimable_benefits.domain.states import DeliveryState
 from claimable_benefits.errors import AuthenticationError, LedgerUnavailable, OmneoError, PermissionDenied
 from claimable_benefits.ledger import key_values
+from claimable_benefits.ledger.other_shops import OtherShop, other_shops
 from claimable_benefits.ledger.outbox import deliveries_in_state
 from claimable_benefits.service.context import Context
+from claimable_benefits.service.delivery.first_look import FOREIGN
 from claimable_benefits.service.operations.review import read_reviews
 from claimable_benefits.settings import Settings
 
@@ -46,7 +48,9 @@ def examine(ctx: Context, settings: Settings) -> list[Check]:
             _ask("Variants", lambda: _variants(ctx)),
             _clocks(ctx),
         ]
-    return [*found, _reviews(ctx), _queue(ctx), _worker(ctx)] if ledger.is_well else found
+    if not ledger.is_well:
+        return found
+    return [*found, _reviews(ctx), _queue(ctx), _worker(ctx), *_order_numbers(ctx), *_other_shops(ctx)]
 
 
 def _ledger(ctx: Context) -> Check:
@@ -141,6 +145,35 @@ def _worker(ctx: Context) -> Check:
     if age < _IDLE:
         return Check("Worker", True, sentence)
     return Check("Worker", False, f"{sentence} Start one: flask benefits work, or set BENEFITS_WORKER to embedded.")
+
+
+def _order_numbers(ctx: Context) -> list[Check]:
+    with ctx.ledger.read() as connection:
+        stopped = deliveries_in_state(connection, DeliveryState.STOPPED)
+    foreign = [one for one in stopped if not one.is_looked_for and (one.note or "").startswith(FOREIGN)]
+    if not foreign:
+        return []
+    found = f"{len(foreign)} of ours, such as {foreign[0].order_number}, are another shop's at Omneo."
+    remedy = "Nothing was overwritten. Set BENEFITS_ORDER_PREFIX, such as b-, and resume them: flask benefits review"
+    return [Check("Order numbers", False, f"{found} {remedy}")]
+
+
+def _other_shops(ctx: Context) -> list[Check]:
+    """Rows under another tenant's address in this database: another app's, or left behind by an earlier address."""
+    with ctx.ledger.read() as connection:
+        others = [other for other in other_shops(connection) if other.waiting]
+    return [_other_shop(ctx, other) for other in others]
+
+
+def _other_shop(ctx: Context, other: OtherShop) -> Check:
+    rows = f"{other.waiting} rows wait under the address {other.tenant}"
+    if other.last_turn is not None and ctx.clock() - other.last_turn < _IDLE:
+        return Check("Other shops", True, f"{rows}, which another app serves.")
+    remedy = (
+        f"Where that is an earlier address of this tenant: flask benefits db adopt {other.tenant}. "
+        "Where it is another tenant, start its app or its worker."
+    )
+    return Check("Other shops", False, f"{rows}, which no app serves. {remedy}")
 
 
 def _ask(subject: str, ask: Callable[[], str]) -> Check:

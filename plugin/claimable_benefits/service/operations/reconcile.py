@@ -156,10 +156,13 @@ def _asked(ctx: Context, ask: Callable[[], T]) -> T:
 
 def _recorded(ctx: Context, number: str) -> Sequence[RecordedTransaction]:
     """Read Omneo's transactions of an order; first the one it gives for the number, which deliveries change."""
-    found = ctx.omneo.transactions_with(number)
+    with ctx.ledger.read() as connection:
+        delivery = find_delivery(connection, number)
+    external_id = delivery.external_id if delivery else ctx.ledger.external_id_of(number)
+    found = ctx.omneo.transactions_with(external_id)
     if len(found) < 2:
         return found
-    answered = ctx.omneo.transaction_by_order(number)
+    answered = ctx.omneo.transaction_by_order(external_id)
     return sorted(found, key=lambda one: answered is None or one.id != answered.id)
 
 

@@ -85,7 +85,7 @@ def _deliver_again(ctx: Context, one: Disagreement, actor: str) -> str | None:
 
 def _unvoid(ctx: Context, delivery: Delivery, ids: Iterable[str], actor: str) -> None:
     """Make void transactions count again: an upsert leaves a void sale void (Omneo facts 11)."""
-    for recorded in ctx.omneo.transactions_with(delivery.order_number):
+    for recorded in ctx.omneo.transactions_with(delivery.external_id):
         if recorded.id in ids and recorded.is_void:
             _noted(ctx, delivery, actor, f"let transaction {recorded.id} count again")
             ctx.omneo.void_transaction(recorded.id, is_void=False)
@@ -128,7 +128,7 @@ def _void_duplicates(ctx: Context, one: Disagreement, actor: str) -> str | None:
     delivery = _delivery(ctx, one.order_number or "")
     if delivery is None or not one.ids:
         return None
-    linked = {recorded.id: recorded.redemption_id for recorded in ctx.omneo.transactions_with(delivery.order_number)}
+    linked = {recorded.id: recorded.redemption_id for recorded in ctx.omneo.transactions_with(delivery.external_id)}
     for transaction_id in one.ids:
         _noted(ctx, delivery, actor, f"void transaction {transaction_id}, a duplicate")
         ctx.omneo.void_transaction(transaction_id, without_redemption=linked.get(transaction_id) is not None)

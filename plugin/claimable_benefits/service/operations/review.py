@@ -10,6 +10,7 @@ from claimable_benefits.errors import Declined
 from claimable_benefits.ledger.outbox import Delivery, deliveries_in_state
 from claimable_benefits.ledger.uses import Use, find_use, move_use, uses_in_state
 from claimable_benefits.service.context import Context
+from claimable_benefits.service.delivery.first_look import FOREIGN
 from claimable_benefits.service.redemption.rollback import finish_rollbacks
 
 ROLL_BACK = "roll-back"
@@ -84,6 +85,11 @@ def _remedies(use: Use) -> Iterator[str]:
 
 def _delivery(delivery: Delivery) -> Review:
     command = f"flask benefits resume {delivery.order_number}"
+    if not delivery.is_looked_for and (delivery.note or "").startswith(FOREIGN):
+        known = f"its transaction was not delivered, nothing was overwritten: {delivery.note}"
+        again = f"{command}    to look again, once BENEFITS_ORDER_PREFIX is set"
+        ours = f"{command} --replace    where Omneo's transaction is an earlier state of this order"
+        return Review(f"order {delivery.order_number}", known, (again, ours))
     remedies = [f"{command}    once the cause is fixed"]
     if delivery.redemption_id:
         remedies.append(f"{command} --without-redemption    to record the sale without {delivery.redemption_id}")

@@ -1,8 +1,10 @@
 """Form tokens: a button works for one shopper, one action, one benefit, and for a limited time.
 
 A token has two parts. The page's part holds the shopper, a random number and the time; it is signed once for all the
-buttons of a page. The button's part is a signature of shopper, action and subject, the same on every page. Number and
-button together make the id of the claim or use, so a second click on a button ends in the same row of the ledger.
+buttons of a page. The button's part is a signature of shopper, action and subject, the same on every page. Both are for
+one audience: an app with another tenant or another ledger refuses them, even with the same secret key and a shopper of
+the same id. Number and button together make the id of the claim or use, so a second click on a button ends in the same
+row of the ledger.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from itsdangerous import BadSignature, SignatureExpired, Signer, TimestampSigner
 
 from claimable_benefits.domain.shop import Shopper
 from claimable_benefits.errors import SettingsError
+from claimable_benefits.web.current import context
 from claimable_benefits.web.http_errors import NO_TOKEN, NOT_THIS, STALE, FormRefused
 
 # Each salt names what is signed, so that neither signature can stand in for the other or for the session's.
@@ -60,11 +63,17 @@ def read_token(token: str, shopper: Shopper, action: str, subject: str, *, minut
 
 
 def _button(customer_id: str, action: str, subject: str) -> bytes:
-    return json.dumps([customer_id, action, subject]).encode()
+    return json.dumps([*_audience(), customer_id, action, subject]).encode()
 
 
 def _owner(customer_id: str) -> str:
-    return hashlib.sha256(customer_id.encode()).hexdigest()[:32]
+    return hashlib.sha256(json.dumps([*_audience(), customer_id]).encode()).hexdigest()[:32]
+
+
+def _audience() -> tuple[str, str]:
+    """Return the tenant and the key of the shop; raises `LedgerUnavailable` where neither was ever read."""
+    shop = context().ledger.shop
+    return (shop.tenant, shop.key)
 
 
 def _page_signer() -> TimestampSigner:

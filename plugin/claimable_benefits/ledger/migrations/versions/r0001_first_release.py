@@ -142,6 +142,8 @@ def _outbox() -> None:
         _shop(key=True),
         sa.Column("order_number", sa.Text, primary_key=True),
         sa.Column("revision", sa.Integer, nullable=False),
+        sa.Column("external_id", sa.Text, nullable=False),
+        _time("first_look_at"),
         sa.Column("content", sa.Text, nullable=False),
         sa.Column("use_id", sa.String(36), sa.ForeignKey("benefits_uses.use_id")),
         sa.Column("customer_id", sa.String(255)),
