@@ -42,6 +42,7 @@ TARGETS = {
     "memory_mb_over_deps": Target("<=", 12),
     "ledger_vs_raw_sqlite": Target(">=", 0.50),
     "delivery_commits_per_job": Target("<=", 2.0),
+    "delivery_first_look": Target("==", 1),
     "growth_ledger_1m_vs_0": Target("<=", 1.2),
 }
 

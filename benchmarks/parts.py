@@ -42,7 +42,10 @@ PARTS = {
     "checkout": Entry(checkout.measure, ("checkout_page_vs_without_plugin",)),
     "growth": Entry(growth.measure, ("growth_shelf_500_vs_10",)),
     "startup": Entry(startup.measure, ("import_ms_over_deps", "memory_mb_over_deps")),
-    "ledger": Entry(ledger.measure, ("ledger_vs_raw_sqlite", "delivery_commits_per_job", "growth_ledger_1m_vs_0")),
+    "ledger": Entry(
+        ledger.measure,
+        ("ledger_vs_raw_sqlite", "delivery_commits_per_job", "delivery_first_look", "growth_ledger_1m_vs_0"),
+    ),
 }
 
 

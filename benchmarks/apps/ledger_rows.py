@@ -100,9 +100,9 @@ def fill(path: Path, rows: int) -> None:
             ),
         )
         connection.executemany(
-            "INSERT INTO benefits_outbox (shop_id, order_number, revision, content, customer_id, state, attempts,"
-            " due_at, created_at, updated_at) VALUES (1, ?, 1, '{}', ?, 'delivered', 1, ?, ?, ?)",
-            ((f"o{n}", f"c{n % 50_000}", stamp, stamp, stamp) for n in range(rows // 2)),
+            "INSERT INTO benefits_outbox (shop_id, order_number, external_id, revision, content, customer_id, state,"
+            " attempts, due_at, created_at, updated_at) VALUES (1, ?, ?, 1, '{}', ?, 'delivered', 1, ?, ?, ?)",
+            ((f"o{n}", f"o{n}", f"c{n % 50_000}", stamp, stamp, stamp) for n in range(rows // 2)),
         )
         connection.executemany(
             "INSERT INTO benefits_events (shop_id, subject, at, actor, reason, from_state, to_state, version)"

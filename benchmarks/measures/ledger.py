@@ -2,8 +2,9 @@
 
 ==========================  =====================================================================================
 ledger_vs_raw_sqlite        transitions a second through the ledger, over the same two statements in raw sqlite3
-delivery_vs_limit_N         deliveries a second with N threads, over N divided by the round trip to Omneo (told)
+delivery_vs_limit_N         first deliveries a second with N threads, over N divided by two round trips to Omneo (told)
 delivery_commits_per_job    commits of the ledger for one delivery
+delivery_first_look         calls to Omneo that the look before an order's first delivery takes
 growth_ledger_1m_vs_0       time of a worker's turn and a checkout's reads with a million rows, over an empty ledger
 ==========================  =====================================================================================
 """
@@ -35,16 +36,18 @@ from claimable_benefits.service.worker.turn import run_once
 
 MOVES = 600
 ROUND_TRIP = 0.030  # seconds that Omneo takes
+ROUND_TRIPS = 2  # of an order's first delivery: the look, and the transaction
 JOBS = {1: 30, 4: 120, 16: 480}  # deliveries of about one second, by threads
 
 
 def measure(folder: Path, scale: Scale) -> Figures:
     """Return every figure of the ledger alone."""
-    limits, commits = _deliveries(folder, scale.few)
+    limits, commits, looks = _deliveries(folder, scale.few)
     return Figures(
         judged={
             "ledger_vs_raw_sqlite": _transitions(folder, scale.few * 2),
             "delivery_commits_per_job": commits,
+            "delivery_first_look": looks,
             "growth_ledger_1m_vs_0": _growth(folder, scale.rows, scale.few * 3),
         },
         told=limits,
@@ -97,32 +100,40 @@ def _seconds(work: Callable[[], None]) -> float:
 
 
 class SlowOmneo(httpx.BaseTransport):
-    """Answers every upsert after a round trip; its lists are empty."""
+    """Answers every upsert after a round trip; its lists are empty, and it has no transaction yet."""
+
+    def __init__(self) -> None:
+        self.looks: list[str] = []
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         time.sleep(ROUND_TRIP)
+        if "/transactions/external/" in request.url.path:
+            self.looks.append(request.url.path)
+            return httpx.Response(404, json={"message": "Not found."}, request=request)
         if request.method == "GET":
             return httpx.Response(200, json={"data": []}, request=request)
         number = json.loads(request.content or b"{}").get("external_id", "")
         return httpx.Response(200, json={"data": {"id": 1, "external_id": number}}, request=request)
 
 
-def _deliveries(folder: Path, rounds: int) -> tuple[dict[str, float], float]:
-    """Return the share of the limit for each number of threads, and the most commits of one delivery."""
+def _deliveries(folder: Path, rounds: int) -> tuple[dict[str, float], float, float]:
+    """Return the share of the limit for each number of threads, and the most commits and first looks of a delivery."""
     found: dict[str, float] = {}
-    commits = 0.0
+    commits = looks = 0.0
     for threads, jobs in JOBS.items():
         ratios = []
         for turn in range(rounds):
             ledger = open_ledger(folder / f"outbox-{threads}-{turn}.sqlite3")
             add_deliveries(ledger, jobs)
             counted = _count_commits(ledger)
-            seconds = _seconds(partial(deliver_all, _context(ledger), threads))
-            ratios.append(jobs / seconds / (threads / ROUND_TRIP))
+            omneo = SlowOmneo()
+            seconds = _seconds(partial(deliver_all, _context(ledger, omneo), threads))
+            ratios.append(jobs / seconds / (threads / (ROUND_TRIPS * ROUND_TRIP)))
             commits = max(commits, len(counted) / jobs)
+            looks = max(looks, len(omneo.looks) / jobs)
             ledger.close()
         found[f"delivery_vs_limit_{threads}"] = median(ratios)
-    return found, commits
+    return found, commits, looks
 
 
 def deliver_all(ctx: Context, threads: int) -> None:
@@ -172,8 +183,9 @@ def _count_commits(ledger: Ledger) -> list[object]:
     return seen
 
 
-def _context(ledger: Ledger) -> Context:
-    omneo = OmneoClient("http://127.0.0.1/api/v3", "token", timezone="UTC", dialect="guide", transport=SlowOmneo())
+def _context(ledger: Ledger, transport: SlowOmneo | None = None) -> Context:
+    wire = transport or SlowOmneo()
+    omneo = OmneoClient("http://127.0.0.1/api/v3", "token", timezone="UTC", dialect="guide", transport=wire)
     return context_of(ledger, omneo)
 
 

@@ -38,6 +38,7 @@ MEANING = {
     "memory_mb_over_deps": "Megabytes of one more worker over a worker with these three",
     "ledger_vs_raw_sqlite": "Transitions a second in the ledger against the same statements in raw SQLite",
     "delivery_commits_per_job": "Commits of the ledger for one delivery",
+    "delivery_first_look": "Calls to Omneo for the look before an order's first delivery",
     "growth_ledger_1m_vs_0": "A worker's turn with a million rows in the ledger, against an empty ledger",
 }
 TOLD = {
@@ -51,7 +52,7 @@ TOLD = {
     "cold_100_benefits_unknown_rtt": "A first visit with 100 benefits, in round trips",
     "place_order_added_rtt": "Round trips that a benefit adds to placing an order",
     "place_order_added_rtt_without_filter": "The same where Omneo does not filter by our reference",
-    "delivery_vs_limit_1": "Deliveries a second with 1 thread, against what round trips of 30 ms allow",
+    "delivery_vs_limit_1": "First deliveries a second with 1 thread, against what two round trips of 30 ms allow",
     "delivery_vs_limit_4": "The same with 4 threads",
     "delivery_vs_limit_16": "The same with 16 threads",
     "down_benefits_vs_healthy": "Benefits pages a second while Omneo is down, against a healthy Omneo",

@@ -12,6 +12,7 @@ from claimable_benefits.cli.helpers import runtime_of_app
 from claimable_benefits.errors import BenefitsError
 from claimable_benefits.ledger import Ledger
 from claimable_benefits.ledger.other_shops import adopt_rows
+from claimable_benefits.settings.addresses import normalised_tenant
 
 database = AppGroup("db", help="The ledger's tables: their version, upgrade and downgrade, rows of an earlier address.")
 
@@ -63,7 +64,7 @@ def adopt(address: str, yes: bool) -> None:
         question = f"Is {address} the same tenant as {ledger.shop.tenant}, and does no app run with it any more?"
         click.confirm(question, abort=True)
     with _one_line_errors(), ledger.write() as connection:
-        moved = adopt_rows(connection, address)
+        moved = adopt_rows(connection, normalised_tenant(address) if "://" in address else address)
     click.echo(f"{moved} uses, claims and orders of {address} are this shop's now.")
 
 

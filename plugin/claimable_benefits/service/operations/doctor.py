@@ -166,7 +166,7 @@ def _other_shops(ctx: Context) -> list[Check]:
 
 
 def _other_shop(ctx: Context, other: OtherShop) -> Check:
-    rows = f"{other.waiting} rows wait under the address {other.tenant}"
+    rows = f"{other.waiting} waiting under the address {other.tenant}"
     if other.last_turn is not None and ctx.clock() - other.last_turn < _IDLE:
         return Check("Other shops", True, f"{rows}, which another app serves.")
     remedy = (
