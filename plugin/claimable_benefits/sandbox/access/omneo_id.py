@@ -48,6 +48,7 @@ _ME = (
     ("GET", "/redemptions/<redemption_id>"),
     ("GET", "/redemptions/<kind>/<instance_id>/count"),
     ("GET", "/balances"),
+    ("GET", "/find-transactions"),
     ("GET", "/transactions"),
     ("GET", "/transactions/<transaction_id>"),
 )
