@@ -16,8 +16,8 @@ from claimable_benefits import ClaimableBenefits, SettingsError
 from claimable_benefits.ledger import Ledger
 from claimable_benefits.ledger.events import Audit, write_event
 from claimable_benefits.ledger.key_values import LAST_TURN, set_value
-from claimable_benefits.ledger.other_shops import other_shops
 from claimable_benefits.ledger.profile_ids import remember_profile
+from claimable_benefits.ledger.shops.others import other_shops
 from claimable_benefits.runtime import Runtime
 from tests.cli.conftest import Terminal
 from tests.ledger.later_schema import later_schema
@@ -243,7 +243,7 @@ def test_adopting_moves_nothing_where_both_have_an_order_of_one_number(terminal:
 
     assert said == "Both have an order A2, so nothing was moved."
     with ctx.ledger.read() as connection:
-        assert [other.waiting for other in other_shops(connection)] == [2]
+        assert [other.waiting for other in other_shops(connection, LAST_TURN)] == [2]
 
 
 def test_adopting_moves_nothing_where_both_have_a_live_use_of_one_benefit(terminal: Terminal) -> None:

@@ -11,7 +11,7 @@ from flask.cli import AppGroup
 from claimable_benefits.cli.helpers import runtime_of_app
 from claimable_benefits.errors import BenefitsError
 from claimable_benefits.ledger import Ledger
-from claimable_benefits.ledger.other_shops import adopt_rows
+from claimable_benefits.ledger.shops.others import adopt_rows
 from claimable_benefits.settings.addresses import normalised_tenant
 
 database = AppGroup("db", help="The ledger's tables: their version, upgrade and downgrade, rows of an earlier address.")

@@ -252,7 +252,7 @@ def resume_delivery(connection: Connection, order_number: str, audit: Audit, *, 
 
 
 def _renamed(connection: Connection, known: Delivery) -> dict[str, object]:
-    """Choose the external id anew where the first look has stopped the delivery: nothing was ever sent under it."""
+    """Choose another external id where the first look has stopped the delivery: nothing was ever sent under it."""
     was_sent = known.is_looked_for or known.state is not DeliveryState.STOPPED
     return {} if was_sent else {"external_id": _new_name(connection, known.order_number)}
 

@@ -1,6 +1,6 @@
 """Look, before an order's first delivery, whether Omneo has another shop's transaction under its name.
 
-Two shops on one tenant may have the same order numbers, and so may a shop whose database was made anew. Omneo replaces
+Two shops on one tenant may have the same order numbers, and so may a shop with a new database. Omneo replaces
 a transaction of the same external id, so the second sale would erase the first.
 """
 

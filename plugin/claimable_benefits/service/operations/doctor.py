@@ -10,8 +10,8 @@ from claimable_benefits.domain.reconcile import STUCK_AFTER
 from claimable_benefits.domain.states import DeliveryState
 from claimable_benefits.errors import AuthenticationError, LedgerUnavailable, OmneoError, PermissionDenied
 from claimable_benefits.ledger import key_values
-from claimable_benefits.ledger.other_shops import OtherShop, other_shops
 from claimable_benefits.ledger.outbox import deliveries_in_state
+from claimable_benefits.ledger.shops.others import OtherShop, other_shops
 from claimable_benefits.service.context import Context
 from claimable_benefits.service.delivery.first_look import FOREIGN
 from claimable_benefits.service.operations.review import read_reviews
@@ -161,7 +161,7 @@ def _order_numbers(ctx: Context) -> list[Check]:
 def _other_shops(ctx: Context) -> list[Check]:
     """Rows under another tenant's address in this database: another app's, or left behind by an earlier address."""
     with ctx.ledger.read() as connection:
-        others = [other for other in other_shops(connection) if other.waiting]
+        others = [other for other in other_shops(connection, key_values.LAST_TURN) if other.waiting]
     return [_other_shop(ctx, other) for other in others]
 
 

@@ -16,7 +16,6 @@ from sqlalchemy.exc import IntegrityError
 
 from claimable_benefits.domain.states import LIVE_CLAIMS, LIVE_USES, DeliveryState, UseState
 from claimable_benefits.errors import ConflictError
-from claimable_benefits.ledger.key_values import LAST_TURN
 from claimable_benefits.ledger.shops import find_shop, shop_of
 from claimable_benefits.ledger.tables import claims, events, key_values, outbox, profiles, shops, uses
 
@@ -40,11 +39,11 @@ class OtherShop:
     last_turn: datetime | None
 
 
-def other_shops(connection: Connection) -> list[OtherShop]:
-    """Read the other shops of this database, oldest first."""
+def other_shops(connection: Connection, turn_name: str) -> list[OtherShop]:
+    """Read the other shops of this database, oldest first; ``turn_name`` is where each notes its worker's last turn."""
     of_each = union_all(*(select(table.c.shop_id).where(waits) for table, waits in _WAITING)).subquery()
     counted = select(of_each.c.shop_id, func.count().label("waiting")).group_by(of_each.c.shop_id).subquery()
-    turns = select(key_values.c.shop_id, key_values.c.value).where(key_values.c.name == LAST_TURN).subquery()
+    turns = select(key_values.c.shop_id, key_values.c.value).where(key_values.c.name == turn_name).subquery()
     query = (
         select(shops.c.tenant, func.coalesce(counted.c.waiting, 0), turns.c.value)
         .outerjoin(counted, counted.c.shop_id == shops.c.shop_id)
