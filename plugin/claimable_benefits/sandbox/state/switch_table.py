@@ -39,6 +39,13 @@ SWITCH_ROWS: tuple[tuple[str, tuple[str, ...], str, str, str], ...] = (
         "Stated for the global list, inferred for a profile's list.",
     ),
     (
+        "rollback_rows",
+        ("listed", "hidden"),
+        "Whether lists of redemptions hold returns and reversals as rows of their own, or none of them.",
+        "Omneo facts 10 and 19",
+        "Unknown.",
+    ),
+    (
         "create_status",
         ("201", "200"),
         "The status of an answer that made something.",
@@ -149,6 +156,13 @@ SWITCH_ROWS: tuple[tuple[str, tuple[str, ...], str, str, str], ...] = (
         "A second reversal of one redemption: is refused, or answers the first one.",
         "Omneo facts 16.25",
         "Assumed.",
+    ),
+    (
+        "return_after_reversal",
+        ("refuse", "take"),
+        "A return of a redemption that was reversed: is refused, or taken, so that a use comes back twice.",
+        "Omneo facts 16.26 and 19",
+        "Unknown.",
     ),
     (
         "return_after_expiry",
