@@ -39,6 +39,20 @@ SWITCH_ROWS: tuple[tuple[str, tuple[str, ...], str, str, str], ...] = (
         "Stated for the global list, inferred for a profile's list.",
     ),
     (
+        "filter_operators",
+        ("applied", "whole", "ignored"),
+        "filter[field][gte] and its like: compare as they say, are taken for the equal whole value, or are not applied.",
+        "Omneo facts 1.4",
+        "Stated by the client's types; a filter without an operator compares whole values.",
+    ),
+    (
+        "redemption_reference",
+        ("hidden", "shown"),
+        "Whether a redemption's row shows the external_id that it was made with.",
+        "Omneo facts 13.3",
+        "The published row has no external_id; it can be filtered by.",
+    ),
+    (
         "rollback_rows",
         ("listed", "hidden"),
         "Whether lists of redemptions hold returns and reversals as rows of their own, or none of them.",
