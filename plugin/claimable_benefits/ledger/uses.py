@@ -83,6 +83,11 @@ def use_of_redemption(connection: Connection, redemption_id: str) -> Use | None:
     return _USES.fetch_one(connection, _USES.select.where(uses.c.redemption_id == redemption_id))
 
 
+def use_of_reference(connection: Connection, reference: str) -> Use | None:
+    """Read the use that has, or had, this reference; None where there is none."""
+    return _USES.fetch_one(connection, _USES.select.where(uses.c.reference == reference))
+
+
 def held_in_cart(connection: Connection, customer_id: str, cart_id: str) -> Use | None:
     """Read the hold of this shopper's cart, or None."""
     return _USES.fetch_one(connection, _HELD_IN_CART, {"customer": customer_id, "cart": cart_id})

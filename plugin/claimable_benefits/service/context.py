@@ -10,6 +10,7 @@ from typing import TypeVar
 from blinker import NamedSignal
 
 from claimable_benefits import signals
+from claimable_benefits.domain.order_references import order_reference
 from claimable_benefits.domain.policy import Policy
 from claimable_benefits.domain.resolution import POLL_GAP, SWEEP_GAPS
 from claimable_benefits.domain.shop import Order, Shopper
@@ -73,6 +74,7 @@ class Context:
     timing: Timing = field(default_factory=Timing)
     wallets: WalletCache = field(default_factory=WalletCache)
     reference_prefix: str = "shop"
+    reference_key: bytes = b"of no app"  # seals the references of orders: made from the app's secret key
     sender: object = "app"
     # The paid and cancelled orders of a period; None: reconciliation compares with the outbox instead.
     orders_loader: OrdersLoader = field(default=lambda _since, _until: None)
@@ -94,6 +96,10 @@ class Context:
     def policy(self, handle: str) -> Policy:
         """Give the merchant's policy. Without one the benefit is shown, but cannot be used online."""
         return self.policies.get(handle) or Policy(handle)
+
+    def order_reference(self, order_number: str, attempt: int) -> str:
+        """Give the reference under which an order's attempt redeems; this shop can make it again at any time."""
+        return order_reference(self.reference_key, self.reference_prefix, order_number, attempt)
 
     def audit(self, actor: str, reason: str) -> Audit:
         """Say who moves a row, why and when, for the event that is written with it."""

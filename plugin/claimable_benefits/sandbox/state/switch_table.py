@@ -41,7 +41,7 @@ SWITCH_ROWS: tuple[tuple[str, tuple[str, ...], str, str, str], ...] = (
     (
         "filter_operators",
         ("applied", "whole", "ignored"),
-        "filter[field][gte] and its like: compare as they say, are taken for the equal whole value, or are not applied.",
+        "filter[field][gte] and its like: compare as they say, are taken for the whole value, or are not applied.",
         "Omneo facts 1.4",
         "Stated by the client's types; a filter without an operator compares whole values.",
     ),

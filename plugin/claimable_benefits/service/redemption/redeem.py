@@ -7,6 +7,7 @@ at any point the row says what is in doubt, and no request is sent twice.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import count
 
 from sqlalchemy import Connection
 
@@ -49,7 +50,8 @@ def redeem_for_order(ctx: Context, use_id: str, order_number: str, *, actor: str
             if use and is_first:
                 _roll_back_others(ctx, connection, order_number, actor)
                 reason = f"order {order_number} is being placed"
-                use = record_intent(ctx, connection, use, actor, reason, order_number=order_number, **baseline)
+                named = {"order_number": order_number, "reference": _new_reference(ctx, connection, order_number)}
+                use = record_intent(ctx, connection, use, actor, reason, **named, **baseline)
     except ConflictError:  # another request was faster
         with ctx.ledger.read() as connection:
             use, is_first = ledger_uses.find_use(connection, use_id), False
@@ -148,6 +150,15 @@ def record_intent(ctx: Context, connection: Connection, use: Use, actor: str, re
         lease_until=audit.at + ctx.timing.lease,
         **also,
     )
+
+
+def _new_reference(ctx: Context, connection: Connection, order_number: str) -> str:
+    """Give the order's first reference that no attempt has had: the shop can make it again without the ledger."""
+    for attempt in count(1):
+        reference = ctx.order_reference(order_number, attempt)
+        if ledger_uses.use_of_reference(connection, reference) is None:
+            return reference
+    raise AssertionError("There are numbers without end.")
 
 
 def _remaining_uses_now(ctx: Context, use_id: str) -> dict[str, int | None]:
