@@ -1,4 +1,4 @@
-"""The redemptions of a period: read where the tenant filters by time, and never believed to be none where it does not."""
+"""The redemptions of a period: read where the tenant filters by time, and never believed to be none elsewhere."""
 
 from __future__ import annotations
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, bindparam, or_, select
+from sqlalchemy import Column, ColumnElement, Connection, Select, bindparam, or_, select
 
 from claimable_benefits.domain.states import LIVE_USES, UNANSWERED_USES, USE_MOVES, UseState
 from claimable_benefits.ledger.optimistic_lock import VersionedTable, among
@@ -69,6 +69,7 @@ add_use, move_use, touch_use, find_use = _USES.add, _USES.move, _USES.touch, _US
 due_uses, sweepable_uses = _USES.due, _USES.sweepable
 
 
+_AT_ONCE = 500
 _oldest_first = _USES.select.order_by(uses.c.created_at, uses.c.use_id)
 _HELD_IN_CART = _USES.select.where(
     uses.c.customer_id == bindparam("customer"),
@@ -86,6 +87,25 @@ def use_of_redemption(connection: Connection, redemption_id: str) -> Use | None:
 def use_of_reference(connection: Connection, reference: str) -> Use | None:
     """Read the use that has, or had, this reference; None where there is none."""
     return _USES.fetch_one(connection, _USES.select.where(uses.c.reference == reference))
+
+
+def owned_redemptions(connection: Connection, redemption_ids: Collection[str]) -> set[str]:
+    """Read which of Omneo's redemptions belong to a use."""
+    return _present(connection, uses.c.redemption_id, redemption_ids)
+
+
+def known_references(connection: Connection, references: Collection[str]) -> set[str]:
+    """Read which references a use has, or had."""
+    return _present(connection, uses.c.reference, references)
+
+
+def _present(connection: Connection, column: Column[str], values: Collection[str]) -> set[str]:
+    asked = list(values)
+    found: set[str] = set()
+    for start in range(0, len(asked), _AT_ONCE):  # a statement takes a limited number of values
+        query = select(column).where(column.in_(asked[start : start + _AT_ONCE]))
+        found |= {str(row[0]) for row in connection.execute(query)}
+    return found
 
 
 def held_in_cart(connection: Connection, customer_id: str, cart_id: str) -> Use | None:

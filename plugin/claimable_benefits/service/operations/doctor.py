@@ -12,6 +12,7 @@ from claimable_benefits.errors import AuthenticationError, LedgerUnavailable, Om
 from claimable_benefits.ledger import key_values
 from claimable_benefits.ledger.outbox import deliveries_in_state
 from claimable_benefits.service.context import Context
+from claimable_benefits.service.operations.memory_alarm import read_alarm
 from claimable_benefits.service.operations.review import read_reviews
 from claimable_benefits.settings import Settings
 
@@ -46,7 +47,7 @@ def examine(ctx: Context, settings: Settings) -> list[Check]:
             _ask("Variants", lambda: _variants(ctx)),
             _clocks(ctx),
         ]
-    return [*found, _reviews(ctx), _queue(ctx), _worker(ctx)] if ledger.is_well else found
+    return [*found, _forgotten(ctx), _reviews(ctx), _queue(ctx), _worker(ctx)] if ledger.is_well else found
 
 
 def _ledger(ctx: Context) -> Check:
@@ -110,6 +111,12 @@ def _clocks(ctx: Context) -> Check:
     way = "ahead of" if ahead > timedelta(0) else "behind"
     span = f"{abs(ahead).total_seconds():.0f} s"
     return Check("Clocks", False, f"Omneo's is {span} {way} ours: set this machine's clock by a time server.")
+
+
+def _forgotten(ctx: Context) -> Check:
+    if alarm := read_alarm(ctx):
+        return Check("Memory", False, alarm)
+    return Check("Memory", True, "no redemption is known that the ledger has forgotten.")
 
 
 def _reviews(ctx: Context) -> Check:
