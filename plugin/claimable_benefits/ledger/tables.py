@@ -79,12 +79,16 @@ uses = Table(
     Column("order_number", Text, index=True),
     Column("state", String(20), nullable=False),
     Column("version", Integer, nullable=False),
-    Column("baseline_remaining", Integer),  # uses left as Omneo said when it was held; null for unlimited
+    Column("baseline_remaining", Integer),  # uses left as Omneo said before it was sent; null for unlimited
     Column("redemption_id", String(64), unique=True),
     Column("held_until", UtcDateTime, nullable=False),
     Column("sent_at", UtcDateTime),
     Column("redeemed_at", UtcDateTime),
     Column("rollback_sent_at", UtcDateTime),
+    Column("rollback_baseline_remaining", Integer),  # uses left just before the rollback was sent; null for unlimited
+    Column(
+        "rollback_baseline_count", Integer
+    ),  # how often Omneo counted it as used then, where nothing is left to count
     Column("rollback_id", String(64)),  # Omneo's id of the reversal or return
     Column("lease_until", UtcDateTime),  # one process works on this row until then
     Column("due_at", UtcDateTime),  # when the worker looks at it next

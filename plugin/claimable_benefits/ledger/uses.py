@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Connection, Select, bindparam, or_, select
 
-from claimable_benefits.domain.states import LIVE_USES, UNANSWERED_USES, USE_MOVES, UseState
+from claimable_benefits.domain.states import LIVE_USES, USE_MOVES, UseState
 from claimable_benefits.ledger.optimistic_lock import VersionedTable, among
 from claimable_benefits.ledger.tables import uses
 
@@ -40,6 +40,8 @@ class Use:
     sent_at: datetime | None
     redeemed_at: datetime | None
     rollback_sent_at: datetime | None
+    rollback_baseline_remaining: int | None
+    rollback_baseline_count: int | None
     rollback_id: str | None
     lease_until: datetime | None
     due_at: datetime | None
@@ -134,31 +136,46 @@ def _of_customer(states: tuple[UseState, ...]) -> Select[Any]:
     return _oldest_first.where(uses.c.customer_id == bindparam("customer"), among(uses.c.state, states))
 
 
-def unanswered_uses_of(connection: Connection, profile_id: str, benefit_id: str) -> list[Use]:
-    """Read the uses of a benefit that were sent and whose answer is not recorded, oldest first."""
+def uses_of_benefit(connection: Connection, profile_id: str, benefit_id: str) -> list[Use]:
+    """Read every use of a benefit that was ever sent, oldest first."""
+    return _all(connection, *_of_benefit(profile_id, benefit_id), uses.c.sent_at.is_not(None))
+
+
+def concurrent_rollbacks(connection: Connection, use: Use) -> list[Use]:
+    """Read the other uses of the same benefit whose rollback was asked for and is in doubt."""
     return _all(
         connection,
-        uses.c.profile_id == profile_id,
-        uses.c.benefit_id == benefit_id,
-        uses.c.state.in_(UNANSWERED_USES),
-    )
-
-
-def concurrent_rollbacks(connection: Connection, use: Use, since: datetime) -> list[Use]:
-    """Read the other uses of the same benefit whose rollback was asked for, and whose rollback id is not known.
-
-    Those that were rolled back before ``since`` (aware) are left out: what they left at Omneo is older.
-    """
-    return _all(
-        connection,
-        uses.c.profile_id == use.profile_id,
-        uses.c.benefit_id == use.benefit_id,
+        *_of_benefit(use.profile_id, use.benefit_id),
         uses.c.use_id != use.use_id,
-        uses.c.state.in_((UseState.ROLLING_BACK, UseState.ROLLED_BACK)),
+        uses.c.state == UseState.ROLLING_BACK,
         uses.c.rollback_sent_at.is_not(None),
-        uses.c.rollback_id.is_(None),
-        or_(uses.c.state == UseState.ROLLING_BACK, uses.c.updated_at >= since),
     )
+
+
+def moving_uses(connection: Connection, use: Use, since: datetime) -> list[Use]:
+    """Read the other uses of the same benefit that changed, or may have changed, what is left of it since (aware).
+
+    The rows that are being rolled back are locked until the transaction ends, so that of two processes the second sees
+    what the first has sent.
+    """
+    same = _of_benefit(use.profile_id, use.benefit_id)
+    rolling_back = select(uses.c.use_id).where(*same, uses.c.state == UseState.ROLLING_BACK)
+    connection.execute(rolling_back.order_by(uses.c.use_id).with_for_update())
+    return _all(
+        connection,
+        *same,
+        uses.c.use_id != use.use_id,
+        or_(
+            uses.c.state == UseState.REDEEMING,
+            (uses.c.state == UseState.ROLLING_BACK) & uses.c.rollback_sent_at.is_not(None),
+            (uses.c.state == UseState.ROLLED_BACK) & (uses.c.updated_at > since),
+            uses.c.redeemed_at > since,
+        ),
+    )
+
+
+def _of_benefit(profile_id: str, benefit_id: str) -> tuple[ColumnElement[bool], ...]:
+    return uses.c.profile_id == profile_id, uses.c.benefit_id == benefit_id
 
 
 def owned_ids(connection: Connection, use: Use, column: str) -> set[str]:

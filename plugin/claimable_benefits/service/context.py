@@ -45,6 +45,9 @@ class Timing:
     # For an answer and for one lookup while a shopper waits: with the pauses, three seconds in all.
     answer_seconds: float = 2.2
     lookup_seconds: float = 0.4
+    # Each read of what is left before a redemption, and the pauses before it is repeated.
+    baseline_seconds: float = 0.7
+    baseline_pauses: tuple[float, ...] = (0.1, 0.3)
     # Pauses before each read of the ledger while an earlier request for the same order is under way.
     first_request_polls: tuple[float, ...] = (0.1, 0.2, 0.4, 0.8, 1.5)
     poll_gap: timedelta = POLL_GAP

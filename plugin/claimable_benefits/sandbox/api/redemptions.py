@@ -47,6 +47,7 @@ LIST = ListSource(
         **dict.fromkeys(("linked_source_id", "linked_source_type", "exchange_rate"), ("NULL", "text")),
     },
 )
+_REFERENCES = frozenset({"external_id", "transaction_external_id", "transaction_receipt_ref"})
 _KINDS = ("benefit", "reward", "point", "credit")
 
 
@@ -190,7 +191,7 @@ def insert_item(state: RequestState, redemption_id: int, benefit_id: int, count:
 
 def count_uses(state: RequestState, benefit: sqlite3.Row, count: int) -> None:
     """Move the counters of a benefit and its definition; a negative count returns uses (16.21)."""
-    # A use that is returned twice makes the count negative: the benefit then has more uses left than it was issued with.
+    # A use that is returned twice makes the count negative: more uses are left than the benefit was issued with.
     used = "UPDATE benefits SET used = used + ?, updated_at = ? WHERE id = ?"
     state.db.execute(used, (count, state.stamp, benefit["id"]))
     total = "UPDATE definitions SET total_global_redemptions = max(0, total_global_redemptions + ?) WHERE id = ?"
@@ -208,7 +209,7 @@ def _page(where: Filter) -> Response:
     if state.switches["rollback_rows"] == "hidden":
         where.add("r.type = 'redeem'")
     if state.switches["external_id_filter"] == "ignored":
-        source = ListSource(LIST.table, LIST.rows, LIST.columns, ignored=frozenset({"external_id"}))
+        source = ListSource(LIST.table, LIST.rows, LIST.columns, ignored=_REFERENCES)
     return paginate(state, source, where, lambda rows: [serialize_redemption(state, row) for row in rows])
 
 

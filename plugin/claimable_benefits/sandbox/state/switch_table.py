@@ -34,7 +34,7 @@ SWITCH_ROWS: tuple[tuple[str, tuple[str, ...], str, str, str], ...] = (
     (
         "external_id_filter",
         ("honoured", "ignored"),
-        "filter[external_id] on redemptions: narrows the list, or is silently not applied.",
+        "Filters of redemptions by external_id or a transaction's reference: narrow the list, or are not applied.",
         "Omneo facts 8 and 9",
         "Stated for the global list, inferred for a profile's list.",
     ),

@@ -53,6 +53,8 @@ def _uses() -> None:
         _time("sent_at"),
         _time("redeemed_at"),
         _time("rollback_sent_at"),
+        sa.Column("rollback_baseline_remaining", sa.Integer),
+        sa.Column("rollback_baseline_count", sa.Integer),
         sa.Column("rollback_id", sa.String(64)),
         _time("lease_until"),
         _time("due_at"),
