@@ -78,10 +78,10 @@ def fill(path: Path, rows: int) -> None:
     with sqlite3.connect(path) as connection:
         connection.execute("PRAGMA synchronous=OFF")
         connection.executemany(
-            "INSERT INTO benefits_uses (use_id, reference, channel, customer_id, profile_id, benefit_id,"
+            "INSERT INTO benefits_uses (shop_id, use_id, reference, channel, customer_id, profile_id, benefit_id,"
             " definition_handle, name, instructions, slot, cart_id, order_number, state, version, redemption_id,"
             " held_until, attempts, sweeps, created_at, updated_at)"
-            " VALUES (?, ?, 'checkout', ?, ?, ?, 'gift', 'A gift', '', 0, ?, ?, 'consumed', 4, ?, ?, 0, 0, ?, ?)",
+            " VALUES (1, ?, ?, 'checkout', ?, ?, ?, 'gift', 'A gift', '', 0, ?, ?, 'consumed', 4, ?, ?, 0, 0, ?, ?)",
             (
                 (
                     f"u{n}",
@@ -100,13 +100,13 @@ def fill(path: Path, rows: int) -> None:
             ),
         )
         connection.executemany(
-            "INSERT INTO benefits_outbox (order_number, revision, content, customer_id, state, attempts, due_at,"
-            " created_at, updated_at) VALUES (?, 1, '{}', ?, 'delivered', 1, ?, ?, ?)",
+            "INSERT INTO benefits_outbox (shop_id, order_number, revision, content, customer_id, state, attempts,"
+            " due_at, created_at, updated_at) VALUES (1, ?, 1, '{}', ?, 'delivered', 1, ?, ?, ?)",
             ((f"o{n}", f"c{n % 50_000}", stamp, stamp, stamp) for n in range(rows // 2)),
         )
         connection.executemany(
-            "INSERT INTO benefits_events (subject, at, actor, reason, from_state, to_state, version)"
-            " VALUES (?, ?, 'worker', 'to measure', 'redeemed', 'consumed', 4)",
+            "INSERT INTO benefits_events (shop_id, subject, at, actor, reason, from_state, to_state, version)"
+            " VALUES (1, ?, ?, 'worker', 'to measure', 'redeemed', 'consumed', 4)",
             ((f"u{n}", stamp) for n in range(rows // 2)),
         )
 

@@ -83,8 +83,8 @@ def _move_raw(connection: sqlite3.Connection, held: list[str]) -> None:
         )
         connection.execute(change, (stamp, use_id))
         connection.execute(
-            "INSERT INTO benefits_events (subject, at, actor, reason, from_state, to_state, version)"
-            " VALUES (?, ?, 'benchmark', 'to measure', 'held', 'released', 2)",
+            "INSERT INTO benefits_events (shop_id, subject, at, actor, reason, from_state, to_state, version)"
+            " VALUES (1, ?, ?, 'benchmark', 'to measure', 'held', 'released', 2)",
             (use_id, stamp),
         )
         connection.execute("COMMIT")

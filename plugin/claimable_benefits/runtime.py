@@ -36,6 +36,7 @@ from claimable_benefits.service.worker.loop import WorkerThread
 from claimable_benefits.service.worker.notifier import CeleryNotifier
 from claimable_benefits.service.worker.turn import TurnResult, run_once
 from claimable_benefits.settings import Settings, read_settings
+from claimable_benefits.settings.addresses import normalised_tenant
 from claimable_benefits.wallet.factory import wallet_cache_of
 
 if TYPE_CHECKING:
@@ -257,8 +258,10 @@ def _embedded_worker(context: Context, settings: Settings) -> WorkerThread:
 
 def _open_ledger(settings: Settings) -> Ledger:
     try:
-        ledger = Ledger(settings.database_url)
+        ledger = Ledger(settings.database_url, tenant=normalised_tenant(settings.base_url))
         ledger.create_tables()
+        # Stamped now, not by the first submit(): that runs while the host's own transaction has SQLite's only lock.
+        ledger.shop  # noqa: B018
     except (ValueError, LedgerUnavailable) as error:
         remedy = "start the server" if settings.database_url.startswith("postgres") else "make the folder"
         raise _unusable(error, f"Correct the address, or {remedy}.") from error

@@ -146,7 +146,7 @@ def test_a_child_of_a_fork_reads_over_a_connection_of_its_own(known: Ledger) -> 
 def test_a_ledger_that_cannot_answer_says_so(tmp_path: Path) -> None:
     empty = Ledger(f"sqlite:///{tmp_path / 'empty.sqlite3'}")
 
-    with pytest.raises((LedgerUnavailable, DBAPIError), match="benefits_profiles"):
+    with pytest.raises((LedgerUnavailable, DBAPIError), match="benefits_shops"):
         customer_version(empty)
 
     empty.close()

@@ -298,7 +298,8 @@ def test_a_process_that_may_not_switch_a_new_file_over_tries_again(tmp_path: Pat
     ledger = Ledger(f"sqlite:///{tmp_path / 'new.sqlite3'}", wait=wait)
     event.listen(ledger.engine, "do_connect", lambda _dialect, _record, args, more: _refusing(args, more))
     try:
-        with ledger.read() as connection:
+        ledger.version()  # the first read of a file without tables
+        with ledger.engine.connect() as connection:
             mode = connection.exec_driver_sql("PRAGMA journal_mode").scalar()
     except LedgerUnavailable as error:
         mode = str(error)

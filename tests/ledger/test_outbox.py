@@ -188,7 +188,7 @@ def test_a_redemption_found_later_is_a_new_revision(ledger: Ledger) -> None:
 
 def test_an_order_rolled_back_by_the_shop_was_never_queued(ledger: Ledger) -> None:
     with ledger.engine.connect() as shop:
-        queue(shop, "A1")
+        queue(ledger.join(shop), "A1")
         shop.rollback()
 
     with ledger.read() as connection:

@@ -183,7 +183,7 @@ def test_a_movement_that_is_rolled_back_leaves_no_event(ledger: Ledger) -> None:
     use = use_in(ledger, UseState.HELD)
 
     with ledger.engine.connect() as connection:
-        move_use(connection, use, UseState.REDEEMING, WHY)
+        move_use(ledger.join(connection), use, UseState.REDEEMING, WHY)
         connection.rollback()
 
     assert (use, 1) == (row(ledger, use), len(history(ledger, use)))

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, bindparam, select
 
 from claimable_benefits.domain.states import CLAIM_MOVES, LIVE_CLAIMS, ClaimState
 from claimable_benefits.ledger.optimistic_lock import VersionedTable, among
+from claimable_benefits.ledger.shops import own, run
 from claimable_benefits.ledger.tables import claims
 
 
@@ -60,5 +61,6 @@ def live_claims_of(connection: Connection, profile_id: str) -> list[Claim]:
 
 def claimed_ids(connection: Connection, profile_id: str) -> set[str]:
     """Read Omneo's ids of the benefits of a profile that one of our claims owns already."""
-    query = select(claims.c.benefit_id).where(claims.c.profile_id == profile_id, claims.c.benefit_id.is_not(None))
-    return {str(row.benefit_id) for row in connection.execute(query)}
+    theirs = (claims.c.profile_id == profile_id, claims.c.benefit_id.is_not(None))
+    query = select(claims.c.benefit_id).where(own(claims), *theirs)
+    return {str(row.benefit_id) for row in run(connection, query)}

@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 
 
 class CompiledQuery:
-    """A SELECT whose parameters are texts, run without SQLAlchemy's execution.
+    """A SELECT whose parameters are texts and whole numbers, run without SQLAlchemy's execution.
 
     Everything else in the ledger runs through SQLAlchemy's Core. This read earns its own code: with
     `customer_version`, it takes 40 µs of processor time on SQLite where Core takes 124 µs and `exec_driver_sql` 131 µs,
@@ -21,7 +21,7 @@ class CompiledQuery:
         self._query = query
         self._compiled: dict[str, tuple[str, Sequence[str] | None]] = {}
 
-    def fetch_one(self, engine: Engine, values: Mapping[str, str]) -> Sequence[Any] | None:
+    def fetch_one(self, engine: Engine, values: Mapping[str, str | int]) -> Sequence[Any] | None:
         """Run it in a transaction of its own and return the first row, or None.
 
         The driver's values are returned as they are: SQLite's times are texts. A connection that the server has closed

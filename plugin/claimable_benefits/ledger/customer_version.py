@@ -26,6 +26,7 @@ from claimable_benefits.domain.states import ClaimState, UseState
 from claimable_benefits.ledger.compiled import CompiledQuery
 from claimable_benefits.ledger.database import Ledger
 from claimable_benefits.ledger.optimistic_lock import among
+from claimable_benefits.ledger.shops import own, run
 from claimable_benefits.ledger.tables import claims, profiles, uses
 
 
@@ -67,7 +68,8 @@ def read_customer_version(ledger: Ledger, customer_id: str) -> CustomerVersion |
     return CustomerVersion(str(profile_id), f"{use_rows}.{claim_rows}", f"{used}.{claimed}", str(seen_at))
 
 
-_invalidate = update(profiles).where(profiles.c.profile_id == bindparam("profile")).values(seen_at=bindparam("now"))
+_of_profile = own(profiles) & (profiles.c.profile_id == bindparam("profile"))
+_invalidate = update(profiles).where(_of_profile).values(seen_at=bindparam("now"))
 
 
 def invalidate_profile(connection: Connection, profile_id: str, now: datetime) -> int:
@@ -75,7 +77,7 @@ def invalidate_profile(connection: Connection, profile_id: str, now: datetime) -
 
     More than one customer of the shop may be the same profile of Omneo's.
     """
-    return connection.execute(_invalidate, {"profile": profile_id, "now": now}).rowcount
+    return run(connection, _invalidate, {"profile": profile_id, "now": now}).rowcount
 
 
 def _query() -> Select[Any]:
@@ -86,7 +88,7 @@ def _query() -> Select[Any]:
         + _points(4, among(uses.c.state, [UseState.ROLLED_BACK])),
     )
     claimed = _sums(claims, _points(1, among(claims.c.state, [ClaimState.CLAIMED, ClaimState.REFUSED])))
-    whose = profiles.c.customer_id == bindparam("customer")
+    whose = own(profiles) & (profiles.c.customer_id == bindparam("customer"))
     columns = select(profiles.c.profile_id, profiles.c.seen_at, used, claimed)
     return columns.join_from(profiles, used, true()).join(claimed, true()).where(whose)
 
@@ -96,7 +98,7 @@ def _sums(table: Table, points: ColumnElement[int]) -> Subquery:
     sums: Iterable[ColumnElement[int]] = (func.sum(table.c.version), func.sum(points))
     return (
         select(*(func.coalesce(each, _constant(0)) for each in sums))
-        .where(table.c.customer_id == bindparam("customer"))
+        .where(own(table), table.c.customer_id == bindparam("customer"))
         .subquery(f"sums_of_{table.name}")
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from claimable_benefits.ledger.compiled import CompiledQuery
 from claimable_benefits.ledger.db_errors import translate_db_errors, words
 from claimable_benefits.ledger.engine import begin_to_write, is_sqlite, open_engine, open_for_single_reads
 from claimable_benefits.ledger.schema import SCHEMA, Schema
+from claimable_benefits.ledger.shops import OPTION, THIS_SHOP, Shop, find_shop, stamp_shop
 from claimable_benefits.ledger.write_lock import WriteLock
 
 BUSY_SECONDS = 5.0
@@ -24,18 +26,29 @@ BUSY_SECONDS = 5.0
 UPGRADE_SECONDS = 60.0
 
 
-class Ledger:
-    """Holds, uses, claims and deliveries in one database, which should be the shop's own.
+@dataclass(frozen=True, slots=True)
+class _OpenedShop:
+    """A shop, and the engine with its id as an option; both share one pool of connections."""
 
-    ``wait`` is for how many seconds a lock is waited for; ``wall`` and ``monotonic`` are this process's clocks;
-    ``schema`` is another one in tests of later migrations. Raises `ValueError` where ``url`` names neither an SQLite
-    nor a PostgreSQL database.
+    shop: Shop
+    reading: Engine
+    writing: Engine
+
+
+class Ledger:
+    """Holds, uses, claims and deliveries of one shop in one database, which should be the shop's own.
+
+    ``tenant`` is the normalised base URL of the shop's tenant at Omneo: rows of other tenants in the same database are
+    neither seen nor changed (see `claimable_benefits.ledger.shops`). ``wait`` is for how many seconds a lock is waited
+    for; ``wall`` and ``monotonic`` are this process's clocks; ``schema`` is another one in tests of later migrations.
+    Raises `ValueError` where ``url`` names neither an SQLite nor a PostgreSQL database.
     """
 
     def __init__(
         self,
         url: str,
         *,
+        tenant: str = "",
         wait: float = BUSY_SECONDS,
         wall: Wall = machine_time,
         monotonic: Monotonic = time.monotonic,
@@ -43,10 +56,11 @@ class Ledger:
     ) -> None:
         self.engine = open_engine(url, wait=wait)
         self._url = url
+        self._tenant = tenant
+        self._opened: _OpenedShop | None = None
         self._schema = schema
         # SQLite has it anyway; PostgreSQL would let each statement of a block see a later moment.
-        snapshot = {} if is_sqlite(self.engine.url) else {"isolation_level": "REPEATABLE READ"}
-        self._reading = self.engine.execution_options(**snapshot)
+        self._snapshot = {} if is_sqlite(self.engine.url) else {"isolation_level": "REPEATABLE READ"}
         self._single_reads = open_for_single_reads(self.engine)
         self._write_lock = WriteLock(needed=is_sqlite(self.engine.url), wait=wait)
         self._clock = wall if is_sqlite(self.engine.url) else ServerClock(self._server_time, monotonic=monotonic)
@@ -60,6 +74,14 @@ class Ledger:
         """
         return self._clock
 
+    @property
+    def shop(self) -> Shop:
+        """The shop whose rows this ledger reads and writes; stamped when it is first asked for.
+
+        Raises `LedgerUnavailable`.
+        """
+        return (self._opened or self._open_shop()).shop
+
     def create_tables(self) -> None:
         """Create the tables, or bring those of an earlier version up to date; every row is kept.
 
@@ -70,7 +92,7 @@ class Ledger:
 
     def version(self) -> str | None:
         """The version of the tables; None where there are none."""
-        with self.read() as connection:
+        with translate_db_errors(), self.engine.connect() as connection:
             return self._schema.version_of(connection)
 
     @property
@@ -93,13 +115,15 @@ class Ledger:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """Read one consistent snapshot, without a lock. Raises `LedgerUnavailable`."""
-        with translate_db_errors(), self._reading.connect() as connection:
+        shop = self._opened or self._open_shop()
+        with translate_db_errors(), shop.reading.connect() as connection:
             yield connection
 
     def fetch_one(self, query: CompiledQuery, values: Mapping[str, str]) -> Sequence[Any] | None:
         """Read the first row of one statement, without a lock, or None. Raises `LedgerUnavailable`."""
+        shop = self._opened or self._open_shop()
         with translate_db_errors():
-            return query.fetch_one(self._single_reads, values)
+            return query.fetch_one(self._single_reads, {**values, THIS_SHOP: shop.shop.shop_id})
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -108,10 +132,16 @@ class Ledger:
         Raises `LedgerUnavailable`. Where the connection breaks during the commit, it may or may not have committed: the
         rows show it once the server answers, and every movement is safe to retry.
         """
-        with self._write_lock.acquire(), translate_db_errors(), self.engine.connect() as connection:
-            begin_to_write(connection)
-            with connection.begin():
-                yield connection
+        shop = self._opened or self._open_shop()
+        with self._write(shop.writing) as connection:
+            yield connection
+
+    def join(self, connection: Connection) -> Connection:
+        """Let a connection of the host's, which reaches this database, act for this shop; return it.
+
+        Raises `LedgerUnavailable`.
+        """
+        return connection.execution_options(**{OPTION: self.shop.shop_id})
 
     def is_same_database(self, connection: Connection) -> bool:
         """Whether ``connection`` (the shop's) reaches the database that this ledger lives in."""
@@ -121,6 +151,26 @@ class Ledger:
         """Close every connection of this process; a later read or write opens new ones."""
         self._single_reads.dispose()
         self.engine.dispose()
+
+    @contextmanager
+    def _write(self, engine: Engine) -> Iterator[Connection]:
+        with self._write_lock.acquire(), translate_db_errors(), engine.connect() as connection:
+            begin_to_write(connection)
+            with connection.begin():
+                yield connection
+
+    def _open_shop(self) -> _OpenedShop:
+        """Find the shop of this tenant, or stamp it; once for each process."""
+        with translate_db_errors(), self.engine.connect() as connection:
+            shop = find_shop(connection, self._tenant)
+        if shop is None:
+            now = self.clock()
+            with self._write(self.engine) as connection:
+                shop = stamp_shop(connection, self._tenant, now)
+        of_shop = {OPTION: shop.shop_id}
+        reading = self.engine.execution_options(**self._snapshot, **of_shop)
+        self._opened = _OpenedShop(shop, reading, self.engine.execution_options(**of_shop))
+        return self._opened
 
     def _server_time(self) -> datetime:
         with translate_db_errors(), self.engine.connect() as connection:

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, insert, select
 
+from claimable_benefits.ledger.shops import own, run, shop_of
 from claimable_benefits.ledger.tables import events
 
 _ADD = insert(events).inline()  # the event's number is not read back
@@ -41,6 +42,7 @@ def write_event(
     connection.execute(
         _ADD,
         {
+            "shop_id": shop_of(connection),
             "subject": subject,
             "at": audit.at,
             "actor": audit.actor,
@@ -54,8 +56,8 @@ def write_event(
 
 def events_of(connection: Connection, subject: str) -> list[Event]:
     """Read the movements of ``subject``, oldest first."""
-    query = select(events).where(events.c.subject == subject).order_by(events.c.event_id)
+    query = select(events).where(own(events), events.c.subject == subject).order_by(events.c.event_id)
     return [
         Event(row.subject, row.at, row.actor, row.reason, row.from_state, row.to_state, row.version)
-        for row in connection.execute(query)
+        for row in run(connection, query)
     ]

@@ -27,10 +27,14 @@ from sqlalchemy.exc import IntegrityError
 
 from claimable_benefits.errors import ConflictError
 from claimable_benefits.ledger.events import Audit, write_event
+from claimable_benefits.ledger.shops import columns_of, own, run, shop_of
 
 
 class Versioned(Protocol):
-    """A frozen dataclass with a field for each column, in their order; ``version`` grows by one with every change."""
+    """A frozen dataclass with a field for each column but the shop's id, in their order.
+
+    ``version`` grows by one with every change.
+    """
 
     __dataclass_fields__: ClassVar[dict[str, Any]]
 
@@ -62,17 +66,18 @@ class VersionedTable(Generic[Record, State]):
         noun: str,
         conflict: str,
     ) -> None:
-        self.select: Select[Any] = select_columns(table)
+        columns = columns_of(table)
+        self.select: Select[Any] = select_columns(*columns).where(own(table))
         self._key = key
         self._record = record
-        self._state_at = list(table.c).index(table.c.state)
+        self._state_at = columns.index(table.c.state)
         self._moves = moves
         self._first = first
         self._noun = noun
         self._conflict = conflict
         # Built once: SQLAlchemy compiles a statement once for each kind of database and each set of changed columns.
-        self._insert = insert(table).returning(*table.c)
-        same = (key == bindparam("seen_key")) & (table.c.version == bindparam("seen_version"))
+        self._insert = insert(table).returning(*columns)
+        same = own(table) & (key == bindparam("seen_key")) & (table.c.version == bindparam("seen_version"))
         self._update = update(table).where(same & (table.c.state == bindparam("seen_state")))
         now, most = bindparam("now", type_=table.c.due_at.type), bindparam("most", type_=Integer)
         is_free = or_(table.c.lease_until.is_(None), table.c.lease_until <= now)
@@ -87,7 +92,8 @@ class VersionedTable(Generic[Record, State]):
         Raises `ConflictError` where a unique index keeps another row in its place.
         """
         begun = state or self._first
-        row = {**values, "state": begun, "version": 1, "created_at": audit.at, "updated_at": audit.at}
+        its_shop = {"shop_id": shop_of(connection)}
+        row = {**its_shop, **values, "state": begun, "version": 1, "created_at": audit.at, "updated_at": audit.at}
         try:
             added = connection.execute(self._insert, row).one()
         except IntegrityError as error:
@@ -116,7 +122,7 @@ class VersionedTable(Generic[Record, State]):
         seen = {"seen_key": getattr(row, self._key.name), "seen_version": row.version, "seen_state": row.state}
         values = {"version": row.version + 1, "updated_at": now, **changes}
         try:
-            changed = connection.execute(self._update, {**seen, **values}).rowcount
+            changed = run(connection, self._update, {**seen, **values}).rowcount
         except IntegrityError as error:
             raise ConflictError("Another row has this cart, this slot or this id of Omneo's.") from error
         if changed != 1:
@@ -138,15 +144,15 @@ class VersionedTable(Generic[Record, State]):
     def fetch_one(
         self, connection: Connection, query: Select[Any], values: Mapping[str, Any] | None = None
     ) -> Record | None:
-        """Run a SELECT of all columns and read its first row, or None."""
-        row = connection.execute(query, values).first()
+        """Run a SELECT that was made from `select`, and read its first row, or None."""
+        row = run(connection, query, values).first()
         return self._read(row) if row is not None else None
 
     def fetch_all(
         self, connection: Connection, query: Select[Any], values: Mapping[str, Any] | None = None
     ) -> list[Record]:
-        """Run a SELECT of all columns and read its rows."""
-        return [self._read(row) for row in connection.execute(query, values)]
+        """Run a SELECT that was made from `select`, and read its rows."""
+        return [self._read(row) for row in run(connection, query, values)]
 
     def _read(self, row: Row[Any]) -> Record:
         values = list(row)  # faster than by name

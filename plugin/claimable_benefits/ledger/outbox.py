@@ -10,12 +10,25 @@ from decimal import Decimal
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Integer, Row, and_, bindparam, literal_column, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Integer,
+    Row,
+    Select,
+    and_,
+    bindparam,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from claimable_benefits.domain.shop import Item, Transaction
 from claimable_benefits.domain.states import DELIVERY_MOVES, DeliveryState
 from claimable_benefits.ledger.events import Audit, write_event
+from claimable_benefits.ledger.shops import columns_of, own, run, shop_of
 from claimable_benefits.ledger.tables import outbox
 from claimable_benefits.ledger.upsert import insert_for
 
@@ -47,6 +60,9 @@ class Delivery:
         return read_transaction(self.content)
 
 
+_ALL = select(*columns_of(outbox)).where(own(outbox))
+
+
 def put_delivery(
     connection: Connection, transaction: Transaction, audit: Audit, *, use_id: str | None, redemption_id: str | None
 ) -> None:
@@ -66,31 +82,29 @@ def put_delivery(
     }
     known = _find_alone(connection, transaction.order_number)
     if known is None:
-        first = {"order_number": transaction.order_number, "revision": 1, "created_at": audit.at, **row}
+        its_shop = {"shop_id": shop_of(connection)}
+        first = {**its_shop, "order_number": transaction.order_number, "revision": 1, "created_at": audit.at, **row}
         if _add_first(connection, first):
             _note(connection, transaction.order_number, audit, None, DeliveryState.DUE, 1)
             return
         known = _find_alone(connection, transaction.order_number)
     if known and (known.content, known.redemption_id) != (content, redemption_id):
         # A delivery of the older revision may be under way: its lease stays, and its outcome no longer counts.
-        connection.execute(
-            update(outbox)
-            .where(outbox.c.order_number == transaction.order_number)
-            .values(revision=known.revision + 1, **row)
-        )
+        of_order = _of_order(transaction.order_number)
+        run(connection, update(outbox).where(of_order).values(revision=known.revision + 1, **row))
         _note(connection, transaction.order_number, audit, known.state, DeliveryState.DUE, known.revision + 1)
 
 
 def find_delivery(connection: Connection, order_number: str) -> Delivery | None:
     """Read the delivery of an order, or None."""
-    row = connection.execute(select(outbox).where(outbox.c.order_number == order_number)).first()
+    row = run(connection, _ALL.where(_of_order(order_number))).first()
     return _delivery(row) if row else None
 
 
 def _find_alone(connection: Connection, order_number: str) -> Delivery | None:
     """The row, locked until the caller commits: two changes of one order are two revisions."""
-    query = select(outbox).where(outbox.c.order_number == order_number).with_for_update()  # SQLite locks everything
-    row = connection.execute(query).first()
+    query = _ALL.where(_of_order(order_number)).with_for_update()  # SQLite locks everything
+    row = run(connection, query).first()
     return _delivery(row) if row else None
 
 
@@ -102,18 +116,19 @@ def _add_first(connection: Connection, row: Mapping[str, object]) -> bool:
 
 def is_due(connection: Connection, now: datetime) -> bool:
     """Whether there is anything to lease at ``now`` (aware); takes no lock."""
-    return connection.execute(_ANY_DUE, {"moment": now}).first() is not None
+    return run(connection, _ANY_DUE, {"moment": now}).first() is not None
 
 
 def lease_due(connection: Connection, now: datetime, *, seconds: float, limit: int) -> list[Delivery]:
     """Lease for ``seconds`` the deliveries that are due and not leased; until then no other process gets them."""
     lease = _lease_of(connection.dialect.name)
     asked = {"moment": now, "until": now + timedelta(seconds=seconds), "most": limit}
-    return sorted(map(_delivery, connection.execute(lease, asked)), key=lambda delivery: delivery.due_at)
+    return sorted(map(_delivery, run(connection, lease, asked)), key=lambda delivery: delivery.due_at)
 
 
 _moment = bindparam("moment", type_=outbox.c.due_at.type)
 _is_due = and_(
+    own(outbox),
     or_(outbox.c.state == DeliveryState.DUE, outbox.c.state == DeliveryState.DELIVERING),
     or_(outbox.c.lease_until.is_(None), outbox.c.lease_until <= _moment),
     outbox.c.due_at <= _moment,
@@ -133,8 +148,8 @@ def _lease_of(dialect: str) -> ReturningUpdate[Any]:
         due = due.with_for_update(skip_locked=True)
     found = due.cte("due").prefix_with("MATERIALIZED", dialect="postgresql")
     lease = {"state": DeliveryState.DELIVERING, "lease_until": bindparam("until"), "updated_at": _moment}
-    taken = update(outbox).where(outbox.c.order_number.in_(select(found.c.order_number)))
-    return taken.values(lease).returning(*outbox.c)
+    taken = update(outbox).where(own(outbox), outbox.c.order_number.in_(select(found.c.order_number)))
+    return taken.values(lease).returning(*columns_of(outbox))
 
 
 def finish_delivery(
@@ -149,15 +164,16 @@ def finish_delivery(
         raise ValueError(f"A delivery does not go from delivering to {to}.")
     outcome = {"state": to, "lease_until": None, "updated_at": audit.at, **changes}
     held = {"its_order": delivery.order_number, "its_lease": delivery.lease_until, "its_revision": delivery.revision}
-    if connection.execute(_FINISH, {**held, **outcome}).rowcount == 1:
+    if run(connection, _FINISH, {**held, **outcome}).rowcount == 1:
         _note(connection, delivery.order_number, audit, DeliveryState.DELIVERING, to, delivery.revision)
         return True
-    this_order = (outbox.c.order_number == delivery.order_number) & (outbox.c.lease_until == delivery.lease_until)
-    connection.execute(update(outbox).where(this_order).values(lease_until=None))
+    leased = _of_order(delivery.order_number) & (outbox.c.lease_until == delivery.lease_until)
+    run(connection, update(outbox).where(leased).values(lease_until=None))
     return False
 
 
 _FINISH = update(outbox).where(
+    own(outbox),
     outbox.c.order_number == bindparam("its_order"),
     outbox.c.lease_until == bindparam("its_lease"),
     outbox.c.revision == bindparam("its_revision"),
@@ -167,13 +183,12 @@ _FINISH = update(outbox).where(
 
 def deliveries_to_verify(connection: Connection, now: datetime, *, limit: int = 50) -> list[Delivery]:
     """Read what was delivered a while ago and has not been read back since."""
-    query = select(outbox).where(outbox.c.verify_at <= now).order_by(outbox.c.verify_at).limit(limit)
-    return [_delivery(row) for row in connection.execute(query)]
+    return _read(connection, _ALL.where(outbox.c.verify_at <= now).order_by(outbox.c.verify_at).limit(limit))
 
 
 def note_verified(connection: Connection, delivery: Delivery, *, again_at: datetime | None) -> None:
     """Write when to read this revision back again (aware); None: Omneo has it as it is."""
-    connection.execute(update(outbox).where(_still(delivery)).values(verify_at=again_at))
+    run(connection, update(outbox).where(_still(delivery)).values(verify_at=again_at))
 
 
 def deliver_again(connection: Connection, delivery: Delivery, to: DeliveryState, audit: Audit) -> bool:
@@ -182,40 +197,35 @@ def deliver_again(connection: Connection, delivery: Delivery, to: DeliveryState,
         raise ValueError(f"A delivery does not go from delivered to {to}.")
     values = {"state": to, "due_at": audit.at, "verify_at": None, "note": audit.reason}
     change = update(outbox).where(_still(delivery)).values(updated_at=audit.at, **values)
-    if connection.execute(change).rowcount == 0:
+    if run(connection, change).rowcount == 0:
         return False
     _note(connection, delivery.order_number, audit, DeliveryState.DELIVERED, to, delivery.revision)
     return True
 
 
 def _still(delivery: Delivery) -> ColumnElement[bool]:
-    this_order = outbox.c.order_number == delivery.order_number
-    return this_order & (outbox.c.revision == delivery.revision) & (outbox.c.state == DeliveryState.DELIVERED)
+    is_delivered = outbox.c.state == DeliveryState.DELIVERED
+    return _of_order(delivery.order_number) & (outbox.c.revision == delivery.revision) & is_delivered
 
 
 def deliveries_between(connection: Connection, since: datetime, until: datetime) -> list[Delivery]:
     """Read the deliveries that were queued or changed in a period (both times aware), oldest first."""
-    query = select(outbox).where(outbox.c.updated_at >= since, outbox.c.created_at < until)
-    return [_delivery(row) for row in connection.execute(query.order_by(outbox.c.created_at, outbox.c.order_number))]
+    query = _ALL.where(outbox.c.updated_at >= since, outbox.c.created_at < until)
+    return _read(connection, query.order_by(outbox.c.created_at, outbox.c.order_number))
 
 
 def deliveries_in_state(connection: Connection, *states: DeliveryState, limit: int = 1_000) -> list[Delivery]:
     """Read the deliveries in one of these states, those that are due longest first."""
-    query = select(outbox).where(outbox.c.state.in_(states)).order_by(outbox.c.due_at).limit(limit)
-    return [_delivery(row) for row in connection.execute(query)]
+    return _read(connection, _ALL.where(outbox.c.state.in_(states)).order_by(outbox.c.due_at).limit(limit))
 
 
 def resume_delivery(connection: Connection, order_number: str, audit: Audit) -> bool:
     """Make a stopped delivery due again. Return False where it is not stopped."""
-    result = connection.execute(
-        update(outbox)
-        .where(outbox.c.order_number == order_number, outbox.c.state == DeliveryState.STOPPED)
-        .values(state=DeliveryState.DUE, due_at=audit.at, attempts=0, note=None, updated_at=audit.at)
-    )
-    if result.rowcount == 0:
+    is_stopped = _of_order(order_number) & (outbox.c.state == DeliveryState.STOPPED)
+    due = {"state": DeliveryState.DUE, "due_at": audit.at, "attempts": 0, "note": None, "updated_at": audit.at}
+    if run(connection, update(outbox).where(is_stopped).values(due)).rowcount == 0:
         return False
-    stopped = select(outbox.c.revision).where(outbox.c.order_number == order_number)
-    revision = connection.execute(stopped).scalar_one()
+    revision = run(connection, select(outbox.c.revision).where(_of_order(order_number))).scalar_one()
     _note(connection, order_number, audit, DeliveryState.STOPPED, DeliveryState.DUE, revision)
     return True
 
@@ -237,6 +247,14 @@ def read_transaction(content: str) -> Transaction:
 
 def _item(document: Mapping[str, Any]) -> Item:
     return Item(**{**document, **{key: Decimal(document[key]) for key in ("price", "price_paid", "discount")}})
+
+
+def _of_order(order_number: str) -> ColumnElement[bool]:
+    return own(outbox) & (outbox.c.order_number == order_number)
+
+
+def _read(connection: Connection, query: Select[Any]) -> list[Delivery]:
+    return [_delivery(row) for row in run(connection, query)]
 
 
 def _note(

@@ -61,13 +61,30 @@ def _condition(table: Table, connection: Connection, **_: object) -> None:
             index.dialect_options[connection.dialect.name]["where"] = index.info[_WHERE]
 
 
+# One tenant of Omneo's in this database. `shop_id` is no foreign key in the others: each write would be checked.
+shops = Table(
+    "benefits_shops",
+    metadata,
+    Column("shop_id", Integer, primary_key=True, autoincrement=True),
+    Column("shop_key", String(32), nullable=False, unique=True),  # random, and never another one
+    Column("tenant", Text, nullable=False, unique=True),  # the base URL, normalised
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
+
+def _shop(*, key: bool = False) -> Column[int]:
+    """Whose row it is: the first column of every index that is searched by shop."""
+    return Column("shop_id", Integer, primary_key=key, nullable=False, autoincrement=False)
+
+
 uses = Table(
     "benefits_uses",
     metadata,
+    _shop(),
     Column("use_id", String(36), primary_key=True),
-    Column("reference", String(80), nullable=False, unique=True),  # what Omneo gets as external_id
+    Column("reference", String(80), nullable=False),  # what Omneo gets as external_id
     Column("channel", String(16), nullable=False),  # checkout, account, store or claim
-    Column("customer_id", String(255), nullable=False, index=True),
+    Column("customer_id", String(255), nullable=False),
     Column("profile_id", String(255), nullable=False),
     Column("benefit_id", String(255), nullable=False),
     Column("definition_handle", String(255), nullable=False),
@@ -75,12 +92,12 @@ uses = Table(
     Column("code", Text),
     Column("instructions", Text, nullable=False, default=""),
     Column("slot", Integer, nullable=False),
-    Column("cart_id", String(255), nullable=False, index=True),
-    Column("order_number", Text, index=True),
+    Column("cart_id", String(255), nullable=False),
+    Column("order_number", Text),
     Column("state", String(20), nullable=False),
     Column("version", Integer, nullable=False),
     Column("baseline_remaining", Integer),  # uses left as Omneo said before it was sent; null for unlimited
-    Column("redemption_id", String(64), unique=True),
+    Column("redemption_id", String(64)),
     Column("held_until", UtcDateTime, nullable=False),
     Column("sent_at", UtcDateTime),
     Column("redeemed_at", UtcDateTime),
@@ -104,6 +121,7 @@ _held = uses.c.state == UseState.HELD
 # One live use per benefit and slot: two tabs, two devices and a double click end in the same row.
 Index(
     "benefits_uses_live",
+    uses.c.shop_id,
     uses.c.profile_id,
     uses.c.benefit_id,
     uses.c.slot,
@@ -111,18 +129,25 @@ Index(
     info=_only(_live),
 )
 # One hold per cart: Omneo's transaction carries a single redemption_id (Omneo facts 11).
-Index("benefits_uses_held", uses.c.cart_id, unique=True, info=_only(_held))
-Index("benefits_uses_due", uses.c.state, uses.c.due_at)
-Index("benefits_uses_rollback", uses.c.rollback_id, unique=True)  # one reversal or return of Omneo's belongs to one use
+Index("benefits_uses_held", uses.c.shop_id, uses.c.cart_id, unique=True, info=_only(_held))
+Index("benefits_uses_due", uses.c.shop_id, uses.c.state, uses.c.due_at)
+# One reference, redemption, and reversal or return belongs to one use. Two tenants may give the same ids.
+Index("benefits_uses_reference", uses.c.shop_id, uses.c.reference, unique=True)
+Index("benefits_uses_redemption", uses.c.shop_id, uses.c.redemption_id, unique=True)
+Index("benefits_uses_rollback", uses.c.shop_id, uses.c.rollback_id, unique=True)
+Index("benefits_uses_customer", uses.c.shop_id, uses.c.customer_id)
+Index("benefits_uses_cart", uses.c.shop_id, uses.c.cart_id)
+Index("benefits_uses_order", uses.c.shop_id, uses.c.order_number)
 _swept = uses.c.sweep_at.is_not(None)
-Index("benefits_uses_sweep", uses.c.sweep_at, info=_only(_swept))
+Index("benefits_uses_sweep", uses.c.shop_id, uses.c.sweep_at, info=_only(_swept))
 
 claims = Table(
     "benefits_claims",
     metadata,
+    _shop(),
     Column("claim_id", String(36), primary_key=True),
     Column("reference", String(80), nullable=False, unique=True),
-    Column("customer_id", String(255), nullable=False, index=True),
+    Column("customer_id", String(255), nullable=False),
     Column("profile_id", String(255), nullable=False),
     Column("definition_id", String(255), nullable=False),
     Column("definition_handle", String(255), nullable=False),
@@ -143,18 +168,21 @@ claims = Table(
 _live_claim = claims.c.state.in_(LIVE_CLAIMS)
 Index(
     "benefits_claims_live",
+    claims.c.shop_id,
     claims.c.profile_id,
     claims.c.definition_handle,
     unique=True,
     info=_only(_live_claim),
 )
-Index("benefits_claims_due", claims.c.state, claims.c.due_at)
+Index("benefits_claims_customer", claims.c.shop_id, claims.c.customer_id)
+Index("benefits_claims_due", claims.c.shop_id, claims.c.state, claims.c.due_at)
 _swept_claim = claims.c.sweep_at.is_not(None)
-Index("benefits_claims_sweep", claims.c.sweep_at, info=_only(_swept_claim))
+Index("benefits_claims_sweep", claims.c.shop_id, claims.c.sweep_at, info=_only(_swept_claim))
 
 events = Table(
     "benefits_events",
     metadata,
+    _shop(),
     Column("event_id", Integer, primary_key=True, autoincrement=True),
     Column("subject", Text, nullable=False, index=True),  # a use_id, a claim_id, or an order number
     Column("at", UtcDateTime, nullable=False),
@@ -168,6 +196,7 @@ events = Table(
 outbox = Table(
     "benefits_outbox",
     metadata,
+    _shop(key=True),
     Column("order_number", Text, primary_key=True),
     Column("revision", Integer, nullable=False),
     Column("content", Text, nullable=False),  # the transaction, a full snapshot as JSON
@@ -185,13 +214,14 @@ outbox = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
 )
-Index("benefits_outbox_due", outbox.c.state, outbox.c.due_at)
+Index("benefits_outbox_due", outbox.c.shop_id, outbox.c.state, outbox.c.due_at)
 _verified = outbox.c.verify_at.is_not(None)
-Index("benefits_outbox_verify", outbox.c.verify_at, info=_only(_verified))
+Index("benefits_outbox_verify", outbox.c.shop_id, outbox.c.verify_at, info=_only(_verified))
 
 profiles = Table(
     "benefits_profiles",
     metadata,
+    _shop(key=True),
     Column("customer_id", String(255), primary_key=True),
     Column("profile_id", String(255), nullable=False),
     Column("seen_at", UtcDateTime, nullable=False),
@@ -200,6 +230,7 @@ profiles = Table(
 key_values = Table(
     "benefits_key_values",
     metadata,
+    _shop(key=True),
     Column("name", String(80), primary_key=True),  # such as "dialect" or "deliveries paused until"
     Column("value", Text, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),

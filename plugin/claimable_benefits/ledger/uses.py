@@ -12,6 +12,7 @@ from sqlalchemy import Column, ColumnElement, Connection, Select, bindparam, or_
 
 from claimable_benefits.domain.states import LIVE_USES, USE_MOVES, UseState
 from claimable_benefits.ledger.optimistic_lock import VersionedTable, among
+from claimable_benefits.ledger.shops import own, run
 from claimable_benefits.ledger.tables import uses
 
 
@@ -105,8 +106,8 @@ def _present(connection: Connection, column: Column[str], values: Collection[str
     asked = list(values)
     found: set[str] = set()
     for start in range(0, len(asked), _AT_ONCE):  # a statement takes a limited number of values
-        query = select(column).where(column.in_(asked[start : start + _AT_ONCE]))
-        found |= {str(row[0]) for row in connection.execute(query)}
+        query = select(column).where(own(uses), column.in_(asked[start : start + _AT_ONCE]))
+        found |= {str(row[0]) for row in run(connection, query)}
     return found
 
 
@@ -159,8 +160,8 @@ def moving_uses(connection: Connection, use: Use, since: datetime) -> list[Use]:
     what the first has sent.
     """
     same = _of_benefit(use.profile_id, use.benefit_id)
-    rolling_back = select(uses.c.use_id).where(*same, uses.c.state == UseState.ROLLING_BACK)
-    connection.execute(rolling_back.order_by(uses.c.use_id).with_for_update())
+    rolling_back = select(uses.c.use_id).where(own(uses), *same, uses.c.state == UseState.ROLLING_BACK)
+    run(connection, rolling_back.order_by(uses.c.use_id).with_for_update())
     return _all(
         connection,
         *same,
@@ -181,8 +182,8 @@ def _of_benefit(profile_id: str, benefit_id: str) -> tuple[ColumnElement[bool], 
 def owned_ids(connection: Connection, use: Use, column: str) -> set[str]:
     """Read Omneo's ids in ``column`` (redemption_id or rollback_id) that belong to other uses of the same profile."""
     owner = uses.c[column]
-    query = select(owner).where(uses.c.profile_id == use.profile_id, owner.is_not(None), uses.c.use_id != use.use_id)
-    return {str(row[0]) for row in connection.execute(query)}
+    others = (uses.c.profile_id == use.profile_id, owner.is_not(None), uses.c.use_id != use.use_id)
+    return {str(row[0]) for row in run(connection, select(owner).where(own(uses), *others))}
 
 
 def overdue_holds(connection: Connection, now: datetime, *, limit: int = 200) -> list[Use]:

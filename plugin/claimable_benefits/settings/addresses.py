@@ -34,6 +34,18 @@ def base_url(reader: SettingsReader) -> str:
     return url.rstrip("/")
 
 
+def normalised_tenant(url: str) -> str:
+    """Return the one spelling of an API's address: the rows of a tenant are found by it.
+
+    Scheme and host are in lower case; a port that the scheme has anyway, and a slash at the end, are left out.
+    """
+    parts = urlsplit(url)
+    host = (parts.hostname or "").rstrip(".")
+    usual = {"http": 80, "https": 443}.get(parts.scheme)
+    port = "" if parts.port in (None, usual) else f":{parts.port}"
+    return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{port}{parts.path.rstrip('/')}"
+
+
 def _address(url: str) -> SplitResult | None:
     """Split the address; None where it holds more than host, port and path, or cannot be read."""
     try:

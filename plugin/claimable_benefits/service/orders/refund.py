@@ -76,6 +76,7 @@ def refund_in(
     """
     _check_number(order_number, transaction)
     check_database(ctx, connection, "refund()")
+    ctx.ledger.join(connection)
     audit = ctx.audit(actor, reason)
     returning = _begin_rollbacks(ctx, connection, order_number, full_refund, audit, is_called_next=False)
     changed = _enqueue_newest(connection, order_number, transaction, audit, full_refund=full_refund)

@@ -26,6 +26,7 @@ def submit(ctx: Context, transaction: Transaction, connection: Connection) -> No
     without the other.
     """
     check_database(ctx, connection, "submit()")
+    ctx.ledger.join(connection)
     submit_in(ctx, transaction, connection, actor="shop")
 
 

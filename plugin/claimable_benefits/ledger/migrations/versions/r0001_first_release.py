@@ -14,6 +14,7 @@ _LIVE_CLAIM = sa.text("state IN ('claiming', 'in_doubt')")
 
 
 def upgrade() -> None:
+    _shops()
     _uses()
     _claims()
     _events()
@@ -29,11 +30,26 @@ def _time(name: str, *, needed: bool = False) -> sa.Column[object]:
     return sa.Column(name, sa.DateTime(timezone=True), nullable=not needed)
 
 
+def _shop(*, key: bool = False) -> sa.Column[int]:
+    return sa.Column("shop_id", sa.Integer, primary_key=key, nullable=False, autoincrement=False)
+
+
+def _shops() -> None:
+    op.create_table(
+        "benefits_shops",
+        sa.Column("shop_id", sa.Integer, primary_key=True, autoincrement=True),
+        sa.Column("shop_key", sa.String(32), nullable=False, unique=True),
+        sa.Column("tenant", sa.Text, nullable=False, unique=True),
+        _time("created_at", needed=True),
+    )
+
+
 def _uses() -> None:
     op.create_table(
         "benefits_uses",
+        _shop(),
         sa.Column("use_id", sa.String(36), primary_key=True),
-        sa.Column("reference", sa.String(80), nullable=False, unique=True),
+        sa.Column("reference", sa.String(80), nullable=False),
         sa.Column("channel", sa.String(16), nullable=False),
         sa.Column("customer_id", sa.String(255), nullable=False),
         sa.Column("profile_id", sa.String(255), nullable=False),
@@ -48,7 +64,7 @@ def _uses() -> None:
         sa.Column("state", sa.String(20), nullable=False),
         sa.Column("version", sa.Integer, nullable=False),
         sa.Column("baseline_remaining", sa.Integer),
-        sa.Column("redemption_id", sa.String(64), unique=True),
+        sa.Column("redemption_id", sa.String(64)),
         _time("held_until", needed=True),
         _time("sent_at"),
         _time("redeemed_at"),
@@ -65,19 +81,22 @@ def _uses() -> None:
         _time("created_at", needed=True),
         _time("updated_at", needed=True),
     )
-    for column in ("customer_id", "cart_id", "order_number"):
-        op.create_index(f"ix_benefits_uses_{column}", "benefits_uses", [column])
-    slot = ["profile_id", "benefit_id", "slot"]
+    for name, column in {"customer": "customer_id", "cart": "cart_id", "order": "order_number"}.items():
+        op.create_index(f"benefits_uses_{name}", "benefits_uses", ["shop_id", column])
+    slot = ["shop_id", "profile_id", "benefit_id", "slot"]
     _unique("benefits_uses_live", "benefits_uses", slot, _LIVE_USE)
-    _unique("benefits_uses_held", "benefits_uses", ["cart_id"], _HELD)
-    op.create_index("benefits_uses_due", "benefits_uses", ["state", "due_at"])
-    op.create_index("benefits_uses_rollback", "benefits_uses", ["rollback_id"], unique=True)
+    _unique("benefits_uses_held", "benefits_uses", ["shop_id", "cart_id"], _HELD)
+    op.create_index("benefits_uses_due", "benefits_uses", ["shop_id", "state", "due_at"])
+    op.create_index("benefits_uses_reference", "benefits_uses", ["shop_id", "reference"], unique=True)
+    for name in ("redemption", "rollback"):
+        op.create_index(f"benefits_uses_{name}", "benefits_uses", ["shop_id", f"{name}_id"], unique=True)
     _waiting("benefits_uses_sweep", "benefits_uses", "sweep_at")
 
 
 def _claims() -> None:
     op.create_table(
         "benefits_claims",
+        _shop(),
         sa.Column("claim_id", sa.String(36), primary_key=True),
         sa.Column("reference", sa.String(80), nullable=False, unique=True),
         sa.Column("customer_id", sa.String(255), nullable=False),
@@ -98,15 +117,16 @@ def _claims() -> None:
         _time("created_at", needed=True),
         _time("updated_at", needed=True),
     )
-    op.create_index("ix_benefits_claims_customer_id", "benefits_claims", ["customer_id"])
-    _unique("benefits_claims_live", "benefits_claims", ["profile_id", "definition_handle"], _LIVE_CLAIM)
-    op.create_index("benefits_claims_due", "benefits_claims", ["state", "due_at"])
+    op.create_index("benefits_claims_customer", "benefits_claims", ["shop_id", "customer_id"])
+    _unique("benefits_claims_live", "benefits_claims", ["shop_id", "profile_id", "definition_handle"], _LIVE_CLAIM)
+    op.create_index("benefits_claims_due", "benefits_claims", ["shop_id", "state", "due_at"])
     _waiting("benefits_claims_sweep", "benefits_claims", "sweep_at")
 
 
 def _events() -> None:
     op.create_table(
         "benefits_events",
+        _shop(),
         sa.Column("event_id", sa.Integer, primary_key=True, autoincrement=True),
         sa.Column("subject", sa.Text, nullable=False),
         _time("at", needed=True),
@@ -122,6 +142,7 @@ def _events() -> None:
 def _outbox() -> None:
     op.create_table(
         "benefits_outbox",
+        _shop(key=True),
         sa.Column("order_number", sa.Text, primary_key=True),
         sa.Column("revision", sa.Integer, nullable=False),
         sa.Column("content", sa.Text, nullable=False),
@@ -139,19 +160,21 @@ def _outbox() -> None:
         _time("created_at", needed=True),
         _time("updated_at", needed=True),
     )
-    op.create_index("benefits_outbox_due", "benefits_outbox", ["state", "due_at"])
+    op.create_index("benefits_outbox_due", "benefits_outbox", ["shop_id", "state", "due_at"])
     _waiting("benefits_outbox_verify", "benefits_outbox", "verify_at")
 
 
 def _small_tables() -> None:
     op.create_table(
         "benefits_profiles",
+        _shop(key=True),
         sa.Column("customer_id", sa.String(255), primary_key=True),
         sa.Column("profile_id", sa.String(255), nullable=False),
         _time("seen_at", needed=True),
     )
     op.create_table(
         "benefits_key_values",
+        _shop(key=True),
         sa.Column("name", sa.String(80), primary_key=True),
         sa.Column("value", sa.Text, nullable=False),
         _time("updated_at", needed=True),
@@ -165,4 +188,4 @@ def _unique(name: str, table: str, columns: list[str], where: sa.TextClause) -> 
 def _waiting(name: str, table: str, column: str) -> None:
     """An index of the few rows that wait for something."""
     where = sa.text(f"{column} IS NOT NULL")
-    op.create_index(name, table, [column], sqlite_where=where, postgresql_where=where)
+    op.create_index(name, table, ["shop_id", column], sqlite_where=where, postgresql_where=where)
