@@ -218,6 +218,7 @@ def _context(app: Flask, settings: Settings, collaborators: Collaborators) -> Co
         sender=app,
         orders_loader=_orders_in_app_context(app, collaborators.loaders),
         reconcile=settings.reconcile,
+        keep=timedelta(days=settings.keep_days) if settings.keep_days else None,
     )
 
 

@@ -124,9 +124,7 @@ def test_uses_left_say_which_redemptions_were_rolled_back_without_a_row() -> Non
     uses = [Known("1"), Known("2", order_number="C2"), Known("3", UseState.ROLLED_BACK), Known("4", UseState.RELEASED)]
 
     def gone(standing: int) -> set[str]:
-        return returned_without_a_row(
-            shown, uses, set(), benefit_id="7", standing=standing, is_cancelled=lambda use: use.order_number == "C2"
-        )
+        return returned_without_a_row(shown, uses, set(), benefit_id="7", standing=standing, of_cancelled={"2"})
 
     assert gone(5) == set()
     assert gone(4) == {"3"}

@@ -118,7 +118,6 @@ READS: dict[str, Call] = {
     "uses.owned_ids": lambda c, s: uses.owned_ids(c, s.held, "redemption_id"),
     "uses.owned_redemptions": lambda c, _s: uses.owned_redemptions(c, ["159"]),
     "uses.sweepable_uses": lambda c, _s: uses.sweepable_uses(c, UNTIL),
-    "uses.use_of_reference": lambda c, s: uses.use_of_reference(c, s.use.reference),
     "uses.use_of_redemption": lambda c, _s: uses.use_of_redemption(c, "159"),
     "uses.uses_between": lambda c, _s: uses.uses_between(c, NOW - timedelta(days=1), UNTIL),
     "uses.uses_in_state": lambda c, _s: uses.uses_in_state(c, *UseState),

@@ -95,6 +95,17 @@ class UseRecord(Protocol):
     def note(self) -> str | None: ...
 
 
+class RollbackRecord(Protocol):
+    """A redemption of ours and its rollback, as the ledger knows them; of a use that was pruned, too."""
+
+    @property
+    def state(self) -> UseState: ...
+    @property
+    def redemption_id(self) -> str | None: ...
+    @property
+    def rollback_id(self) -> str | None: ...
+
+
 class DeliveryRecord(Protocol):
     """A delivery as the ledger knows it."""
 
@@ -309,17 +320,17 @@ _LIKELIHOOD = {UseState.ROLLED_BACK: 0, UseState.ROLLING_BACK: 1, UseState.RELEA
 
 def returned_without_a_row(
     redemptions: Sequence[Redemption],
-    uses: Sequence[UseRecord],
+    uses: Sequence[RollbackRecord],
     gone: Collection[str],
     *,
     benefit_id: str,
     standing: int,
-    is_cancelled: Callable[[UseRecord], bool],
+    of_cancelled: Collection[str | None],
 ) -> set[str]:
     """Find redemptions of a benefit that were rolled back where Omneo lists no rollbacks: uses left decide how many.
 
     ``redemptions`` are all of the profile, ``gone`` those that rows show as rolled back, ``standing`` how many uses of
-    the benefit stand at Omneo. Those that the ledger has rolled back come first, then those of cancelled orders.
+    the benefit stand at Omneo. Those that the ledger has rolled back come first, then those ``of_cancelled`` orders.
     """
     owners = {use.redemption_id: use for use in uses if use.redemption_id}
 
@@ -327,7 +338,7 @@ def returned_without_a_row(
         owner = owners.get(one.id)
         if owner is None:
             return 3
-        return _LIKELIHOOD.get(owner.state, 2 if is_cancelled(owner) else _LAST)
+        return _LIKELIHOOD.get(owner.state, 2 if one.id in of_cancelled else _LAST)
 
     live = [one for one in redemptions if one.kind == "redeem" and one.id not in gone and benefit_id in one.benefit_ids]
     surplus = sum(one.count for one in live) - standing
@@ -339,7 +350,7 @@ def returned_without_a_row(
     return found
 
 
-def is_returned(redemptions: Sequence[Redemption], uses: Sequence[UseRecord]) -> set[str]:
+def is_returned(redemptions: Sequence[Redemption], uses: Sequence[RollbackRecord]) -> set[str]:
     """Find the ids of the redemptions that a reversal or return rolled back.
 
     Omneo does not say which redemption a rollback belongs to. The ledger knows its own; any other rollback is assigned

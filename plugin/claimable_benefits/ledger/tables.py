@@ -227,6 +227,20 @@ profiles = Table(
     Column("seen_at", UtcDateTime, nullable=False),
 )
 
+# What is left of a use that was pruned: enough to know its redemption and rollback at Omneo, and nobody's name.
+tombstones = Table(
+    "benefits_tombstones",
+    metadata,
+    _shop(key=True),
+    Column("reference_digest", String(64), primary_key=True),  # SHA-256, hexadecimal
+    Column("redemption_id", String(64)),
+    Column("rollback_id", String(64)),
+    Column("state", String(20), nullable=False),
+    Column("pruned_at", UtcDateTime, nullable=False),
+)
+Index("benefits_tombstones_redemption", tombstones.c.shop_id, tombstones.c.redemption_id)
+Index("benefits_tombstones_rollback", tombstones.c.shop_id, tombstones.c.rollback_id)
+
 key_values = Table(
     "benefits_key_values",
     metadata,

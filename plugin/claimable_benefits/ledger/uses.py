@@ -87,11 +87,6 @@ def use_of_redemption(connection: Connection, redemption_id: str) -> Use | None:
     return _USES.fetch_one(connection, _USES.select.where(uses.c.redemption_id == redemption_id))
 
 
-def use_of_reference(connection: Connection, reference: str) -> Use | None:
-    """Read the use that has, or had, this reference; None where there is none."""
-    return _USES.fetch_one(connection, _USES.select.where(uses.c.reference == reference))
-
-
 def owned_redemptions(connection: Connection, redemption_ids: Collection[str]) -> set[str]:
     """Read which of Omneo's redemptions belong to a use."""
     return _present(connection, uses.c.redemption_id, redemption_ids)

@@ -82,6 +82,7 @@ class Context:
     # The paid and cancelled orders of a period; None: reconciliation compares with the outbox instead.
     orders_loader: OrdersLoader = field(default=lambda _since, _until: None)
     reconcile: str = "report"  # or repair, or off
+    keep: timedelta | None = None  # how long finished rows are kept; None: for ever
     stopping: Callable[[], bool] = _never
 
     def until_stopping(self, rows: Iterable[Row]) -> Iterator[Row]:

@@ -28,6 +28,7 @@ from claimable_benefits.domain.uses_left import (
 )
 from claimable_benefits.errors import InvalidResponse, Rejected
 from claimable_benefits.ledger.claims import Claim, claimed_ids
+from claimable_benefits.ledger.tombstones import pruned_ids
 from claimable_benefits.ledger.uses import Use, concurrent_rollbacks, owned_ids, uses_of_benefit
 from claimable_benefits.service.context import Context
 
@@ -100,10 +101,17 @@ def _read_record(ctx: Context, use: Use, since: datetime) -> BenefitRecord:
     recent = ctx.omneo.redemptions(use.profile_id, until=_by_omneos_clock(ctx, since - SKEW))
     after = ctx.omneo.benefit(use.profile_id, use.benefit_id)
     ahead = ctx.omneo.clock_ahead_of(ctx.clock())
-    redemptions = [_by_our_clock(one, ahead) for one in recent]
+    redemptions = [_by_our_clock(one, ahead) for one in _without_pruned(ctx, recent)]
     is_readable = before is not None and after is not None and before.remaining == after.remaining
     remaining = after.remaining if after is not None and is_readable else None
     return BenefitRecord(use.benefit_id, redemptions, remaining, is_readable=is_readable)
+
+
+def _without_pruned(ctx: Context, listed: Sequence[Redemption]) -> Sequence[Redemption]:
+    """Leave out what belongs to a use that was pruned: neither its redemption nor its rollback is another use's."""
+    with ctx.ledger.read() as connection:
+        pruned = pruned_ids(connection, {one.id for one in listed})
+    return [one for one in listed if one.id not in pruned]
 
 
 def _by_our_clock(redemption: Redemption, ahead: timedelta) -> Redemption:
@@ -119,7 +127,8 @@ def _look_up_claimed_use(ctx: Context, use: Use) -> Finding:
     sent_at = _by_omneos_clock(ctx, use.sent_at or use.updated_at)
     recent = ctx.omneo.redemptions(use.profile_id, until=sent_at - SKEW)
     owned = _owned(ctx, use, "redemption_id")
-    return find_claimed_use(use.reference, use.definition_handle, sent_at, recent, owned)
+    listed = _without_pruned(ctx, recent)
+    return find_claimed_use(use.reference, use.definition_handle, sent_at, listed, owned)
 
 
 def look_up_rollback(ctx: Context, use: Use) -> Finding:

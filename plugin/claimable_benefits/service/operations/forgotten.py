@@ -18,6 +18,7 @@ from claimable_benefits.domain.shop import OrderState, Transaction
 from claimable_benefits.domain.states import UseState
 from claimable_benefits.ledger.events import Audit
 from claimable_benefits.ledger.outbox import find_delivery, put_delivery
+from claimable_benefits.ledger.tombstones import pruned_ids, pruned_references
 from claimable_benefits.ledger.uses import (
     Use,
     add_use,
@@ -93,8 +94,9 @@ def _keeps_its_use(ctx: Context, forgotten: ForgottenRedemption) -> bool:
 
 def _is_known(connection: Connection, forgotten: ForgottenRedemption) -> bool:
     """Whether the ledger has learned of it since the comparison."""
-    owned = owned_redemptions(connection, [forgotten.redemption.id])
-    return bool(owned or known_references(connection, [forgotten.reference]))
+    ids, references = [forgotten.redemption.id], [forgotten.reference]
+    owned = owned_redemptions(connection, ids) | pruned_ids(connection, ids)
+    return bool(owned or known_references(connection, references) or pruned_references(connection, references))
 
 
 def _add(

@@ -34,6 +34,7 @@ from claimable_benefits.domain.shop import Order, OrderState
 from claimable_benefits.domain.states import DeliveryState, UseState
 from claimable_benefits.errors import AuthenticationError, InvalidResponse, OmneoError, Rejected
 from claimable_benefits.ledger.outbox import Delivery, deliveries_between, deliveries_in_state, find_delivery
+from claimable_benefits.ledger.tombstones import tombstones_of
 from claimable_benefits.ledger.uses import Use, uses_between, uses_in_state, uses_of_order, uses_of_profile
 from claimable_benefits.service.context import Context
 from claimable_benefits.service.delivery.verify import differs
@@ -201,7 +202,9 @@ def _read_profile(
     until = back_to - _MARGIN + ctx.omneo.clock_ahead_of(ctx.clock())
     listed = reads.ask(partial(ctx.omneo.redemptions, profile_id, until=until))
     found = reads.ask(partial(_named, ctx, listed, [use for use in uses if use.updated_at >= known.since]))
-    gone = is_returned(found, uses) | _missing(found, uses, back_to)
+    with ctx.ledger.read() as connection:
+        pruned = tombstones_of(connection, {one.id for one in found})
+    gone = is_returned(found, [*uses, *pruned]) | _missing(found, uses, back_to)
     if doubtful := _doubtful_benefits(known, found, uses, gone):
         gone |= rolled_back_at_omneo(ctx, reads, profile_id, doubtful, cancelled=_cancelled(known))
     return found, gone

@@ -20,6 +20,7 @@ from claimable_benefits.domain.order_references import MOST_ATTEMPTS, order_of_r
 from claimable_benefits.domain.policy import Place
 from claimable_benefits.domain.reconcile import (
     ForgottenRedemption,
+    RollbackRecord,
     is_returned,
     may_be_ours,
     returned_without_a_row,
@@ -27,6 +28,7 @@ from claimable_benefits.domain.reconcile import (
 from claimable_benefits.domain.shop import Order
 from claimable_benefits.domain.states import UseState
 from claimable_benefits.errors import AuthenticationError, OmneoError
+from claimable_benefits.ledger.tombstones import pruned_ids, pruned_references, tombstones_of
 from claimable_benefits.ledger.uses import (
     known_references,
     owned_redemptions,
@@ -44,6 +46,7 @@ _ONLINE = frozenset({Place.CHECKOUT, Place.ACCOUNT, Place.CLAIM})
 _UNRESOLVED = (UseState.REDEEMING, UseState.IN_DOUBT, UseState.MANUAL_REVIEW)
 # An attempt that Omneo refused leaves no redemption; after two in a row there is most likely no later one.
 _MISSES = 2
+_SKEW = timedelta(hours=2)  # what is further off is no clock to go by
 Failures = dict[str, OmneoError]
 
 
@@ -88,7 +91,7 @@ def find_unowned(
     found = Unowned()
     ahead = ctx.omneo.clock_ahead_of(ctx.clock())
     # By either clock: the difference is as of Omneo's last answer, and a redemption too much is no harm.
-    first, last = since + min(ahead, timedelta(0)), until + max(ahead, timedelta(0))
+    first, last = since + max(min(ahead, timedelta(0)), -_SKEW), until + min(max(ahead, timedelta(0)), _SKEW)
     listed = _redemptions_between(ctx, reads, first, last, orders, found)
     candidates = _without_owner(ctx, [one for one in listed if _may_be_ours(ctx, one, orders)])
     if not candidates:
@@ -182,7 +185,8 @@ def _without_owner(ctx: Context, listed: Sequence[Redemption]) -> list[Redemptio
     shown = {one.external_id for one in listed if one.external_id is not None}
     with ctx.ledger.read() as connection:
         owned = owned_redemptions(connection, {one.id for one in listed})
-        references = known_references(connection, shown)
+        owned |= pruned_ids(connection, {one.id for one in listed})
+        references = known_references(connection, shown) | pruned_references(connection, shown)
         unresolved = uses_in_state(connection, *_UNRESOLVED)
     waiting = {(use.profile_id, use.benefit_id) for use in unresolved if use.redemption_id is None}
     return [
@@ -229,7 +233,7 @@ class _References:
             return
         made = [self._ctx.order_reference(number, attempt) for attempt in range(1, MOST_ATTEMPTS + 1)]
         with self._ctx.ledger.read() as connection:
-            known = known_references(connection, made)
+            known = known_references(connection, made) | pruned_references(connection, made)
         misses = 0
         for reference in (one for one in made if one not in known):
             answered: Sequence[Redemption] = ()
@@ -289,17 +293,16 @@ def rolled_back_at_omneo(
     redemptions = reads.ask(partial(ctx.omneo.redemptions, profile_id))
     with ctx.ledger.read() as connection:
         uses = uses_of_profile(connection, profile_id)
-    gone, numbers = is_returned(redemptions, uses), set(cancelled)
+        pruned = tombstones_of(connection, {one.id for one in redemptions})
+    owners: list[RollbackRecord] = [*uses, *pruned]
+    numbers = set(cancelled)
+    of_cancelled = {use.redemption_id for use in uses if use.order_number in numbers}
+    gone = is_returned(redemptions, owners)
     for benefit_id in benefit_ids:
         standing = reads.ask(partial(standing_uses, ctx, profile_id, benefit_id))
         if standing is not None:
             gone |= returned_without_a_row(
-                redemptions,
-                uses,
-                gone,
-                benefit_id=benefit_id,
-                standing=standing,
-                is_cancelled=lambda use: use.order_number in numbers,
+                redemptions, owners, gone, benefit_id=benefit_id, standing=standing, of_cancelled=of_cancelled
             )
     return gone
 

@@ -17,6 +17,7 @@ from claimable_benefits.domain.shop import Shopper
 from claimable_benefits.domain.states import UNANSWERED_USES, UseState
 from claimable_benefits.errors import ConflictError, Declined, OmneoError
 from claimable_benefits.ledger import uses as ledger_uses
+from claimable_benefits.ledger.tombstones import pruned_references
 from claimable_benefits.ledger.uses import Use, move_use
 from claimable_benefits.service.account.wallet_view import Wallet, read_wallet
 from claimable_benefits.service.context import Context, shopper_actor
@@ -157,7 +158,8 @@ def _new_reference(ctx: Context, connection: Connection, order_number: str) -> s
     """Give the order's first reference that no attempt has had: the shop can make it again without the ledger."""
     for attempt in count(1):
         reference = ctx.order_reference(order_number, attempt)
-        if ledger_uses.use_of_reference(connection, reference) is None:
+        known = ledger_uses.known_references(connection, [reference]) | pruned_references(connection, [reference])
+        if not known:
             return reference
     raise AssertionError("There are numbers without end.")
 

@@ -11,6 +11,7 @@ from claimable_benefits.errors import OmneoError
 from claimable_benefits.ledger import Ledger, key_values
 from claimable_benefits.service.context import Context
 from claimable_benefits.service.operations.doctor import NOT_FILTERED
+from claimable_benefits.service.operations.prune import prune
 from claimable_benefits.service.operations.reconcile import Report, reconcile
 from claimable_benefits.service.operations.repair import repair
 from claimable_benefits.service.worker.restored import look_for_forgotten_work
@@ -18,6 +19,7 @@ from claimable_benefits.service.worker.restored import look_for_forgotten_work
 _log = logging.getLogger("claimable_benefits")
 RECONCILED = "reconciled until"
 _DUE = "reconciliation due at"
+_PRUNE_DUE = "pruning due at"
 _NOTED_EVERY = timedelta(seconds=30)
 _EVERY = timedelta(days=1)
 # Long enough for a day's orders; where the process dies, another one starts again after it.
@@ -36,7 +38,22 @@ def run_periodic(ctx: Context) -> int:
     look_for_forgotten_work(ctx)
     _note_turn(ctx)
     _probe_once(ctx)
+    prune_daily(ctx)
     return reconcile_daily(ctx)
+
+
+def prune_daily(ctx: Context) -> None:
+    """Prune the ledger once a day, in one of the processes."""
+    now = ctx.clock()
+    with ctx.ledger.read() as connection:
+        due_at = key_values.get_value(connection, _PRUNE_DUE)
+    if due_at is not None and datetime.fromisoformat(due_at) > now:
+        return
+    with ctx.ledger.write() as connection:
+        is_ours = key_values.compare_and_set_value(connection, _PRUNE_DUE, due_at, (now + _EVERY).isoformat(), now)
+    if is_ours and (pruned := prune(ctx)):
+        counts = (pruned.uses, pruned.claims, pruned.deliveries)
+        _log.info("Pruned: %d uses, %d claims and %d delivered transactions.", *counts)
 
 
 def reconcile_daily(ctx: Context) -> int:

@@ -19,6 +19,7 @@ def upgrade() -> None:
     _claims()
     _events()
     _outbox()
+    _tombstones()
     _small_tables()
 
 
@@ -162,6 +163,20 @@ def _outbox() -> None:
     )
     op.create_index("benefits_outbox_due", "benefits_outbox", ["shop_id", "state", "due_at"])
     _waiting("benefits_outbox_verify", "benefits_outbox", "verify_at")
+
+
+def _tombstones() -> None:
+    op.create_table(
+        "benefits_tombstones",
+        _shop(key=True),
+        sa.Column("reference_digest", sa.String(64), primary_key=True),
+        sa.Column("redemption_id", sa.String(64)),
+        sa.Column("rollback_id", sa.String(64)),
+        sa.Column("state", sa.String(20), nullable=False),
+        _time("pruned_at", needed=True),
+    )
+    for name in ("redemption", "rollback"):
+        op.create_index(f"benefits_tombstones_{name}", "benefits_tombstones", ["shop_id", f"{name}_id"])
 
 
 def _small_tables() -> None:
