@@ -228,6 +228,12 @@ ROWS: dict[str, Row] = {
     "BENEFITS_RECONCILE": Row(
         "reconcile", "report", (("off", "off"), ("repair", "repair")), (("daily", CHOICE), ("", CHOICE), *TEXT)
     ),
+    "BENEFITS_KEEP_DAYS": Row(
+        "keep_days",
+        None,
+        ((90, 90), ("400", 400), ("", None), (None, None)),
+        ((89, "from 90"), ("ninety", "from 90"), (0, "from 90"), (-1, "from 90")),
+    ),
     "BENEFITS_REFERENCE_PREFIX": Row(
         "reference_prefix",
         "shop",

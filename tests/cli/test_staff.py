@@ -169,3 +169,18 @@ def test_what_could_not_be_read_is_said_at_the_end_with_a_failing_exit_code(term
     assert last_found.startswith("What Omneo has of order WEB-7 cannot be read")
     assert counts.endswith("1 could not be read, and so were not compared: run it again later.")
     assert (as_json["unread"], len(pauses) > 3) == (1, True)
+
+
+def test_prune_says_what_it_deleted_and_which_setting_is_missing(terminal: Terminal) -> None:
+    kept = terminal.shop()
+    sold(terminal)
+    terminal.clock.forward(minutes=10)
+    terminal.says("work", "--once")  # the delivery is read back
+    terminal.clock.forward(days=100)
+    pruning = terminal.shop(BENEFITS_KEEP_DAYS=90)
+
+    first = terminal.says("prune", shop=kept)
+    second = terminal.says("prune", shop=pruning)
+
+    assert first.startswith("Deleted 0 uses, 0 claims and 0 delivered transactions.\nBENEFITS_KEEP_DAYS is not set")
+    assert second == "Deleted 0 uses, 0 claims and 1 delivered transactions.\n"
