@@ -232,7 +232,7 @@ ROWS: dict[str, Row] = {
         "keep_days",
         None,
         ((90, 90), ("400", 400), ("", None), (None, None)),
-        ((89, "from 90"), ("ninety", "from 90"), (0, "from 90"), (-1, "from 90")),
+        ((89, "such as 90"), ("ninety", "such as 90"), (0, "such as 90"), (-1, "such as 90")),
     ),
     "BENEFITS_REFERENCE_PREFIX": Row(
         "reference_prefix",

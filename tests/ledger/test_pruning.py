@@ -15,9 +15,15 @@ from claimable_benefits.ledger import Ledger
 from claimable_benefits.ledger.claims import find_claim
 from claimable_benefits.ledger.events import events_of
 from claimable_benefits.ledger.outbox import find_delivery
-from claimable_benefits.ledger.pruning import ENDED_CLAIMS, ENDED_USES, Pruned, prune_ended, prune_unsent_holds
+from claimable_benefits.ledger.retention.pruning import (
+    ENDED_CLAIMS,
+    ENDED_USES,
+    Pruned,
+    prune_ended,
+    prune_unsent_holds,
+)
+from claimable_benefits.ledger.retention.tombstones import digest_of, pruned_ids, pruned_references, tombstones_of
 from claimable_benefits.ledger.tables import claims, outbox, tombstones, uses
-from claimable_benefits.ledger.tombstones import digest_of, pruned_ids, pruned_references, tombstones_of
 from claimable_benefits.ledger.uses import find_use
 from tests.ledger.rows import NOW, at_once, new_claim, new_use, queue
 

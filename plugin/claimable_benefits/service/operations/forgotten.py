@@ -18,7 +18,7 @@ from claimable_benefits.domain.shop import OrderState, Transaction
 from claimable_benefits.domain.states import UseState
 from claimable_benefits.ledger.events import Audit
 from claimable_benefits.ledger.outbox import find_delivery, put_delivery
-from claimable_benefits.ledger.tombstones import pruned_ids, pruned_references
+from claimable_benefits.ledger.retention.tombstones import pruned_ids, pruned_references
 from claimable_benefits.ledger.uses import (
     Use,
     add_use,

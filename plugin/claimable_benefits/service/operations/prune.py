@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from claimable_benefits.ledger.pruning import Pruned, prune_ended, prune_unsent_holds
+from claimable_benefits.ledger.retention.pruning import Pruned, prune_ended, prune_unsent_holds
 from claimable_benefits.service.context import Context
 
 _UNSENT_FOR = timedelta(days=1)

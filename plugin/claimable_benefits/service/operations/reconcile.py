@@ -34,7 +34,7 @@ from claimable_benefits.domain.shop import Order, OrderState
 from claimable_benefits.domain.states import DeliveryState, UseState
 from claimable_benefits.errors import AuthenticationError, InvalidResponse, OmneoError, Rejected
 from claimable_benefits.ledger.outbox import Delivery, deliveries_between, deliveries_in_state, find_delivery
-from claimable_benefits.ledger.tombstones import tombstones_of
+from claimable_benefits.ledger.retention.tombstones import tombstones_of
 from claimable_benefits.ledger.uses import Use, uses_between, uses_in_state, uses_of_order, uses_of_profile
 from claimable_benefits.service.context import Context
 from claimable_benefits.service.delivery.verify import differs

@@ -28,7 +28,7 @@ from claimable_benefits.domain.reconcile import (
 from claimable_benefits.domain.shop import Order
 from claimable_benefits.domain.states import UseState
 from claimable_benefits.errors import AuthenticationError, OmneoError
-from claimable_benefits.ledger.tombstones import pruned_ids, pruned_references, tombstones_of
+from claimable_benefits.ledger.retention.tombstones import pruned_ids, pruned_references, tombstones_of
 from claimable_benefits.ledger.uses import (
     known_references,
     owned_redemptions,

@@ -17,7 +17,7 @@ from claimable_benefits.domain.shop import Shopper
 from claimable_benefits.domain.states import UNANSWERED_USES, UseState
 from claimable_benefits.errors import ConflictError, Declined, OmneoError
 from claimable_benefits.ledger import uses as ledger_uses
-from claimable_benefits.ledger.tombstones import pruned_references
+from claimable_benefits.ledger.retention.tombstones import pruned_references
 from claimable_benefits.ledger.uses import Use, move_use
 from claimable_benefits.service.account.wallet_view import Wallet, read_wallet
 from claimable_benefits.service.context import Context, shopper_actor

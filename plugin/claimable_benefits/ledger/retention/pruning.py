@@ -13,9 +13,9 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, exists, not_, or
 from sqlalchemy.sql.selectable import FromClause
 
 from claimable_benefits.domain.states import ClaimState, DeliveryState, UseState
+from claimable_benefits.ledger.retention.tombstones import Tombstone, add_tombstone
 from claimable_benefits.ledger.shops import own, run
 from claimable_benefits.ledger.tables import claims, events, outbox, uses
-from claimable_benefits.ledger.tombstones import Tombstone, add_tombstone
 
 ENDED_USES = (UseState.CONSUMED, UseState.ROLLED_BACK, UseState.RELEASED, UseState.REFUSED)
 ENDED_CLAIMS = (ClaimState.CLAIMED, ClaimState.REFUSED, ClaimState.ABANDONED)
