@@ -228,6 +228,12 @@ ROWS: dict[str, Row] = {
     "BENEFITS_RECONCILE": Row(
         "reconcile", "report", (("off", "off"), ("repair", "repair")), (("daily", CHOICE), ("", CHOICE), *TEXT)
     ),
+    "BENEFITS_KEEP_DAYS": Row(
+        "keep_days",
+        None,
+        ((90, 90), ("400", 400), ("", None), (None, None)),
+        ((89, "such as 90"), ("ninety", "such as 90"), (0, "such as 90"), (-1, "such as 90")),
+    ),
     "BENEFITS_REFERENCE_PREFIX": Row(
         "reference_prefix",
         "shop",

@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from claimable_benefits.cache.circuit_breaker import CircuitBreaker
 from claimable_benefits.cache.thread_pool import ThreadPool
+from claimable_benefits.domain.order_references import reference_key
 from claimable_benefits.domain.policy import Policy, PolicyError, read_policies
 from claimable_benefits.domain.shop import Cart, Order, OrderState, Shopper, Transaction
 from claimable_benefits.errors import BenefitsError, Declined, LedgerUnavailable, SettingsError
@@ -213,9 +214,11 @@ def _context(app: Flask, settings: Settings, collaborators: Collaborators) -> Co
         ),
         wallets=wallet_cache_of(settings, thread_pool),
         reference_prefix=settings.reference_prefix,
+        reference_key=reference_key(app.secret_key or b""),
         sender=app,
         orders_loader=_orders_in_app_context(app, collaborators.loaders),
         reconcile=settings.reconcile,
+        keep=timedelta(days=settings.keep_days) if settings.keep_days else None,
     )
 
 

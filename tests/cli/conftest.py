@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -70,7 +71,13 @@ class Terminal:
     clock: Clock
     shops: list[Flask] = field(default_factory=list)
 
-    def shop(self, *, transport: httpx.BaseTransport | None = None, **config: Any) -> Flask:
+    def shop(
+        self,
+        *,
+        transport: httpx.BaseTransport | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+        **config: Any,
+    ) -> Flask:
         app = Flask("shop", instance_path=str(self.folder), root_path=str(self.folder))
         app.config.from_mapping(
             {
@@ -82,7 +89,7 @@ class Terminal:
             }
             | config
         )
-        ClaimableBenefits(clock=self.clock, transport=transport).init_app(app)
+        ClaimableBenefits(clock=self.clock, sleep=sleep, transport=transport).init_app(app)
         self.shops.append(app)
         return app
 

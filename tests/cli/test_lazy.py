@@ -39,7 +39,7 @@ def test_the_help_names_every_command_in_a_whole_sentence(terminal: Terminal) ->
 
     commands = dict(line.split(None, 1) for line in said.partition("Commands:\n")[2].splitlines())
     assert sorted(commands) == [
-        *("db", "decide", "define", "doctor", "history", "issue", "reconcile", "redeem", "resume", "review"),
-        *("settings", "show", "submit", "work"),
+        *("db", "decide", "define", "doctor", "history", "issue", "prune", "reconcile", "redeem", "resume"),
+        *("review", "settings", "show", "submit", "work"),
     ]
     assert [sentence for sentence in commands.values() if not sentence.endswith(".") or "..." in sentence] == []

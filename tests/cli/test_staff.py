@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import httpx
 from click.testing import Result
 from flask import Flask
 
@@ -138,3 +139,48 @@ def test_a_comparison_without_omneo_is_one_line(terminal: Terminal) -> None:
     terminal.omneo.close()
 
     assert terminal.refuses("reconcile").startswith("Omneo did not answer")
+
+
+class NoTransactions(httpx.BaseTransport):
+    """The way to an Omneo whose list of transactions is unreadable every time."""
+
+    def __init__(self) -> None:
+        self._inner = httpx.HTTPTransport()
+
+    def close(self) -> None:
+        self._inner.close()
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        if request.method == "GET" and "/transactions" in request.url.path:
+            return httpx.Response(200, text="<p>We will be back", request=request)
+        return self._inner.handle_request(request)
+
+
+def test_what_could_not_be_read_is_said_at_the_end_with_a_failing_exit_code(terminal: Terminal) -> None:
+    pauses: list[float] = []
+    terminal.shop(transport=NoTransactions(), sleep=pauses.append)
+    sold(terminal)
+
+    told = run(terminal, "reconcile")
+    as_json = json.loads(run(terminal, "reconcile", "--json").stdout)
+
+    *_, last_found, counts = told.stdout.splitlines()
+    assert told.exit_code == 1
+    assert last_found.startswith("What Omneo has of order WEB-7 cannot be read")
+    assert counts.endswith("1 could not be read, and so were not compared: run it again later.")
+    assert (as_json["unread"], len(pauses) > 3) == (1, True)
+
+
+def test_prune_says_what_it_deleted_and_which_setting_is_missing(terminal: Terminal) -> None:
+    kept = terminal.shop()
+    sold(terminal)
+    terminal.clock.forward(minutes=10)
+    terminal.says("work", "--once")  # the delivery is read back
+    terminal.clock.forward(days=100)
+    pruning = terminal.shop(BENEFITS_KEEP_DAYS=90)
+
+    first = terminal.says("prune", shop=kept)
+    second = terminal.says("prune", shop=pruning)
+
+    assert first.startswith("Deleted 0 uses, 0 claims and 0 delivered transactions.\nBENEFITS_KEEP_DAYS is not set")
+    assert second == "Deleted 0 uses, 0 claims and 1 delivered transactions.\n"

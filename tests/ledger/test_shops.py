@@ -15,12 +15,14 @@ from sqlalchemy import Connection, event, select
 from claimable_benefits.domain.states import ClaimState, DeliveryState, UseState
 from claimable_benefits.errors import ConflictError
 from claimable_benefits.ledger import Ledger, claims, customer_version, events, key_values, outbox, profile_ids, uses
+from claimable_benefits.ledger.retention import pruning, tombstones
 from claimable_benefits.ledger.shops import shop_of
 from claimable_benefits.ledger.tables import metadata
 from tests.ledger.rows import NOW, WHY, at_once, new_claim, new_use, queue, sale
 
 ONE, TWO = "https://api.one.getomneo.com/api/v3", "https://api.two.getomneo.com/api/v3"
 UNTIL = NOW + timedelta(days=1)
+BURIED = tombstones.Tombstone("159", "160", UseState.ROLLED_BACK)
 
 
 @dataclass
@@ -107,18 +109,26 @@ READS: dict[str, Call] = {
     "outbox.resume_delivery": lambda c, _s: outbox.resume_delivery(c, "A1", WHY),
     "profile_ids.forget_profile": lambda c, _s: profile_ids.forget_profile(c, "1001"),
     "profile_ids.known_profile": lambda c, _s: profile_ids.known_profile(c, "1001"),
-    "uses.concurrent_rollbacks": lambda c, s: uses.concurrent_rollbacks(c, s.held, NOW),
+    "pruning.prune_ended": lambda c, _s: pruning.prune_ended(c, UNTIL, UNTIL, limit=9),
+    "pruning.prune_unsent_holds": lambda c, _s: pruning.prune_unsent_holds(c, UNTIL, UNTIL, limit=9),
+    "tombstones.pruned_ids": lambda c, _s: tombstones.pruned_ids(c, ["159"]),
+    "tombstones.pruned_references": lambda c, _s: tombstones.pruned_references(c, ["shop-1"]),
+    "tombstones.tombstones_of": lambda c, _s: tombstones.tombstones_of(c, ["159"]),
+    "uses.concurrent_rollbacks": lambda c, s: uses.concurrent_rollbacks(c, s.held),
     "uses.due_uses": lambda c, _s: [found for state in UseState for found in uses.due_uses(c, state, UNTIL)],
     "uses.find_use": lambda c, s: uses.find_use(c, s.use.use_id),
     "uses.held_in_cart": lambda c, _s: uses.held_in_cart(c, "1001", "cart-1"),
+    "uses.known_references": lambda c, s: uses.known_references(c, [s.use.reference]),
     "uses.live_uses_of": lambda c, _s: uses.live_uses_of(c, "mia"),
+    "uses.moving_uses": lambda c, s: uses.moving_uses(c, s.held, NOW - timedelta(days=1)),
     "uses.overdue_holds": lambda c, _s: uses.overdue_holds(c, UNTIL),
     "uses.owned_ids": lambda c, s: uses.owned_ids(c, s.held, "redemption_id"),
+    "uses.owned_redemptions": lambda c, _s: uses.owned_redemptions(c, ["159"]),
     "uses.sweepable_uses": lambda c, _s: uses.sweepable_uses(c, UNTIL),
-    "uses.unanswered_uses_of": lambda c, _s: uses.unanswered_uses_of(c, "mia", "7"),
     "uses.use_of_redemption": lambda c, _s: uses.use_of_redemption(c, "159"),
     "uses.uses_between": lambda c, _s: uses.uses_between(c, NOW - timedelta(days=1), UNTIL),
     "uses.uses_in_state": lambda c, _s: uses.uses_in_state(c, *UseState),
+    "uses.uses_of_benefit": lambda c, _s: uses.uses_of_benefit(c, "mia", "7"),
     "uses.uses_of_customer": lambda c, _s: uses.uses_of_customer(c, "1001", states=UseState),
     "uses.uses_of_order": lambda c, _s: uses.uses_of_order(c, "A1"),
     "uses.uses_of_profile": lambda c, _s: uses.uses_of_profile(c, "mia"),
@@ -132,6 +142,7 @@ WRITES: dict[str, Call] = {
     "key_values.set_value": lambda c, _s: key_values.set_value(c, "a name", "another", NOW),
     "outbox.put_delivery": lambda c, _s: outbox.put_delivery(c, sale("A1"), WHY, use_id=None, redemption_id="159"),
     "profile_ids.remember_profile": lambda c, _s: profile_ids.remember_profile(c, "1001", "another", UNTIL),
+    "tombstones.add_tombstone": lambda c, _s: tombstones.add_tombstone(c, "shop-1", BURIED, NOW),
     "uses.add_use": lambda c, _s: new_use(c, cart_id="cart-1", benefit_id="8", redemption_id="159"),
 }
 # What a row of shop one does not let shop two do.
@@ -141,7 +152,7 @@ REFUSED: dict[str, Call] = {
     "uses.move_use": lambda c, s: uses.move_use(c, s.held, UseState.RELEASED, WHY),
     "uses.touch_use": lambda c, s: uses.touch_use(c, s.held, NOW, note="another"),
 }
-MODULES = (claims, customer_version, events, key_values, outbox, profile_ids, uses)
+MODULES = (claims, customer_version, events, key_values, outbox, profile_ids, pruning, tombstones, uses)
 
 
 def functions_of(module: ModuleType) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -309,3 +310,63 @@ def test_what_was_long_for_one_profile_is_not_so_for_another() -> None:
 
     assert len(found) == 3
     assert (batches.sizes, len(tenant.calls)) == ([1, 2, 1], 4)
+
+
+# Absence needs a list.
+
+NO_LIST: list[Any] = [{}, None, {"data": None}, {"data": {}}, {"data": "none"}, {"data": [], "meta": {"total": 3}}]
+A_LIST: list[Any] = [[], {"data": []}, {"data": [], "meta": {"total": 0}}]
+GLOBAL = "GET /redemptions"
+
+
+def raw(body: Any) -> httpx.Response:
+    """An answer with this JSON, a bare null as well."""
+    return httpx.Response(200, content=json.dumps(body), headers={"Content-Type": "application/json"})
+
+
+@pytest.mark.parametrize("body", NO_LIST, ids=json.dumps)
+def test_absence_needs_a_list(body: Any) -> None:
+    with client_of({BENEFITS: raw(body), REDEMPTIONS: raw(body), GLOBAL: raw(body)}) as (client, _):
+        for look_up in (
+            lambda: client.redemptions("p"),
+            lambda: client.redemptions("p", until=NOW),
+            lambda: client.benefits("p"),
+            lambda: client.redemptions_by_reference("shop-1"),
+            client.filters_by_reference,
+        ):
+            with pytest.raises(InvalidResponse):
+                look_up()
+
+
+@pytest.mark.parametrize("body", A_LIST, ids=json.dumps)
+def test_an_empty_list_is_absence(body: Any) -> None:
+    with client_of({BENEFITS: raw(body), REDEMPTIONS: raw(body), GLOBAL: raw(body)}) as (client, _):
+        found = client.redemptions("p"), client.benefits("p"), client.redemptions_by_reference("shop-1")
+
+    assert found == ((), (), ())
+
+
+@pytest.mark.parametrize("body", [*NO_LIST[:4], *A_LIST], ids=json.dumps)
+def test_a_page_shows_no_benefits_where_an_answer_holds_no_list(body: Any) -> None:
+    claimable = "GET /profiles/p/benefits/claimable"
+    with client_of({BENEFITS: raw(body), REDEMPTIONS: raw(body), claimable: raw(body)}) as (client, _):
+        found = client.holdings("p"), client.redemptions("p", for_display=True)
+
+    assert found == (((), ()), ())
+
+
+def test_a_list_that_php_wrote_with_gaps_is_a_list() -> None:
+    with client_of({REDEMPTIONS: data({"0": {"id": 1}, "2": {"id": 3}})}) as (client, _):
+        found = client.redemptions("p")
+
+    assert [one.id for one in found] == ["1", "3"]
+
+
+def test_an_answer_without_a_list_does_not_settle_whether_the_tenant_filters() -> None:
+    with client_of({GLOBAL: answer({})}) as (client, tenant):
+        with pytest.raises(InvalidResponse):
+            client.filters_by_reference()
+        tenant.table = {GLOBAL: lambda request: data([] if "nobody" in str(request.url) else [{"id": 1}])}
+        found = client.filters_by_reference()
+
+    assert found is True

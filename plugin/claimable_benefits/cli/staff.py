@@ -100,6 +100,8 @@ def _in_words(report: Report, done: tuple[str, ...]) -> str:
     )
     counts = f"{report.orders} orders and {report.profiles} profiles compared, {in_zone(report.since)} to "
     counts += f"{in_zone(report.until)}: {len(done)} repaired, {len(report.found)} left.{side}"
+    if report.unread:
+        counts += f" {report.unread} could not be read, and so were not compared: run it again later."
     return "\n".join([*done, *(f"{one.sentence} [{one.code}]" for one in report.found), counts])
 
 
@@ -110,5 +112,5 @@ def _as_json(report: Report, done: tuple[str, ...]) -> str:
     ]
     period = {"since": report.since.isoformat(), "until": report.until.isoformat()}
     shop = "orders_loader" if report.by_loader else "outbox"
-    counts = {"orders": report.orders, "profiles": report.profiles, "shop": shop}
+    counts = {"orders": report.orders, "profiles": report.profiles, "shop": shop, "unread": report.unread}
     return json.dumps({**period, **counts, "repaired": done, "left": left}, ensure_ascii=False, indent=2)

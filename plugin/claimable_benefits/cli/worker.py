@@ -1,4 +1,4 @@
-"""``flask benefits work``: a worker at a terminal."""
+"""``flask benefits work | prune``: a worker at a terminal, and the upkeep of the ledger."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import click
 from flask.cli import with_appcontext
 
 from claimable_benefits.cli.helpers import one_line_errors, open_context
+from claimable_benefits.service.operations.prune import prune as prune_ledger
 from claimable_benefits.service.worker.pool import WorkerPool, stopped_by_signals
 from claimable_benefits.service.worker.turn import TurnResult, run_once
 
@@ -43,6 +44,21 @@ def work(once: bool, threads: int, seconds: float) -> None:
         click.echo(f"Stopped. {_counts(done)} in all." if done else "Stopped. There was nothing to do.")
     elif not done:
         click.echo("There was nothing that could be finished now.")
+
+
+@click.command()
+@with_appcontext
+def prune() -> None:
+    """Delete what is finished and old, as the worker does once a day.
+
+    Dropped holds go after a day; finished uses, claims and delivered transactions after BENEFITS_KEEP_DAYS.
+    """
+    context = open_context()
+    with one_line_errors():
+        pruned = prune_ledger(context)
+    click.echo(f"Deleted {pruned.uses} uses, {pruned.claims} claims and {pruned.deliveries} delivered transactions.")
+    if context.keep is None:
+        click.echo("BENEFITS_KEEP_DAYS is not set, so only holds that were never sent are deleted.")
 
 
 def _turn_line(done: TurnResult) -> str:

@@ -91,6 +91,7 @@ class Redemption:
     transaction_id: str | None = None
     order_number: str | None = None
     external_id: str | None = None
+    location_id: str | None = None  # the place of sale, its own or its transaction's; the extension's have none
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ class Evidence(StrEnum):
 
     FOUND = "found"
     ABSENT = "absent"
-    UNCLEAR = "unclear"  # a till may have used the benefit at the same time: the lookup cannot decide whose use it is
+    UNCLEAR = "unclear"  # what Omneo shows can be read in two ways, as where a till used the benefit at the same time
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,82 +38,18 @@ class Finding:
     benefit_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SentUse:
-    """A use as it went out, ``at`` by Omneo's clock. ``owned`` are redemption ids that belong to other uses of ours."""
-
-    reference: str
-    benefit_id: str
-    at: datetime
-    trust_absence_after: timedelta
-    baseline_remaining: int | None
-    owned: Collection[str]
-
-
 ABSENT = Finding(Evidence.ABSENT)
 UNCLEAR = Finding(Evidence.UNCLEAR)
 
 
-def find_by_reference(sent: SentUse, answered: Iterable[Redemption]) -> Finding:
-    """Decide by the redemptions that Omneo's filter by our reference gave, where the filter is known to work."""
-    ours = [one for one in answered if one.external_id in (None, sent.reference) and one.kind == "redeem"]
-    ids = [one.id for one in ours if one.id not in sent.owned]
+def find_by_reference(reference: str, answered: Iterable[Redemption], owned: Collection[str]) -> Finding:
+    """Decide by the redemptions that Omneo's filter by our reference gave, where the filter is known to work.
+
+    ``owned`` are the ids of redemptions that belong to other uses of ours.
+    """
+    ours = [one for one in answered if one.external_id in (None, reference) and one.kind == "redeem"]
+    ids = [one.id for one in ours if one.id not in owned]
     return Finding(Evidence.FOUND, ids[0], tuple(ids[1:]), is_named=True) if ids else ABSENT
-
-
-def find_by_remaining_uses(
-    sent: SentUse, recent: Iterable[Redemption], remaining: int | None, *, readable: bool
-) -> Finding:
-    """Decide by the profile's redemptions and the remaining uses, where Omneo does not filter by our reference.
-
-    ``remaining`` is Omneo's count now; ``readable`` whether the benefit could be read. A single new redemption of this
-    benefit is ours only where the count fell by exactly one: a till may have used it meanwhile.
-    """
-    candidates = [redemption for redemption in recent if _could_be(sent, redemption)]
-    named = [redemption for redemption in candidates if redemption.external_id == sent.reference]
-    if named:
-        return Finding(Evidence.FOUND, named[0].id, is_named=True)
-    if not candidates:
-        return ABSENT
-    if len(candidates) > 1 or sent.baseline_remaining is None or not readable or remaining is None:
-        return UNCLEAR
-    return Finding(Evidence.FOUND, candidates[0].id) if sent.baseline_remaining - remaining == 1 else UNCLEAR
-
-
-def _could_be(sent: SentUse, redemption: Redemption) -> bool:
-    at = redemption.created_at or redemption.redeemed_at
-    in_time = at is not None and sent.at - SKEW <= at <= sent.at + sent.trust_absence_after + SKEW
-    ours = redemption.external_id in (None, sent.reference)
-    free = redemption.transaction_id is None and redemption.id not in sent.owned
-    return redemption.kind == "redeem" and sent.benefit_id in redemption.benefit_ids and in_time and ours and free
-
-
-def find_rollback(
-    benefit_id: str,
-    since: datetime | None,
-    recent: Iterable[Redemption],
-    owned: Collection[str],
-    *,
-    concurrent: int = 0,
-) -> Finding:
-    """Decide whether a reversal or return of this benefit has appeared since ``since`` (None: ever).
-
-    ``owned`` are the ids of rollbacks that belong to other uses of ours. ``concurrent`` counts the other uses of this
-    benefit that are being rolled back too: Omneo does not say which redemption a rollback belongs to, so ours is there
-    only where there is one more than theirs.
-    """
-    rollbacks = [
-        redemption
-        for redemption in recent
-        if redemption.kind in ("reversal", "return")
-        and benefit_id in redemption.benefit_ids
-        and redemption.created_at is not None
-        and (since is None or redemption.created_at >= since - SKEW)
-        and redemption.id not in owned
-    ]
-    if not rollbacks:
-        return ABSENT
-    return Finding(Evidence.FOUND, rollbacks[0].id) if len(rollbacks) > concurrent else UNCLEAR
 
 
 def find_claimed(

@@ -1,7 +1,7 @@
 """Compare the shop, the ledger and Omneo: each disagreement has a sentence for staff and a stable code.
 
-Omneo shows what happened, the ledger what the extension asked for, and the shop what became of the order. Only what the
-ledger owns is repaired: a till's sales and uses are not compared.
+Omneo shows what happened, the ledger what the extension asked for, and the shop what became of the order. Only what is
+known to be the shop's own is repaired: a till's sales and uses are named at most.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ class DisagreementCode(StrEnum):
     USE_NOT_CONSUMED = "use_not_consumed"
     REDEMPTION_GONE = "redemption_gone"
     REDEMPTION_LEFT_OVER = "redemption_left_over"
-    REDEMPTION_UNKNOWN = "redemption_unknown"
+    REDEMPTION_UNKNOWN = "redemption_unknown"  # it carries our reference
+    REDEMPTION_UNOWNED = "redemption_unowned"  # Omneo does not show whose it is
     MANUAL_REVIEW = "manual_review"
     DELIVERY_STOPPED = "delivery_stopped"
     STUCK = "stuck"
@@ -41,13 +42,26 @@ class DisagreementCode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Disagreement:
-    """One disagreement. ``ids`` are Omneo's: the transactions to void, or the redemption to roll back."""
+    """One disagreement. ``ids`` are Omneo's: the transactions to void, or the redemption to roll back.
+
+    ``forgotten`` is the redemption that the ledger does not know, where it is known to be an order's of this shop.
+    """
 
     code: DisagreementCode
     sentence: str
     order_number: str | None = None
     use_id: str | None = None
     ids: tuple[str, ...] = ()
+    forgotten: ForgottenRedemption | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ForgottenRedemption:
+    """A redemption of this shop that its ledger does not know: ``reference`` was made for ``order_number``."""
+
+    redemption: Redemption
+    order_number: str
+    reference: str
 
 
 class UseRecord(Protocol):
@@ -79,6 +93,17 @@ class UseRecord(Protocol):
     def updated_at(self) -> datetime: ...
     @property
     def note(self) -> str | None: ...
+
+
+class RollbackRecord(Protocol):
+    """A redemption of ours and its rollback, as the ledger knows them; of a use that was pruned, too."""
+
+    @property
+    def state(self) -> UseState: ...
+    @property
+    def redemption_id(self) -> str | None: ...
+    @property
+    def rollback_id(self) -> str | None: ...
 
 
 class DeliveryRecord(Protocol):
@@ -228,10 +253,13 @@ _ENDED = (UseState.RELEASED, UseState.REFUSED, UseState.ROLLED_BACK, UseState.HE
 
 
 def compare_redemptions(
-    redemptions: Sequence[Redemption], uses: Sequence[UseRecord], prefix: str
+    redemptions: Sequence[Redemption], uses: Sequence[UseRecord], gone: Collection[str]
 ) -> Iterator[Disagreement]:
-    """Find redemptions of one profile that are ours, not rolled back, and unused. ``uses`` are all of that profile."""
-    gone = is_returned(redemptions, uses)
+    """Find redemptions of one profile that are a use's, not rolled back, and unused.
+
+    ``uses`` are all of that profile, ``gone`` the ids of the redemptions that were rolled back. What no use owns is
+    `name_unowned`'s.
+    """
     by_id = {use.redemption_id: use for use in uses if use.redemption_id}
     by_reference = {use.reference: use for use in uses}
     for one in redemptions:
@@ -239,12 +267,8 @@ def compare_redemptions(
             continue
         owner = by_id.get(one.id) or by_reference.get(one.external_id or "")
         if owner is None:
-            if (one.external_id or "").startswith(f"{prefix}-"):
-                sentence = (
-                    f"Redemption {one.id} carries our reference {one.external_id}, which the ledger does not know."
-                )
-                yield Disagreement(DisagreementCode.REDEMPTION_UNKNOWN, sentence, ids=(one.id,))
-        elif owner.redemption_id not in (None, one.id):
+            continue
+        if owner.redemption_id not in (None, one.id):
             sentence = f"Redemption {one.id} of {owner.name} is a second one for the same use {owner.use_id}."
             yield Disagreement(
                 DisagreementCode.REDEMPTION_LEFT_OVER, sentence, owner.order_number, owner.use_id, (one.id,)
@@ -259,7 +283,74 @@ def compare_redemptions(
             )
 
 
-def is_returned(redemptions: Sequence[Redemption], uses: Sequence[UseRecord]) -> set[str]:
+def may_be_ours(
+    one: Redemption, prefix: str, *, is_used_online: Callable[[Redemption], bool], knows_order: Callable[[str], bool]
+) -> bool:
+    """Whether a redemption that no use owns may be this shop's, by what Omneo shows of it.
+
+    A place of sale, another reference or an order that the shop does not know make it another's, and so does a benefit
+    that this shop does not use online.
+    """
+    if one.kind != "redeem" or one.location_id is not None:
+        return False
+    if one.external_id is not None:
+        return one.external_id.startswith(f"{prefix}-")
+    return is_used_online(one) and (one.order_number is None or knows_order(one.order_number))
+
+
+def name_unowned(one: Redemption, forgotten: ForgottenRedemption | None) -> Disagreement:
+    """Say that a redemption belongs to no use of the ledger, and what is known of it."""
+    benefit = next(iter(one.benefit_names), "a benefit")
+    about = f"Redemption {one.id} of {benefit} (profile {one.profile_id or 'unknown'})"
+    if forgotten is not None:
+        number = forgotten.order_number
+        sentence = f"{about} is our order {number}'s, and the ledger does not know it. Was an older copy restored?"
+        return Disagreement(DisagreementCode.REDEMPTION_UNKNOWN, sentence, number, ids=(one.id,), forgotten=forgotten)
+    if one.external_id is not None:
+        sentence = f"{about} begins with our prefix: {one.external_id}. The ledger does not know it."
+        return Disagreement(DisagreementCode.REDEMPTION_UNKNOWN, sentence, ids=(one.id,))
+    sentence = f"{about} belongs to no use of the ledger: it may be ours or a till's."
+    return Disagreement(DisagreementCode.REDEMPTION_UNOWNED, sentence, ids=(one.id,))
+
+
+_LAST = 9
+# Of redemptions that were rolled back without a row of their own, the likeliest first; one that no use owns is 3.
+_LIKELIHOOD = {UseState.ROLLED_BACK: 0, UseState.ROLLING_BACK: 1, UseState.RELEASED: 2, UseState.REFUSED: 2}
+
+
+def returned_without_a_row(
+    redemptions: Sequence[Redemption],
+    uses: Sequence[RollbackRecord],
+    gone: Collection[str],
+    *,
+    benefit_id: str,
+    standing: int,
+    of_cancelled: Collection[str | None],
+) -> set[str]:
+    """Find redemptions of a benefit that were rolled back where Omneo lists no rollbacks: uses left decide how many.
+
+    ``redemptions`` are all of the profile, ``gone`` those that rows show as rolled back, ``standing`` how many uses of
+    the benefit stand at Omneo. Those that the ledger has rolled back come first, then those ``of_cancelled`` orders.
+    """
+    owners = {use.redemption_id: use for use in uses if use.redemption_id}
+
+    def likelihood(one: Redemption) -> int:
+        owner = owners.get(one.id)
+        if owner is None:
+            return 3
+        return _LIKELIHOOD.get(owner.state, 2 if one.id in of_cancelled else _LAST)
+
+    live = [one for one in redemptions if one.kind == "redeem" and one.id not in gone and benefit_id in one.benefit_ids]
+    surplus = sum(one.count for one in live) - standing
+    found = set()
+    for one in sorted(live, key=likelihood):
+        if one.count <= surplus:
+            found.add(one.id)
+            surplus -= one.count
+    return found
+
+
+def is_returned(redemptions: Sequence[Redemption], uses: Sequence[RollbackRecord]) -> set[str]:
     """Find the ids of the redemptions that a reversal or return rolled back.
 
     Omneo does not say which redemption a rollback belongs to. The ledger knows its own; any other rollback is assigned

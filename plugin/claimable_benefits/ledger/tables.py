@@ -82,7 +82,7 @@ uses = Table(
     metadata,
     _shop(),
     Column("use_id", String(36), primary_key=True),
-    Column("reference", String(80), nullable=False, unique=True),  # what Omneo gets as external_id
+    Column("reference", String(80), nullable=False),  # what Omneo gets as external_id
     Column("channel", String(16), nullable=False),  # checkout, account, store or claim
     Column("customer_id", String(255), nullable=False),
     Column("profile_id", String(255), nullable=False),
@@ -96,12 +96,16 @@ uses = Table(
     Column("order_number", Text),
     Column("state", String(20), nullable=False),
     Column("version", Integer, nullable=False),
-    Column("baseline_remaining", Integer),  # uses left as Omneo said when it was held; null for unlimited
+    Column("baseline_remaining", Integer),  # uses left as Omneo said before it was sent; null for unlimited
     Column("redemption_id", String(64)),
     Column("held_until", UtcDateTime, nullable=False),
     Column("sent_at", UtcDateTime),
     Column("redeemed_at", UtcDateTime),
     Column("rollback_sent_at", UtcDateTime),
+    Column("rollback_baseline_remaining", Integer),  # uses left just before the rollback was sent; null for unlimited
+    Column(
+        "rollback_baseline_count", Integer
+    ),  # how often Omneo counted it as used then, where nothing is left to count
     Column("rollback_id", String(64)),  # Omneo's id of the reversal or return
     Column("lease_until", UtcDateTime),  # one process works on this row until then
     Column("due_at", UtcDateTime),  # when the worker looks at it next
@@ -127,7 +131,8 @@ Index(
 # One hold per cart: Omneo's transaction carries a single redemption_id (Omneo facts 11).
 Index("benefits_uses_held", uses.c.shop_id, uses.c.cart_id, unique=True, info=_only(_held))
 Index("benefits_uses_due", uses.c.shop_id, uses.c.state, uses.c.due_at)
-# One redemption, and one reversal or return, belongs to one use. Two tenants may give the same ids.
+# One reference, redemption, and reversal or return belongs to one use. Two tenants may give the same ids.
+Index("benefits_uses_reference", uses.c.shop_id, uses.c.reference, unique=True)
 Index("benefits_uses_redemption", uses.c.shop_id, uses.c.redemption_id, unique=True)
 Index("benefits_uses_rollback", uses.c.shop_id, uses.c.rollback_id, unique=True)
 Index("benefits_uses_customer", uses.c.shop_id, uses.c.customer_id)
@@ -223,6 +228,20 @@ profiles = Table(
     Column("profile_id", String(255), nullable=False),
     Column("seen_at", UtcDateTime, nullable=False),
 )
+
+# What is left of a use that was pruned: enough to know its redemption and rollback at Omneo, and nobody's name.
+tombstones = Table(
+    "benefits_tombstones",
+    metadata,
+    _shop(key=True),
+    Column("reference_digest", String(64), primary_key=True),  # SHA-256, hexadecimal
+    Column("redemption_id", String(64)),
+    Column("rollback_id", String(64)),
+    Column("state", String(20), nullable=False),
+    Column("pruned_at", UtcDateTime, nullable=False),
+)
+Index("benefits_tombstones_redemption", tombstones.c.shop_id, tombstones.c.redemption_id)
+Index("benefits_tombstones_rollback", tombstones.c.shop_id, tombstones.c.rollback_id)
 
 key_values = Table(
     "benefits_key_values",

@@ -12,7 +12,7 @@ from claimable_benefits.ledger.key_values import get_value, set_value
 
 # A worker that never redeems must know in which dialect the shop redeems: only then does it know whether Omneo keeps
 # our references. Each process finds out everything else for itself.
-_SHARED = frozenset({"redeem", "canary of external_id"})
+_SHARED = frozenset({"redeem", "canary of external_id", "canary of transaction_external_id"})
 
 
 class TenantFacts(MutableMapping[str, str]):

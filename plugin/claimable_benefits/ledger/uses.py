@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, bindparam, or_, select
+from sqlalchemy import Column, ColumnElement, Connection, Select, bindparam, or_, select
 
-from claimable_benefits.domain.states import LIVE_USES, UNANSWERED_USES, USE_MOVES, UseState
+from claimable_benefits.domain.states import LIVE_USES, USE_MOVES, UseState
 from claimable_benefits.ledger.optimistic_lock import VersionedTable, among
 from claimable_benefits.ledger.shops import own, run
 from claimable_benefits.ledger.tables import uses
@@ -41,6 +41,8 @@ class Use:
     sent_at: datetime | None
     redeemed_at: datetime | None
     rollback_sent_at: datetime | None
+    rollback_baseline_remaining: int | None
+    rollback_baseline_count: int | None
     rollback_id: str | None
     lease_until: datetime | None
     due_at: datetime | None
@@ -70,6 +72,7 @@ add_use, move_use, touch_use, find_use = _USES.add, _USES.move, _USES.touch, _US
 due_uses, sweepable_uses = _USES.due, _USES.sweepable
 
 
+_AT_ONCE = 500
 _oldest_first = _USES.select.order_by(uses.c.created_at, uses.c.use_id)
 _HELD_IN_CART = _USES.select.where(
     uses.c.customer_id == bindparam("customer"),
@@ -82,6 +85,25 @@ _LIVE = _oldest_first.where(uses.c.profile_id == bindparam("profile"), among(use
 def use_of_redemption(connection: Connection, redemption_id: str) -> Use | None:
     """Read the use that owns Omneo's redemption, or None."""
     return _USES.fetch_one(connection, _USES.select.where(uses.c.redemption_id == redemption_id))
+
+
+def owned_redemptions(connection: Connection, redemption_ids: Collection[str]) -> set[str]:
+    """Read which of Omneo's redemptions belong to a use."""
+    return _present(connection, uses.c.redemption_id, redemption_ids)
+
+
+def known_references(connection: Connection, references: Collection[str]) -> set[str]:
+    """Read which references a use has, or had."""
+    return _present(connection, uses.c.reference, references)
+
+
+def _present(connection: Connection, column: Column[str], values: Collection[str]) -> set[str]:
+    asked = list(values)
+    found: set[str] = set()
+    for start in range(0, len(asked), _AT_ONCE):  # a statement takes a limited number of values
+        query = select(column).where(own(uses), column.in_(asked[start : start + _AT_ONCE]))
+        found |= {str(row[0]) for row in run(connection, query)}
+    return found
 
 
 def held_in_cart(connection: Connection, customer_id: str, cart_id: str) -> Use | None:
@@ -110,31 +132,46 @@ def _of_customer(states: tuple[UseState, ...]) -> Select[Any]:
     return _oldest_first.where(uses.c.customer_id == bindparam("customer"), among(uses.c.state, states))
 
 
-def unanswered_uses_of(connection: Connection, profile_id: str, benefit_id: str) -> list[Use]:
-    """Read the uses of a benefit that were sent and whose answer is not recorded, oldest first."""
+def uses_of_benefit(connection: Connection, profile_id: str, benefit_id: str) -> list[Use]:
+    """Read every use of a benefit that was ever sent, oldest first."""
+    return _all(connection, *_of_benefit(profile_id, benefit_id), uses.c.sent_at.is_not(None))
+
+
+def concurrent_rollbacks(connection: Connection, use: Use) -> list[Use]:
+    """Read the other uses of the same benefit whose rollback was asked for and is in doubt."""
     return _all(
         connection,
-        uses.c.profile_id == profile_id,
-        uses.c.benefit_id == benefit_id,
-        uses.c.state.in_(UNANSWERED_USES),
-    )
-
-
-def concurrent_rollbacks(connection: Connection, use: Use, since: datetime) -> list[Use]:
-    """Read the other uses of the same benefit whose rollback was asked for, and whose rollback id is not known.
-
-    Those that were rolled back before ``since`` (aware) are left out: what they left at Omneo is older.
-    """
-    return _all(
-        connection,
-        uses.c.profile_id == use.profile_id,
-        uses.c.benefit_id == use.benefit_id,
+        *_of_benefit(use.profile_id, use.benefit_id),
         uses.c.use_id != use.use_id,
-        uses.c.state.in_((UseState.ROLLING_BACK, UseState.ROLLED_BACK)),
+        uses.c.state == UseState.ROLLING_BACK,
         uses.c.rollback_sent_at.is_not(None),
-        uses.c.rollback_id.is_(None),
-        or_(uses.c.state == UseState.ROLLING_BACK, uses.c.updated_at >= since),
     )
+
+
+def moving_uses(connection: Connection, use: Use, since: datetime) -> list[Use]:
+    """Read the other uses of the same benefit that changed, or may have changed, what is left of it since (aware).
+
+    The rows that are being rolled back are locked until the transaction ends, so that of two processes the second sees
+    what the first has sent.
+    """
+    same = _of_benefit(use.profile_id, use.benefit_id)
+    rolling_back = select(uses.c.use_id).where(own(uses), *same, uses.c.state == UseState.ROLLING_BACK)
+    run(connection, rolling_back.order_by(uses.c.use_id).with_for_update())
+    return _all(
+        connection,
+        *same,
+        uses.c.use_id != use.use_id,
+        or_(
+            uses.c.state == UseState.REDEEMING,
+            (uses.c.state == UseState.ROLLING_BACK) & uses.c.rollback_sent_at.is_not(None),
+            (uses.c.state == UseState.ROLLED_BACK) & (uses.c.updated_at > since),
+            uses.c.redeemed_at > since,
+        ),
+    )
+
+
+def _of_benefit(profile_id: str, benefit_id: str) -> tuple[ColumnElement[bool], ...]:
+    return uses.c.profile_id == profile_id, uses.c.benefit_id == benefit_id
 
 
 def owned_ids(connection: Connection, use: Use, column: str) -> set[str]:

@@ -17,12 +17,14 @@ from claimable_benefits.omneo.session import ApiCall
 class Benefits(Resource):
     """Calls about benefits (Omneo facts 4 to 7). All raise `OmneoError`."""
 
-    def benefits(self, profile_id: str) -> tuple[Benefit, ...]:
+    def benefits(self, profile_id: str, *, for_display: bool = False) -> tuple[Benefit, ...]:
         """Read what the profile holds; some tenants include expired and used-up benefits.
 
+        ``for_display`` takes an answer without a list for an empty one; without it such an answer decides nothing.
         Raises `Rejected` with status 404 where there is no such profile, as after a merge: look its id up again.
         """
-        return self._all(paths.BENEFITS.guide, self._session.reader.benefit, {"profile_id": profile_id})
+        template, item = paths.BENEFITS.guide, self._session.reader.benefit
+        return self._all(template, item, {"profile_id": profile_id}, for_display=for_display)
 
     def benefit(self, profile_id: str, benefit_id: str) -> Benefit | None:
         """Read one benefit; None where the profile holds no such benefit."""
@@ -31,19 +33,21 @@ class Benefits(Resource):
 
     def claimable(self, profile_id: str) -> tuple[Definition, ...]:
         """Read the definitions that the profile may claim now."""
-        return self._all(paths.CLAIMABLE.guide, self._session.reader.definition, {"profile_id": profile_id})
+        template, item = paths.CLAIMABLE.guide, self._session.reader.definition
+        return self._all(template, item, {"profile_id": profile_id}, for_display=True)
 
     def holdings(self, profile_id: str) -> tuple[tuple[Benefit, ...], tuple[Definition, ...]]:
-        """Read what the profile holds and may claim, at the same time; raises as `benefits` does."""
+        """Read what the profile holds and may claim, at the same time, for display; raises as `benefits` does."""
         lists: list[tuple[Benefit, ...] | tuple[Definition, ...]] = self._session.gather(
-            [partial(self.benefits, profile_id), partial(self.claimable, profile_id)]
+            [partial(self.benefits, profile_id, for_display=True), partial(self.claimable, profile_id)]
         )
         held, claimable = lists
         return cast("tuple[Benefit, ...]", held), cast("tuple[Definition, ...]", claimable)
 
     def redeemable(self, profile_id: str) -> tuple[Benefit, ...]:
         """Read the benefits that Omneo would let the profile use now."""
-        return self._all(paths.REDEEMABLE.guide, self._session.reader.benefit, {"profile_id": profile_id})
+        template, item = paths.REDEEMABLE.guide, self._session.reader.benefit
+        return self._all(template, item, {"profile_id": profile_id}, for_display=True)
 
     def claim(self, profile_id: str, definition: Definition, *, reference: str) -> Benefit:
         """Turn a claimable definition into a benefit that carries ``reference`` as its external id.

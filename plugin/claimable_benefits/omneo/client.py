@@ -27,12 +27,13 @@ from claimable_benefits.omneo.dialects import NO_SUCH_ROUTE, Dialect, Dialects
 from claimable_benefits.omneo.parsing import FieldReader
 from claimable_benefits.omneo.payloads import PayloadWriter
 from claimable_benefits.omneo.profiles import Profiles
+from claimable_benefits.omneo.redemption_periods import RedemptionPeriods
 from claimable_benefits.omneo.redemptions import Redemptions
 from claimable_benefits.omneo.session import ApiCall, Session, within
 from claimable_benefits.omneo.transactions import Transactions
 
 
-class OmneoClient(Profiles, Benefits, Redemptions, Transactions, Definitions):
+class OmneoClient(Profiles, Benefits, Redemptions, RedemptionPeriods, Transactions, Definitions):
     """One tenant of Omneo; safe to share between threads, and to be closed once when the process ends.
 
     Reads raise `NotApplied` or one of its subclasses, `InvalidResponse` or `Rejected`. Writes are sent once and raise

@@ -67,6 +67,17 @@ def elements(value: object) -> list[object]:
     raise InvalidResponse("Omneo's answer should hold a list, and does not.")
 
 
+def listed(body: object) -> list[object]:
+    """Give the list that an answer holds, where it decides that something is not there.
+
+    ``{}``, ``null`` and ``{"data": {}}`` hold no list, so they show nothing: they raise `InvalidResponse`.
+    """
+    value = data(body)
+    if isinstance(value, list) or (isinstance(value, dict) and value):
+        return elements(value)
+    raise InvalidResponse("Omneo's answer should hold a list, and does not.")
+
+
 def identifier(value: object) -> str | None:
     """Give an id as text: ids are opaque, and arrive as numbers or as text."""
     if isinstance(value, str):

@@ -39,7 +39,7 @@ class Definitions(Resource):
         )
 
     def _kinds(self, template: str, query: Mapping[str, str]) -> tuple[Definition, ...]:
-        return self._all(template, self._session.reader.definition, query=query)
+        return self._all(template, self._session.reader.definition, query=query, for_display=True)
 
     def _by_id(self, definition_id: str) -> Definition | None:
         is_guide = self._session.dialects.known_variant("list definitions") == paths.DEFINITIONS.guide

@@ -46,14 +46,21 @@ class ListPage(Generic[R]):
     pages: int | None = None
 
 
-def parse(body: object, number: int, item: Callable[[object], R]) -> ListPage[R]:
-    """Parse page ``number`` of a list; an answer without page counts is the whole list (Omneo facts 13.9)."""
+def parse(body: object, number: int, item: Callable[[object], R], *, for_display: bool = False) -> ListPage[R]:
+    """Parse page ``number`` of a list; an answer without page counts is the whole list (Omneo facts 13.9).
+
+    An answer without a list is an empty one where it is only displayed. Else it raises `InvalidResponse`, as does an
+    empty first page of a list that states records: neither shows that something is not there.
+    """
     envelope = codec.mapping(body)
     meta = codec.mapping(envelope.get("meta"))
+    records = codec.elements(codec.data(body)) if for_display else codec.listed(body)
+    if number == 1 and not records and not for_display and codec.integer(meta.get("total")):
+        raise InvalidResponse("Omneo's answer states records of a list, and holds none.")
     last = codec.integer(meta.get("last_page"))
     has_next = bool(codec.mapping(envelope.get("links")).get("next"))
     return ListPage(
-        items=tuple(item(element) for element in codec.elements(codec.data(body))),
+        items=tuple(item(element) for element in records),
         is_last=number >= last if last is not None else not has_next,
         total=codec.integer(meta.get("total")),
         pages=last,

@@ -79,6 +79,7 @@ class FieldReader:
             order_number=codec.identifier(linked.get("external_id")),
             external_id=codec.identifier(raw.get("external_id"))
             or codec.identifier(raw.get("transaction_external_id")),
+            location_id=_location_id(raw) or _location_id(linked),
         )
 
     def transaction(self, value: object) -> RecordedTransaction:
@@ -94,8 +95,7 @@ class FieldReader:
             profile_id=codec.identifier(raw.get("profile_id"))
             or codec.identifier(codec.mapping(raw.get("profile")).get("id")),
             is_void=codec.flag(raw.get("is_void")),
-            location_id=codec.identifier(raw.get("location_id"))
-            or codec.identifier(codec.mapping(raw.get("location")).get("id")),
+            location_id=_location_id(raw),
             transacted_at=self._moment(raw, "transacted_at"),
         )
 
@@ -187,6 +187,10 @@ def _redemption_id(raw: Mapping[str, object]) -> str:
     if _is_of_benefit(raw) or "definition" in raw or "redemptions_remaining" in raw:
         return codec.required_id(raw, "redemption_id")
     return codec.required_id(raw)
+
+
+def _location_id(raw: Mapping[str, object]) -> str | None:
+    return codec.identifier(raw.get("location_id")) or codec.identifier(codec.mapping(raw.get("location")).get("id"))
 
 
 def _is_of_benefit(item: Mapping[str, object]) -> bool:

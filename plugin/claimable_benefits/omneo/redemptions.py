@@ -19,7 +19,7 @@ _NOT_ALLOWED = frozenset({400, 422})  # how servers refuse an unknown filter or 
 _NO_SCOPE = frozenset({403})  # the strategy variant needs a scope of its own
 
 _FUTURE_ORDER = "transaction_external_id"
-_FILTER_PROBE = "canary of external_id"
+_FILTER_PROBE = "canary of {field}"
 _PROBE_RESULTS: dict[str | None, bool] = {"applied": True, "ignored": False}
 _REFERENCE_FIELDS: dict[str | None, tuple[str, ...]] = {"redemptions": ("external_id",), "strategy": (_FUTURE_ORDER,)}
 
@@ -50,21 +50,31 @@ class Redemptions(Resource):
             ],
         )
 
-    def redemptions(self, profile_id: str, *, until: datetime | None = None) -> tuple[Redemption, ...]:
-        """Read the profile's uses, returns and reversals, back to ``until``, an aware time (None: all of them)."""
+    def redemptions(
+        self, profile_id: str, *, until: datetime | None = None, for_display: bool = False
+    ) -> tuple[Redemption, ...]:
+        """Read the profile's uses, returns and reversals, back to ``until``, an aware time (None: all of them).
+
+        ``for_display`` takes an answer without a list for an empty one; without it such an answer decides nothing.
+        Some tenants list no returns and reversals.
+        """
+        uses = partial(self._uses, profile_id, until, for_display=for_display)
         variants = [
-            CallVariant("newest first", partial(self._uses, profile_id, until, {"sort": "-created_at"}), _NOT_ALLOWED),
-            CallVariant("any order", partial(self._uses, profile_id, until, {})),
+            CallVariant("newest first", partial(uses, {"sort": "-created_at"}), _NOT_ALLOWED),
+            CallVariant("any order", partial(uses, {})),
         ]
         found = self._session.dialects.first_supported("order of redemptions", variants)
         return tuple(one for one in found if until is None or one.created_at is None or one.created_at >= until)
 
-    def _uses(self, profile_id: str, until: datetime | None, query: dict[str, str]) -> tuple[Redemption, ...]:
+    def _uses(
+        self, profile_id: str, until: datetime | None, query: dict[str, str], *, for_display: bool
+    ) -> tuple[Redemption, ...]:
         ids = {"profile_id": profile_id}
         template, item = paths.PROFILE_REDEMPTIONS.guide, self._session.reader.redemption
         if until is None:
-            return self._all(template, item, ids, query)
-        return pagination.fetch_until(self._pages(template, item, ids, query), lambda page: _reaches_back(page, until))
+            return self._all(template, item, ids, query, for_display=for_display)
+        fetch = self._pages(template, item, ids, query, for_display=for_display)
+        return pagination.fetch_until(fetch, lambda page: _reaches_back(page, until))
 
     def redemption(self, profile_id: str, redemption_id: str) -> Redemption | None:
         """Read one of the profile's redemptions; None where it has no such redemption."""
@@ -102,21 +112,24 @@ class Redemptions(Resource):
     def filters_by_reference(self) -> bool | None:
         """Whether the tenant filters redemptions by our reference; None while it has no redemptions at all.
 
-        Filters by a reference that does not exist, and stores the result. Raises `OmneoError`.
+        Filters by a reference that does not exist, in the field in which this tenant's variant of redeem keeps ours,
+        and stores the result. Raises `OmneoError`, also for an answer that cannot be read: that shows nothing.
         """
         dialects = self._session.dialects
-        if (known := dialects.known_variant(_FILTER_PROBE)) in _PROBE_RESULTS:
+        field = _REFERENCE_FIELDS.get(dialects.known_variant("redeem"), ("external_id",))[0]
+        probe = _FILTER_PROBE.format(field=field)
+        if (known := dialects.known_variant(probe)) in _PROBE_RESULTS:
             return _PROBE_RESULTS[known]
         try:
-            if self._by_filter("external_id", f"nobody-{uuid4()}"):
+            if self._by_filter(field, f"nobody-{uuid4()}"):
                 answer = "ignored"
             elif self._pages(paths.REDEMPTIONS.guide, self._session.reader.redemption)(1).items:
                 answer = "applied"
             else:
                 return None
-        except (Rejected, InvalidResponse):
+        except Rejected:
             answer = "ignored"
-        dialects.remember(_FILTER_PROBE, answer)
+        dialects.remember(probe, answer)
         return _PROBE_RESULTS[answer]
 
     def _filtered(self, field: str, reference: str) -> list[Redemption]:

@@ -22,10 +22,12 @@ class Resource:
         item: Callable[[object], R],
         ids: Mapping[str, str] | None = None,
         query: Mapping[str, str] | None = None,
+        *,
+        for_display: bool = False,
     ) -> tuple[R, ...]:
-        """Read a whole list."""
+        """Read a whole list; `pagination.parse` tells what ``for_display`` tolerates."""
         name = paths.fill(template, ids or {}), tuple(sorted((query or {}).items()))
-        fetch = self._pages(template, item, ids, query)
+        fetch = self._pages(template, item, ids, query, for_display=for_display)
         listed = pagination.fetch_all(fetch, self._session.gather, expected=self._lengths.of(name))
         self._lengths.note(name, listed.pages)
         return listed.items
@@ -36,12 +38,14 @@ class Resource:
         item: Callable[[object], R],
         ids: Mapping[str, str] | None = None,
         query: Mapping[str, str] | None = None,
+        *,
+        for_display: bool = False,
     ) -> Callable[[int], ListPage[R]]:
         """Make a function that fetches a page of a list by its number."""
 
         def fetch(number: int) -> ListPage[R]:
             asked = {**(query or {}), "page[size]": str(pagination.SIZE), "page[number]": str(number)}
             call = ApiCall("GET", template, ids or {}, asked)
-            return self._session.read(call, lambda body: pagination.parse(body, number, item))
+            return self._session.read(call, lambda body: pagination.parse(body, number, item, for_display=for_display))
 
         return fetch

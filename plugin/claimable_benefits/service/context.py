@@ -10,6 +10,7 @@ from typing import TypeVar
 from blinker import NamedSignal
 
 from claimable_benefits import signals
+from claimable_benefits.domain.order_references import order_reference
 from claimable_benefits.domain.policy import Policy
 from claimable_benefits.domain.resolution import POLL_GAP, SWEEP_GAPS
 from claimable_benefits.domain.shop import Order, Shopper
@@ -44,6 +45,9 @@ class Timing:
     # For an answer and for one lookup while a shopper waits: with the pauses, three seconds in all.
     answer_seconds: float = 2.2
     lookup_seconds: float = 0.4
+    # Each read of what is left before a redemption, and the pauses before it is repeated.
+    baseline_seconds: float = 0.7
+    baseline_pauses: tuple[float, ...] = (0.1, 0.3)
     # Pauses before each read of the ledger while an earlier request for the same order is under way.
     first_request_polls: tuple[float, ...] = (0.1, 0.2, 0.4, 0.8, 1.5)
     poll_gap: timedelta = POLL_GAP
@@ -73,10 +77,12 @@ class Context:
     timing: Timing = field(default_factory=Timing)
     wallets: WalletCache = field(default_factory=WalletCache)
     reference_prefix: str = "shop"
+    reference_key: bytes = b"of no app"  # seals the references of orders: made from the app's secret key
     sender: object = "app"
     # The paid and cancelled orders of a period; None: reconciliation compares with the outbox instead.
     orders_loader: OrdersLoader = field(default=lambda _since, _until: None)
     reconcile: str = "report"  # or repair, or off
+    keep: timedelta | None = None  # how long finished rows are kept; None: for ever
     stopping: Callable[[], bool] = _never
 
     def until_stopping(self, rows: Iterable[Row]) -> Iterator[Row]:
@@ -94,6 +100,10 @@ class Context:
     def policy(self, handle: str) -> Policy:
         """Give the merchant's policy. Without one the benefit is shown, but cannot be used online."""
         return self.policies.get(handle) or Policy(handle)
+
+    def order_reference(self, order_number: str, attempt: int) -> str:
+        """Give the reference under which an order's attempt redeems; this shop can make it again at any time."""
+        return order_reference(self.reference_key, self.reference_prefix, order_number, attempt)
 
     def audit(self, actor: str, reason: str) -> Audit:
         """Say who moves a row, why and when, for the event that is written with it."""

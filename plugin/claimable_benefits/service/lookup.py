@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 from claimable_benefits.domain.benefits import Redemption
 from claimable_benefits.domain.evidence import (
+    ABSENT,
     SKEW,
     UNCLEAR,
     Evidence,
     Finding,
-    SentUse,
     find_by_reference,
-    find_by_remaining_uses,
     find_claimed,
     find_claimed_use,
-    find_rollback,
 )
 from claimable_benefits.domain.states import UseState
+from claimable_benefits.domain.uses_left import (
+    BenefitRecord,
+    Doubt,
+    RollbackDoubt,
+    assign_redemptions,
+    find_listed_rollback,
+    find_rollback,
+)
 from claimable_benefits.errors import InvalidResponse, Rejected
 from claimable_benefits.ledger.claims import Claim, claimed_ids
-from claimable_benefits.ledger.uses import Use, concurrent_rollbacks, owned_ids, unanswered_uses_of
+from claimable_benefits.ledger.retention.tombstones import pruned_ids
+from claimable_benefits.ledger.uses import Use, concurrent_rollbacks, owned_ids, uses_of_benefit
 from claimable_benefits.service.context import Context
 
 
@@ -29,30 +37,20 @@ def look_up_redemption(ctx: Context, use: Use) -> Finding:
     """Look up whether Omneo has a redemption for this use. Raises `OmneoError` where it cannot be asked.
 
     Our reference decides where the tenant keeps references and filters by them; else the profile's redemptions and the
-    remaining uses are the evidence.
+    uses left are the evidence, for all our doubts on this benefit together.
     """
     if use.channel == "claim":
         return _look_up_claimed_use(ctx, use)
-    sent_at = use.sent_at or use.updated_at
-    # A released use is looked up until now: its request may have arrived later than an answer could be expected.
-    window = ctx.clock() - sent_at if use.state is UseState.RELEASED else ctx.timing.trust_absence_after
-    sent = SentUse(
-        reference=use.reference,
-        benefit_id=use.benefit_id,
-        at=_sent_at(ctx, sent_at),
-        trust_absence_after=window,
-        baseline_remaining=use.baseline_remaining,
-        owned=_owned(ctx, use, "redemption_id"),
-    )
     named = _named(ctx, use)
     if named is not None:
-        finding = find_by_reference(sent, named)
+        finding = find_by_reference(use.reference, named, _owned(ctx, use, "redemption_id"))
         if finding.evidence is Evidence.FOUND or ctx.omneo.keeps_references():
             return finding
-    finding = _by_remaining_uses(ctx, use, sent)
+    if use.redemption_id is not None:
+        return ABSENT  # a second redemption is known to be ours by its reference only
+    finding = _by_uses_left(ctx, use)
     doubly_doubtful = named is not None and ctx.omneo.keeps_references() is None
-    is_ours = not doubly_doubtful and not _others_unanswered(ctx, use)
-    return UNCLEAR if finding.evidence is Evidence.FOUND and not is_ours else finding
+    return UNCLEAR if finding.evidence is Evidence.FOUND and doubly_doubtful and not finding.is_named else finding
 
 
 def _named(ctx: Context, use: Use) -> Sequence[Redemption] | None:
@@ -63,38 +61,124 @@ def _named(ctx: Context, use: Use) -> Sequence[Redemption] | None:
         return None
 
 
-def _by_remaining_uses(ctx: Context, use: Use, sent: SentUse) -> Finding:
-    recent = ctx.omneo.redemptions(use.profile_id, until=sent.at - SKEW)
-    benefit = ctx.omneo.benefit(use.profile_id, use.benefit_id)
-    return find_by_remaining_uses(sent, recent, benefit.remaining if benefit else None, readable=benefit is not None)
+def _by_uses_left(ctx: Context, use: Use) -> Finding:
+    _own, group = _read_own(ctx, use)
+    record = _read_record(ctx, use, min(map(_asked_at, group)))
+    # Read again after the list: a use that took one of its redemptions has committed it by now, or is still in doubt.
+    own, group = _read_own(ctx, use)
+    owned = _owned(ctx, use, "redemption_id")
+    in_flight = sum(one.state is UseState.REDEEMING for one in own)
+    doubts = [_doubt(ctx, one) for one in group]
+    return assign_redemptions(doubts, record, own, owned, in_flight=in_flight)[use.use_id]
 
 
-def _others_unanswered(ctx: Context, use: Use) -> bool:
-    """Whether another use of the same benefit has no answer yet: remaining uses cannot tell the two apart."""
+def _read_own(ctx: Context, use: Use) -> tuple[list[Use], list[Use]]:
+    """Read our other uses of the same benefit, and those that are in doubt together with this one."""
     with ctx.ledger.read() as connection:
-        unanswered = unanswered_uses_of(connection, use.profile_id, use.benefit_id)
-    return any(other.use_id != use.use_id for other in unanswered)
+        sent = uses_of_benefit(connection, use.profile_id, use.benefit_id)
+    own = [one for one in sent if one.use_id != use.use_id]
+    return own, [use, *(one for one in own if one.state is UseState.IN_DOUBT)]
+
+
+def _asked_at(use: Use) -> datetime:
+    return use.sent_at or use.updated_at
+
+
+def _doubt(ctx: Context, use: Use) -> Doubt:
+    at = _asked_at(use)
+    is_open = use.state in (UseState.REDEEMING, UseState.IN_DOUBT)
+    # A released use is looked up until now: its request may have arrived later than an answer could be expected.
+    until = at + ctx.timing.trust_absence_after if is_open else ctx.clock()
+    return Doubt(use.use_id, use.reference, at, until, use.baseline_remaining, use.order_number, is_open=is_open)
+
+
+def _read_record(ctx: Context, use: Use, since: datetime) -> BenefitRecord:
+    """Read the benefit and its redemptions back to ``since``, with times by our clock: Omneo's may be an hour off.
+
+    Where what is left changes while the list is read, the two do not belong together, and it counts as not readable.
+    """
+    before = ctx.omneo.benefit(use.profile_id, use.benefit_id)
+    recent = ctx.omneo.redemptions(use.profile_id, until=_by_omneos_clock(ctx, since - SKEW))
+    after = ctx.omneo.benefit(use.profile_id, use.benefit_id)
+    ahead = ctx.omneo.clock_ahead_of(ctx.clock())
+    redemptions = [_by_our_clock(one, ahead) for one in _without_pruned(ctx, recent)]
+    is_readable = before is not None and after is not None and before.remaining == after.remaining
+    remaining = after.remaining if after is not None and is_readable else None
+    return BenefitRecord(use.benefit_id, redemptions, remaining, is_readable=is_readable)
+
+
+def _without_pruned(ctx: Context, listed: Sequence[Redemption]) -> Sequence[Redemption]:
+    """Leave out what belongs to a use that was pruned: neither its redemption nor its rollback is another use's."""
+    with ctx.ledger.read() as connection:
+        pruned = pruned_ids(connection, {one.id for one in listed})
+    return [one for one in listed if one.id not in pruned]
+
+
+def _by_our_clock(redemption: Redemption, ahead: timedelta) -> Redemption:
+    created_at, redeemed_at = redemption.created_at, redemption.redeemed_at
+    return replace(
+        redemption,
+        created_at=created_at - ahead if created_at else None,
+        redeemed_at=redeemed_at - ahead if redeemed_at else None,
+    )
 
 
 def _look_up_claimed_use(ctx: Context, use: Use) -> Finding:
-    sent_at = _sent_at(ctx, use.sent_at or use.updated_at)
+    sent_at = _by_omneos_clock(ctx, use.sent_at or use.updated_at)
     recent = ctx.omneo.redemptions(use.profile_id, until=sent_at - SKEW)
     owned = _owned(ctx, use, "redemption_id")
-    return find_claimed_use(use.reference, use.definition_handle, sent_at, recent, owned)
+    listed = _without_pruned(ctx, recent)
+    return find_claimed_use(use.reference, use.definition_handle, sent_at, listed, owned)
 
 
-def look_up_rollback(ctx: Context, use: Use, *, ever: bool = False) -> Finding:
-    """Look up whether a reversal or return of this use has appeared at Omneo since the extension asked for it.
-
-    ``ever`` is for a redemption that Omneo refuses to roll back: then one of any age counts. Raises `OmneoError`.
-    """
+def look_up_rollback(ctx: Context, use: Use) -> Finding:
+    """Look up whether this use is back at Omneo since the extension asked for it. Raises `OmneoError`."""
     sent_at = use.rollback_sent_at or use.updated_at
-    since = None if ever else _sent_at(ctx, sent_at)
-    recent = ctx.omneo.redemptions(use.profile_id, until=None if since is None else since - SKEW)
+    record = _with_redemption_itself(ctx, use, _read_record(ctx, use, sent_at))
+    counted = count_uses(ctx, use) if use.rollback_baseline_count is not None else None
     # Read after the list: a concurrent rollback that the list shows was committed before its call went out.
     with ctx.ledger.read() as connection:
-        concurrent = 0 if ever else len(concurrent_rollbacks(connection, use, sent_at - 2 * SKEW))
-    return find_rollback(use.benefit_id, since, recent, _owned(ctx, use, "rollback_id"), concurrent=concurrent)
+        own = uses_of_benefit(connection, use.profile_id, use.benefit_id)
+        concurrent = len(concurrent_rollbacks(connection, use))
+        owned, owned_rollbacks = (owned_ids(connection, use, name) for name in ("redemption_id", "rollback_id"))
+    baseline = use.rollback_baseline_remaining
+    doubt = RollbackDoubt(
+        use.use_id, use.redemption_id, sent_at, baseline, use.rollback_baseline_count, concurrent=concurrent
+    )
+    return find_rollback(doubt, record, own, owned, owned_rollbacks=owned_rollbacks, counted=counted)
+
+
+def look_up_earlier_rollback(ctx: Context, use: Use) -> Finding:
+    """Look up whether a redemption that Omneo refuses to roll back was rolled back before we asked.
+
+    A voided sale or a person may have done it: a reversal or return since the redemption that belongs to no use of
+    ours. Raises `OmneoError`.
+    """
+    since = use.sent_at or use.created_at
+    record = _with_redemption_itself(ctx, use, _read_record(ctx, use, since))
+    with ctx.ledger.read() as connection:
+        own = uses_of_benefit(connection, use.profile_id, use.benefit_id)
+        owned, owned_rollbacks = (owned_ids(connection, use, name) for name in ("redemption_id", "rollback_id"))
+    if found := find_listed_rollback(record, since, owned_rollbacks):
+        return Finding(Evidence.FOUND, found[0])
+    if ctx.omneo.keeps_references() is not False and ctx.omneo.filters_by_reference() is not False:
+        return ABSENT  # its baseline is as old as the hold
+    after_it = None if use.baseline_remaining is None else use.baseline_remaining - 1
+    doubt = RollbackDoubt(use.use_id, use.redemption_id, since, after_it)
+    return find_rollback(doubt, record, own, owned, owned_rollbacks=owned_rollbacks)
+
+
+def _with_redemption_itself(ctx: Context, use: Use, record: BenefitRecord) -> BenefitRecord:
+    """Add the redemption itself, which may be older than what was read of the list."""
+    if use.redemption_id is None or any(one.id == use.redemption_id for one in record.redemptions):
+        return record
+    itself = ctx.omneo.redemption(use.profile_id, use.redemption_id)
+    return record if itself is None else replace(record, redemptions=[*record.redemptions, itself])
+
+
+def count_uses(ctx: Context, use: Use) -> int | None:
+    """Read how often Omneo counts the benefit as used; None where the tenant does not count. Raises `OmneoError`."""
+    return ctx.omneo.redemption_count(use.profile_id, use.benefit_id)
 
 
 def look_up_claim(ctx: Context, claim: Claim) -> Finding:
@@ -102,10 +186,10 @@ def look_up_claim(ctx: Context, claim: Claim) -> Finding:
     held = ctx.omneo.benefits(claim.profile_id)
     with ctx.ledger.read() as connection:
         owned = claimed_ids(connection, claim.profile_id)
-    return find_claimed(claim.reference, claim.definition_handle, _sent_at(ctx, claim.sent_at), held, owned)
+    return find_claimed(claim.reference, claim.definition_handle, _by_omneos_clock(ctx, claim.sent_at), held, owned)
 
 
-def _sent_at(ctx: Context, at: datetime) -> datetime:
+def _by_omneos_clock(ctx: Context, at: datetime) -> datetime:
     """Convert to Omneo's clock, which stamps the evidence: ours may be wrong by an hour."""
     return at + ctx.omneo.clock_ahead_of(ctx.clock())
 

@@ -64,6 +64,7 @@ class Settings:
     worker: str
     worker_seconds: int
     reconcile: str
+    keep_days: int | None
     reference_prefix: str
     order_prefix: str
 
@@ -103,6 +104,7 @@ def read_settings(config: Mapping[str, Any], *, instance_path: str, root_path: s
         worker=reader.one_of("BENEFITS_WORKER", "embedded", "celery", "off"),
         worker_seconds=reader.count("BENEFITS_WORKER_SECONDS"),
         reconcile=reader.one_of("BENEFITS_RECONCILE", "report", "repair", "off"),
+        keep_days=reader.count("BENEFITS_KEEP_DAYS", least=90) if reader.text("BENEFITS_KEEP_DAYS") else None,
         reference_prefix=reader.checked(
             "BENEFITS_REFERENCE_PREFIX", _prefix, "is no prefix.", "Use up to 20 letters, digits and dashes."
         ),

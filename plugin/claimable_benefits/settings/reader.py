@@ -53,7 +53,7 @@ class SettingsReader:
         is_whole = not isinstance(value, bool) and (not isinstance(value, float) or value == number)
         if not is_whole or not least <= number <= _MOST:
             problem = f"{value!r} is no whole number from {least} to {_MOST}."
-            raise SettingsError(key, problem, "Write a number such as 30.")
+            raise SettingsError(key, problem, f"Write a number such as {max(least, 30)}.")
         return number
 
     def path(self, key: str) -> str:

@@ -109,6 +109,12 @@ TABLE: tuple[Setting, ...] = (
         "Whether the worker compares shop, ledger and Omneo once a day, and corrects differences.",
     ),
     Setting(
+        "BENEFITS_KEEP_DAYS",
+        "whole number",
+        None,
+        "How many days finished uses and delivered transactions are kept, at least 90. Default: for ever.",
+    ),
+    Setting(
         "BENEFITS_REFERENCE_PREFIX",
         "text",
         "shop",

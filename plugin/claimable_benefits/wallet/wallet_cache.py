@@ -133,7 +133,7 @@ class WalletCache:
 
         Without ``ask`` it gives None where the cache has none; with ``ask`` it raises `OmneoError`.
         """
-        load = partial(source.omneo.redemptions, customer_version.profile_id)
+        load = partial(source.omneo.redemptions, customer_version.profile_id, for_display=True)
         if self.histories is None:
             return load()
         key, version = customer_version.profile_id, _version(customer_version)

@@ -81,6 +81,36 @@ def second_reversal(api: SandboxClient) -> Any:
     return second.status, second.json.get("data") == first.data, len(api.state()["redemptions"])
 
 
+def filter_operators(api: SandboxClient) -> Any:
+    made = api.redeem(held(api)).data["created_at"]
+    day, asked = made[:10], ("gte", "lt")
+    filters = [{f"filter[created_at][{sign}]": at} for sign in asked for at in (day, made)]
+    return [len(api.get("/redemptions", **one).data) for one in filters]
+
+
+def redemption_reference(api: SandboxClient) -> Any:
+    benefit = held(api)
+    used = api.redeem(benefit, external_id="A-1").data
+    listed = api.get(f"/profiles/{benefit['profile_id']}/redemptions").data[0]
+    by_its_beginning = api.get("/redemptions", **{"filter[external_id]": "A-"}).data
+    return used.get("external_id"), listed.get("external_id"), by_its_beginning
+
+
+def rollback_rows(api: SandboxClient) -> Any:
+    benefit = held(api)
+    api.post(f"/redemptions/{api.redeem(benefit).data['id']}/reversal")
+    lists = [api.get(f"{path}/redemptions").data for path in ("", f"/profiles/{benefit['profile_id']}")]
+    return [[row["type"] for row in rows] for rows in lists], len(api.state()["redemptions"])
+
+
+def return_after_reversal(api: SandboxClient) -> Any:
+    benefit = held(api, max_redemptions=3)
+    used = api.redeem(benefit).data
+    api.post(f"/redemptions/{used['id']}/reversal")
+    status = api.post(f"/redemptions/{used['id']}/benefit/return").status
+    return status, api.get(f"/benefits/{benefit['id']}").data["redemptions_remaining"]
+
+
 def return_after_expiry(api: SandboxClient) -> Any:
     used = api.redeem(held(api, period=1)).data
     api.clock.move(days=3)
@@ -122,6 +152,10 @@ OUTCOMES: list[tuple[Callable[[SandboxClient], Any], dict[str, Any]]] = [
     (claim_by_id, {"on": 201, "off": 422}),
     (future_benefits, {"refuse": (False, 0, 422), "allow": (True, 1, 201)}),
     (second_reversal, {"refuse": (422, False, 2), "replay": (200, True, 2)}),
+    (filter_operators, {"applied": [1, 1, 0, 0], "whole": [0, 1, 0, 1], "ignored": [1, 1, 1, 1]}),
+    (redemption_reference, {"hidden": (None, None, []), "shown": ("A-1", "A-1", [])}),
+    (rollback_rows, {"listed": ([["redeem", "reversal"]] * 2, 2), "hidden": ([["redeem"]] * 2, 2)}),
+    (return_after_reversal, {"refuse": (422, 3), "take": (201, 4)}),
     (return_after_expiry, {"restore": 201, "refuse": 422}),
     (unresolved_profile, {"refuse": (422, None), "anonymous": (201, None)}),
     (void, {"keep": (0, 1), "release": (1, 2)}),

@@ -13,11 +13,13 @@ import pytest
 from claimable_benefits.domain.reconcile import DisagreementCode
 from claimable_benefits.domain.shop import Order, OrderState
 from claimable_benefits.domain.states import UseState
+from claimable_benefits.errors import OmneoError
 from claimable_benefits.ledger.uses import Use, find_use, move_use, uses_of_order
 from claimable_benefits.service.account.wallet_view import read_wallet
 from claimable_benefits.service.holds.hold import hold
 from claimable_benefits.service.operations.reconcile import Report, reconcile
 from claimable_benefits.service.operations.repair import Repaired, repair
+from claimable_benefits.service.orders.refund import refund_order
 from claimable_benefits.service.redemption.rollback import roll_back_order
 from claimable_benefits.service.worker.periodic import reconcile_daily, run_periodic
 from claimable_benefits.service.worker.turn import run_once
@@ -134,7 +136,8 @@ def test_another_sale_under_the_same_number_is_reported_and_not_changed(harness:
 
     after = repaired(harness)
 
-    assert (after.done, codes(after.left)) == ((), [DisagreementCode.TRANSACTION_DUPLICATED])
+    unowned = DisagreementCode.REDEMPTION_UNOWNED  # the till's
+    assert (after.done, codes(after.left)) == ((), [DisagreementCode.TRANSACTION_DUPLICATED, unowned])
     assert "Not all of them look like ours" in after.left.found[0].sentence
     assert [bool(t["is_void"]) for t in at_omneo(harness)] == [False, False]
 
@@ -147,8 +150,9 @@ def test_a_cancelled_order_is_voided_and_gives_its_benefit_back(harness: Service
     found = codes(compared(harness))
     after, again = repaired(harness), repaired(harness)
 
-    assert set(found) == {DisagreementCode.TRANSACTION_NOT_VOID, DisagreementCode.REDEMPTION_LEFT_OVER}
-    assert (codes(after.left), again.done) == ([], ())
+    unowned = DisagreementCode.REDEMPTION_UNOWNED  # the till's
+    assert set(found) == {DisagreementCode.TRANSACTION_NOT_VOID, DisagreementCode.REDEMPTION_LEFT_OVER, unowned}
+    assert (codes(after.left), again.done) == ([unowned], ())
     assert [bool(t["is_void"]) for t in at_omneo(harness)] == [True]
     assert harness.live_redemptions() == [till]
 
@@ -207,7 +211,9 @@ def test_a_redemption_that_was_rolled_back_at_omneo_is_reported(harness: Service
     assert (after.done, codes(after.left)) == ((), [DisagreementCode.REDEMPTION_GONE])
 
 
-def test_a_redemption_that_was_rolled_back_or_used_at_the_till_is_no_disagreement(harness: ServiceHarness) -> None:
+def test_a_redemption_that_was_rolled_back_is_no_disagreement_and_a_tills_use_is_named_at_most(
+    harness: ServiceHarness,
+) -> None:
     benefit = read_wallet(harness.ctx, MIA).holds("first-spend")
     assert benefit is not None
     from claimable_benefits.service.redemption.redeem import redeem_for_order
@@ -219,8 +225,8 @@ def test_a_redemption_that_was_rolled_back_or_used_at_the_till_is_no_disagreemen
 
     after = repaired(harness)
 
-    assert (after.done, codes(after.left)) == ((), [])
-    assert harness.live_redemptions() == [till]
+    assert [(one.code, one.ids) for one in after.left.found] == [(DisagreementCode.REDEMPTION_UNOWNED, (till,))]
+    assert (after.done, harness.live_redemptions()) == ((), [till])
 
 
 def test_a_redemption_that_no_order_owns_is_rolled_back_and_a_tills_is_not_changed(harness: ServiceHarness) -> None:
@@ -240,8 +246,9 @@ def test_a_redemption_that_no_order_owns_is_rolled_back_and_a_tills_is_not_chang
     found = codes(compared(harness))
     after, again = repaired(harness), repaired(harness)
 
-    assert found == [DisagreementCode.REDEMPTION_LEFT_OVER]
-    assert (codes(after.left), again.done) == ([], ())
+    unowned = DisagreementCode.REDEMPTION_UNOWNED  # the till's
+    assert found == [DisagreementCode.REDEMPTION_LEFT_OVER, unowned]
+    assert (codes(after.left), again.done) == ([unowned], ())
     assert ours not in harness.live_redemptions()
     assert till in harness.live_redemptions()
 
@@ -317,3 +324,83 @@ def test_a_smaller_total_of_the_shop_is_reported_and_not_repaired(harness: Servi
 
     assert (after.done, codes(after.left)) == ((), [DisagreementCode.SUBMISSION_DIFFERS])
     assert [t["total"] for t in at_omneo(harness)] == [89.99]
+
+
+@pytest.mark.parametrize("state", ["listed", "hidden"])
+def test_a_rollback_that_omneo_does_not_list_is_no_left_over_redemption(tmp_path: Path, state: str) -> None:
+    (tmp_path / "omneo").mkdir()
+    harness = open_harness(tmp_path, switches={"rollback_rows": state})
+    for number in ("A1", "A2", "A3"):
+        delivered(harness, number)
+        harness.orders.set(number, OrderState.CANCELLED)
+        refund_order(harness.ctx, number, full_refund=True, actor="shop", reason="refund")
+        harness.work(minutes=1)
+
+    report = compared(harness)
+
+    assert (harness.live_redemptions(), codes(report)) == ([], [])
+    harness.ctx.omneo.close()
+    harness.ctx.ledger.close()
+
+
+def test_a_redemption_that_is_left_over_is_found_where_omneo_lists_no_rollbacks(tmp_path: Path) -> None:
+    (tmp_path / "omneo").mkdir()
+    harness = open_harness(tmp_path, switches={"rollback_rows": "hidden"})
+    redemption_id = delivered(harness)
+    harness.orders.set("A1", OrderState.CANCELLED)
+
+    report = compared(harness)
+
+    assert DisagreementCode.REDEMPTION_LEFT_OVER in codes(report)
+    assert harness.live_redemptions() == [redemption_id]
+    harness.ctx.omneo.close()
+    harness.ctx.ledger.close()
+
+
+@pytest.mark.parametrize("kind", ["dropped", "503", "429", "garbage"])
+def test_a_read_that_fails_is_repeated_and_the_comparison_goes_on(harness: ServiceHarness, kind: str) -> None:
+    delivered(harness)
+    for path in ("/transactions", "/redemptions"):
+        harness.wire.fail("GET", path, kind, times=3)
+
+    report = compared(harness)
+
+    assert (codes(report), report.unread) == ([], 0)
+    assert harness.wire.faults[0].times == harness.wire.faults[1].times == 0
+
+
+def test_what_cannot_be_read_is_said_at_the_end_and_the_rest_is_compared(harness: ServiceHarness) -> None:
+    delivered(harness)
+    delivered(harness, "A2", handle="alterations")
+    delete(harness, at_omneo(harness, "A2")[0]["id"])
+    profile_id = use_of(harness).profile_id
+    harness.wire.fail("GET", f"/profiles/{profile_id}/redemptions", "503", times=1_000)
+
+    report = compared(harness)
+
+    assert codes(report)[0] is DisagreementCode.TRANSACTION_MISSING
+    assert set(codes(report)[1:]) == {DisagreementCode.NOT_COMPARED}
+    assert report.unread == len(report.found) - 1
+    assert profile_id in report.found[-1].sentence
+
+
+def test_an_omneo_that_answers_nothing_at_all_is_an_error(harness: ServiceHarness) -> None:
+    delivered(harness)
+    harness.wire.fail("GET", "/", "dropped", times=1_000)
+
+    with pytest.raises(OmneoError):
+        compared(harness)
+
+
+def test_a_day_that_was_not_read_whole_is_compared_again_the_next_day(harness: ServiceHarness) -> None:
+    delivered(harness)
+    reconcile_daily(harness.ctx)
+    harness.clock.forward(days=1, seconds=1)
+    harness.wire.fail("GET", f"/profiles/{use_of(harness).profile_id}/redemptions", "503", times=1_000)
+    incomplete = reconcile_daily(harness.ctx)
+    harness.wire.heal()
+    delete(harness, at_omneo(harness)[0]["id"])
+    harness.clock.forward(days=1, seconds=1)
+
+    assert incomplete > 0
+    assert reconcile_daily(harness.ctx) == 1

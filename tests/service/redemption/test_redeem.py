@@ -21,7 +21,7 @@ from claimable_benefits.service.redemption.redeem import redeem_for_order, use_f
 from claimable_benefits.service.redemption.rollback import roll_back_order
 from claimable_benefits.service.worker.turn import run_once
 from tests.service.conftest import CART, MIA, OpenHarness, ServiceHarness, sale
-from tests.service.steps import benefit_id, held, use
+from tests.service.steps import benefit_id, held, use, use_at_the_till
 
 
 def test_an_order_redeems_its_hold_and_keeps_omneos_id(harness: ServiceHarness) -> None:
@@ -413,10 +413,13 @@ def test_a_till_use_at_the_same_moment_is_not_ours_where_no_reference_is_kept(
 ) -> None:
     harness = new_harness(switches={"external_id_filter": "ignored"})
     use_id = held(harness, "alterations")
-    for _ in range(2):
-        harness.ctx.omneo.redeem(
-            use(harness, use_id).profile_id, use(harness, use_id).benefit_id, reference="till", at=harness.clock.now
-        )
+
+    def tills_meanwhile(_request: httpx.Request) -> None:
+        harness.wire.before_write = None
+        for _ in range(2):
+            use_at_the_till(harness, use(harness, use_id))
+
+    harness.wire.before_write = tills_meanwhile
     harness.wire.fail("POST", "/redemptions", "dropped")
 
     with pytest.raises(Declined):
@@ -428,6 +431,21 @@ def test_a_till_use_at_the_same_moment_is_not_ours_where_no_reference_is_kept(
 
     assert final.state is UseState.MANUAL_REVIEW
     assert final.redemption_id is None
+
+
+def test_a_till_use_just_before_the_baseline_is_not_ours_and_needs_nobody(new_harness: OpenHarness) -> None:
+    harness = new_harness(switches={"external_id_filter": "ignored"})
+    use_id = held(harness, "alterations")
+    for _ in range(2):
+        use_at_the_till(harness, use(harness, use_id))
+    harness.wire.fail("POST", "/redemptions", "dropped")
+
+    with pytest.raises(Declined):
+        redeem_for_order(harness.ctx, use_id, "A1", actor="shopper 1001")
+    harness.work(minutes=4)
+
+    assert use(harness, use_id).state is UseState.RELEASED
+    assert len(harness.live_redemptions()) == 2
 
 
 def test_a_double_click_waits_for_the_first_one_and_gets_its_outcome(harness: ServiceHarness) -> None:

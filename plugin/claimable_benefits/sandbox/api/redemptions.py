@@ -47,6 +47,7 @@ LIST = ListSource(
         **dict.fromkeys(("linked_source_id", "linked_source_type", "exchange_rate"), ("NULL", "text")),
     },
 )
+_REFERENCES = frozenset({"external_id", "transaction_external_id", "transaction_receipt_ref"})
 _KINDS = ("benefit", "reward", "point", "credit")
 
 
@@ -144,7 +145,7 @@ def count_redemptions(profile_id: str, kind: str, instance_id: str) -> Response:
     benefit = state.db.execute(
         "SELECT used FROM benefits WHERE id = ? AND profile_id = ?", (row_id(instance_id), profile_id)
     ).fetchone()
-    return single({"count": benefit["used"] if benefit is not None and kind.startswith("benefit") else 0})
+    return single({"count": max(0, benefit["used"]) if benefit is not None and kind.startswith("benefit") else 0})
 
 
 def check_strategies(form: RequestForm) -> None:
@@ -190,7 +191,8 @@ def insert_item(state: RequestState, redemption_id: int, benefit_id: int, count:
 
 def count_uses(state: RequestState, benefit: sqlite3.Row, count: int) -> None:
     """Move the counters of a benefit and its definition; a negative count returns uses (16.21)."""
-    used = "UPDATE benefits SET used = max(0, used + ?), updated_at = ? WHERE id = ?"
+    # A use that is returned twice makes the count negative: more uses are left than the benefit was issued with.
+    used = "UPDATE benefits SET used = used + ?, updated_at = ? WHERE id = ?"
     state.db.execute(used, (count, state.stamp, benefit["id"]))
     total = "UPDATE definitions SET total_global_redemptions = max(0, total_global_redemptions + ?) WHERE id = ?"
     state.db.execute(total, (count, benefit["definition_id"]))
@@ -204,8 +206,10 @@ def _page(where: Filter) -> Response:
     for name in ("has_benefit", "has_reward", "has_point", "has_credit"):
         if request.args.get(name, "").lower() in ("1", "true"):  # the bare form that a live test uses
             where.add(LIST.columns[name][0])
+    if state.switches["rollback_rows"] == "hidden":
+        where.add("r.type = 'redeem'")
     if state.switches["external_id_filter"] == "ignored":
-        source = ListSource(LIST.table, LIST.rows, LIST.columns, ignored=frozenset({"external_id"}))
+        source = ListSource(LIST.table, LIST.rows, LIST.columns, ignored=_REFERENCES)
     return paginate(state, source, where, lambda rows: [serialize_redemption(state, row) for row in rows])
 
 

@@ -50,8 +50,11 @@ def return_benefit(redemption_id: str) -> Response:
     form.check()
     with state.writing():
         row = get_or_404(state, "redemptions", row_id(redemption_id))
-        _check_can_be_rolled_back(row)
-        made = _return(state, row, _share(items_of(state, row["id"]), count or 1))
+        if _may_return_twice(state, row):
+            made = _roll_back(state, row, "return", [(item, count or 1) for item in items_of(state, row["id"])[:1]])
+        else:
+            _check_can_be_rolled_back(row)
+            made = _return(state, row, _share(items_of(state, row["id"]), count or 1))
     return created(serialize_redemption(state, made))
 
 
@@ -81,6 +84,11 @@ def return_all(state: RequestState, redemption_id: int) -> None:
     unreturned = [(item, item["count"] - item["returned"]) for item in items_of(state, row["id"])]
     if row["type"] == "redeem" and row["reversed_by"] is None and any(count for _item, count in unreturned):
         _roll_back(state, row, "return", unreturned)
+
+
+def _may_return_twice(state: RequestState, row: sqlite3.Row) -> bool:
+    """Whether a reversed redemption is returned once more, as the switch ``return_after_reversal`` says."""
+    return row["reversed_by"] is not None and state.switches["return_after_reversal"] == "take"
 
 
 def _check_can_be_rolled_back(row: sqlite3.Row) -> None:

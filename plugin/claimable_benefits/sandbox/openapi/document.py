@@ -56,6 +56,8 @@ def describe(app: Flask, switches: Mapping[str, str]) -> Document:
     if "/api/v3/identities/search" in document["paths"]:
         answer = _response(f"IdentitySearch_{switches['identity_search']}")
         document["paths"]["/api/v3/identities/search"]["get"]["responses"]["200"] = answer
+    if switches["redemption_reference"] == "shown":
+        _show_references(document["components"]["schemas"]["Redemption"])
     if switches["definition_ids"] == "numbers":
         document["components"]["schemas"]["BenefitDefinition"]["properties"]["id"] = {"type": "integer"}
     if switches["numbers"] == "strings":
@@ -108,6 +110,11 @@ def _set_create_status(document: Document, status: str) -> None:
     for operation in _operations(document):
         if "201" in operation["responses"]:
             operation["responses"][status] = operation["responses"].pop("201")
+
+
+def _show_references(redemption: Document) -> None:
+    redemption["properties"]["external_id"] = {"type": ["string", "null"]}
+    redemption["required"].append("external_id")
 
 
 def _write_numbers_as_strings(components: Document) -> None:

@@ -62,7 +62,7 @@ def paginate(
     state: RequestState, source: ListSource, where: Filter, element: Callable[[list[sqlite3.Row]], list[Any]]
 ) -> Response:
     """Return one page of a list, narrowed by `where` and by what the query string asks for."""
-    _narrow(source, where)
+    _narrow(source, where, state.switches["filter_operators"])
     size, start, number = _position()
     total = state.db.execute(f"SELECT count(*) FROM {source.table}{where.sql}", where.values).fetchone()[0]  # noqa: S608 - ours
     rows = state.db.execute(
@@ -73,18 +73,20 @@ def paginate(
     return respond({"data": elements, **_page_links(total, size, start, number, len(rows))})
 
 
-def _narrow(source: ListSource, where: Filter) -> None:
+def _narrow(source: ListSource, where: Filter, operators: str) -> None:
     for key, values in request.args.lists():
         found = _KEY.fullmatch(key)
         if found is not None:
-            _apply(source, where, key, found[1][1:-1].split("]["), values)
+            _apply(source, where, key, found[1][1:-1].split("]["), values, operators)
 
 
-def _apply(source: ListSource, where: Filter, key: str, path: list[str], values: list[str]) -> None:
+def _apply(source: ListSource, where: Filter, key: str, path: list[str], values: list[str], operators: str) -> None:
+    """Narrow the list by one filter; ``operators`` is the value of the switch ``filter_operators``."""
     path = path[:-1] if path[-1] == "" else path
-    operator = path.pop() if len(path) > 1 and path[-1] in _OPERATORS else "eq"
+    asked = path.pop() if len(path) > 1 and path[-1] in _OPERATORS else "eq"
+    operator = "eq" if operators == "whole" else asked
     name = ".".join(path)
-    if name in source.ignored or name not in source.columns:
+    if name in source.ignored or name not in source.columns or (operators == "ignored" and asked != "eq"):
         return  # as Omneo's framework does: it ignores an unknown filter
     expression, kind = source.columns[name]
     if kind == "among":

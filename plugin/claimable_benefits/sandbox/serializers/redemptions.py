@@ -21,9 +21,11 @@ def items_of(state: RequestState, redemption_id: int) -> list[sqlite3.Row]:
 
 
 def serialize_redemption(state: RequestState, row: sqlite3.Row) -> Body:
-    """Return a redemption as answers show it; external_id is not among its fields (13.3)."""
+    """Return a redemption as answers show it; external_id is among its fields only where a switch says so (13.3)."""
+    shown = {"external_id": row["external_id"]} if state.switches["redemption_reference"] == "shown" else {}
     return {
         "id": row["id"],
+        **shown,
         "profile_id": row["profile_id"],
         "profile": summarize_profile(store.find(state.db, "profiles", row["profile_id"])),
         "type": row["type"],

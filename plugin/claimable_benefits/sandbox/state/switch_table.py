@@ -34,9 +34,30 @@ SWITCH_ROWS: tuple[tuple[str, tuple[str, ...], str, str, str], ...] = (
     (
         "external_id_filter",
         ("honoured", "ignored"),
-        "filter[external_id] on redemptions: narrows the list, or is silently not applied.",
+        "Filters of redemptions by external_id or a transaction's reference: narrow the list, or are not applied.",
         "Omneo facts 8 and 9",
         "Stated for the global list, inferred for a profile's list.",
+    ),
+    (
+        "filter_operators",
+        ("applied", "whole", "ignored"),
+        "filter[field][gte] and its like: compare as they say, are taken for the whole value, or are not applied.",
+        "Omneo facts 1.4",
+        "Stated by the client's types; a filter without an operator compares whole values.",
+    ),
+    (
+        "redemption_reference",
+        ("hidden", "shown"),
+        "Whether a redemption's row shows the external_id that it was made with.",
+        "Omneo facts 13.3",
+        "The published row has no external_id; it can be filtered by.",
+    ),
+    (
+        "rollback_rows",
+        ("listed", "hidden"),
+        "Whether lists of redemptions hold returns and reversals as rows of their own, or none of them.",
+        "Omneo facts 10 and 19",
+        "Unknown.",
     ),
     (
         "create_status",
@@ -156,6 +177,13 @@ SWITCH_ROWS: tuple[tuple[str, tuple[str, ...], str, str, str], ...] = (
         "A second reversal of one redemption: is refused, or answers the first one.",
         "Omneo facts 16.25",
         "Assumed.",
+    ),
+    (
+        "return_after_reversal",
+        ("refuse", "take"),
+        "A return of a redemption that was reversed: is refused, or taken, so that a use comes back twice.",
+        "Omneo facts 16.26 and 19",
+        "Unknown.",
     ),
     (
         "return_after_expiry",

@@ -14,6 +14,7 @@ from claimable_benefits.ledger.outbox import deliveries_in_state
 from claimable_benefits.ledger.shops.others import OtherShop, other_shops
 from claimable_benefits.service.context import Context
 from claimable_benefits.service.delivery.first_look import FOREIGN
+from claimable_benefits.service.operations.memory_alarm import read_alarm
 from claimable_benefits.service.operations.review import read_reviews
 from claimable_benefits.settings import Settings
 
@@ -50,7 +51,8 @@ def examine(ctx: Context, settings: Settings) -> list[Check]:
         ]
     if not ledger.is_well:
         return found
-    return [*found, _reviews(ctx), _queue(ctx), _worker(ctx), *_order_numbers(ctx), *_other_shops(ctx)]
+    own = [_forgotten(ctx), _reviews(ctx), _queue(ctx), _worker(ctx)]
+    return [*found, *own, *_order_numbers(ctx), *_other_shops(ctx)]
 
 
 def _ledger(ctx: Context) -> Check:
@@ -114,6 +116,12 @@ def _clocks(ctx: Context) -> Check:
     way = "ahead of" if ahead > timedelta(0) else "behind"
     span = f"{abs(ahead).total_seconds():.0f} s"
     return Check("Clocks", False, f"Omneo's is {span} {way} ours: set this machine's clock by a time server.")
+
+
+def _forgotten(ctx: Context) -> Check:
+    if alarm := read_alarm(ctx):
+        return Check("Memory", False, alarm)
+    return Check("Memory", True, "no redemption is known that the ledger has forgotten.")
 
 
 def _reviews(ctx: Context) -> Check:

@@ -1,7 +1,8 @@
 """Compare the shop, the ledger and Omneo for a period. Reads only; `operations.repair` repairs.
 
-Omneo is asked once for each order and once for each profile that the ledger knows in the period, a few at a time, and
-by our reference where a profile has a redemption that belongs to no use of the ledger.
+Omneo is asked for the redemptions of the period, once for each order and once for each profile that the ledger knows in
+the period, a few at a time, and by our reference where a redemption belongs to no use of the ledger. A failed read is
+repeated; what cannot be read all the same stands at the end of the report, and the rest is compared.
 """
 
 from __future__ import annotations
@@ -27,14 +28,19 @@ from claimable_benefits.domain.reconcile import (
     compare_redemptions,
     compare_waiting,
     is_returned,
+    name_unowned,
 )
-from claimable_benefits.domain.shop import Order
+from claimable_benefits.domain.shop import Order, OrderState
 from claimable_benefits.domain.states import DeliveryState, UseState
-from claimable_benefits.errors import InvalidResponse, RateLimited, Rejected
+from claimable_benefits.errors import AuthenticationError, InvalidResponse, OmneoError, Rejected
 from claimable_benefits.ledger.outbox import Delivery, deliveries_between, deliveries_in_state, find_delivery
+from claimable_benefits.ledger.retention.tombstones import tombstones_of
 from claimable_benefits.ledger.uses import Use, uses_between, uses_in_state, uses_of_order, uses_of_profile
 from claimable_benefits.service.context import Context
 from claimable_benefits.service.delivery.verify import differs
+from claimable_benefits.service.operations.memory_alarm import end_alarm
+from claimable_benefits.service.operations.repeated_reads import RepeatedReads
+from claimable_benefits.service.operations.unowned import Unowned, find_unowned, rolled_back_at_omneo
 from claimable_benefits.service.orders.unplaced import order_of
 
 _log = logging.getLogger("claimable_benefits")
@@ -42,7 +48,7 @@ THREADS = 4
 # Omneo's clock, ours, and those of the shop's servers agree within this.
 _MARGIN = timedelta(days=1)
 _WAITING = (UseState.MANUAL_REVIEW, UseState.REDEEMING, UseState.IN_DOUBT, UseState.REDEEMED, UseState.ROLLING_BACK)
-_TRIES = 5
+_UNREAD = DisagreementCode.NOT_COMPARED
 T = TypeVar("T")
 K = TypeVar("K")
 
@@ -60,6 +66,11 @@ class Report:
     profiles: int
     by_loader: bool
     found: tuple[Disagreement, ...]
+
+    @property
+    def unread(self) -> int:
+        """How much could not be read, and so was not compared; it stands at the end of ``found``."""
+        return sum(one.code is DisagreementCode.NOT_COMPARED for one in self.found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,16 +91,32 @@ class _OmneoSide:
 
     recorded: dict[str, Sequence[RecordedTransaction]] = field(default_factory=dict)
     redemptions: dict[str, Sequence[Redemption]] = field(default_factory=dict)
+    gone: dict[str, set[str]] = field(default_factory=dict)
+    unowned: Unowned = field(default_factory=Unowned)
     unread: list[Disagreement] = field(default_factory=list)
+    errors: list[OmneoError] = field(default_factory=list)
 
 
 def reconcile(ctx: Context, since: datetime, until: datetime) -> Report:
-    """Compare from ``since`` until before ``until``, aware times; give what disagrees. Raises `OmneoError`."""
+    """Compare from ``since`` until before ``until``, aware times; give what disagrees.
+
+    Raises `OmneoError` where Omneo does not accept the token or answers nothing at all; any other failed read is
+    reported.
+    """
     known = _read_ours(ctx, since, until)
-    seen = _read_omneos(ctx, known)
-    found = [*_compare(ctx, known, seen), *seen.unread, *_waiting(ctx)]
-    unique = {(one.code, one.order_number, one.use_id, one.ids): one for one in found}
-    return Report(since, until, len(known.orders), len(known.uses_of_profile), known.by_loader, tuple(unique.values()))
+    seen = _read_omneos(ctx, known, until)
+    found = [*_compare(ctx, known, seen), *_waiting(ctx)]
+    named = {redemption_id for one in found for redemption_id in one.ids}
+    unowned = [one for one in seen.unowned.redemptions if one.id not in named]
+    found += [name_unowned(one, seen.unowned.forgotten.get(one.id)) for one in unowned]
+    found += seen.unread
+    unique = {
+        (one.code, one.order_number, one.use_id, one.ids, one.code is _UNREAD and one.sentence): one for one in found
+    }
+    if not seen.unread and not any(one.forgotten for one in found):
+        end_alarm(ctx, since)
+    profiles = len(known.uses_of_profile.keys() | seen.unowned.profiles)
+    return Report(since, until, len(known.orders), profiles, known.by_loader, tuple(unique.values()))
 
 
 def _read_ours(ctx: Context, since: datetime, until: datetime) -> _OurSide:
@@ -112,24 +139,34 @@ def _read_ours(ctx: Context, since: datetime, until: datetime) -> _OurSide:
     return _OurSide(since, loaded is not None, orders, deliveries, attempts, of_profile)
 
 
-def _read_omneos(ctx: Context, known: _OurSide) -> _OmneoSide:
-    seen = _OmneoSide()
+def _read_omneos(ctx: Context, known: _OurSide, until: datetime) -> _OmneoSide:
+    seen, reads = _OmneoSide(), RepeatedReads(ctx)
     with ThreadPoolExecutor(THREADS, thread_name_prefix="claimable-benefits-reconcile") as pool:
-        ask = partial(_asked, ctx)
-        orders = {number: pool.submit(ask, partial(_recorded, ctx, number)) for number in known.orders}
+        orders = {number: pool.submit(reads.ask, partial(_recorded, ctx, number)) for number in known.orders}
         profiles = {
-            profile_id: pool.submit(ask, partial(_redemptions, ctx, known, profile_id))
+            profile_id: pool.submit(_read_profile, ctx, reads, known, profile_id)
             for profile_id in known.uses_of_profile
         }
         try:
             for number, future in orders.items():
                 _keep(seen, seen.recorded, number, f"order {number}", future.result)
             for profile_id, reading in profiles.items():
-                _keep(seen, seen.redemptions, profile_id, f"profile {profile_id}", reading.result)
+                _keep(seen, seen.redemptions, profile_id, f"profile {profile_id}", partial(_first, reading.result))
+                if profile_id in seen.redemptions:
+                    seen.gone[profile_id] = reading.result()[1]
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+    seen.unowned = find_unowned(ctx, reads, known.since, until, known.orders)
+    seen.errors += seen.unowned.unread.values()
+    if seen.errors and not (seen.recorded or seen.redemptions or seen.unowned.has_read):
+        raise seen.errors[0]
+    seen.unread += [_unread(about, error) for about, error in seen.unowned.unread.items()]
     return seen
+
+
+def _first(read: Callable[[], tuple[Sequence[T], set[str]]]) -> Sequence[T]:
+    return read()[0]
 
 
 def _keep(
@@ -137,21 +174,15 @@ def _keep(
 ) -> None:
     try:
         into[key] = read()
-    except (Rejected, InvalidResponse) as error:
-        number = key if about.startswith("order") else None
-        seen.unread.append(
-            Disagreement(DisagreementCode.NOT_COMPARED, f"What Omneo has of {about} cannot be read: {error}", number)
-        )
+    except AuthenticationError:
+        raise
+    except OmneoError as error:
+        seen.errors.append(error)
+        seen.unread.append(_unread(about, error, key if about.startswith("order") else None))
 
 
-def _asked(ctx: Context, ask: Callable[[], T]) -> T:
-    """Ask Omneo, and retry after the pause that it asks for with 429."""
-    for _ in range(_TRIES):
-        try:
-            return ask()
-        except RateLimited as error:
-            ctx.sleep(min(error.retry_after or 1.0, 30.0))
-    return ask()
+def _unread(about: str, error: OmneoError, number: str | None = None) -> Disagreement:
+    return Disagreement(_UNREAD, f"What Omneo has of {about} cannot be read: {error}", number)
 
 
 def _recorded(ctx: Context, number: str) -> Sequence[RecordedTransaction]:
@@ -166,10 +197,35 @@ def _recorded(ctx: Context, number: str) -> Sequence[RecordedTransaction]:
     return sorted(found, key=lambda one: answered is None or one.id != answered.id)
 
 
-def _redemptions(ctx: Context, known: _OurSide, profile_id: str) -> Sequence[Redemption]:
-    back_to = _back_to(known, profile_id)
-    found = ctx.omneo.redemptions(profile_id, until=back_to - _MARGIN + ctx.omneo.clock_ahead_of(ctx.clock()))
-    return _named(ctx, found, [use for use in known.uses_of_profile[profile_id] if use.updated_at >= known.since])
+def _read_profile(
+    ctx: Context, reads: RepeatedReads, known: _OurSide, profile_id: str
+) -> tuple[Sequence[Redemption], set[str]]:
+    """Read a profile's redemptions of the period, and which of them were rolled back or are gone."""
+    uses, back_to = known.uses_of_profile[profile_id], _back_to(known, profile_id)
+    until = back_to - _MARGIN + ctx.omneo.clock_ahead_of(ctx.clock())
+    listed = reads.ask(partial(ctx.omneo.redemptions, profile_id, until=until))
+    found = reads.ask(partial(_named, ctx, listed, [use for use in uses if use.updated_at >= known.since]))
+    with ctx.ledger.read() as connection:
+        pruned = tombstones_of(connection, {one.id for one in found})
+    gone = is_returned(found, [*uses, *pruned]) | _missing(found, uses, back_to)
+    if doubtful := _doubtful_benefits(known, found, uses, gone):
+        gone |= rolled_back_at_omneo(ctx, reads, profile_id, doubtful, cancelled=_cancelled(known))
+    return found, gone
+
+
+def _doubtful_benefits(
+    known: _OurSide, redemptions: Sequence[Redemption], uses: Sequence[Use], gone: set[str]
+) -> set[str]:
+    """The benefits of which a redemption seems left over: where its rollback is listed nowhere, uses left decide."""
+    left = {redemption_id for one in compare_redemptions(redemptions, uses, gone) for redemption_id in one.ids}
+    cancelled = _cancelled(known)
+    left |= {use.redemption_id for use in uses if use.order_number in cancelled and use.redemption_id} - gone
+    return {benefit_id for one in redemptions if one.id in left for benefit_id in one.benefit_ids}
+
+
+def _cancelled(known: _OurSide) -> set[str | None]:
+    orders = known.orders.values()
+    return {order.number for order in orders if order is not None and order.state is OrderState.CANCELLED}
 
 
 def _named(ctx: Context, redemptions: Sequence[Redemption], uses: Sequence[Use]) -> Sequence[Redemption]:
@@ -193,11 +249,9 @@ def _back_to(known: _OurSide, profile_id: str) -> datetime:
 
 
 def _compare(ctx: Context, known: _OurSide, seen: _OmneoSide) -> Iterable[Disagreement]:
-    gone: dict[str, set[str]] = defaultdict(set)
+    gone = defaultdict(set, seen.gone)
     for profile_id, redemptions in seen.redemptions.items():
-        uses = known.uses_of_profile[profile_id]
-        gone[profile_id] = is_returned(redemptions, uses) | _missing(redemptions, uses, _back_to(known, profile_id))
-        yield from compare_redemptions(redemptions, uses, ctx.reference_prefix)
+        yield from compare_redemptions(redemptions, known.uses_of_profile[profile_id], gone[profile_id])
     for number, recorded in seen.recorded.items():
         attempts, delivery = known.uses_of_order[number], known.deliveries.get(number)
         sides = OrderComparison(

@@ -1,7 +1,7 @@
 """Repair what disagrees; repeating it changes nothing more.
 
-The outbox delivers transactions again, and the worker rolls back uses of the ledger. What has no row in the ledger is
-reported and not changed, as it may be a till's.
+The outbox delivers transactions again, and the worker rolls back uses of the ledger. A redemption without a row in the
+ledger is reported and not changed, as it may be a till's, unless its reference was made for an order of this shop.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from claimable_benefits.ledger.outbox import Delivery, deliver_again, find_deliv
 from claimable_benefits.ledger.uses import Use, find_use, move_use
 from claimable_benefits.service.context import Context
 from claimable_benefits.service.delivery.deliver import deliver_due
+from claimable_benefits.service.operations.forgotten import recover_forgotten
 from claimable_benefits.service.operations.reconcile import Report, reconcile
 from claimable_benefits.service.orders.submit import submit_in
 from claimable_benefits.service.orders.unplaced import order_of
@@ -153,6 +154,10 @@ def _roll_back(ctx: Context, one: Disagreement, actor: str) -> str | None:
     return f"Redemption {redemption_id} of {use.name} is being rolled back."
 
 
+def _recover(ctx: Context, one: Disagreement, actor: str) -> str | None:
+    return recover_forgotten(ctx, one.forgotten, actor=actor) if one.forgotten is not None else None
+
+
 def _begin(ctx: Context, use: Use, redemption_id: str, actor: str, reason: str) -> bool:
     """Commit the intention; the next step, here or in the worker, calls Omneo."""
     if UseState.ROLLING_BACK not in USE_MOVES[use.state]:
@@ -185,4 +190,5 @@ _WAYS: dict[DisagreementCode, Callable[[Context, Disagreement, str], str | None]
     DisagreementCode.TRANSACTION_NOT_VOID: _void,
     DisagreementCode.USE_NOT_CONSUMED: _submit,
     DisagreementCode.REDEMPTION_LEFT_OVER: _roll_back,
+    DisagreementCode.REDEMPTION_UNKNOWN: _recover,
 }

@@ -123,11 +123,15 @@ def _handle_not_applied(ctx: Context, use: Use, actor: str, error: OmneoError) -
             _restore_hold(ctx, use, actor, error, was_sent=was_sent)
     except LedgerUnavailable:
         raise _not_confirmed(use) from None
-    raise Declined(
+    raise unavailable(use.use_id, use.name)
+
+
+def unavailable(use_id: str, name: str) -> Declined:
+    """Say that nothing was sent or applied, and that the shopper may try again."""
+    return Declined(
         "loyalty_unavailable",
-        f"We could not reach the loyalty programme, so {use.name} was not used. "
-        "Please try again, or carry on without it.",
-        use_id=use.use_id,
+        f"We could not reach the loyalty programme, so {name} was not used. Please try again, or carry on without it.",
+        use_id=use_id,
     )
 
 

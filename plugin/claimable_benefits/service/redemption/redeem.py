@@ -7,6 +7,7 @@ at any point the row says what is in doubt, and no request is sent twice.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import count
 
 from sqlalchemy import Connection
 
@@ -16,11 +17,12 @@ from claimable_benefits.domain.shop import Shopper
 from claimable_benefits.domain.states import UNANSWERED_USES, UseState
 from claimable_benefits.errors import ConflictError, Declined, OmneoError
 from claimable_benefits.ledger import uses as ledger_uses
+from claimable_benefits.ledger.retention.tombstones import pruned_references
 from claimable_benefits.ledger.uses import Use, move_use
 from claimable_benefits.service.account.wallet_view import Wallet, read_wallet
 from claimable_benefits.service.context import Context, shopper_actor
 from claimable_benefits.service.holds.slots import take_slot
-from claimable_benefits.service.redemption.execution import execute
+from claimable_benefits.service.redemption.execution import execute, unavailable
 
 _SUCCESS = (UseState.REDEEMED, UseState.CONSUMED)
 
@@ -37,11 +39,11 @@ def redeem_for_order(ctx: Context, use_id: str, order_number: str, *, actor: str
     """Redeem a held use for an order; a repeated call for the same order gives the same use.
 
     Raises `Declined` before any money moves: ``no_longer_held``, ``benefit_gone`` (Omneo refused), ``not_confirmed``
-    (no answer came) or ``loyalty_unavailable`` (nothing was applied; the cart still holds the benefit). Raises
-    `ValueError` for an order number that cannot be stored.
+    (no answer came) or ``loyalty_unavailable`` (nothing was applied, or nothing was sent as Omneo did not show what is
+    left; the cart still holds the benefit). Raises `ValueError` for an order number that cannot be stored.
     """
     check_order_number(order_number)
-    baseline = _remaining_uses_now(ctx, use_id)
+    baseline = _baseline_of_hold(ctx, use_id)
     try:
         with ctx.ledger.write() as connection:
             use = ledger_uses.find_use(connection, use_id)
@@ -49,7 +51,8 @@ def redeem_for_order(ctx: Context, use_id: str, order_number: str, *, actor: str
             if use and is_first:
                 _roll_back_others(ctx, connection, order_number, actor)
                 reason = f"order {order_number} is being placed"
-                use = record_intent(ctx, connection, use, actor, reason, order_number=order_number, **baseline)
+                named = {"order_number": order_number, "reference": _new_reference(ctx, connection, order_number)}
+                use = record_intent(ctx, connection, use, actor, reason, **named, **baseline)
     except ConflictError:  # another request was faster
         with ctx.ledger.read() as connection:
             use, is_first = ledger_uses.find_use(connection, use_id), False
@@ -104,6 +107,7 @@ def repeated_outcome(use: Use) -> Used:
 def _use_now(
     ctx: Context, shopper: Shopper, wallet: Wallet, benefit: Benefit, use_id: str, *, channel: str, actor: str
 ) -> Used:
+    baseline = _read_baseline(ctx, wallet.profile_id or "", benefit.id, use_id, benefit.name)
     audit = ctx.audit(actor, f"used: {channel}")
     try:
         with ctx.ledger.write() as connection:
@@ -118,7 +122,7 @@ def _use_now(
                 channel=channel,
                 cart_id=f"{channel} {use_id}",
             )
-            use = record_intent(ctx, connection, use, actor, audit.reason)
+            use = record_intent(ctx, connection, use, actor, audit.reason, **baseline)
     except ConflictError:
         if known := find_use(ctx, shopper, use_id):
             return repeated_outcome(known)
@@ -150,23 +154,52 @@ def record_intent(ctx: Context, connection: Connection, use: Use, actor: str, re
     )
 
 
-def _remaining_uses_now(ctx: Context, use_id: str) -> dict[str, int | None]:
-    """Read the remaining uses now: where our reference does not decide, they are the evidence after a lost answer.
+def _new_reference(ctx: Context, connection: Connection, order_number: str) -> str:
+    """Give the order's first reference that no attempt has had: the shop can make it again without the ledger."""
+    for attempt in count(1):
+        reference = ctx.order_reference(order_number, attempt)
+        known = ledger_uses.known_references(connection, [reference]) | pruned_references(connection, [reference])
+        if not known:
+            return reference
+    raise AssertionError("There are numbers without end.")
 
-    The count from the hold may be half an hour old, and a till may have used the benefit since.
+
+def _baseline_of_hold(ctx: Context, use_id: str) -> dict[str, int | None]:
+    with ctx.ledger.read() as connection:
+        use = ledger_uses.find_use(connection, use_id)
+    if use is None or use.state is not UseState.HELD:
+        return {}
+    return _read_baseline(ctx, use.profile_id, use.benefit_id, use_id, use.name)
+
+
+def _read_baseline(ctx: Context, profile_id: str, benefit_id: str, use_id: str, name: str) -> dict[str, int | None]:
+    """Read what is left now: where our reference does not decide, it is the evidence after a lost answer.
+
+    What a hold or a page knows may be half an hour old, and a till may have used the benefit since. Raises `Declined`
+    where it cannot be read: without it a lost answer waits for a person, so nothing is sent.
     """
-    try:
-        if ctx.omneo.keeps_references() and ctx.omneo.filters_by_reference():
-            return {}
-        with ctx.ledger.read() as connection:
-            use = ledger_uses.find_use(connection, use_id)
-        if use is None or use.state is not UseState.HELD:
-            return {}
-        with ctx.omneo.within(ctx.timing.lookup_seconds):
-            benefit = ctx.omneo.benefit(use.profile_id, use.benefit_id)
-    except OmneoError:
-        return {"baseline_remaining": None}  # without it, a lost answer may need manual review
+    if _references_decide(ctx):
+        return {}
+    for pause in (*ctx.timing.baseline_pauses, None):
+        try:
+            with ctx.omneo.within(ctx.timing.baseline_seconds):
+                benefit = ctx.omneo.benefit(profile_id, benefit_id)
+        except OmneoError as error:
+            if pause is None:
+                raise unavailable(use_id, name) from error
+            ctx.sleep(pause)
+        else:
+            break
     return {"baseline_remaining": benefit.remaining if benefit else None}
+
+
+def _references_decide(ctx: Context) -> bool:
+    """Whether the tenant keeps our references and filters by them; False where that is not known."""
+    try:
+        with ctx.omneo.within(ctx.timing.lookup_seconds):
+            return bool(ctx.omneo.keeps_references() and ctx.omneo.filters_by_reference())
+    except OmneoError:
+        return False
 
 
 def _roll_back_others(ctx: Context, connection: Connection, order_number: str, actor: str) -> None:

@@ -1,4 +1,4 @@
-"""What the worker does periodically: note that it runs, probe the tenant once, reconcile once a day."""
+"""What the worker does periodically: note that it runs, look for forgotten work and probe once, reconcile daily."""
 
 from __future__ import annotations
 
@@ -6,22 +6,28 @@ import logging
 from datetime import datetime, timedelta
 from weakref import WeakSet
 
+from claimable_benefits.domain.reconcile import DisagreementCode
 from claimable_benefits.errors import OmneoError
 from claimable_benefits.ledger import Ledger, key_values
 from claimable_benefits.service.context import Context
 from claimable_benefits.service.operations.doctor import NOT_FILTERED
-from claimable_benefits.service.operations.reconcile import reconcile
+from claimable_benefits.service.operations.prune import prune
+from claimable_benefits.service.operations.reconcile import Report, reconcile
 from claimable_benefits.service.operations.repair import repair
+from claimable_benefits.service.worker.restored import look_for_forgotten_work
 
 _log = logging.getLogger("claimable_benefits")
 RECONCILED = "reconciled until"
 _DUE = "reconciliation due at"
+_PRUNE_DUE = "pruning due at"
 _NOTED_EVERY = timedelta(seconds=30)
 _EVERY = timedelta(days=1)
 # Long enough for a day's orders; where the process dies, another one starts again after it.
 _LEASE = timedelta(hours=1)
 # What has just happened is not delivered yet.
 _IN_FLIGHT = timedelta(minutes=10)
+_LONGEST = timedelta(days=7)  # where a day could not be read, the next period holds it too, but not for ever
+_MOST_UNOWNED = 10
 _probed: WeakSet[Ledger] = WeakSet()
 
 
@@ -29,9 +35,25 @@ def run_periodic(ctx: Context) -> int:
     """Run what is due only sometimes; give how many disagreements reconciliation has left."""
     if ctx.stopping():
         return 0
+    look_for_forgotten_work(ctx)
     _note_turn(ctx)
     _probe_once(ctx)
+    prune_daily(ctx)
     return reconcile_daily(ctx)
+
+
+def prune_daily(ctx: Context) -> None:
+    """Prune the ledger once a day, in one of the processes."""
+    now = ctx.clock()
+    with ctx.ledger.read() as connection:
+        due_at = key_values.get_value(connection, _PRUNE_DUE)
+    if due_at is not None and datetime.fromisoformat(due_at) > now:
+        return
+    with ctx.ledger.write() as connection:
+        is_ours = key_values.compare_and_set_value(connection, _PRUNE_DUE, due_at, (now + _EVERY).isoformat(), now)
+    if is_ours and (pruned := prune(ctx)):
+        counts = (pruned.uses, pruned.claims, pruned.deliveries)
+        _log.info("Pruned: %d uses, %d claims and %d delivered transactions.", *counts)
 
 
 def reconcile_daily(ctx: Context) -> int:
@@ -51,12 +73,22 @@ def reconcile_daily(ctx: Context) -> int:
         report = repaired.left
         for sentence in repaired.done:
             _log.info("Reconciliation: %s", sentence)
-    for one in report.found:
-        _log.warning("Reconciliation: %s (%s)", one.sentence, one.code)
+    _log_disagreements(report)
     with ctx.ledger.write() as connection:
         key_values.set_value(connection, _DUE, (now + _EVERY).isoformat(), ctx.clock())
-        key_values.set_value(connection, RECONCILED, report.until.isoformat(), ctx.clock())
+        if not report.unread:  # else the next day's period begins where this one does
+            key_values.set_value(connection, RECONCILED, report.until.isoformat(), ctx.clock())
     return len(report.found)
+
+
+def _log_disagreements(report: Report) -> None:
+    """Write one warning for each; of redemptions that may be a till's, the first few and their number."""
+    unowned = [one for one in report.found if one.code is DisagreementCode.REDEMPTION_UNOWNED]
+    for one in report.found:
+        if one not in unowned[_MOST_UNOWNED:]:
+            _log.warning("Reconciliation: %s (%s)", one.sentence, one.code)
+    if (more := len(unowned) - _MOST_UNOWNED) > 0:
+        _log.warning("Reconciliation: %d more redemptions may be ours or a till's. See: flask benefits reconcile", more)
 
 
 def _lease_period(ctx: Context) -> datetime | None:
@@ -73,7 +105,8 @@ def _lease_period(ctx: Context) -> datetime | None:
             key_values.set_value(connection, RECONCILED, (now - _EVERY).isoformat(), now)
     if due_at is None or not is_ours:
         return None
-    return datetime.fromisoformat(until) if until else now - _EVERY - _IN_FLIGHT
+    since = datetime.fromisoformat(until) if until else now - _EVERY - _IN_FLIGHT
+    return max(since, now - _LONGEST)
 
 
 def _note_turn(ctx: Context) -> None:

@@ -19,6 +19,7 @@ def upgrade() -> None:
     _claims()
     _events()
     _outbox()
+    _tombstones()
     _small_tables()
 
 
@@ -49,7 +50,7 @@ def _uses() -> None:
         "benefits_uses",
         _shop(),
         sa.Column("use_id", sa.String(36), primary_key=True),
-        sa.Column("reference", sa.String(80), nullable=False, unique=True),
+        sa.Column("reference", sa.String(80), nullable=False),
         sa.Column("channel", sa.String(16), nullable=False),
         sa.Column("customer_id", sa.String(255), nullable=False),
         sa.Column("profile_id", sa.String(255), nullable=False),
@@ -69,6 +70,8 @@ def _uses() -> None:
         _time("sent_at"),
         _time("redeemed_at"),
         _time("rollback_sent_at"),
+        sa.Column("rollback_baseline_remaining", sa.Integer),
+        sa.Column("rollback_baseline_count", sa.Integer),
         sa.Column("rollback_id", sa.String(64)),
         _time("lease_until"),
         _time("due_at"),
@@ -85,6 +88,7 @@ def _uses() -> None:
     _unique("benefits_uses_live", "benefits_uses", slot, _LIVE_USE)
     _unique("benefits_uses_held", "benefits_uses", ["shop_id", "cart_id"], _HELD)
     op.create_index("benefits_uses_due", "benefits_uses", ["shop_id", "state", "due_at"])
+    op.create_index("benefits_uses_reference", "benefits_uses", ["shop_id", "reference"], unique=True)
     for name in ("redemption", "rollback"):
         op.create_index(f"benefits_uses_{name}", "benefits_uses", ["shop_id", f"{name}_id"], unique=True)
     _waiting("benefits_uses_sweep", "benefits_uses", "sweep_at")
@@ -161,6 +165,20 @@ def _outbox() -> None:
     )
     op.create_index("benefits_outbox_due", "benefits_outbox", ["shop_id", "state", "due_at"])
     _waiting("benefits_outbox_verify", "benefits_outbox", "verify_at")
+
+
+def _tombstones() -> None:
+    op.create_table(
+        "benefits_tombstones",
+        _shop(key=True),
+        sa.Column("reference_digest", sa.String(64), primary_key=True),
+        sa.Column("redemption_id", sa.String(64)),
+        sa.Column("rollback_id", sa.String(64)),
+        sa.Column("state", sa.String(20), nullable=False),
+        _time("pruned_at", needed=True),
+    )
+    for name in ("redemption", "rollback"):
+        op.create_index(f"benefits_tombstones_{name}", "benefits_tombstones", ["shop_id", f"{name}_id"])
 
 
 def _small_tables() -> None:

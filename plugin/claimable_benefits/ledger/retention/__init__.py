@@ -1,0 +1,1 @@
+"""Prune old rows, and the tombstones that stay of them."""
