@@ -36,6 +36,7 @@ FAULTS = (
     "429",
     "401",
     "garbage",
+    "{}",
     "refused",
 )
 CALLS = (

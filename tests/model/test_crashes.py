@@ -17,7 +17,17 @@ from tests.model.shop import Crash, Fuse, ModelShop
 from tests.service.conftest import MIA, open_harness
 
 Story = Callable[[ModelShop, int], None]
-FAULTS = ("dropped", "applied then dropped", "delayed", "503", "503 although applied", "429", "garbage", "refused")
+FAULTS = (
+    "dropped",
+    "applied then dropped",
+    "delayed",
+    "503",
+    "503 although applied",
+    "429",
+    "garbage",
+    "{}",
+    "refused",
+)
 
 
 def buy(shop: ModelShop, run: int) -> None:

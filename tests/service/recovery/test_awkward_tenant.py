@@ -16,7 +16,7 @@ from claimable_benefits.service.holds.offers import read_applied
 from claimable_benefits.service.redemption.redeem import redeem_for_order, use_for_customer, use_from_account
 from claimable_benefits.service.redemption.rollback import roll_back_order
 from tests.service.conftest import AWKWARD, CART, MIA, OpenHarness, ServiceHarness, sale
-from tests.service.steps import benefit_id, lose, use
+from tests.service.steps import benefit_id, lose, use, use_at_the_till
 
 NO_LIST = ("{}", "null", '{"data":null}', '{"data":{}}')
 
@@ -124,6 +124,25 @@ def test_a_rollback_is_not_asked_for_while_what_is_left_cannot_be_read(harness: 
     assert asked == 0
     assert use(harness, use_id).state is UseState.ROLLED_BACK
     assert left(harness) == 3
+
+
+def test_a_till_that_uses_the_benefit_while_the_list_is_read_hides_no_rollback(harness: ServiceHarness) -> None:
+    use_id = held(harness)
+    redeem_for_order(harness.ctx, use_id, "A1", actor="shopper 1001")
+    harness.wire.fail("POST", "/reversal", "applied then dropped")
+    roll_back_order(harness.ctx, "A1", actor="shop", reason="payment failed")
+    harness.clock.forward(minutes=2)
+
+    def till(step: str) -> None:
+        if step.startswith("after GET") and step.endswith("/redemptions"):
+            harness.wire.step = lambda _what: None
+            use_at_the_till(harness, use(harness, use_id))
+
+    harness.wire.step = till
+    harness.work(minutes=4)
+
+    assert use(harness, use_id).state is UseState.ROLLED_BACK
+    assert (left(harness), harness.wire.sent("POST", "/reversal")) == (2, 1)
 
 
 def test_two_rollbacks_of_one_benefit_are_asked_for_one_after_the_other(harness: ServiceHarness) -> None:
