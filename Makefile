@@ -56,7 +56,8 @@ busy: $(READY)
 	$(BIN)/python -m tests.support.busy -q
 
 chaos: $(READY)
-	$(BIN)/python -m chaos --seed $(SEED) --checkouts $(CHECKOUTS)
+	$(BIN)/python -m chaos --seed $(SEED) --checkouts $(CHECKOUTS) \
+		$(if $(TENANT),--tenant $(TENANT)) $(if $(LOST),--lost-answers $(LOST))
 
 mutants: $(READY)
 	$(BIN)/python -m chaos.mutants

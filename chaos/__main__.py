@@ -9,10 +9,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from chaos import report
+from chaos.faults.omneo_faults import MOST_LOST_ANSWERS
 from chaos.plan.parameters import full_run, short_run
+from chaos.plan.plan import TENANTS
 from chaos.run import execute
 
 
@@ -20,6 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run, print and write the report; return 1 where the audit finds something or a checkout is missing."""
     asked = _parser().parse_args(arguments)
     size = short_run(asked.checkouts) if asked.short else full_run(asked.checkouts)
+    size = replace(size, tenant=asked.tenant, lost_answers=asked.lost_answers)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that every process is stopped
     folder = Path(tempfile.mkdtemp(prefix="chaos-"))
     began = time.monotonic()
@@ -57,6 +61,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--checkouts", type=_count, default=2000, help="how many checkouts (default: 2000)")
     parser.add_argument("--report", type=Path, default=Path("chaos-report.json"), help="default: ./chaos-report.json")
     parser.add_argument("--short", action="store_true", help="short durations and few processes, as in make test")
+    parser.add_argument(
+        "--tenant",
+        choices=sorted(TENANTS),
+        help="what Omneo shows; worst: nothing of ours (default: the seed draws it)",
+    )
+    parser.add_argument(
+        "--lost-answers", type=_share, default=0.06, help="share of calls applied and never answered (default: 0.06)"
+    )
     parser.add_argument("--keep", action="store_true", help="keep the folder with logs and databases")
     return parser
 
@@ -65,6 +77,16 @@ def _count(text: str) -> int:
     if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 100_000:
         raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to 100000.")
     return int(text)
+
+
+def _share(text: str) -> float:
+    try:
+        share = float(text)
+    except ValueError:
+        share = -1
+    if not 0 <= share <= MOST_LOST_ANSWERS:
+        raise argparse.ArgumentTypeError(f"{text!r} is no share from 0 to {MOST_LOST_ANSWERS}.")
+    return share
 
 
 if __name__ == "__main__":

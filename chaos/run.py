@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import example_shop
-from chaos.audit.checks import Finding, audit, count_by_violation
+from chaos.audit.checks import Finding, audit, count_by_violation, reviews_after_tills
 from chaos.audit.collect import collect, history, unfinished
 from chaos.audit.sandbox_api import read_calls, read_state
 from chaos.faults.fault_schedule import FaultSchedule
@@ -50,13 +50,16 @@ class RunResult:
 def execute(folder: Path, seed: int, parameters: Parameters, log_progress: Callable[[str], None]) -> RunResult:
     """Execute a whole run in an empty folder."""
     began = time.monotonic()
-    plan = make_plan(seed, parameters.checkouts, kills=parameters.kills, outages=parameters.outages)
+    plan = make_plan(
+        seed, parameters.checkouts, kills=parameters.kills, outages=parameters.outages, tenant=parameters.tenant
+    )
     log_progress(f"seed {seed}: {len(plan.visits)} checkouts of {plan.shoppers} shoppers, {len(plan.kills)} kills")
+    log_progress(f"Omneo's switches: {', '.join(f'{name} {value}' for name, value in plan.tenant.items())}")
     with start_deployment(folder, plan, parameters) as deployment:
         log_progress(f"everything runs, {time.monotonic() - began:.0f} s; the shop is at {deployment.shop_url}")
         observations, omneo_faults = (
             Observations(),
-            OmneoFaults(deployment.failing_omneo, seed, parameters.request_delays),
+            OmneoFaults(deployment.failing_omneo, seed, parameters.request_delays, parameters.lost_answers),
         )
         started = time.monotonic()
         checkouts = _apply_load(deployment, plan, parameters, observations, omneo_faults, log_progress)
@@ -131,6 +134,7 @@ def _audit(
         "checkouts": checkouts,
         "orders_placed": sum(order.was_paid for order in seen.orders),
         **count_by_violation(findings),
+        "reviews_after_tills": len(reviews_after_tills(seen)),
         "kills": kills.total(),
         "faults": omneo_faults.fired.total(),
         "seed": seed,

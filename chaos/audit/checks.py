@@ -3,12 +3,14 @@
 ====================  =============================================================================================
 lost benefit          a use stands at Omneo and neither a paid order nor a receipt has it, or one of these has a benefit
                       that does not stand; a claim that its shopper sees has no benefit, or the other way round
-double redemption     more than one use stands for one order, or for one attempt; one click has claimed twice
+double redemption     more than one use stands for one order, or for one attempt; one click has claimed twice; a use
+                      was returned twice
 lost transaction      Omneo has no transaction of a paid order, or one that says something else
 duplicate transaction Omneo has two transactions of one order, or one of an unpaid order
 wrong charge          the amount charged is not what was shown, or belongs to no order, or a paid order is not charged
 stuck row             a use, claim, delivery, refund or order is not in an end state when the run has come to rest
-manual review         the ledger has given up on a use
+manual review         the ledger has given up on a use, and no till used that benefit in the same minute: two uses at
+                      once, of which neither bears a reference, cannot be told apart
 ====================  =============================================================================================
 """
 
@@ -17,6 +19,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from chaos.audit.records import LedgerUse, Records, Redemption, Sale, ShopOrder
@@ -44,6 +47,7 @@ class Finding:
     subjects: tuple[str, ...] = ()
 
 
+_SAME_MINUTE = timedelta(minutes=1)
 _UNFINISHED_USES = ("redeeming", "in_doubt", "redeemed", "rolling_back")
 _UNFINISHED_CLAIMS = ("claiming", "in_doubt")
 
@@ -51,9 +55,10 @@ _UNFINISHED_CLAIMS = ("claiming", "in_doubt")
 def audit(records: Records) -> list[Finding]:
     """Return every contradiction; none where the records agree."""
     index = _RecordIndex(records)
-    of_uses = (_unowned_redemptions, _duplicate_uses, _missing_uses, _missing_receipts, _claims, _unknown_claims)
+    of_uses = (_unowned_redemptions, _duplicate_uses, _returned_twice, _missing_uses, _missing_receipts)
+    of_claims = (_claims, _unknown_claims)
     of_orders = (_sales, _unknown_sales, _charges, _unknown_charges, _totals)
-    return [finding for check in (*of_uses, *of_orders, _unfinished) for finding in check(index)]
+    return [finding for check in (*of_uses, *of_claims, *of_orders, _unfinished) for finding in check(index)]
 
 
 class _RecordIndex:
@@ -66,10 +71,9 @@ class _RecordIndex:
         self.uses_by_redemption = {use.redemption_id: use for use in records.uses if use.redemption_id}
         self.redemptions = {redemption.id: redemption for redemption in records.redemptions}
         self.live_redemptions = [
-            redemption
-            for redemption in records.redemptions
-            if redemption.live and not (redemption.reference or "").startswith(TILL_PREFIX)
+            redemption for redemption in records.redemptions if redemption.live > 0 and not _is_a_tills(redemption)
         ]
+        self.after_tills = {use.use_id for use in reviews_after_tills(records)}
         self.sales: dict[str | None, list[Sale]] = defaultdict(list)
         for sale in records.sales:
             self.sales[sale.order_number].append(sale)
@@ -106,6 +110,8 @@ def _unowned_redemptions(index: _RecordIndex) -> Iterator[Finding]:
             continue
         use = index.uses_by_redemption.get(redemption.id) or _by_reference(index, redemption)
         order = index.orders.get(use.order_number or "") if use else None
+        if use and use.use_id in index.after_tills:
+            continue
         is_right = use and (
             order and index.is_kept_by(order, use) if use.channel == "checkout" else use.state == "consumed"
         )
@@ -122,6 +128,14 @@ def _duplicate_uses(index: _RecordIndex) -> Iterator[Finding]:
         use = index.uses_by_redemption.get(redemption_id) or _by_reference(index, redemption)
         sentence = f"redemption {redemption_id} with reference {redemption.reference} stands beside another redemption"
         yield Finding(Violation.DOUBLE_REDEMPTION, sentence, _subjects(use, None))
+
+
+def _returned_twice(index: _RecordIndex) -> Iterator[Finding]:
+    for redemption in index.records.redemptions:
+        if redemption.live < 0:
+            use = index.uses_by_redemption.get(redemption.id) or _by_reference(index, redemption)
+            sentence = f"redemption {redemption.id} of benefit {redemption.benefit_id} was rolled back twice"
+            yield Finding(Violation.DOUBLE_REDEMPTION, sentence, _subjects(use, None))
 
 
 def _missing_uses(index: _RecordIndex) -> Iterator[Finding]:
@@ -240,6 +254,8 @@ def _totals(index: _RecordIndex) -> Iterator[Finding]:
 
 def _unfinished(index: _RecordIndex) -> Iterator[Finding]:
     for use in index.records.uses:
+        if use.use_id in index.after_tills:
+            continue
         if use.state == "manual_review":
             yield Finding(Violation.MANUAL_REVIEW, f"{_describe(use)}: {use.note}", _subjects(use, None))
         elif use.state in _UNFINISHED_USES:
@@ -257,6 +273,24 @@ def _unfinished(index: _RecordIndex) -> Iterator[Finding]:
     for order in index.records.orders:
         if order.state == "unknown" or (order.state == "open" and not order.awaits_approval):
             yield Finding(Violation.STUCK_ROW, f"order {order.number} is {order.state}", _subjects(None, order))
+
+
+def reviews_after_tills(records: Records) -> list[LedgerUse]:
+    """Return the uses in manual review whose benefit a till used in the minute in which the shop asked for it."""
+    by_tills: dict[str, list[datetime]] = defaultdict(list)
+    for one in records.redemptions:
+        if one.made_at is not None and _is_a_tills(one):
+            by_tills[one.benefit_id].append(one.made_at)
+    return [
+        use
+        for use in records.uses
+        if use.state == "manual_review"
+        and any(abs(made_at - at) <= _SAME_MINUTE for made_at in by_tills[use.benefit_id] for at in use.asked_at)
+    ]
+
+
+def _is_a_tills(redemption: Redemption) -> bool:
+    return (redemption.reference or "").startswith(TILL_PREFIX)
 
 
 def count_by_violation(findings: list[Finding]) -> dict[str, int]:

@@ -7,6 +7,7 @@ import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import closing
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -134,6 +135,7 @@ def _uses(connection: Connection) -> list[LedgerUse]:
             redemption_id=row.redemption_id,
             note=row.note,
             channel=row.channel,
+            asked_at=tuple(at for at in (row.sent_at, row.rollback_sent_at) if at is not None),
         )
         for row in _rows(connection, "benefits_uses")
     ]
@@ -156,7 +158,8 @@ def _outgoing(row: Any) -> Outgoing:
 def _redemption(row: Mapping[str, Any]) -> Redemption:
     reference = row["external_id"] or row["transaction_external_id"]
     benefit_id = str(row["items"][0]["benefit_id"]) if row["items"] else ""
-    return Redemption(str(row["id"]), reference, benefit_id, int(row["live"]))
+    made_at = datetime.fromisoformat(row["created_at"]).replace(tzinfo=UTC)
+    return Redemption(str(row["id"]), reference, benefit_id, int(row["live"]), made_at)
 
 
 def _sale(row: Mapping[str, Any]) -> Sale:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,7 @@ class LedgerUse:
     redemption_id: str | None = None
     note: str | None = None
     channel: str = "checkout"
+    asked_at: tuple[datetime, ...] = ()  # when its redemption and its rollback were asked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +71,13 @@ class Outgoing:
 
 @dataclass(frozen=True, slots=True)
 class Redemption:
-    """A redemption at Omneo; ``live`` is how many uses of it stand."""
+    """A redemption at Omneo; ``live`` is how many uses of it stand, below zero where it was rolled back twice."""
 
     id: str
     reference: str | None
     benefit_id: str
     live: int
+    made_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

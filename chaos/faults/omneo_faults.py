@@ -15,11 +15,10 @@ import requests
 
 from chaos.plan.plan import Outage
 
-# Faults and their shares of all calls: 35 in 100 calls fail.
+# Faults and their shares of all calls: 35 in 100 calls fail, more where more answers are lost than usual.
 FAULTS: tuple[tuple[dict[str, Any], float], ...] = (
     ({"kind": "refuse"}, 0.04),
     ({"kind": "drop"}, 0.05),
-    ({"kind": "apply_then_drop"}, 0.06),
     ({"kind": "status", "code": 500, "when": "before"}, 0.03),
     ({"kind": "status", "code": 503, "when": "after"}, 0.04),
     ({"kind": "status", "code": 502, "when": "before"}, 0.02),
@@ -27,6 +26,7 @@ FAULTS: tuple[tuple[dict[str, Any], float], ...] = (
     ({"kind": "html"}, 0.02),
     ({"kind": "truncated"}, 0.03),
 )
+MOST_LOST_ANSWERS = 0.5
 _DELAYED = 0.04  # the rest of the 35, shared by requests that are applied after several delays
 _SLOW = ({"kind": "latency", "seconds": 0.3}, 0.08), ({"kind": "latency", "seconds": 4.0}, 0.01)
 _OUTAGES: dict[str, dict[str, Any]] = {
@@ -39,10 +39,13 @@ _OUTAGES: dict[str, dict[str, Any]] = {
 class OmneoFaults:
     """The faults of the processes that may fail. ``fired`` counts faults by kind."""
 
-    def __init__(self, urls: Sequence[str], seed: int, request_delays: Sequence[float]) -> None:
+    def __init__(
+        self, urls: Sequence[str], seed: int, request_delays: Sequence[float], lost_answers: float = 0.06
+    ) -> None:
         self._urls = urls
         self._seed = seed
         self._request_delays = request_delays
+        self._lost_answers = lost_answers
         self._guard = threading.Lock()
         self.fired: Counter[str] = Counter()
 
@@ -50,7 +53,8 @@ class OmneoFaults:
         """Let 35 in 100 calls fail, each in one of many ways."""
         probability = _DELAYED / len(self._request_delays)
         delayed = [({"kind": "drop_then_apply", "seconds": delay}, probability) for delay in self._request_delays]
-        self._set([*_SLOW, *conditional_probabilities([*FAULTS, *delayed])])
+        lost = ({"kind": "apply_then_drop"}, self._lost_answers)
+        self._set([*_SLOW, *conditional_probabilities([lost, *FAULTS, *delayed])])
 
     def begin(self, outage: Outage) -> None:
         """Let every call fail in one way."""

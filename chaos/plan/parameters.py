@@ -30,6 +30,8 @@ class Parameters:
     approval_timeout: float
     load_timeout: float  # checkouts that have not started by then do not start
     drain_timeout: float  # how long the run waits until nothing is unfinished
+    tenant: str | None = None  # of the plan's `TENANTS`; None: the seed draws one
+    lost_answers: float = 0.06  # the share of calls that are applied and never answered
 
 
 _FULL_RUN_OUTAGES = ((0.35, "rate limit", 6.0), (0.5, "connection refused", 8.0), (0.75, "invalid token", 4.0))

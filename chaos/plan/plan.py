@@ -6,7 +6,7 @@ The same seed gives the same plan. How threads and processes interleave differs 
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar
@@ -101,8 +101,19 @@ class Plan:
     visits: tuple[Visit, ...]
     kills: tuple[Kill, ...]
     outages: tuple[Outage, ...]
+    tenant: Mapping[str, str]
 
 
+# What is not known of Omneo and decides what a lost answer leaves behind: values of the sandbox's switches.
+_UNSURE = {
+    "external_id_filter": ("honoured", "ignored"),
+    "rollback_rows": ("listed", "hidden"),
+    "return_after_reversal": ("refuse", "take"),
+}
+TENANTS: dict[str, Mapping[str, str]] = {
+    "usual": {name: values[0] for name, values in _UNSURE.items()},
+    "worst": {name: values[-1] for name, values in _UNSURE.items()},
+}
 # What a shopper holds: by the handle of the shop's policy, and how often it may be used.
 BENEFITS = {
     "free-shipping": 3,
@@ -150,8 +161,18 @@ _GUESTS = 0.05
 _CHECKOUTS_PER_SHOPPER = 4
 
 
-def make_plan(seed: int, checkouts: int, *, kills: int, outages: tuple[tuple[float, str, float], ...]) -> Plan:
-    """Make the plan of a seed; ``outages`` are (share of the checkouts, kind, seconds)."""
+def make_plan(
+    seed: int,
+    checkouts: int,
+    *,
+    kills: int,
+    outages: tuple[tuple[float, str, float], ...],
+    tenant: str | None = None,
+) -> Plan:
+    """Make the plan of a seed; ``outages`` are (share of the checkouts, kind, seconds).
+
+    ``tenant`` is a name in `TENANTS`; the seed draws one where it is None.
+    """
     chance = random.Random(seed)  # noqa: S311 - a plan that can be repeated, not a secret
     shoppers = max(3, checkouts // _CHECKOUTS_PER_SHOPPER)
     return Plan(
@@ -160,7 +181,13 @@ def make_plan(seed: int, checkouts: int, *, kills: int, outages: tuple[tuple[flo
         visits=tuple(_visit(chance, number, shoppers) for number in range(checkouts)),
         kills=_kills(chance, checkouts, kills),
         outages=tuple(Outage(int(share * checkouts), kind, seconds) for share, kind, seconds in outages),
+        tenant=TENANTS[tenant] if tenant else _draw_tenant(seed),
     )
+
+
+def _draw_tenant(seed: int) -> Mapping[str, str]:
+    chance = random.Random(f"tenant {seed}")  # noqa: S311 - a plan that can be repeated, not a secret
+    return {name: chance.choice(values) for name, values in _UNSURE.items()}
 
 
 # The roles that are killed, in turn; a run without such a process skips the kill.

@@ -46,7 +46,7 @@ def start_deployment(folder: Path, plan: Plan, parameters: Parameters) -> Iterat
         database_url = stack.enter_context(postgres(reaper))
         supervisor = Supervisor(folder, reaper)
         stack.callback(supervisor.close)
-        benefits = seed_benefits(folder / "omneo", plan.shoppers, DEFAULT_ZONE)
+        benefits = seed_benefits(folder / "omneo", plan.shoppers, DEFAULT_ZONE, plan.tenant)
         for_shop, for_workers, healthy_omneo = (_start_sandbox(supervisor, folder / "omneo") for _ in range(3))
         payments_url = _start_provider(supervisor, folder, parameters)
         common = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from chaos.plan.plan import ACCOUNT_BENEFITS, BENEFITS, CLAIMABLE
@@ -12,9 +13,14 @@ from example_shop.customers.demo_shoppers import CROWD_FROM
 TOKEN = "chaos-token"
 
 
-def seed_benefits(folder: Path, shoppers: int, zone: str) -> dict[tuple[str, str], tuple[str, str]]:
-    """Issue every benefit to every shopper; return (profile id, benefit id) by (customer, handle)."""
-    app = create_sandbox(data=folder, token=TOKEN, seed="empty", timezone=zone)
+def seed_benefits(
+    folder: Path, shoppers: int, zone: str, switches: Mapping[str, str]
+) -> dict[tuple[str, str], tuple[str, str]]:
+    """Issue every benefit to every shopper; return (profile id, benefit id) by (customer, handle).
+
+    ``switches`` stay with the folder, so every process over it serves the same tenant.
+    """
+    app = create_sandbox(data=folder, token=TOKEN, seed="empty", timezone=zone, switches=switches)
     omneo = OmneoSandbox(serve_sandbox(app))
     try:
         issued = BENEFITS | ACCOUNT_BENEFITS

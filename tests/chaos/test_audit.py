@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from chaos.audit.checks import Violation, audit, count_by_violation
+from chaos.audit.checks import Violation, audit, count_by_violation, reviews_after_tills
 from chaos.audit.records import Claimed, LedgerClaim, LedgerUse, Outgoing, Payment, Records, Redemption, Sale, ShopOrder
 
 ORDER = ShopOrder("FT-1", "paid", 9000, "checkout-1", use_id="u1", discount=1000, payment_id="pay_1", was_paid=True)
@@ -259,3 +260,31 @@ def test_a_finding_says_what_is_wrong_and_whose_history_explains_it() -> None:
 
     assert finding.sentence == "order FT-1 is paid and Omneo has no transaction of it"
     assert finding.subjects == ("order FT-1", "u1")
+
+
+# Reviews, and a till in the same minute.
+
+ASKED = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
+REVIEW = LedgerUse("u4", "shop-u4", "manual_review", "free-shipping", "11", None, None, asked_at=(ASKED,))
+OURS = Redemption("306", "shop-u4", "11", 1, ASKED)
+
+
+@pytest.mark.parametrize(("seconds", "is_explained"), [(0, True), (-60, True), (60, True), (61, False), (-61, False)])
+def test_a_review_is_no_finding_where_a_till_used_the_benefit_in_the_same_minute(
+    seconds: int, is_explained: bool
+) -> None:
+    till = Redemption("307", "TILL-10", "11", 1, ASKED + timedelta(seconds=seconds))
+    records = replace(WELL, uses=[USE, REVIEW], redemptions=[REDEMPTION, OURS, till])
+
+    assert [use.use_id for use in reviews_after_tills(records)] == (["u4"] if is_explained else [])
+    assert found(records) == ([] if is_explained else [Violation.LOST_BENEFIT, Violation.MANUAL_REVIEW])
+
+
+def test_a_till_that_used_another_benefit_explains_no_review() -> None:
+    till = Redemption("307", "TILL-10", "12", 1, ASKED)
+
+    assert found(uses=[USE, REVIEW], redemptions=[REDEMPTION, till]) == [Violation.MANUAL_REVIEW]
+
+
+def test_a_use_that_was_returned_twice_is_found() -> None:
+    assert found(redemptions=[REDEMPTION, Redemption("308", "shop-gone", "7", -1)]) == [Violation.DOUBLE_REDEMPTION]

@@ -14,7 +14,8 @@ from chaos.run import execute
 
 FIELDS = [
     *("checkouts", "orders_placed", "lost_benefits", "double_redemptions", "lost_transactions"),
-    *("duplicate_transactions", "wrong_charges", "stuck_rows", "manual_review", "kills", "faults", "seed"),
+    *("duplicate_transactions", "wrong_charges", "stuck_rows", "manual_review", "reviews_after_tills"),
+    *("kills", "faults", "seed"),
 ]
 CHECKOUTS = 40
 

@@ -222,7 +222,9 @@ class ModelShop:
         said = []
         for redemption in self.harness.redemptions():
             reference = redemption["external_id"] or redemption["transaction_external_id"]
-            if redemption["live"] and reference in ours and str(redemption["id"]) not in owned:
+            if redemption["live"] < 0:
+                said.append(f"redemption {redemption['id']} came back twice")
+            if redemption["live"] > 0 and reference in ours and str(redemption["id"]) not in owned:
                 use = ours[reference]
                 if use["state"] != UseState.MANUAL_REVIEW:
                     said.append(f"redemption {redemption['id']} stands and nobody owns it: use is {use['state']}")

@@ -29,6 +29,7 @@ from claimable_benefits.domain.uses_left import (
 from claimable_benefits.errors import InvalidResponse, Rejected
 from claimable_benefits.ledger.claims import Claim, claimed_ids
 from claimable_benefits.ledger.retention.tombstones import pruned_ids
+from claimable_benefits.ledger.events import events_of
 from claimable_benefits.ledger.uses import Use, concurrent_rollbacks, owned_ids, uses_of_benefit
 from claimable_benefits.service.context import Context
 
@@ -54,11 +55,23 @@ def look_up_redemption(ctx: Context, use: Use) -> Finding:
 
 
 def _named(ctx: Context, use: Use) -> Sequence[Redemption] | None:
-    """Read the redemptions with our reference; None where the tenant cannot filter by it."""
+    """Read the redemptions with our reference; None where the tenant cannot filter by it.
+
+    Where it is known to filter, an answer that cannot be read decides nothing: it raises `InvalidResponse`.
+    """
     try:
         return ctx.omneo.redemptions_by_reference(use.reference)
-    except (Rejected, InvalidResponse):
+    except Rejected:
         return None
+    except InvalidResponse:
+        if _references_decide(ctx):
+            raise
+        return None
+
+
+def _references_decide(ctx: Context) -> bool:
+    """Whether our reference is known to decide: the baseline of such a tenant's uses is as old as their hold."""
+    return bool(ctx.omneo.keeps_references() and ctx.omneo.filters_by_reference())
 
 
 def _by_uses_left(ctx: Context, use: Use) -> Finding:
@@ -88,8 +101,16 @@ def _doubt(ctx: Context, use: Use) -> Doubt:
     at = _asked_at(use)
     is_open = use.state in (UseState.REDEEMING, UseState.IN_DOUBT)
     # A released use is looked up until now: its request may have arrived later than an answer could be expected.
-    until = at + ctx.timing.trust_absence_after if is_open else ctx.clock()
+    until = at + ctx.timing.trust_absence_after if is_open else _released_at(ctx, use) or ctx.clock()
     return Doubt(use.use_id, use.reference, at, until, use.baseline_remaining, use.order_number, is_open=is_open)
+
+
+def _released_at(ctx: Context, use: Use) -> datetime | None:
+    """When Omneo answered 401, 403 or 429: a request that has its answer does not arrive later. None for all others."""
+    with ctx.ledger.read() as connection:
+        moves = events_of(connection, use.use_id)
+    answered = (UseState.REDEEMING, UseState.RELEASED)
+    return next((move.at for move in moves if (move.from_state, move.to_state) == answered), None)
 
 
 def _read_record(ctx: Context, use: Use, since: datetime) -> BenefitRecord:
@@ -145,14 +166,15 @@ def look_up_rollback(ctx: Context, use: Use) -> Finding:
     doubt = RollbackDoubt(
         use.use_id, use.redemption_id, sent_at, baseline, use.rollback_baseline_count, concurrent=concurrent
     )
-    return find_rollback(doubt, record, own, owned, owned_rollbacks=owned_rollbacks, counted=counted)
+    finding = find_rollback(doubt, record, own, owned, owned_rollbacks=owned_rollbacks, counted=counted)
+    return look_up_earlier_rollback(ctx, use) if finding.evidence is Evidence.UNCLEAR else finding
 
 
 def look_up_earlier_rollback(ctx: Context, use: Use) -> Finding:
-    """Look up whether a redemption that Omneo refuses to roll back was rolled back before we asked.
+    """Look up whether this use is back at Omneo since it was redeemed, whoever did it. Raises `OmneoError`.
 
-    A voided sale or a person may have done it: a reversal or return since the redemption that belongs to no use of
-    ours. Raises `OmneoError`.
+    A voided sale or a person may have rolled it back before we asked: a reversal or return since the redemption that
+    belongs to no use of ours. What was left just before the redemption is a second baseline.
     """
     since = use.sent_at or use.created_at
     record = _with_redemption_itself(ctx, use, _read_record(ctx, use, since))
@@ -161,10 +183,9 @@ def look_up_earlier_rollback(ctx: Context, use: Use) -> Finding:
         owned, owned_rollbacks = (owned_ids(connection, use, name) for name in ("redemption_id", "rollback_id"))
     if found := find_listed_rollback(record, since, owned_rollbacks):
         return Finding(Evidence.FOUND, found[0])
-    if ctx.omneo.keeps_references() is not False and ctx.omneo.filters_by_reference() is not False:
-        return ABSENT  # its baseline is as old as the hold
-    after_it = None if use.baseline_remaining is None else use.baseline_remaining - 1
-    doubt = RollbackDoubt(use.use_id, use.redemption_id, since, after_it)
+    if _references_decide(ctx) or use.baseline_remaining is None:
+        return UNCLEAR
+    doubt = RollbackDoubt(use.use_id, use.redemption_id, since, use.baseline_remaining - 1)
     return find_rollback(doubt, record, own, owned, owned_rollbacks=owned_rollbacks)
 
 

@@ -13,10 +13,11 @@ from claimable_benefits.errors import Declined
 from claimable_benefits.service.account.wallet_view import read_wallet
 from claimable_benefits.service.holds.hold import hold
 from claimable_benefits.service.holds.offers import read_applied
+from claimable_benefits.service.operations.review import decide
 from claimable_benefits.service.redemption.redeem import redeem_for_order, use_for_customer, use_from_account
 from claimable_benefits.service.redemption.rollback import roll_back_order
 from tests.service.conftest import AWKWARD, CART, MIA, OpenHarness, ServiceHarness, sale
-from tests.service.steps import benefit_id, lose, use
+from tests.service.steps import benefit_id, lose, use, use_at_the_till
 
 NO_LIST = ("{}", "null", '{"data":null}', '{"data":{}}')
 
@@ -124,6 +125,25 @@ def test_a_rollback_is_not_asked_for_while_what_is_left_cannot_be_read(harness: 
     assert asked == 0
     assert use(harness, use_id).state is UseState.ROLLED_BACK
     assert left(harness) == 3
+
+
+def test_a_till_that_uses_the_benefit_while_the_list_is_read_hides_no_rollback(harness: ServiceHarness) -> None:
+    use_id = held(harness)
+    redeem_for_order(harness.ctx, use_id, "A1", actor="shopper 1001")
+    harness.wire.fail("POST", "/reversal", "applied then dropped")
+    roll_back_order(harness.ctx, "A1", actor="shop", reason="payment failed")
+    harness.clock.forward(minutes=2)
+
+    def till(step: str) -> None:
+        if step.startswith("after GET") and step.endswith("/redemptions"):
+            harness.wire.step = lambda _what: None
+            use_at_the_till(harness, use(harness, use_id))
+
+    harness.wire.step = till
+    harness.work(minutes=4)
+
+    assert use(harness, use_id).state is UseState.ROLLED_BACK
+    assert (left(harness), harness.wire.sent("POST", "/reversal")) == (2, 1)
 
 
 def test_two_rollbacks_of_one_benefit_are_asked_for_one_after_the_other(harness: ServiceHarness) -> None:
@@ -275,6 +295,51 @@ def test_a_use_whose_redemption_belongs_to_another_is_not_pulled_into_review(har
     harness.work(minutes=40)
 
     assert (use(harness, first).state, use(harness, second).state) == (UseState.RELEASED, UseState.ROLLED_BACK)
+
+
+def test_a_till_that_uses_it_after_a_request_had_its_answer_pulls_nothing_into_review(harness: ServiceHarness) -> None:
+    use_id = held(harness)
+    harness.wire.fail("POST", "/redemptions", "429")
+    with pytest.raises(Declined):
+        redeem_for_order(harness.ctx, use_id, "A1", actor="shopper 1001")
+    harness.work(minutes=5)
+
+    use_at_the_till(harness, use(harness, use_id))
+    harness.work(minutes=30)
+
+    assert use(harness, use_id).state is UseState.RELEASED
+    assert len(harness.live_redemptions()) == 1
+
+
+def test_a_till_of_the_same_minute_as_a_rollback_in_doubt_is_told_apart_by_the_first_baseline(
+    harness: ServiceHarness,
+) -> None:
+    use_id = held(harness)
+    redeem_for_order(harness.ctx, use_id, "A1", actor="shopper 1001")
+    harness.clock.forward(minutes=4)
+    harness.wire.fail("POST", "/reversal", "applied then dropped")
+
+    roll_back_order(harness.ctx, "A1", actor="shop", reason="payment failed")
+    use_at_the_till(harness, use(harness, use_id))
+    harness.work(minutes=5)
+
+    assert use(harness, use_id).state is UseState.ROLLED_BACK
+    assert (left(harness), rollbacks(harness)) == (2, 1)
+
+
+def test_a_till_of_the_same_minute_as_redemption_and_rollback_leaves_it_to_a_person(harness: ServiceHarness) -> None:
+    use_id = held(harness)
+    redeem_for_order(harness.ctx, use_id, "A1", actor="shopper 1001")
+    harness.wire.fail("POST", "/reversal", "applied then dropped")
+    roll_back_order(harness.ctx, "A1", actor="shop", reason="payment failed")
+    use_at_the_till(harness, use(harness, use_id))
+
+    harness.work(minutes=40)
+    waiting, asked = use(harness, use_id).state, harness.wire.sent("POST", "/benefit/return")
+    decide(harness.ctx, use_id, "roll-back", actor="staff", reason="it is not back")
+
+    assert (waiting, asked) == (UseState.MANUAL_REVIEW, 0)
+    assert harness.wire.sent("POST", "/benefit/return") == 1
 
 
 # Absence needs a list.

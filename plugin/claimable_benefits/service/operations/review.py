@@ -56,7 +56,10 @@ def decide(ctx: Context, use_id: str, verdict: str, *, actor: str, reason: str) 
             raise Declined(
                 "nothing_to_roll_back", f"No redemption of use {use_id} is known, so there is nothing to roll back."
             )
-        moved = move_use(connection, use, VERDICTS[verdict], ctx.audit(actor, reason), attempts=0, note=reason)
+        changes: dict[str, object] = {"attempts": 0, "note": reason}
+        if verdict == ROLL_BACK:
+            changes["rollback_sent_at"] = None  # the person knows what became of the earlier request
+        moved = move_use(connection, use, VERDICTS[verdict], ctx.audit(actor, reason), **changes)
     if verdict != ROLL_BACK:
         return moved
     finish_rollbacks(ctx)

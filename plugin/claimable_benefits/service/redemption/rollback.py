@@ -179,7 +179,7 @@ def _handle_refusal(ctx: Context, use: Use, actor: str, problem: str, *, is_reve
     """
     try:
         finding = look_up_rollback(ctx, use)
-        if finding.evidence is not Evidence.FOUND and not is_reversal:
+        if finding.evidence is not Evidence.FOUND:
             earlier = look_up_earlier_rollback(ctx, use)
             finding = earlier if earlier.evidence is Evidence.FOUND else finding
     except OmneoError as error:
