@@ -70,7 +70,7 @@ class Terminal:
     clock: Clock
     shops: list[Flask] = field(default_factory=list)
 
-    def shop(self, *, transport: httpx.BaseTransport | None = None, **config: Any) -> Flask:
+    def shop(self, *, transport: httpx.BaseTransport | None = None, has_loaders: bool = True, **config: Any) -> Flask:
         app = Flask("shop", instance_path=str(self.folder), root_path=str(self.folder))
         app.config.from_mapping(
             {
@@ -82,7 +82,12 @@ class Terminal:
             }
             | config
         )
-        ClaimableBenefits(clock=self.clock, transport=transport).init_app(app)
+        benefits = ClaimableBenefits(clock=self.clock, transport=transport)
+        if has_loaders:
+            benefits.shopper_loader(lambda: None)
+            benefits.cart_loader(lambda: None)
+            benefits.order_loader(lambda _number: None)
+        benefits.init_app(app)
         self.shops.append(app)
         return app
 
