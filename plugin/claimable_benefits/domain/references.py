@@ -18,7 +18,7 @@ _LONGEST = 600  # a database with an index on it stores no more than 2,700 bytes
 
 def order_number_of(value: object, field: str = "order_number") -> str:
     """Return an order number as text. Raises `InvalidValue` for one that no database can keep."""
-    return text_id(value, field, longest=_LONGEST)
+    return text_id(value, field, what="order number", longest=_LONGEST)
 
 
 def external_id_of(order_number: str) -> str:

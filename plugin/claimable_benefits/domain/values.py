@@ -33,7 +33,7 @@ Choice = TypeVar("Choice", bound=StrEnum)
 Element = TypeVar("Element")
 
 
-def text_id(value: object, field: str, *, longest: int = LONGEST_ID) -> str:
+def text_id(value: object, field: str, *, what: str = "id", longest: int = LONGEST_ID) -> str:
     """Return an id as text: integers and UUIDs are ids, too. Raises `InvalidValue` for anything else, and for ""."""
     if type(value) is str and value.isascii() and value.isprintable() and value.strip() and len(value) <= longest:
         return value  # nearly always: every page makes a shopper and a cart
@@ -44,13 +44,15 @@ def text_id(value: object, field: str, *, longest: int = LONGEST_ID) -> str:
     elif isinstance(value, int) and not isinstance(value, bool):
         text = str(int(value))
     else:
-        raise InvalidValue(field, f"is {_shown(value)}, which is no id.", "Give a text, an integer or a UUID.")
+        raise InvalidValue(field, f"is {_shown(value)}, which is no {what}.", "Give a text, an integer or a UUID.")
     if not text.strip():
-        raise InvalidValue(field, "is empty.", "Give the id as a text, an integer or a UUID.")
+        problem = f"is {_shown(text)}, which is no {what}: it is empty."
+        raise InvalidValue(field, problem, "Give a text, an integer or a UUID.")
     if _NOT_IN_IDS.search(text):
-        raise InvalidValue(field, f"is {_shown(text)}, with a character that cannot be stored.", "Leave it out.")
+        problem = f"is {_shown(text)}, which is no {what}: it holds a character that cannot be stored."
+        raise InvalidValue(field, problem, "Leave that out.")
     if len(text) > longest:
-        raise InvalidValue(field, f"has {len(text)} characters.", f"Give an id of at most {longest}.")
+        raise InvalidValue(field, f"has {len(text)} characters.", f"Give an {what} of at most {longest}.")
     return text
 
 
