@@ -218,9 +218,11 @@ def redeem(order: Order) -> bool:
 
     A shop without single-step payments may write ``with benefits.redeeming(number):`` around its capture instead, which
     rolls back where the block raises. Here one pair of verbs, `redeem` and `rollback`, serves every list of steps.
+    Whatever is wrong with the sale that `record` submits later is found here, while nothing is charged.
     """
+    sale = orders.transaction(order, about_to_be_paid_at=orders.now())
     if order.use_id:
-        benefits.redeem(order.number, use_id=order.use_id)
+        benefits.redeem(order.number, use_id=order.use_id, transaction=sale)
     return True
 
 

@@ -212,6 +212,16 @@ ROWS: dict[str, Row] = {
         (("shop/base.html", "shop/base.html"),),
         (("", "Leave it out"),),
     ),
+    "BENEFITS_NAIVE_TIMEZONE": Row(
+        "naive_timezone",
+        "UTC",
+        (("Australia/Melbourne", "Australia/Melbourne"), ("Etc/GMT+5", "Etc/GMT+5")),
+        (
+            ("Mars/Olympus", "IANA name such as Europe/Paris"),
+            ("+10:00", "IANA name"),
+            ("", "Leave it out"),
+        ),
+    ),
     "BENEFITS_LOCALE": Row(
         "locale",
         "en",

@@ -85,12 +85,14 @@ def create(cart: Cart, quote: Quote, leased_until: datetime | None) -> tuple[Ord
     return order, True
 
 
-def transaction(order: Order) -> Transaction:
+def transaction(order: Order, *, about_to_be_paid_at: datetime | None = None) -> Transaction:
     """Return the sale as Omneo records it: what is left of it after refunds.
 
-    Delivery is an item of its own, so that the items add up to the total. Raises `ValueError` for an unpaid order.
+    Delivery is an item of its own, so that the items add up to the total. Raises `ValueError` for an unpaid order,
+    unless it is ``about_to_be_paid_at`` that time: the sale can be checked before the money moves.
     """
-    if order.paid_at is None:
+    paid_at = order.paid_at or about_to_be_paid_at
+    if paid_at is None:
         raise ValueError(f"Order {order.number} is not paid, so there is no sale to record at Omneo.")
     rest = left(order)
     return Transaction(
@@ -98,7 +100,7 @@ def transaction(order: Order) -> Transaction:
         customer_id=order.customer_id,
         total=order.total - refunded(order),
         total_original=sum((line.price for line in rest), order.shipping),
-        transacted_at=order.paid_at,
+        transacted_at=paid_at,
         currency=order.currency,
         items=tuple(_items(order, rest)),
     )

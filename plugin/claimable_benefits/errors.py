@@ -2,6 +2,8 @@
 
 BenefitsError
 ├── SettingsError                start-up: a setting, a policy file or a database is wrong; quotes key and remedy
+├── InvalidValue                 a value that the shop gives: names the field and what to write; a ValueError, too
+├── LoaderError                  a function that the shop registered raised, or returned something else
 ├── Declined                     anticipated: a sentence for the shopper and a stable reason code
 ├── ConflictError                another request or worker moved the same row of the ledger first
 ├── LedgerUnavailable            the ledger's database is locked, full, read-only or down: nothing was written
@@ -39,6 +41,31 @@ class SettingsError(BenefitsError, ClickException):
         self.problem = problem
         self.remedy = remedy
         super().__init__(f"{key}: {problem} {remedy}")
+
+
+class InvalidValue(BenefitsError, ValueError):
+    """A value that the shop gives cannot be used: ``field`` names it, the sentence says what to write instead.
+
+    It is raised where the shop writes the value, before anything is stored or sent.
+    """
+
+    def __init__(self, field: str, problem: str, remedy: str) -> None:
+        self.field = field
+        self.problem = problem
+        self.remedy = remedy
+        super().__init__(f"{field} {problem} {remedy}")
+
+
+class LoaderError(BenefitsError):
+    """A function that the shop registered failed: ``loader`` names it, ``problem`` says what it did.
+
+    Where the function raised, that error is the cause of this one.
+    """
+
+    def __init__(self, loader: str, problem: str) -> None:
+        self.loader = loader
+        self.problem = problem
+        super().__init__(f"The {loader} {problem}")
 
 
 class Declined(BenefitsError):

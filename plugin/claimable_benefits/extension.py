@@ -16,6 +16,7 @@ from flask import Blueprint, Flask, current_app
 
 from claimable_benefits.cli.lazy import Commands
 from claimable_benefits.domain.shop import Transaction
+from claimable_benefits.domain.values import Id
 from claimable_benefits.errors import SettingsError
 from claimable_benefits.loaders import CartLoader, Loaders, OrderLoader, OrdersLoader, OwnDiscount, ShopperLoader
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from claimable_benefits.ledger.session_hooks import AnySession
     from claimable_benefits.ledger.uses import Use
     from claimable_benefits.omneo import Transport
-    from claimable_benefits.runtime import Runtime
+    from claimable_benefits.runtime import GivenTransaction, Runtime
     from claimable_benefits.service.context import Clock
     from claimable_benefits.service.holds.offers import Applied
     from claimable_benefits.service.orders.record import OrderRecord
@@ -108,6 +109,7 @@ class ClaimableBenefits:
         runtime = make_runtime(app, Collaborators(self._loaders, self._clock, self._sleep, self._transport))
         app.extensions[_KEY] = runtime
         app.cli.add_command(Commands())
+        app.before_request(runtime.warn_of_missing_loaders)
         if runtime.settings.worker == "embedded":
             app.before_request(runtime.worker.start)
         if register:
@@ -117,30 +119,40 @@ class ClaimableBenefits:
         """Return what this request's shopper has applied to this request's cart; None where nothing is applied.
 
         It reads the ledger and does not call Omneo. What it returns is what this request shows: `redeem` redeems
-        nothing else. Raises `LedgerUnavailable`, and `SettingsError` where a loader is not registered.
+        nothing else. Raises `LoaderError` where a loader fails, `SettingsError` where one is not registered, and
+        `LedgerUnavailable`.
         """
         return _runtime().applied()
 
-    def redeem(self, order_number: str, *, use_id: str | None = None) -> Use | None:
+    def redeem(
+        self, order_number: Id, *, use_id: Id | None = None, transaction: GivenTransaction | None = None
+    ) -> Use | None:
         """Redeem what the cart holds, or the use ``use_id``, for an order; return None where nothing is applied.
 
         Call it after the payment is authorised and before it is captured. A repeated call for the same order returns
-        the same use. Raises `Declined` where the benefit is gone, not confirmed, or not the one with which this
-        request computed its total: charge nothing then. Raises `ValueError` for an order number that cannot be stored,
-        and `LedgerUnavailable`.
+        the same use. ``transaction`` is what the shop is going to submit, or a function that returns it: it is checked
+        before anything is sent, and not kept. Raises `Declined` where the benefit is gone, not confirmed, or not the
+        one with which this request computed its total: charge nothing then. Raises `InvalidValue` for an order number
+        that cannot be stored and a transaction that could not be delivered, `LoaderError` where the shopper or cart
+        loader fails, and `LedgerUnavailable`.
         """
-        return _runtime().redeem(order_number, use_id)
+        return _runtime().redeem(order_number, use_id, transaction)
 
     @contextmanager
-    def redeeming(self, order_number: str, *, use_id: str | None = None) -> Iterator[Use | None]:
+    def redeeming(
+        self, order_number: Id, *, use_id: Id | None = None, transaction: GivenTransaction | None = None
+    ) -> Iterator[Use | None]:
         """Redeem for a ``with`` block in which the money moves; yield what `redeem` returns, and raise what it raises.
+
+        With ``transaction``, as in `redeem`, a sale that could not be submitted after the block stops the order before
+        it, while no money has moved.
 
         If the block raises, the redemption is rolled back, unless the order loader says that the order is paid or that
         its payment is not known yet: then the worker asks the loader again later. Commit the order before the block:
         the loader must find it, and the ledger needs the database for a moment.
         """
         runtime = _runtime()
-        use = runtime.redeem(order_number, use_id)
+        use = runtime.redeem(order_number, use_id, transaction)
         try:
             yield use
         except Exception:
@@ -148,7 +160,7 @@ class ClaimableBenefits:
                 runtime.roll_back_failed_block(order_number)
             raise
 
-    def rollback(self, order_number: str, *, reason: str = "the order was not placed") -> bool:
+    def rollback(self, order_number: Id, *, reason: str = "the order was not placed") -> bool:
         """Roll back an order that will not be placed: its benefit returns to the shopper.
 
         Omneo is called at once; where it does not answer, the worker goes on. ``reason`` is stored with the event.
@@ -158,7 +170,7 @@ class ClaimableBenefits:
 
     def refund(
         self,
-        order_number: str,
+        order_number: Id,
         *,
         full_refund: bool = True,
         transaction: Transaction | None = None,
@@ -171,12 +183,12 @@ class ClaimableBenefits:
         now. With a ``session`` (a SQLAlchemy session of the shop's, or a connection) all of it is part of the caller's
         database transaction, like `submit`, and the worker calls Omneo; without one Omneo is called at once.
         ``reason`` is stored with the events. Return what was begun: a repeated call begins nothing, and its result is
-        false. Raises `ValueError` for another order's transaction, `SettingsError` where the session reaches another
+        false. Raises `InvalidValue` for another order's transaction, `SettingsError` where the session reaches another
         database than the ledger, and `LedgerUnavailable`.
         """
         return _runtime().refund(order_number, full_refund, transaction, session, reason)
 
-    def is_refundable(self, order_number: str, *, full_refund: bool = True) -> bool:
+    def is_refundable(self, order_number: Id, *, full_refund: bool = True) -> bool:
         """Whether `refund` would return the order's benefit; it reads the ledger and changes nothing.
 
         Raises `LedgerUnavailable`.
@@ -187,12 +199,13 @@ class ClaimableBenefits:
         """Queue an order's transaction in the caller's database transaction; commit it together with the order.
 
         ``session`` is the shop's SQLAlchemy session, or a connection. The worker is woken after a session's commit;
-        what came by a connection is found at the worker's next turn. Raises `SettingsError` where the session reaches
-        another database than the ledger, `TypeError` where it is no session, and `LedgerUnavailable`.
+        what came by a connection is found at the worker's next turn. A time without a zone is read in
+        ``BENEFITS_NAIVE_TIMEZONE``. Raises `SettingsError` where the session reaches another database than the ledger,
+        `TypeError` where it is no session, `InvalidValue` where ``transaction`` is none, and `LedgerUnavailable`.
         """
         _runtime().submit(transaction, session)
 
-    def record(self, order_number: str) -> OrderRecord | None:
+    def record(self, order_number: Id) -> OrderRecord | None:
         """Return an order's loyalty record; None where the ledger has nothing of the order. It does not call Omneo.
 
         Raises `LedgerUnavailable`.

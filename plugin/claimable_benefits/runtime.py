@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 from flask import Flask, g
 from sqlalchemy.exc import SQLAlchemyError
@@ -16,19 +17,30 @@ from claimable_benefits.cache.circuit_breaker import CircuitBreaker
 from claimable_benefits.cache.thread_pool import ThreadPool
 from claimable_benefits.domain.order_references import reference_key
 from claimable_benefits.domain.policy import Policy, PolicyError, read_policies
+from claimable_benefits.domain.references import order_number_of
 from claimable_benefits.domain.shop import Cart, Order, OrderState, Shopper, Transaction
-from claimable_benefits.errors import BenefitsError, Declined, LedgerUnavailable, SettingsError
+from claimable_benefits.domain.values import Id, optional_id
+from claimable_benefits.errors import BenefitsError, Declined, LedgerUnavailable, LoaderError, SettingsError
 from claimable_benefits.ledger import Ledger
 from claimable_benefits.ledger.db_errors import words
 from claimable_benefits.ledger.tenant_facts import TenantFacts
 from claimable_benefits.ledger.uses import Use
-from claimable_benefits.loaders import Loaders, OrderLoader, registered
+from claimable_benefits.loaders import (
+    LoaderReports,
+    Loaders,
+    OrderLoader,
+    OrdersLoader,
+    calling,
+    checked_order,
+    checked_orders,
+    load_value,
+)
 from claimable_benefits.omneo import OmneoClient, Transport
-from claimable_benefits.service.context import Clock, Context, Timing, shopper_actor
+from claimable_benefits.service.context import Clock, Context, NaiveTimes, Timing, shopper_actor
 from claimable_benefits.service.holds.offers import Applied, read_applied
 from claimable_benefits.service.orders.record import OrderRecord, read_record
 from claimable_benefits.service.orders.refund import Refund, is_refundable, refund_in, refund_order
-from claimable_benefits.service.orders.submit import submit
+from claimable_benefits.service.orders.submit import check_transaction, submit
 from claimable_benefits.service.orders.unplaced import order_of
 from claimable_benefits.service.redemption.redeem import redeem_for_order
 from claimable_benefits.service.redemption.rollback import roll_back_order
@@ -43,6 +55,7 @@ if TYPE_CHECKING:
     from claimable_benefits.ledger.session_hooks import AnySession
 
 _log = logging.getLogger("claimable_benefits")
+GivenTransaction = Transaction | Callable[[], Transaction]
 _SHOWN = "_claimable_benefits_shown"  # in Flask's g: what this request has shown as applied
 
 
@@ -65,14 +78,23 @@ class Runtime:
     worker: WorkerThread
     notifier: CeleryNotifier
     loaders: Loaders
+    reports: LoaderReports
+
+    def warn_of_missing_loaders(self) -> None:
+        """Log once, with the first request, what the shop has not registered by then."""
+        self.reports.missing(self.loaders)
+
+    def report_loader(self, error: BenefitsError) -> None:
+        """Log that a loader failed: each failure at most once a minute, as every page meets it."""
+        self.reports.failed(error)
 
     def load_shopper(self) -> Shopper | None:
-        """Return who is signed in; None for a guest."""
-        return registered(self.loaders.shopper, "shopper_loader")()
+        """Return who is signed in; None for a guest. Raises `LoaderError`."""
+        return load_value(self.loaders.shopper, "shopper_loader", Shopper)
 
     def load_cart(self) -> Cart | None:
-        """Return the cart of this request; None where there is none."""
-        return registered(self.loaders.cart, "cart_loader")()
+        """Return the cart of this request; None where there is none. Raises `LoaderError`."""
+        return load_value(self.loaders.cart, "cart_loader", Cart)
 
     def applied(self) -> Applied | None:
         """Return what this request's shopper has applied to this request's cart; None where nothing is applied."""
@@ -84,8 +106,14 @@ class Runtime:
             setattr(g, _SHOWN, applied)
         return applied
 
-    def redeem(self, order_number: str, use_id: str | None) -> Use | None:
-        """Redeem what the cart holds, or ``use_id``, for an order; never another benefit than this request showed."""
+    def redeem(self, order: Id, use: Id | None, sale: GivenTransaction | None) -> Use | None:
+        """Redeem what the cart holds, or ``use``, for an order; never another benefit than this request showed.
+
+        ``sale`` is checked before anything is sent.
+        """
+        order_number, use_id = order_number_of(order), optional_id(use, "use_id")
+        if sale is not None:
+            check_transaction(self.context, sale() if callable(sale) else sale, order_number)
         shopper = self.load_shopper()
         actor = shopper_actor(shopper) if shopper else "shop"
         if use_id is None:
@@ -100,12 +128,13 @@ class Runtime:
             use_id = fitting.use_id
         return redeem_for_order(self.context, use_id, order_number, actor=actor)
 
-    def roll_back(self, order_number: str, reason: str) -> bool:
+    def roll_back(self, order: Id, reason: str) -> bool:
         """Roll back an order that will not be placed. Return True where it has a redemption."""
-        return roll_back_order(self.context, order_number, actor="shop", reason=reason)
+        return roll_back_order(self.context, order_number_of(order), actor="shop", reason=reason)
 
-    def roll_back_failed_block(self, order_number: str) -> None:
+    def roll_back_failed_block(self, order_id: Id) -> None:
         """Roll back unless the order is paid or not known. The shop gets the block's own error, so none of ours."""
+        order_number = order_number_of(order_id)
         order = order_of(self.context, order_number)
         if order is None or order.state not in (OrderState.OPEN, OrderState.CANCELLED):
             return
@@ -116,13 +145,14 @@ class Runtime:
 
     def refund(
         self,
-        order_number: str,
+        order_id: Id,
         full_refund: bool,
         transaction: Transaction | None,
         session: AnySession | None,
         reason: str,
     ) -> Refund:
         """Refund a placed order, at once or in the database transaction of ``session``."""
+        order_number = order_number_of(order_id)
         order: dict[str, Any] = {"full_refund": full_refund, "transaction": transaction, "reason": reason}
         if session is None:
             refund = refund_order(self.context, order_number, actor="shop", **order)
@@ -134,9 +164,9 @@ class Runtime:
         hooks.after_commit(session, self.wake)
         return refund
 
-    def is_refundable(self, order_number: str, full_refund: bool) -> bool:
+    def is_refundable(self, order: Id, full_refund: bool) -> bool:
         """Whether a refund would return the order's benefit."""
-        return is_refundable(self.context, order_number, full_refund=full_refund)
+        return is_refundable(self.context, order_number_of(order), full_refund=full_refund)
 
     def submit(self, transaction: Transaction, session: AnySession) -> None:
         """Queue an order's transaction in the database transaction of ``session``."""
@@ -145,9 +175,9 @@ class Runtime:
         submit(self.context, transaction, hooks.connection_of(session))
         hooks.after_commit(session, self.wake)
 
-    def record(self, order_number: str) -> OrderRecord | None:
+    def record(self, order: Id) -> OrderRecord | None:
         """Return an order's loyalty record; None where the ledger has nothing of the order."""
-        return read_record(self.context, order_number)
+        return read_record(self.context, order_number_of(order))
 
     def run_once(self) -> TurnResult:
         """Run one turn of the worker."""
@@ -182,11 +212,14 @@ def make_runtime(app: Flask, collaborators: Collaborators) -> Runtime:
         remedy = 'pip install "flask-claimable-benefits[celery]", or choose embedded or off.'
         raise SettingsError("BENEFITS_WORKER", "is celery, which is not installed.", remedy)
     context = _context(app, settings, collaborators)
-    return Runtime(settings, context, _embedded_worker(context, settings), CeleryNotifier(), collaborators.loaders)
+    return Runtime(
+        settings, context, _embedded_worker(context, settings), CeleryNotifier(), collaborators.loaders, LoaderReports()
+    )
 
 
 def _context(app: Flask, settings: Settings, collaborators: Collaborators) -> Context:
     ledger, thread_pool = _open_ledger(settings), ThreadPool()
+    naive_times = NaiveTimes(ZoneInfo(settings.naive_timezone))
     clock = collaborators.clock or ledger.clock
     return Context(
         ledger=ledger,
@@ -204,7 +237,7 @@ def _context(app: Flask, settings: Settings, collaborators: Collaborators) -> Co
         ),
         clock=clock,
         sleep=collaborators.sleep,
-        order_loader=_in_app_context(app, collaborators.loaders),
+        order_loader=_in_app_context(app, collaborators.loaders, naive_times),
         policies=_read_policies(settings),
         own_discounts=collaborators.loaders.discounts,
         timing=Timing(
@@ -216,30 +249,49 @@ def _context(app: Flask, settings: Settings, collaborators: Collaborators) -> Co
         reference_prefix=settings.reference_prefix,
         reference_key=reference_key(app.secret_key or b""),
         sender=app,
-        orders_loader=_orders_in_app_context(app, collaborators.loaders),
+        orders_loader=_orders_in_app_context(app, collaborators.loaders, naive_times),
         reconcile=settings.reconcile,
         keep=timedelta(days=settings.keep_days) if settings.keep_days else None,
+        naive_times=naive_times,
     )
 
 
-def _in_app_context(app: Flask, loaders: Loaders) -> OrderLoader:
+def _in_app_context(app: Flask, loaders: Loaders, naive_times: NaiveTimes) -> OrderLoader:
     """Call the loader in an app context of its own: it sees what is committed, not the session of the request."""
 
     def load(number: str) -> Order | None:
+        if loaders.order is None:
+            return None
         with app.app_context():
-            return loaders.order(number) if loaders.order else None
+            answer = calling("order_loader", loaders.order, number)
+        return checked_order(number, answer, naive_times.aware)
 
     return load
 
 
-def _orders_in_app_context(app: Flask, loaders: Loaders) -> Callable[[datetime, datetime], Iterable[Order] | None]:
-    """The same for the loader of a period's orders; it returns None where the shop has registered none."""
+def _orders_in_app_context(
+    app: Flask, loaders: Loaders, naive_times: NaiveTimes
+) -> Callable[[datetime, datetime], Iterable[Order] | None]:
+    """The same for the loader of a period's orders; None where the shop has registered none, or it fails."""
 
     def load(since: datetime, until: datetime) -> Iterable[Order] | None:
-        with app.app_context():
-            return list(loaders.orders(since, until)) if loaders.orders else None
+        if loaders.orders is None:
+            return None
+        try:
+            with app.app_context():
+                answer = calling("orders_loader", lambda: _listed(loaders.orders, since, until))
+            return checked_orders(answer, naive_times.aware)
+        except LoaderError:
+            _log.exception("The outbox is compared instead of the shop's orders.")
+            return None
 
     return load
+
+
+def _listed(loader: OrdersLoader | None, since: datetime, until: datetime) -> object:
+    """Read a generator's orders while its app context, and so the shop's session, is there."""
+    answer = loader(since, until) if loader else None
+    return list(answer) if isinstance(answer, Iterable) else answer
 
 
 def _worker_context(context: Context) -> Context:

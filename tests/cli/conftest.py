@@ -76,6 +76,7 @@ class Terminal:
         *,
         transport: httpx.BaseTransport | None = None,
         sleep: Callable[[float], None] = time.sleep,
+        has_loaders: bool = True,
         **config: Any,
     ) -> Flask:
         app = Flask("shop", instance_path=str(self.folder), root_path=str(self.folder))
@@ -89,7 +90,12 @@ class Terminal:
             }
             | config
         )
-        ClaimableBenefits(clock=self.clock, sleep=sleep, transport=transport).init_app(app)
+        benefits = ClaimableBenefits(clock=self.clock, sleep=sleep, transport=transport)
+        if has_loaders:
+            benefits.shopper_loader(lambda: None)
+            benefits.cart_loader(lambda: None)
+            benefits.order_loader(lambda _number: None)
+        benefits.init_app(app)
         self.shops.append(app)
         return app
 

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 
 import pytest
 from flask import Flask
 
+from claimable_benefits import Cart, Line, Policy, Shopper, Transaction
+from claimable_benefits.domain.policy import Place
 from claimable_benefits.ledger.schema import SCHEMA
+from claimable_benefits.service.account.wallet_view import read_wallet
+from claimable_benefits.service.holds.hold import hold
+from claimable_benefits.service.orders.submit import submit
+from claimable_benefits.service.orders.unplaced import resolve_unplaced
+from claimable_benefits.service.redemption.redeem import redeem_for_order
 from claimable_benefits.settings.table import TABLE
 from tests.cli.conftest import NOBODY, Clock, Terminal
 
 POLICIES = '[first-spend]\ndiscount = "percent"\nsize = 10\nused_at = "checkout"\n\n[ghost]\nused_at = "store"\n'
+ANY_CART = Policy("any", used_at=frozenset({Place.CHECKOUT}))
 
 
 def test_the_doctor_finds_a_well_kept_shop_well(terminal: Terminal) -> None:
@@ -30,6 +39,9 @@ def test_the_doctor_finds_a_well_kept_shop_well(terminal: Terminal) -> None:
         "ok  Variants: redeem: not known before the first one; claim: not known before the first one; "
         "record a transaction: not known before the first one.\n"
         "ok  Clocks: Omneo's and ours agree.\n"
+        "ok  Loaders: the shop has registered those for shopper, cart and order.\n"
+        "ok  Orders: the order loader knows the orders that it was asked about.\n"
+        "ok  Times: those without a zone are read as UTC (BENEFITS_NAIVE_TIMEZONE).\n"
         "ok  Review: nothing waits for manual review.\n"
         "ok  Queue: every transaction is delivered.\n"
         "ok  Worker: none has run yet: it starts with the first request, or by flask benefits work.\n"
@@ -132,3 +144,44 @@ def test_settings_lists_every_key_with_its_default_and_sentence(terminal: Termin
     assert [line.strip() for line in lines[1::2]] == [setting.sentence for setting in TABLE]
     assert "BENEFITS_HOLD_MINUTES [30]" in lines
     assert "OMNEO_TOKEN" in lines
+
+
+def test_the_doctor_names_the_loaders_that_the_shop_has_not_registered(terminal: Terminal) -> None:
+    _, found, _ = examined(terminal, terminal.shop(has_loaders=False))
+
+    names = "@benefits.shopper_loader, @benefits.cart_loader, @benefits.order_loader"
+    assert f"!!  Loaders: missing: {names}. Decorate a function of your shop with each." in found
+
+
+def test_the_doctor_says_that_the_order_loader_has_not_known_an_order_for_an_hour(terminal: Terminal) -> None:
+    shop = terminal.shop()
+    context = shop.extensions["claimable_benefits"].context
+    shopper, cart = Shopper(1002), Cart("cart-1", (Line("s", "Shirt", 1, 50),), "AUD", 5)  # type: ignore[arg-type]
+    wallet = read_wallet(context, shopper)
+    context = replace(context, policies={held.benefit.handle: ANY_CART for held in wallet.usable})
+    use_id = hold(context, shopper, cart, wallet.usable[0].benefit.id).use_id
+    redeem_for_order(context, use_id, "A1", actor="shopper 1002")
+
+    terminal.clock.forward(minutes=59)
+    resolve_unplaced(context)
+    before = [line for line in examined(terminal, shop)[1] if "Orders" in line]
+    terminal.clock.forward(minutes=2)
+    resolve_unplaced(context)
+    after = [line for line in examined(terminal, shop)[1] if "Orders" in line]
+
+    said = "the order loader has not known 1 of them for an hour, such as A1."
+    assert before == []
+    assert after == [f"!!  Orders: {said} Its error is in the log; after a day these wait for manual review."]
+
+
+def test_the_doctor_says_in_which_zone_times_without_one_are_read(terminal: Terminal) -> None:
+    shop = terminal.shop(BENEFITS_NAIVE_TIMEZONE="Australia/Melbourne")
+    context = shop.extensions["claimable_benefits"].context
+    naive = datetime(2026, 3, 2, 12, 0)  # noqa: DTZ001 - as SQLite's columns give it
+    with context.ledger.write() as connection:
+        submit(context, Transaction("A1", None, 5, 5, naive, "AUD"), connection)  # type: ignore[arg-type]
+
+    said = shop.test_cli_runner().invoke(args=["benefits", "doctor"]).stdout
+
+    expected = "your shop gives times without a zone; they are read as Australia/Melbourne (BENEFITS_NAIVE_TIMEZONE)."
+    assert f"ok  Times: {expected}\n" in said

@@ -10,22 +10,27 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from claimable_benefits.domain.discounts import Discount, amount_off, discount_for, is_eligible, split
-from claimable_benefits.domain.policy import DiscountKind, Place, Policy
+from claimable_benefits.domain.policy import DiscountKind, Money, Place, Policy
 from claimable_benefits.domain.shop import Cart, Line
 
 PLENTY = settings(deadline=None, max_examples=80)
 
 
-def policy(kind: str, size: str = "0", **rules: Any) -> Policy:
-    return Policy("gift", DiscountKind(kind), Decimal(size), used_at=frozenset({Place.CHECKOUT}), **rules)
+def policy(kind: str, size: str = "0", currency: str = "AUD", **rules: Any) -> Policy:
+    worth: dict[str, Any] = {"amount": money(Decimal(size), currency)} if kind == "amount" else {"size": Decimal(size)}
+    return Policy("gift", DiscountKind(kind), **worth, used_at=frozenset({Place.CHECKOUT}), **rules)
+
+
+def money(amount: Decimal, currency: str = "AUD") -> Money:
+    return Money(((currency, amount),))
 
 
 def line(price: str, quantity: int = 1, *tags: str) -> Line:
     return Line("sku", "A thing", quantity, Decimal(price), frozenset(tags))
 
 
-def cart(*lines: Line, shipping: str | None = "9.95", decimals: int = 2) -> Cart:
-    return Cart("c", lines, "AUD", None if shipping is None else Decimal(shipping), decimals)
+def cart(*lines: Line, shipping: str | None = "9.95", currency: str = "AUD") -> Cart:
+    return Cart("c", lines, currency, None if shipping is None else Decimal(shipping))
 
 
 def amounts(*texts: str) -> tuple[Decimal, ...]:
@@ -35,19 +40,22 @@ def amounts(*texts: str) -> tuple[Decimal, ...]:
 @st.composite
 def carts(draw: st.DrawFn) -> Cart:
     """Carts with prices in whole minor units, none of them negative."""
-    decimals = draw(st.sampled_from([0, 2, 3]))
+    currency, decimals = draw(st.sampled_from([("JPY", 0), ("AUD", 2), ("KWD", 3)]))
     prices = st.integers(0, 10**7).map(lambda units: Decimal(units).scaleb(-decimals))
     tags = st.frozensets(st.sampled_from(["sale", "gift-card"]))
     lines = draw(st.lists(st.builds(Line, st.just("s"), st.just("n"), st.integers(0, 20), prices, tags), max_size=8))
-    return Cart("c", tuple(lines), "AUD", draw(st.none() | prices), decimals)
+    return Cart("c", tuple(lines), currency, draw(st.none() | prices))
 
 
 percentages = st.integers(1, 10_000).map(lambda hundredths: Decimal(hundredths).scaleb(-2))
 positive_amounts = st.integers(1, 10**8).map(lambda units: Decimal(units).scaleb(-2))
+monies = positive_amounts.map(lambda amount: Money(tuple((code, amount) for code in ("AUD", "JPY", "KWD"))))
 policies = st.one_of(
     st.builds(Policy, st.just("p"), st.just(DiscountKind.PERCENT), percentages),
-    st.builds(Policy, st.just("a"), st.just(DiscountKind.AMOUNT), positive_amounts),
-    st.builds(Policy, st.just("a"), st.just(DiscountKind.AMOUNT), positive_amounts, excludes=st.just({"gift-card"})),
+    st.builds(Policy, st.just("a"), st.just(DiscountKind.AMOUNT), amount=monies),
+    st.builds(
+        Policy, st.just("a"), st.just(DiscountKind.AMOUNT), amount=monies, excludes=st.just(frozenset({"gift-card"}))
+    ),
     st.builds(Policy, st.just("x"), st.sampled_from([DiscountKind.SHIPPING, DiscountKind.FREE_ITEM])),
     st.builds(Policy, st.just("n"), st.just(DiscountKind.NONE)),
 )
@@ -68,7 +76,7 @@ def test_no_line_and_no_shipping_is_ever_discounted_below_zero(cart: Cart, polic
 def test_every_part_is_whole_minor_units(cart: Cart, policy: Policy) -> None:
     discount = discount_for(policy, cart)
 
-    assert all(off.scaleb(cart.decimals) % 1 == 0 for off in (*discount.lines, discount.shipping))
+    assert all(off.scaleb(cart.minor_digits) % 1 == 0 for off in (*discount.lines, discount.shipping))
 
 
 @PLENTY
@@ -76,16 +84,16 @@ def test_every_part_is_whole_minor_units(cart: Cart, policy: Policy) -> None:
 def test_the_parts_of_a_percentage_add_up_to_the_rounded_whole(cart: Cart, size: Decimal) -> None:
     discount = discount_for(Policy("p", DiscountKind.PERCENT, size), cart)
 
-    exact = (cart.subtotal * size / 100).quantize(Decimal(1).scaleb(-cart.decimals), ROUND_HALF_UP)
+    exact = (cart.subtotal * size / 100).quantize(Decimal(1).scaleb(-cart.minor_digits), ROUND_HALF_UP)
     assert exact == sum(discount.lines, Decimal(0)) == discount.amount
 
 
 @PLENTY
 @given(carts(), positive_amounts)
 def test_the_parts_of_an_amount_add_up_to_it_or_to_the_cart(cart: Cart, size: Decimal) -> None:
-    discount = discount_for(Policy("a", DiscountKind.AMOUNT, size), cart)
+    discount = discount_for(Policy("a", DiscountKind.AMOUNT, amount=money(size, cart.currency)), cart)
 
-    rounded = size.quantize(Decimal(1).scaleb(-cart.decimals), ROUND_HALF_UP)
+    rounded = size.quantize(Decimal(1).scaleb(-cart.minor_digits), ROUND_HALF_UP)
     assert min(rounded, cart.subtotal) == discount.amount
 
 
@@ -132,13 +140,13 @@ def test_half_a_cent_is_rounded_up() -> None:
 
 
 def test_yen_have_no_cents() -> None:
-    discount = discount_for(policy("percent", "10"), cart(line("1980"), line("555"), shipping="700", decimals=0))
+    discount = discount_for(policy("percent", "10"), cart(line("1980"), line("555"), shipping="700", currency="JPY"))
 
     assert amounts("198", "56") == discount.lines
 
 
-def test_an_amount_in_yen_is_rounded_to_whole_yen() -> None:
-    discount = discount_for(policy("amount", "7.50"), cart(line("1980"), decimals=0, shipping=None))
+def test_the_shops_own_discount_in_yen_is_rounded_to_whole_yen() -> None:
+    discount = amount_off(policy("none"), cart(line("1980"), currency="JPY", shipping=None), Decimal("7.50"))
 
     assert Decimal(8) == discount.amount
 
@@ -217,3 +225,106 @@ def test_the_shops_own_discount_is_capped_and_rounded(asked: str, given_off: str
     off = amount_off(policy("none"), cart(line("10"), line("20")), Decimal(asked))
 
     assert Decimal(given_off) == off.amount
+
+
+# Any cart: returns, adjustments, coupons written as lines, parts of a cent, every kind of currency.
+
+CURRENCIES = ("AUD", "JPY", "KWD", "CLF", "XXX")
+any_price = st.integers(-(10**8), 10**8).map(lambda mills: Decimal(mills).scaleb(-4))
+any_line = st.builds(
+    Line,
+    st.just("s"),
+    st.just("n"),
+    st.integers(-5, 20),
+    any_price,
+    st.frozensets(st.sampled_from(["sale", "gift-card"])),
+)
+any_cart = st.builds(
+    Cart,
+    st.just("c"),
+    st.lists(any_line, max_size=8).map(tuple),
+    st.sampled_from(CURRENCIES),
+    st.none() | any_price,
+)
+any_money = positive_amounts.map(lambda amount: Money(tuple((code, amount) for code in CURRENCIES)))
+rules = {
+    "excludes": st.sampled_from([frozenset[str](), frozenset({"gift-card"})]),
+    "fits": st.sampled_from([frozenset[str](), frozenset({"sale"})]),
+}
+any_policy = st.one_of(
+    st.builds(Policy, st.just("p"), st.just(DiscountKind.PERCENT), percentages, **rules),
+    st.builds(Policy, st.just("a"), st.just(DiscountKind.AMOUNT), amount=any_money, **rules),
+    st.builds(Policy, st.just("x"), st.sampled_from(DiscountKind), **rules),
+)
+
+
+def to_pay(cart: Cart) -> Decimal:
+    return max(Decimal(0), cart.subtotal + (cart.shipping or 0))
+
+
+@settings(deadline=None, max_examples=400)
+@given(any_cart, any_policy, st.none() | any_price)
+def test_no_cart_of_any_currency_gets_more_off_than_the_shopper_pays(
+    cart: Cart, policy: Policy, own: Decimal | None
+) -> None:
+    discount = discount_for(policy, cart) if own is None else amount_off(policy, cart, own)
+
+    parts = (*discount.lines, discount.shipping)
+    assert len(cart.lines) == len(discount.lines)
+    assert all(part >= 0 for part in parts)
+    assert discount.amount <= to_pay(cart)
+    assert all(part.scaleb(cart.minor_digits) % 1 == 0 for part in parts)
+    assert sum(parts, Decimal(0)) == discount.amount
+    assert all(off <= max(Decimal(0), line.total) for off, line in zip(discount.lines, cart.lines, strict=True))
+
+
+def test_333_and_335_yen_at_10_percent_take_33_and_34_off() -> None:
+    yen = cart(line("333"), line("335"), shipping=None, currency="JPY")
+
+    assert (Decimal(33), Decimal(34)) == discount_for(policy("percent", "10"), yen).lines
+
+
+def test_dinars_have_three_decimals() -> None:
+    assert Decimal("0.124") == discount_for(policy("percent", "10"), cart(line("1.235"), currency="KWD")).amount
+
+
+def test_a_shop_may_price_in_other_digits_than_its_currency_has() -> None:
+    dinars = Cart("c", (line("199.99"),), "RSD", decimals=2)
+
+    assert (Cart("c", (), "RSD").minor_digits, dinars.minor_digits) == (0, 2)
+    assert Decimal("20.00") == discount_for(policy("percent", "10"), dinars).amount
+
+
+def test_an_amount_is_never_taken_off_a_cart_in_another_currency() -> None:
+    discount = discount_for(policy("amount", "5"), cart(line("1980"), currency="JPY"))
+
+    assert Decimal(0) == discount.amount
+
+
+def test_a_negative_shipping_is_not_taken_off_again() -> None:
+    assert Discount((Decimal(0),)) == discount_for(policy("shipping"), cart(line("20"), shipping="-4.95"))
+
+
+def test_shipping_finer_than_a_cent_takes_off_no_more_than_it_costs() -> None:
+    assert Decimal("4.95") == discount_for(policy("shipping"), cart(line("20"), shipping="4.955")).shipping
+
+
+@pytest.mark.parametrize("kind", ["percent", "amount", "free-item", "shipping"])
+def test_a_return_gets_no_discount(kind: str) -> None:
+    returned = cart(line("20", -1), shipping="5.00")
+
+    assert Decimal(0) == discount_for(policy(kind, "10"), returned).amount
+
+
+def test_a_return_in_an_exchange_lowers_what_a_percentage_is_of_and_takes_no_part_of_it() -> None:
+    exchange = cart(line("20"), line("5", -1), shipping=None)
+
+    assert amounts("1.50", "0") == discount_for(policy("percent", "10"), exchange).lines
+
+
+@pytest.mark.parametrize("kind", ["amount", "free-item"])
+def test_a_coupon_line_that_the_benefit_does_not_fit_still_lowers_what_can_come_off(kind: str) -> None:
+    rule = policy(kind, "10", excludes=frozenset({"coupon"}))
+    paid = cart(line("20"), line("-15", 1, "coupon"), shipping=None)
+
+    assert amounts("5", "0") == discount_for(rule, paid).lines

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from claimable_benefits.domain.policy import DiscountKind, Place, Policy, PolicyError, Refundable, read_policies
+from claimable_benefits.domain.policy import DiscountKind, Money, Place, Policy, PolicyError, Refundable, read_policies
 
 FILE = """
 [first-spend]
@@ -16,7 +16,7 @@ discount = "percent"
 size = 12.5
 used_at = ["checkout", "account"]
 refundable = "full-refund"
-minimum = 49.90
+minimum = "49.90 AUD"
 fits = ["clothing", "shoes"]
 excludes = ["gift-card"]
 
@@ -41,7 +41,7 @@ def test_every_key_is_read() -> None:
         size=Decimal("12.5"),
         used_at=frozenset({Place.CHECKOUT, Place.ACCOUNT}),
         refundable=Refundable.FULL_REFUND,
-        minimum=Decimal("49.9"),
+        minimum=Money((("AUD", Decimal("49.90")),)),
         fits=frozenset({"clothing", "shoes"}),
         excludes=frozenset({"gift-card"}),
     )
@@ -52,7 +52,7 @@ def test_what_is_left_out_takes_nothing_off_and_is_always_refundable() -> None:
     policy = read_policies(tomllib.loads(FILE))["vip-lounge"]
 
     assert Policy("vip-lounge", used_at=frozenset({Place.ACCOUNT})) == policy
-    assert (DiscountKind.NONE, Refundable.ALWAYS, Decimal(0)) == (policy.discount, policy.refundable, policy.minimum)
+    assert (DiscountKind.NONE, Refundable.ALWAYS, Money()) == (policy.discount, policy.refundable, policy.minimum)
 
 
 @pytest.mark.parametrize("place", Place)
@@ -68,18 +68,34 @@ def test_an_empty_file_holds_no_policies() -> None:
 
 @pytest.mark.parametrize("kind", DiscountKind)
 def test_every_kind_of_discount_can_be_written(kind: DiscountKind) -> None:
-    size = {"size": 5} if kind in ("percent", "amount") else {}
+    sizes: dict[str, dict[str, object]] = {"percent": {"size": 5}, "amount": {"size": "5 AUD"}}
 
-    policy = read_policies({"gift": {"discount": str(kind), "used_at": "checkout", **size}})["gift"]
+    policy = read_policies({"gift": {"discount": str(kind), "used_at": "checkout", **sizes.get(kind, {})}})["gift"]
 
     assert kind is policy.discount
 
 
-@pytest.mark.parametrize("amount", [7.1, "7.10", 7, Decimal("7.1")])
-def test_an_amount_is_exact_however_it_is_written(amount: object) -> None:
-    policy = read_policies({"gift": {"discount": "amount", "size": amount, "used_at": "checkout"}})["gift"]
+AMOUNT = {"discount": "amount", "used_at": "checkout"}
+FIVE_DOLLARS = Money((("AUD", Decimal(5)),))
+MONEY: dict[str, tuple[object, Money]] = {
+    "a text": ("5 AUD", FIVE_DOLLARS),
+    "a text with cents": ("7.50 AUD", Money((("AUD", Decimal("7.50")),))),
+    "a currency in small letters": ("5 aud", FIVE_DOLLARS),
+    "yen": ("500 JPY", Money((("JPY", Decimal(500)),))),
+    "dinars": ("1.250 KWD", Money((("KWD", Decimal("1.250")),))),
+    "a table by currency": (
+        {"AUD": "5", "NZD": "5.50"},
+        Money((("AUD", Decimal(5)), ("NZD", Decimal("5.50")))),
+    ),
+    "numbers in a table": ({"AUD": 5, "NZD": 5.5}, Money((("AUD", Decimal(5)), ("NZD", Decimal("5.5"))))),
+}
 
-    assert policy.size in (Decimal("7.1"), Decimal(7))
+
+@pytest.mark.parametrize(("written", "read"), MONEY.values(), ids=MONEY)
+def test_money_carries_its_currency(written: object, read: Money) -> None:
+    policy = read_policies({"gift": AMOUNT | {"size": written, "minimum": written}})["gift"]
+
+    assert (read, read) == (policy.amount, policy.minimum)
 
 
 @pytest.mark.parametrize("size", [0.01, 1, 99.99, 100])
@@ -99,20 +115,30 @@ BAD: dict[str, tuple[object, str, str]] = {
     "0 percent": (TABLE | {"size": 0}, "gift.size", "Write a number above 0 and up to 100."),
     "101 percent": (TABLE | {"size": 101}, "gift.size", "up to 100"),
     "percent of no size": ({"discount": "percent", "used_at": "checkout"}, "gift.size", "Write a number above 0"),
-    "an amount of no size": ({"discount": "amount", "used_at": "checkout"}, "gift.size", "such as 10 or 7.50"),
-    "an amount of 0": (TABLE | {"discount": "amount", "size": 0}, "gift.size", "above 0"),
-    "a negative size": (TABLE | {"size": -5}, "gift.size", "Write a number such as 10"),
-    "a size in words": (TABLE | {"size": "ten"}, "gift.size", "Write a number such as 10"),
-    "a size with a sign": (TABLE | {"size": "10%"}, "gift.size", "Write a number such as 10"),
-    "a truth for a size": (TABLE | {"size": True}, "gift.size", "Write a number such as 10"),
-    "no size in quotes": (TABLE | {"size": ""}, "gift.size", "Write a number such as 10"),
-    "a list for a size": (TABLE | {"size": [10]}, "gift.size", "Write a number such as 10"),
-    "a size of nan": (TABLE | {"size": float("nan")}, "gift.size", "Write a number such as 10"),
-    "a size of infinity": (TABLE | {"size": "Infinity"}, "gift.size", "Write a number such as 10"),
+    "an amount of no size": ({"discount": "amount", "used_at": "checkout"}, "gift.size", 'such as size = "5 AUD"'),
+    "an amount of 0": (AMOUNT | {"size": "0 AUD"}, "gift.size", "Write one with its currency"),
+    "an amount without a currency": (AMOUNT | {"size": 5}, "gift.size", 'Write "5 AUD"'),
+    "an amount in quotes without a currency": (AMOUNT | {"size": "7.50"}, "gift.size", 'Write "7.50 AUD"'),
+    "an amount in an unknown currency": (AMOUNT | {"size": "5 AUS"}, "gift.size", "Write an ISO 4217 code"),
+    "an amount finer than a cent": (AMOUNT | {"size": "5.005 AUD"}, "gift.size", "at most 2 digits"),
+    "half a yen": (AMOUNT | {"size": "0.5 JPY"}, "gift.size", "Write a whole number."),
+    "a table with half a yen": (AMOUNT | {"size": {"AUD": "5", "JPY": "0.5"}}, "gift.size", "Write a whole number."),
+    "an empty table": (AMOUNT | {"size": {}}, "gift.size", 'Write { AUD = "5", NZD = "5.50" }.'),
+    "a currency twice": (AMOUNT | {"size": {"AUD": 5, "aud": 6}}, "gift.size", "Write each once."),
+    "a negative amount": (AMOUNT | {"size": "-5 AUD"}, "gift.size", "Write one with its currency"),
+    "a percentage in money": (TABLE | {"size": "5 AUD"}, "gift.size", "Write a number above 0 and up to 100."),
+    "a negative size": (TABLE | {"size": -5}, "gift.size", "Write a number above 0"),
+    "a size in words": (TABLE | {"size": "ten"}, "gift.size", "Write a number above 0"),
+    "a size with a sign": (TABLE | {"size": "10%"}, "gift.size", "Write a number above 0"),
+    "a truth for a size": (TABLE | {"size": True}, "gift.size", "Write a number above 0"),
+    "no size in quotes": (TABLE | {"size": ""}, "gift.size", "Write a number above 0"),
+    "a list for a size": (TABLE | {"size": [10]}, "gift.size", "Write a number above 0"),
+    "a size of nan": (TABLE | {"size": float("nan")}, "gift.size", "Write a number above 0"),
+    "a size of infinity": (TABLE | {"size": "Infinity"}, "gift.size", "Write a number above 0"),
     "a size that no checkout can count": (
-        TABLE | {"discount": "amount", "size": "1e30"},
+        AMOUNT | {"size": "1e30 AUD"},
         "gift.size",
-        "Write a number such as 10",
+        "Write one with its currency",
     ),
     "a size for shipping": ({"discount": "shipping", "size": 5, "used_at": "checkout"}, "gift.size", "Remove it."),
     "a size for nothing": ({"size": 5, "used_at": "checkout"}, "gift.size", "Remove it."),
@@ -133,8 +159,9 @@ BAD: dict[str, tuple[object, str, str]] = {
     "a list in the places": (TABLE | {"used_at": [["checkout"]]}, "gift.used_at", "Use one or more of"),
     "an unknown way back": (TABLE | {"refundable": "sometimes"}, "gift.refundable", '"always", "full-refund"'),
     "a truth for a way back": (TABLE | {"refundable": False}, "gift.refundable", '"never"'),
-    "a negative minimum": (TABLE | {"minimum": -1}, "gift.minimum", "such as 10 or 49.90"),
-    "a minimum in words": (TABLE | {"minimum": "50 AUD"}, "gift.minimum", "such as 10 or 49.90"),
+    "a minimum without a currency": (TABLE | {"minimum": 50}, "gift.minimum", 'Write "50 AUD"'),
+    "a negative minimum": (TABLE | {"minimum": "-1 AUD"}, "gift.minimum", "Write one with its currency"),
+    "a minimum in words": (TABLE | {"minimum": "fifty"}, "gift.minimum", 'such as "5 AUD"'),
     "one tag without a list": (TABLE | {"fits": "shoes"}, "gift.fits", 'Write ["gift-card", "sale"].'),
     "a number for a tag": (TABLE | {"fits": ["shoes", 5]}, "gift.fits", 'Write ["gift-card", "sale"].'),
     "an excluded text": (TABLE | {"excludes": "shoes"}, "gift.excludes", 'Write ["gift-card", "sale"].'),

@@ -49,6 +49,8 @@ TABLE: tuple[LateImport, ...] = (
     LateImport(
         "claimable_benefits.runtime", "claimable_benefits.ledger.session_hooks", 60, f"{_START}; SQLAlchemy's ORM"
     ),
+    # Values: the digits of currencies, which a start that prices nothing does not need.
+    LateImport("claimable_benefits.domain.currencies", "babel.numbers", 8, _TESTS),
     # Commands.
     LateImport("claimable_benefits.cli.lazy", "claimable_benefits.cli.group", 27, _START),
     # The ledger: only one of two databases, and alembic only where the tables are not up to date.

@@ -38,7 +38,7 @@ POLICIES = read_policies(
         "first-spend": {"discount": "percent", "size": 10, "used_at": "checkout", "refundable": "full-refund"},
         "alterations": {"used_at": ["checkout"], "refundable": "never"},
         "vip-lounge": {"used_at": "account"},
-        "thank-you-10": {"discount": "amount", "size": 10, "minimum": 200, "used_at": "checkout"},
+        "thank-you-10": {"discount": "amount", "size": "10 AUD", "minimum": "200 AUD", "used_at": "checkout"},
         "barista-coffee": {"used_at": "store"},
     }
 )

@@ -6,6 +6,7 @@ import json
 import urllib.request
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -20,6 +21,17 @@ def ask(omneo: OmneoSandbox, path: str, body: Any = None) -> Any:
     )
     with urllib.request.urlopen(asked, timeout=10) as answer:  # noqa: S310 - our own server
         return json.load(answer)["data"]
+
+
+@pytest.mark.parametrize("customer_id", [1001, UUID("6f1a5b1e-8a5e-4a58-9d6e-0d7a3a7d0001")])
+def test_a_shop_with_integers_or_uuids_for_ids_writes_them_as_they_are(
+    omneo_sandbox: OmneoSandbox, customer_id: int | UUID
+) -> None:
+    mia = omneo_sandbox.shopper(customer_id).holds("alterations")
+
+    found = ask(omneo_sandbox, f"/identities/search?handle=ecommerce&identifier={customer_id}")
+    assert (found["profile_id"], str(customer_id)) == (mia.profile_id, mia.customer_id)
+    assert len(omneo_sandbox.benefits_of(customer_id)) == 1
 
 
 def test_a_shopper_is_found_by_her_customer_id(omneo_sandbox: OmneoSandbox) -> None:

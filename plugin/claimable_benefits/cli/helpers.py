@@ -22,6 +22,7 @@ from claimable_benefits.errors import (
     PermissionDenied,
     Rejected,
 )
+from claimable_benefits.loaders import Loaders
 from claimable_benefits.service.context import Context
 from claimable_benefits.settings import Settings
 
@@ -33,6 +34,8 @@ class CliRuntime(Protocol):
     def context(self) -> Context: ...
     @property
     def settings(self) -> Settings: ...
+    @property
+    def loaders(self) -> Loaders: ...
 
 
 def runtime_of_app() -> CliRuntime:

@@ -16,7 +16,7 @@ def doctor() -> None:
     """Check the ledger, the connection to Omneo and the policies."""
     runtime = runtime_of_app()
     with without_log():
-        checks = examine(open_context(), runtime.settings)
+        checks = examine(open_context(), runtime.settings, missing_loaders=runtime.loaders.missing)
     for check in checks:
         verdict = click.style("ok  ", fg="green") if check.is_well else click.style("!!  ", fg="red")
         click.echo(f"{verdict}{check.subject}: {check.sentence}")

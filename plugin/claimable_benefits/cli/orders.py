@@ -51,15 +51,15 @@ def submit(
 ) -> None:
     """Record a sale at Omneo, with the redemption it used."""
     context = open_context()
-    transaction = Transaction(
-        order_number=order_number,
-        customer_id=customer,
-        total=_amount(total, "--total"),
-        total_original=_amount(total_original or total, "--total-original"),
-        transacted_at=context.clock(),
-        currency=currency,
-    )
     with without_log(), one_line_errors():
+        transaction = Transaction(
+            order_number=order_number,
+            customer_id=customer,
+            total=_amount(total, "--total"),
+            total_original=_amount(total_original or total, "--total-original"),
+            transacted_at=context.clock(),
+            currency=currency,
+        )
         delivery = admin.record_sale(context, transaction, redemption_id=redemption, actor=staff())
     if delivery.state is DeliveryState.DELIVERED:
         link = f", with redemption {delivery.redemption_id}" if delivery.redemption_id else ""

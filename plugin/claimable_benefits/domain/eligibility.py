@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
-from claimable_benefits.domain.discounts import Discount, is_eligible
+from claimable_benefits.domain.discounts import Discount, is_eligible, payable
 from claimable_benefits.domain.policy import DiscountKind, Place, Policy
 from claimable_benefits.domain.shop import Cart
 
@@ -17,6 +17,7 @@ class Misfit(StrEnum):
     STORE_ONLY = "store_only"
     ACCOUNT_ONLY = "account_only"
     EMPTY_CART = "empty_cart"
+    OTHER_CURRENCY = "other_currency"
     BELOW_MINIMUM = "below_minimum"
     NO_MATCHING_ITEM = "no_matching_item"
     SHIPPING_IS_FREE = "shipping_is_free"
@@ -42,11 +43,14 @@ def fit(policy: Policy, cart: Cart, discount: Discount) -> Fit:
         return Fit(Misfit.ACCOUNT_ONLY if policy.from_account else Misfit.STORE_ONLY)
     if not cart.lines:
         return Fit(Misfit.EMPTY_CART)
-    if cart.subtotal < policy.minimum:
-        return Fit(Misfit.BELOW_MINIMUM, policy.minimum - cart.subtotal)
+    if not policy.takes(cart.currency):
+        return Fit(Misfit.OTHER_CURRENCY)
+    minimum = policy.minimum.in_currency(cart.currency) or Decimal(0)
+    if cart.subtotal < minimum:
+        return Fit(Misfit.BELOW_MINIMUM, minimum - cart.subtotal)
     if not any(is_eligible(policy, line) for line in cart.lines):
         return Fit(Misfit.NO_MATCHING_ITEM)
-    if policy.discount is DiscountKind.SHIPPING and cart.shipping == 0:
+    if policy.discount is DiscountKind.SHIPPING and _is_shipping_free(cart):
         return Fit(Misfit.SHIPPING_IS_FREE)
     # Shipping that is not chosen yet may cost something; a benefit without a discount takes nothing off.
     may_be_zero = policy.discount is DiscountKind.NONE or (
@@ -55,3 +59,8 @@ def fit(policy: Policy, cart: Cart, discount: Discount) -> Fit:
     if not may_be_zero and discount.amount == 0:
         return Fit(Misfit.NOTHING_TO_TAKE_OFF)
     return Fit()
+
+
+def _is_shipping_free(cart: Cart) -> bool:
+    """Whether the chosen method costs nothing; a negative price is an adjustment, and a part of a cent is no price."""
+    return cart.shipping is not None and payable(cart.shipping, cart.minor_digits) <= 0

@@ -11,6 +11,8 @@ from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Any, TypeVar
 
+from claimable_benefits.domain.currencies import decimals_of, is_known
+
 
 class DiscountKind(StrEnum):
     """What using the benefit takes off."""
@@ -40,11 +42,25 @@ class Refundable(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Money:
+    """An amount in each currency for which the policy file gives one, in major units; empty where it gives none."""
+
+    by_currency: tuple[tuple[str, Decimal], ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.by_currency)
+
+    def in_currency(self, currency: str) -> Decimal | None:
+        """Return the amount in ``currency``; None where none is given. Nothing is ever converted."""
+        return next((amount for code, amount in self.by_currency if code == currency), None)
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """How one kind of benefit behaves in this shop.
 
-    ``size`` is percent for ``percent`` and an amount in major units for ``amount``. ``minimum`` is a cart subtotal in
-    major units. ``fits`` and ``excludes`` are tags of the shop's own lines.
+    ``size`` is the number of a ``percent`` discount, ``amount`` what an ``amount`` discount takes off. ``minimum`` is a
+    cart's least subtotal. ``fits`` and ``excludes`` are tags of the shop's own lines.
     """
 
     handle: str
@@ -52,9 +68,10 @@ class Policy:
     size: Decimal = Decimal(0)
     used_at: frozenset[Place] = field(default_factory=frozenset)
     refundable: Refundable = Refundable.ALWAYS
-    minimum: Decimal = Decimal(0)
+    minimum: Money = Money()
     fits: frozenset[str] = field(default_factory=frozenset)
     excludes: frozenset[str] = field(default_factory=frozenset)
+    amount: Money = Money()
 
     @property
     def from_account(self) -> bool:
@@ -63,6 +80,10 @@ class Policy:
         That includes benefits that are used as they are claimed: staff may have issued one, or a refund returned it.
         """
         return not self.used_at.isdisjoint((Place.ACCOUNT, Place.CLAIM))
+
+    def takes(self, currency: str) -> bool:
+        """Whether its amounts are given in ``currency``; one without amounts takes every currency."""
+        return all(money.in_currency(currency) is not None for money in (self.amount, self.minimum) if money)
 
 
 class PolicyError(ValueError):
@@ -93,28 +114,68 @@ def _read_policy(handle: str, table: Any) -> Policy:
         if key not in _KEYS:
             raise PolicyError(f"{handle}.{key}", "is not a key of a policy.", f"Known keys: {', '.join(_KEYS)}.")
     discount = _choice(DiscountKind, table, handle, "discount", DiscountKind.NONE)
-    size = _number(table, handle, "size")
-    _check_size(handle, discount, size, given="size" in table)
+    _check_size(handle, discount, table)
     return Policy(
         handle=handle,
         discount=discount,
-        size=size,
+        size=_percentage(table, handle) if discount is DiscountKind.PERCENT else Decimal(0),
+        amount=_money(table["size"], f"{handle}.size") if discount is DiscountKind.AMOUNT else Money(),
         used_at=_places(table, handle),
         refundable=_choice(Refundable, table, handle, "refundable", Refundable.ALWAYS),
-        minimum=_number(table, handle, "minimum"),
+        minimum=_money(table["minimum"], f"{handle}.minimum") if "minimum" in table else Money(),
         fits=_tags(table, handle, "fits"),
         excludes=_tags(table, handle, "excludes"),
     )
 
 
-def _check_size(handle: str, discount: DiscountKind, size: Decimal, *, given: bool) -> None:
-    key = f"{handle}.size"
-    if discount is DiscountKind.PERCENT and not 0 < size <= 100:
-        raise PolicyError(key, f"{size} is no percentage.", "Write a number above 0 and up to 100.")
-    if discount is DiscountKind.AMOUNT and size <= 0:
-        raise PolicyError(key, f"{size} is no amount to take off.", "Write an amount above 0, such as 10 or 7.50.")
+def _check_size(handle: str, discount: DiscountKind, table: Mapping[str, Any]) -> None:
+    key, given = f"{handle}.size", "size" in table
+    if discount is DiscountKind.AMOUNT and not given:
+        raise PolicyError(key, "is missing.", 'Write what it takes off, such as size = "5 AUD".')
     if given and discount not in (DiscountKind.PERCENT, DiscountKind.AMOUNT):
         raise PolicyError(key, f'has no meaning for discount = "{discount}".', "Remove it.")
+
+
+def _percentage(table: Mapping[str, Any], handle: str) -> Decimal:
+    key, value = f"{handle}.size", table.get("size", 0)
+    remedy = "Write a number above 0 and up to 100."
+    number = _number(value)
+    if number is None:
+        raise PolicyError(key, f"{value!r} is no number.", remedy)
+    if not 0 < number <= 100:
+        raise PolicyError(key, f"{number} is no percentage.", remedy)
+    return number
+
+
+def _money(value: Any, key: str) -> Money:
+    """Read "5 AUD", or a table of amounts by currency."""
+    if isinstance(value, Mapping):
+        if not value:
+            raise PolicyError(key, "is an empty table.", 'Write { AUD = "5", NZD = "5.50" }.')
+        amounts = [(str(code).upper(), _amount(code, amount, key)) for code, amount in value.items()]
+        if len({code for code, _ in amounts}) < len(amounts):
+            raise PolicyError(key, "names a currency twice.", "Write each once.")
+        return Money(tuple(amounts))
+    if isinstance(value, str) and len(parts := value.split()) == 2:
+        return Money(((parts[1].upper(), _amount(parts[1], parts[0], key)),))
+    if _number(value) is not None:
+        raise PolicyError(key, f"{value!r} names no currency.", f'Write "{value} AUD", with your own currency.')
+    raise PolicyError(key, f"{value!r} is no amount.", 'Write one with its currency, such as "5 AUD".')
+
+
+def _amount(code: str, value: Any, key: str) -> Decimal:
+    currency = str(code).upper()
+    if not is_known(currency):
+        raise PolicyError(key, f"{code!r} is no currency.", 'Write an ISO 4217 code, as in "5 AUD".')
+    number, digits = _number(value), decimals_of(currency)
+    if number is None or number <= 0:
+        raise PolicyError(
+            key, f"{value!r} is no amount above 0.", f'Write one with its currency, such as "5 {currency}".'
+        )
+    if number != number.quantize(Decimal(1).scaleb(-digits)):
+        whole = f"Write at most {digits} digits after the point." if digits else "Write a whole number."
+        raise PolicyError(key, f"{value!r} is finer than prices in {currency} are.", whole)
+    return number
 
 
 def _choice(kind: type[Choice], table: Mapping[str, Any], handle: str, key: str, default: Choice) -> Choice:
@@ -126,18 +187,15 @@ def _choice(kind: type[Choice], table: Mapping[str, Any], handle: str, key: str,
         raise PolicyError(f"{handle}.{key}", f"{value!r} is not known.", f"Use one of {known}.") from None
 
 
-def _number(table: Mapping[str, Any], handle: str, key: str) -> Decimal:
-    value = table.get(key, 0)
-    problem = PolicyError(f"{handle}.{key}", f"{value!r} is no number.", "Write a number such as 10 or 49.90.")
+def _number(value: Any) -> Decimal | None:
+    """Read a number of 0 or more; None where there is none."""
     if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
-        raise problem
+        return None
     try:
         number = Decimal(str(value))
     except InvalidOperation:
-        raise problem from None
-    if not number.is_finite() or not 0 <= number <= _MOST:
-        raise problem
-    return number
+        return None
+    return number if number.is_finite() and 0 <= number <= _MOST else None
 
 
 def _places(table: Mapping[str, Any], handle: str) -> frozenset[Place]:

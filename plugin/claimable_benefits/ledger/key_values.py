@@ -11,6 +11,7 @@ from claimable_benefits.ledger.tables import key_values
 from claimable_benefits.ledger.upsert import insert_for
 
 LAST_TURN = "last turn of a worker"
+NAIVE_TIMES = "times without a zone"
 
 _KEY = ("shop_id", "name")
 _VALUE = select(key_values.c.value).where(own(key_values), key_values.c.name == bindparam("its_name"))

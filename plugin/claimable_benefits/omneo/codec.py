@@ -164,6 +164,13 @@ def wall_clock(at: datetime, zone: tzinfo) -> str:
     return at.astimezone(zone).replace(tzinfo=None).isoformat(" ", "seconds")
 
 
+def is_repeated(at: datetime, zone: tzinfo) -> bool:
+    """Whether a clock in ``zone`` shows the time of ``at`` twice, as when daylight saving time ends."""
+    local = at.astimezone(zone).replace(tzinfo=None)
+    offsets = {local.replace(tzinfo=zone, fold=fold).utcoffset() for fold in (0, 1)}
+    return len(offsets) > 1
+
+
 def zone_named(name: object) -> ZoneInfo | None:
     """Find the IANA zone called ``name``; None where there is no such zone."""
     if not isinstance(name, str) or not name:

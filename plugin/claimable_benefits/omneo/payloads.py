@@ -12,6 +12,7 @@ from claimable_benefits.domain.shop import Item, Transaction
 from claimable_benefits.omneo import codec
 
 Payload = dict[str, object]
+UTC_ZONE = ZoneInfo("UTC")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class PayloadWriter:
 
     def redeem(self, at: datetime, reference: str) -> Payload:
         """Redeem in the guide dialect (Omneo facts 8, form S)."""
-        return {"issued_at": self._wall_clock(at), "timezone": self.zone.key, "external_id": reference}
+        return {**self._moment("issued_at", at), "external_id": reference}
 
     def redeem_by_strategy(self, benefit_id: str, handle: str | None, reference: str) -> Payload:
         """Redeem in the reference dialect (Omneo facts 8, form T)."""
@@ -38,7 +39,11 @@ class PayloadWriter:
     def issue(
         self, definition_id: str, profile_id: str, at: datetime, reference: str | None, expires_at: datetime | None
     ) -> Payload:
-        """Issue a benefit (Omneo facts 4)."""
+        """Issue a benefit (Omneo facts 4).
+
+        Its zone is always the shop's: Omneo computes from it at the end of which day the benefit expires (Omneo facts
+        16.7). In the repeated hour of a clock change it may so be issued an hour early.
+        """
         optional = {
             "external_id": reference,
             "expires_at": self._wall_clock(expires_at) if expires_at else None,
@@ -70,14 +75,18 @@ class PayloadWriter:
             "total": transaction.total,
             "total_original": transaction.total_original,
             "currency": transaction.currency,
-            "transacted_at": self._wall_clock(transaction.transacted_at),
-            "timezone": self.zone.key,
+            **self._moment("transacted_at", transaction.transacted_at),
             "items": [
                 _item(item, f"{external_id}-{position}") for position, item in enumerate(transaction.items, start=1)
             ],
             **_given(links),
             **({"is_void": True} if transaction.is_void else {}),
         }
+
+    def _moment(self, name: str, at: datetime) -> Payload:
+        """Write a time and its zone: UTC in the hour that the shop's clocks show twice, as nothing else tells them."""
+        zone = UTC_ZONE if codec.is_repeated(at, self.zone) else self.zone
+        return {name: codec.wall_clock(at, zone), "timezone": zone.key}
 
     def _wall_clock(self, at: datetime) -> str:
         return codec.wall_clock(at, self.zone)

@@ -9,7 +9,7 @@ from claimable_benefits.domain.references import external_id_of
 from claimable_benefits.domain.shop import Transaction
 from claimable_benefits.errors import AuthenticationError, InvalidResponse, PermissionDenied, Rejected
 from claimable_benefits.omneo import paths
-from claimable_benefits.omneo.codec import data
+from claimable_benefits.omneo.codec import data, dump
 from claimable_benefits.omneo.dialects import CallVariant
 from claimable_benefits.omneo.resource import Resource
 from claimable_benefits.omneo.session import ApiCall
@@ -35,6 +35,10 @@ class Transactions(Resource):
             CallVariant("look up first", lambda: self._look_up_and_record(transaction.order_number, body)),
         ]
         return self._session.dialects.first_supported(_RECORD, variants, sticky=False)
+
+    def check_transaction(self, transaction: Transaction) -> None:
+        """Write the payload and send nothing. Raises `ValueError` or `OverflowError` where it cannot be written."""
+        dump(self._session.writer.transaction(transaction, None, None))
 
     def upserts(self) -> bool:
         """Whether this tenant is known to have the upsert: a repeated order then never becomes two."""

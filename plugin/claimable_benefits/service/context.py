@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import TypeVar
 
 from blinker import NamedSignal
@@ -13,7 +14,7 @@ from claimable_benefits import signals
 from claimable_benefits.domain.order_references import order_reference
 from claimable_benefits.domain.policy import Policy
 from claimable_benefits.domain.resolution import POLL_GAP, SWEEP_GAPS
-from claimable_benefits.domain.shop import Order, Shopper
+from claimable_benefits.domain.shop import Order, Shopper, Transaction
 from claimable_benefits.ledger import Ledger
 from claimable_benefits.ledger.events import Audit
 from claimable_benefits.loaders import OrderLoader, OwnDiscount
@@ -24,6 +25,7 @@ from claimable_benefits.wallet.wallet_cache import WalletCache
 Clock = Callable[[], datetime]
 OrdersLoader = Callable[[datetime, datetime], Iterable[Order] | None]
 Row = TypeVar("Row")
+_log = logging.getLogger("claimable_benefits")
 
 
 def _never() -> bool:
@@ -60,6 +62,29 @@ class Timing:
     verify_after: timedelta = timedelta(minutes=5)
 
 
+class NaiveTimes:
+    """Gives a shop's times without a zone the zone that the settings name, and remembers that there are such times.
+
+    ``is_met``: this process has seen one. ``is_noted``: the ledger says so, for ``flask benefits doctor``.
+    """
+
+    def __init__(self, zone: tzinfo = UTC) -> None:
+        self.zone = zone
+        self.is_met = False
+        self.is_noted = False
+
+    def aware(self, transaction: Transaction) -> Transaction:
+        """Return the transaction with an aware time; the first time without a zone is logged."""
+        if transaction.is_naive and not self.is_met:
+            self.is_met = True
+            _log.warning(
+                "The time of order %s has no zone: such times are read as %s. BENEFITS_NAIVE_TIMEZONE names another.",
+                transaction.order_number,
+                self.zone,
+            )
+        return transaction.in_zone(self.zone)
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """Ledger, client, clock, rules and loaders of one app. ``sender`` is the app object, the sender of signals.
@@ -83,6 +108,7 @@ class Context:
     orders_loader: OrdersLoader = field(default=lambda _since, _until: None)
     reconcile: str = "report"  # or repair, or off
     keep: timedelta | None = None  # how long finished rows are kept; None: for ever
+    naive_times: NaiveTimes = field(default_factory=NaiveTimes)
     stopping: Callable[[], bool] = _never
 
     def until_stopping(self, rows: Iterable[Row]) -> Iterator[Row]:

@@ -42,6 +42,7 @@ class Settings:
     identity_handle: str
     timezone: str
     dates: str
+    naive_timezone: str
     webhook_secret: Secret
     database_url: str
     policies: Mapping[str, Any]
@@ -82,6 +83,9 @@ def read_settings(config: Mapping[str, Any], *, instance_path: str, root_path: s
             "OMNEO_TIMEZONE", ZoneInfo, "is no time zone.", "Use an IANA name such as Europe/Paris."
         ),
         dates=reader.one_of("OMNEO_DATES", "utc", "echo"),
+        naive_timezone=reader.checked(
+            "BENEFITS_NAIVE_TIMEZONE", ZoneInfo, "is no time zone.", "Use an IANA name such as Europe/Paris."
+        ),
         webhook_secret=Secret(_webhook_secret(reader)),
         database_url=database_url(config, Path(instance_path)),
         policies=policies,

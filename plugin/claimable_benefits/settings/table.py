@@ -94,6 +94,7 @@ TABLE: tuple[Setting, ...] = (
         "BENEFITS_ORDER_URL", "path", "", "Where an order's page is, such as /orders/{order_number}; empty: no links."
     ),
     Setting("BENEFITS_BASE_TEMPLATE", "template", "claimable_benefits/base.html", "The layout that our pages extend."),
+    Setting("BENEFITS_NAIVE_TIMEZONE", "zone", "UTC", "The time zone of times that your shop gives without one."),
     Setting("BENEFITS_LOCALE", "locale", "en", "How dates and amounts are written for shoppers without a locale."),
     Setting(
         "BENEFITS_WORKER",

@@ -15,8 +15,8 @@ from jinja2 import BaseLoader, ChoiceLoader, FileSystemLoader, PrefixLoader
 from claimable_benefits.errors import LedgerUnavailable
 from claimable_benefits.web import account_pages, actions
 from claimable_benefits.web.checkout_panel import benefits_panel, keep_out_of_caches
-from claimable_benefits.web.current import STATIC_FOLDER, WEB_EXTENSION_KEY, WebContext
-from claimable_benefits.web.http_errors import LedgerUnavailablePage
+from claimable_benefits.web.current import LOADER_FAILURES, STATIC_FOLDER, WEB_EXTENSION_KEY, WebContext, runtime
+from claimable_benefits.web.http_errors import LedgerUnavailablePage, LoaderFailedPage
 from claimable_benefits.web.order_record import benefits_record
 from claimable_benefits.web.rendering.templates import templates_folder
 from claimable_benefits.web.services import Services
@@ -66,6 +66,8 @@ def make_blueprint(services: Services | None = None) -> Blueprint:
     blueprint.add_url_rule("/claim-and-redeem", view_func=actions.claim_and_redeem, methods=["POST"])
     blueprint.add_url_rule("/webhook", view_func=webhook, methods=["POST"])
     blueprint.add_url_rule("/use", view_func=actions.use, methods=["POST"])
+    for failure in LOADER_FAILURES:
+        blueprint.register_error_handler(failure, _loader_failed)
     blueprint.after_request(_add_headers)
     blueprint.register_error_handler(LedgerUnavailable, _ledger_unavailable)
     blueprint.record(lambda state: _mount(state, services or Services()))
@@ -103,6 +105,13 @@ def _ledger_unavailable(error: Exception) -> ResponseReturnValue:
     """Answer 503 in the shop's layout, or as the shop's own handler does."""
     _log.warning("A page cannot be shown: %s", error)
     return current_app.handle_http_exception(LedgerUnavailablePage())
+
+
+def _loader_failed(error: Exception) -> ResponseReturnValue:
+    """Answer 503 likewise: every page without a loader's answer is the same, so the log says it once a minute."""
+    if isinstance(error, LOADER_FAILURES):
+        runtime().report_loader(error)
+    return current_app.handle_http_exception(LoaderFailedPage())
 
 
 def _add_headers(response: Response) -> Response:

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from claimable_benefits.domain.shop import Cart
 from claimable_benefits.service.holds.offers import Applied, Offer, Offers
-from claimable_benefits.web.current import context, runtime, services, stylesheet_url, wallet_url
+from claimable_benefits.web.current import LOADER_FAILURES, context, runtime, services, stylesheet_url, wallet_url
 from claimable_benefits.web.flashes import take_flashes
 from claimable_benefits.web.forms.buttons import Action, ActionForm, Buttons
 from claimable_benefits.web.forms.guard import checkout_page, login_url
@@ -59,6 +59,9 @@ def benefits_panel() -> Markup:
     """The region "Benefits" of a checkout page. Never raises: a checkout works without it."""
     try:
         return Markup(_panel())  # noqa: S704 - rendered by an autoescaping template
+    except LOADER_FAILURES as error:
+        runtime().report_loader(error)
+        return _FALLBACK.format(messages.PANEL_DOWN)
     except Exception:  # noqa: BLE001 - no error may break the shop's page
         _log.exception("The benefits panel cannot be shown.")
         return _FALLBACK.format(messages.PANEL_DOWN)

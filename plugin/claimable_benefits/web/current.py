@@ -11,12 +11,14 @@ from typing import Any, Protocol, cast
 from flask import current_app, request, url_for
 
 from claimable_benefits.domain.shop import Cart, Shopper
+from claimable_benefits.errors import BenefitsError, LoaderError, SettingsError
 from claimable_benefits.service.context import Context
 from claimable_benefits.settings import Settings
 from claimable_benefits.web.services import Services
 
 EXTENSION_KEY = "claimable_benefits"
 WEB_EXTENSION_KEY = "claimable_benefits_web"
+LOADER_FAILURES = (LoaderError, SettingsError)  # it fails, or is not registered
 STATIC_FOLDER = Path(__file__).resolve().parent.parent / "static"
 
 
@@ -29,6 +31,7 @@ class WebRuntime(Protocol):
     def settings(self) -> Settings: ...
     def load_shopper(self) -> Shopper | None: ...
     def load_cart(self) -> Cart | None: ...
+    def report_loader(self, error: BenefitsError) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)

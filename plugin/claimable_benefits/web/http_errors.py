@@ -5,7 +5,8 @@ BadRequest
 NotFound
 └── BenefitNotFound           nothing of that name in this shopper's own wallet
 ServiceUnavailable
-└── LedgerUnavailablePage     the ledger cannot be read or written right now
+├── LedgerUnavailablePage     the ledger cannot be read or written right now
+└── LoaderFailedPage          the shop's shopper or cart loader failed, so nobody knows whose benefits to show
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ NO_TOKEN = "This page was not complete when its button was pressed. Nothing was 
 STALE = "This page was open for too long. Nothing was changed. Go back and try again."
 NOT_THIS = "This button does not belong to this benefit, or not to your account. Nothing was changed."
 FOREIGN = "This came from another site, so nothing was changed."
+LOADER_DOWN = "Your benefits cannot be shown right now. Nothing was changed."
 LEDGER_DOWN = "We cannot reach our records of your benefits right now, so nothing was changed."
 
 
@@ -75,3 +77,12 @@ class LedgerUnavailablePage(_ErrorPage, ServiceUnavailable):
 
     def __init__(self, *, way_on: str | None = None, link: str | None = None) -> None:
         super().__init__(LEDGER_DOWN, way_on=way_on, link=link)
+
+
+class LoaderFailedPage(_ErrorPage, ServiceUnavailable):
+    """A loader of the shop's failed: nothing was done. The log says which, and what it did."""
+
+    heading = "Please try again in a minute"
+
+    def __init__(self) -> None:
+        super().__init__(LOADER_DOWN, way_on="Try again")

@@ -7,9 +7,12 @@ import logging
 from flask import render_template
 from markupsafe import Markup
 
+from claimable_benefits.domain.references import order_number_of
+from claimable_benefits.domain.shop import Shopper
 from claimable_benefits.domain.states import UseState
+from claimable_benefits.domain.values import Id
 from claimable_benefits.service.orders.record import OrderRecord
-from claimable_benefits.web.current import context, runtime, services, stylesheet_url
+from claimable_benefits.web.current import LOADER_FAILURES, context, runtime, services, stylesheet_url
 from claimable_benefits.web.rendering import messages
 from claimable_benefits.web.rendering.formatting import formatter_of
 from claimable_benefits.web.rendering.sanitize import name_of, plain, safe_html
@@ -22,13 +25,13 @@ _FALLBACK = Markup(
 )
 
 
-def benefits_record(order_number: str) -> Markup:
+def benefits_record(order_number: Id) -> Markup:
     """The region "Loyalty record" of an order page. Never raises.
 
     The page that calls this checks that the order is the shopper's: the record is shown with the order.
     """
     try:
-        return Markup(_record(str(order_number)))  # noqa: S704 - rendered by an autoescaping template
+        return Markup(_record(order_number_of(order_number)))  # noqa: S704 - rendered by an autoescaping template
     except Exception:  # noqa: BLE001 - no error may break the shop's page
         _log.exception("The loyalty record of an order cannot be shown.")
         return _FALLBACK.format(messages.RECORD_DOWN)
@@ -52,8 +55,17 @@ def _values(record: OrderRecord) -> dict[str, object]:
         "benefit": name_of(record.benefit_name, "") if record.benefit_name else "",
         "use_state": messages.use_state(record.use_state),
         "redemption": messages.redemption(record),
-        "delivered": messages.delivered(record, formatter_of(runtime().load_shopper())),
+        "delivered": messages.delivered(record, formatter_of(_shopper())),
         "transaction": record.transaction_id or "None yet",
         "code": plain(record.code) if used else "",
         "instructions": safe_html(record.instructions) if used else Markup(),
     }
+
+
+def _shopper() -> Shopper | None:
+    """The shopper, for their locale alone: without one the record is written in the shop's."""
+    try:
+        return runtime().load_shopper()
+    except LOADER_FAILURES as error:
+        runtime().report_loader(error)
+        return None

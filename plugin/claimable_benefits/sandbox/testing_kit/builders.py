@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Self
+from uuid import UUID
 
 from claimable_benefits.sandbox.api import definitions, grant, identities, profiles, redemptions
 from claimable_benefits.sandbox.demo.people import HANDLE
@@ -72,7 +73,7 @@ class OmneoSandbox:
 
     def shopper(
         self,
-        customer_id: str,
+        customer_id: str | int | UUID,
         *,
         first_name: str | None = None,
         last_name: str | None = None,
@@ -82,17 +83,17 @@ class OmneoSandbox:
         identity_handle: str = HANDLE,
         **fields: Any,
     ) -> ShopperBuilder:
-        """Create a profile under the shop's own customer id; further fields are the profile's.
+        """Create a profile under the shop's own customer id, kept as text; further fields are the profile's.
 
         :raises ValueError: when the customer id or the email is taken, or a field is none of a profile's
         """
         named = {"first_name": first_name, "last_name": last_name, "email": email, "tier_handle": tier}
         doc = {name: value for name, value in named.items() if value is not None} | {"tags": list(tags)} | fields
-        identity = {"handle": identity_handle, "identifier": customer_id, "is_primary": True}
+        identity = {"handle": identity_handle, "identifier": str(customer_id), "is_primary": True}
         with self.writing() as state:
             form = RequestForm({"identities": [identity]})
             row = profiles.insert_profile(state, _read_profile(doc), form)
-        return ShopperBuilder(self, customer_id, row["id"])
+        return ShopperBuilder(self, str(customer_id), row["id"])
 
     def definition(self, handle: str, *, uses: int | None = 1, **fields: Any) -> Body:
         """Create a definition, valid for 30 days; further fields are the definition's. ``uses=None``: unlimited.
@@ -105,10 +106,10 @@ class OmneoSandbox:
                 state, definitions.insert_definition(state, RequestForm(usual | fields | {"handle": handle}))
             )
 
-    def benefits_of(self, customer_id: str, *, identity_handle: str = HANDLE) -> list[Body]:
+    def benefits_of(self, customer_id: str | int | UUID, *, identity_handle: str = HANDLE) -> list[Body]:
         """Return every benefit ever issued to a shopper, as the API shows it, used up and expired ones too."""
         with self.request_state() as state:
-            profile = identities.find_profile(state, identity_handle, customer_id)
+            profile = identities.find_profile(state, identity_handle, str(customer_id))
             if profile is None:
                 raise ValueError(f"There is no shopper {customer_id!r}.")
             rows = state.db.execute("SELECT * FROM benefits WHERE profile_id = ? ORDER BY id", (profile["id"],))

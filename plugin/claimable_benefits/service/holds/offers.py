@@ -13,8 +13,9 @@ from claimable_benefits.domain.eligibility import Fit, fit
 from claimable_benefits.domain.policy import Policy
 from claimable_benefits.domain.shop import Cart, Shopper
 from claimable_benefits.domain.states import UseState
-from claimable_benefits.errors import OmneoError
+from claimable_benefits.errors import LoaderError, OmneoError
 from claimable_benefits.ledger.uses import Use, held_in_cart, uses_of_customer
+from claimable_benefits.loaders import own_discount
 from claimable_benefits.service.account.wallet_view import usable
 from claimable_benefits.service.context import Context
 from claimable_benefits.wallet.snapshot import Snapshot
@@ -127,9 +128,12 @@ def _read_offers(ctx: Context, shopper: Shopper, cart: Cart, seen: WalletReading
 
 
 def evaluate(ctx: Context, policy: Policy, cart: Cart) -> tuple[Discount, Fit]:
-    """Compute the discount of a policy on a cart, and whether it fits; zero where it does not."""
+    """Compute the discount of a policy on a cart, and whether it fits; zero where it does not.
+
+    Raises `LoaderError` where the shop's own discount fails.
+    """
     own = ctx.own_discounts.get(policy.handle)
-    discount = amount_off(policy, cart, own(cart, policy)) if own else discount_for(policy, cart)
+    discount = amount_off(policy, cart, own_discount(own, cart, policy)) if own else discount_for(policy, cart)
     verdict = fit(policy, cart, discount)
     return (discount, verdict) if verdict.fits else (Discount(), verdict)
 
@@ -158,7 +162,11 @@ def _offers(ctx: Context, snapshot: Snapshot, cart: Cart, live: list[Use], here:
         if (here and here.benefit_id == benefit.id) or _all_in_doubt(benefit, uses):
             continue
         policy = ctx.policy(benefit.handle)
-        discount, verdict = evaluate(ctx, policy, cart)
+        try:
+            discount, verdict = evaluate(ctx, policy, cart)
+        except LoaderError:  # one bad function of the shop hides no other benefit
+            _log.exception("%s is not offered.", benefit.name)
+            continue
         offers.append(Offer(benefit, policy, discount, verdict, elsewhere=_none_left(benefit, uses)))
     return offers
 

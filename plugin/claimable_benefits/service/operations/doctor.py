@@ -7,15 +7,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from claimable_benefits.domain.reconcile import STUCK_AFTER
-from claimable_benefits.domain.states import DeliveryState
+from claimable_benefits.domain.states import DeliveryState, UseState
 from claimable_benefits.errors import AuthenticationError, LedgerUnavailable, OmneoError, PermissionDenied
 from claimable_benefits.ledger import key_values
 from claimable_benefits.ledger.outbox import deliveries_in_state
 from claimable_benefits.ledger.shops.others import OtherShop, other_shops
+from claimable_benefits.ledger.uses import uses_in_state
 from claimable_benefits.service.context import Context
 from claimable_benefits.service.delivery.first_look import FOREIGN
 from claimable_benefits.service.operations.memory_alarm import read_alarm
 from claimable_benefits.service.operations.review import read_reviews
+from claimable_benefits.service.orders.unplaced import UNHEARD_OF
 from claimable_benefits.settings import Settings
 
 _VARIED = ("redeem", "claim", "record a transaction")
@@ -36,8 +38,11 @@ class Check:
     sentence: str
 
 
-def examine(ctx: Context, settings: Settings) -> list[Check]:
-    """Check ledger, connection, token, policies, queue and worker. Omneo's errors become checks that failed."""
+def examine(ctx: Context, settings: Settings, *, missing_loaders: tuple[str, ...] = ()) -> list[Check]:
+    """Check ledger, connection, token, policies, loaders, queue and worker. Omneo's errors become failed checks.
+
+    ``missing_loaders`` are the decorators of the functions that the shop has not registered.
+    """
     connection = _ask("Omneo", lambda: _connection(ctx, settings))
     ledger = _ledger(ctx)
     found = [ledger, connection]
@@ -49,9 +54,10 @@ def examine(ctx: Context, settings: Settings) -> list[Check]:
             _ask("Variants", lambda: _variants(ctx)),
             _clocks(ctx),
         ]
+    found.append(_loaders(missing_loaders))
     if not ledger.is_well:
         return found
-    own = [_forgotten(ctx), _reviews(ctx), _queue(ctx), _worker(ctx)]
+    own = [_orders(ctx), _times(ctx, settings), _forgotten(ctx), _reviews(ctx), _queue(ctx), _worker(ctx)]
     return [*found, *own, *_order_numbers(ctx), *_other_shops(ctx)]
 
 
@@ -122,6 +128,31 @@ def _forgotten(ctx: Context) -> Check:
     if alarm := read_alarm(ctx):
         return Check("Memory", False, alarm)
     return Check("Memory", True, "no redemption is known that the ledger has forgotten.")
+
+
+def _loaders(missing: tuple[str, ...]) -> Check:
+    if not missing:
+        return Check("Loaders", True, "the shop has registered those for shopper, cart and order.")
+    names = ", ".join(f"@benefits.{name}" for name in missing)
+    return Check("Loaders", False, f"missing: {names}. Decorate a function of your shop with each.")
+
+
+def _orders(ctx: Context) -> Check:
+    """Whether the order loader knows the orders of what was redeemed: without it nobody decides about those."""
+    with ctx.ledger.read() as connection:
+        redeemed = uses_in_state(connection, UseState.REDEEMED)
+    unheard = [use.order_number for use in redeemed if use.note and use.note.startswith(UNHEARD_OF)]
+    if not unheard:
+        return Check("Orders", True, "the order loader knows the orders that it was asked about.")
+    sentence = f"the order loader has not known {len(unheard)} of them for an hour, such as {unheard[0]}."
+    return Check("Orders", False, f"{sentence} Its error is in the log; after a day these wait for manual review.")
+
+
+def _times(ctx: Context, settings: Settings) -> Check:
+    with ctx.ledger.read() as connection:
+        is_met = key_values.get_value(connection, key_values.NAIVE_TIMES) is not None
+    gives = "your shop gives times without a zone; they" if is_met else "those without a zone"
+    return Check("Times", True, f"{gives} are read as {settings.naive_timezone} (BENEFITS_NAIVE_TIMEZONE).")
 
 
 def _reviews(ctx: Context) -> Check:

@@ -19,7 +19,7 @@ from claimable_benefits.ledger.events import Audit
 from claimable_benefits.ledger.outbox import Delivery, find_delivery, put_delivery
 from claimable_benefits.ledger.uses import Use, move_use, uses_of_order
 from claimable_benefits.service.context import Context
-from claimable_benefits.service.orders.submit import check_database
+from claimable_benefits.service.orders.submit import check_database, check_transaction
 from claimable_benefits.service.redemption.rollback import roll_back_now
 
 
@@ -50,7 +50,7 @@ def refund_order(
 
     Raises `ValueError` where ``transaction`` is another order's.
     """
-    _check_number(order_number, transaction)
+    transaction = _checked(ctx, order_number, transaction)
     audit = ctx.audit(actor, reason)
     with ctx.ledger.write() as connection:
         returning = _begin_rollbacks(ctx, connection, order_number, full_refund, audit, is_called_next=True)
@@ -74,7 +74,7 @@ def refund_in(
 
     Raises `ValueError` likewise, and `SettingsError` where that connection reaches another database than the ledger.
     """
-    _check_number(order_number, transaction)
+    transaction = _checked(ctx, order_number, transaction)
     check_database(ctx, connection, "refund()")
     ctx.ledger.join(connection)
     audit = ctx.audit(actor, reason)
@@ -90,9 +90,12 @@ def is_refundable(ctx: Context, order_number: str, *, full_refund: bool) -> bool
     return any(_is_refundable(ctx, use, full_refund=full_refund) for use in consumed)
 
 
-def _check_number(order_number: str, transaction: Transaction | None) -> None:
-    if transaction is not None and transaction.order_number != order_number:
-        raise ValueError(f"The transaction is that of order {transaction.order_number}, not of order {order_number}.")
+def _checked(ctx: Context, order_number: str, transaction: Transaction | None) -> Transaction | None:
+    """Return the transaction with an aware time. Raises `InvalidValue` where it is none, or another order's."""
+    if transaction is None:
+        return None
+    check_transaction(ctx, transaction, order_number)
+    return ctx.naive_times.aware(transaction)
 
 
 def _begin_rollbacks(

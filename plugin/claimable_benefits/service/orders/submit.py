@@ -8,9 +8,10 @@ from sqlalchemy import Connection
 
 from claimable_benefits.domain.shop import Transaction
 from claimable_benefits.domain.states import UseState
-from claimable_benefits.errors import ConflictError, SettingsError
+from claimable_benefits.errors import ConflictError, InvalidValue, SettingsError
+from claimable_benefits.ledger import key_values
 from claimable_benefits.ledger.events import Audit
-from claimable_benefits.ledger.outbox import find_delivery, put_delivery
+from claimable_benefits.ledger.outbox import find_delivery, put_delivery, write_transaction
 from claimable_benefits.ledger.uses import Use, find_use, move_use, uses_of_order
 from claimable_benefits.service.context import Context
 
@@ -25,9 +26,33 @@ def submit(ctx: Context, transaction: Transaction, connection: Connection) -> No
     Raises `SettingsError` where that connection reaches another database than the ledger: one could then be committed
     without the other.
     """
+    if not isinstance(transaction, Transaction):
+        raise _no_transaction(transaction)
     check_database(ctx, connection, "submit()")
     ctx.ledger.join(connection)
     submit_in(ctx, transaction, connection, actor="shop")
+
+
+def check_transaction(ctx: Context, transaction: object, order_number: str) -> None:
+    """Check before the money moves that ``transaction`` can be submitted and delivered for this order.
+
+    Raises `InvalidValue` where it is none, is another order's, or cannot be written.
+    """
+    if not isinstance(transaction, Transaction):
+        raise _no_transaction(transaction)
+    if transaction.order_number != order_number:
+        problem = f"is that of order {transaction.order_number}, not of order {order_number}."
+        raise InvalidValue("transaction", problem, "Give this order's own.")
+    aware = ctx.naive_times.aware(transaction)
+    try:
+        write_transaction(aware)
+        ctx.omneo.check_transaction(aware)
+    except (ValueError, ArithmeticError) as error:
+        raise InvalidValue("transaction", f"cannot be written: {error}", "Correct that field.") from error
+
+
+def _no_transaction(given: object) -> InvalidValue:
+    return InvalidValue("transaction", f"is a value of type {type(given).__name__}.", "Give a Transaction.")
 
 
 def check_database(ctx: Context, connection: Connection, verb: str) -> None:
@@ -43,6 +68,8 @@ def check_database(ctx: Context, connection: Connection, verb: str) -> None:
 def submit_in(ctx: Context, transaction: Transaction, connection: Connection, *, actor: str) -> None:
     """Submit on a connection that is known to be the ledger's. A void sale stays void."""
     audit = ctx.audit(actor, f"order {transaction.order_number} is placed")
+    transaction = ctx.naive_times.aware(transaction)
+    _note_naive_times(ctx, connection, audit)
     known = find_delivery(connection, transaction.order_number)
     if known is not None and known.transaction.is_void and not transaction.is_void:
         _log.warning("Order %s was cancelled, so its transaction stays void.", transaction.order_number)
@@ -61,6 +88,15 @@ def submit_in(ctx: Context, transaction: Transaction, connection: Connection, *,
         use_id=use.use_id if use else use_id,
         redemption_id=use.redemption_id if use else redemption_id,
     )
+
+
+def _note_naive_times(ctx: Context, connection: Connection, audit: Audit) -> None:
+    """Note once, for doctor, that this shop gives times without a zone; later calls do not touch that row."""
+    if not ctx.naive_times.is_met or ctx.naive_times.is_noted:
+        return
+    if key_values.get_value(connection, key_values.NAIVE_TIMES) is None:
+        key_values.compare_and_set_value(connection, key_values.NAIVE_TIMES, None, "seen", audit.at)
+    ctx.naive_times.is_noted = True
 
 
 def consume(connection: Connection, attempts: list[Use], audit: Audit) -> Use | None:

@@ -12,7 +12,7 @@ from itertools import count
 from sqlalchemy import Connection
 
 from claimable_benefits.domain.benefits import Benefit
-from claimable_benefits.domain.references import check_order_number
+from claimable_benefits.domain.references import order_number_of
 from claimable_benefits.domain.shop import Shopper
 from claimable_benefits.domain.states import UNANSWERED_USES, UseState
 from claimable_benefits.errors import ConflictError, Declined, OmneoError
@@ -42,7 +42,7 @@ def redeem_for_order(ctx: Context, use_id: str, order_number: str, *, actor: str
     (no answer came) or ``loyalty_unavailable`` (nothing was applied, or nothing was sent as Omneo did not show what is
     left; the cart still holds the benefit). Raises `ValueError` for an order number that cannot be stored.
     """
-    check_order_number(order_number)
+    order_number = order_number_of(order_number)
     baseline = _baseline_of_hold(ctx, use_id)
     try:
         with ctx.ledger.write() as connection:

@@ -98,6 +98,8 @@ def misfit(fit: Fit, currency: str, formatter: Formatter) -> str:
     """Why a benefit does not fit, and what would help; empty where it fits."""
     if fit.misfit is Misfit.BELOW_MINIMUM:
         return f"Spend {formatter.money(fit.missing, currency)} more to use it."
+    if fit.misfit is Misfit.OTHER_CURRENCY:
+        return f"It cannot be used for prices in {currency}."
     return _MISFITS[fit.misfit] if fit.misfit else ""
 
 
