@@ -65,7 +65,8 @@ class ClaimableBenefits:
     def order_loader(self, loader: OrderLoader) -> OrderLoader:
         """Register the function that returns the `Order` of an order number, or None where the shop does not know it.
 
-        The worker calls it with an app context and without a request.
+        It is called in a thread and an app context of its own, without a request: it sees what is committed. After
+        five seconds without an answer the order counts as not known, and the worker asks again later.
         """
         self._loaders.order = loader
         return loader
@@ -74,7 +75,8 @@ class ClaimableBenefits:
         """Register the function that returns the paid and cancelled orders placed from ``since`` to before ``until``.
 
         Optional: reconciliation compares them with the ledger and Omneo, and so finds an order that was never
-        submitted. Both times are aware, in UTC; each paid `Order` brings its transaction. Called with an app context.
+        submitted. Both times are aware, in UTC; each paid `Order` brings its transaction. Called like the order loader,
+        and may take five minutes.
         """
         self._loaders.orders = loader
         return loader
@@ -121,31 +123,36 @@ class ClaimableBenefits:
         """
         return _runtime().applied()
 
-    def redeem(self, order_number: str, *, use_id: str | None = None) -> Use | None:
+    def redeem(self, order_number: str, *, use_id: str | None = None, session: AnySession | None = None) -> Use | None:
         """Redeem what the cart holds, or the use ``use_id``, for an order; return None where nothing is applied.
 
         Call it after the payment is authorised and before it is captured. A repeated call for the same order returns
         the same use. Raises `Declined` where the benefit is gone, not confirmed, or not the one with which this
         request computed its total: charge nothing then. Raises `ValueError` for an order number that cannot be stored,
         and `LedgerUnavailable`.
+
+        ``session`` is the one that `submit` gets after the capture. It is checked first, and nothing is written with
+        it: raises `SettingsError` where it reaches another database than the ledger, or commits each statement at once.
         """
-        return _runtime().redeem(order_number, use_id)
+        return _runtime().redeem(order_number, use_id, session)
 
     @contextmanager
-    def redeeming(self, order_number: str, *, use_id: str | None = None) -> Iterator[Use | None]:
+    def redeeming(
+        self, order_number: str, *, use_id: str | None = None, session: AnySession | None = None
+    ) -> Iterator[Use | None]:
         """Redeem for a ``with`` block in which the money moves; yield what `redeem` returns, and raise what it raises.
 
         If the block raises, the redemption is rolled back, unless the order loader says that the order is paid or that
         its payment is not known yet: then the worker asks the loader again later. Commit the order before the block:
-        the loader must find it, and the ledger needs the database for a moment.
+        the loader must find it, and on SQLite a write that is still open raises `LedgerUnavailable`.
         """
         runtime = _runtime()
-        use = runtime.redeem(order_number, use_id)
+        use = runtime.redeem(order_number, use_id, session)
         try:
             yield use
         except Exception:
             if use is not None:
-                runtime.roll_back_failed_block(order_number)
+                runtime.roll_back_failed_block(order_number, session)
             raise
 
     def rollback(self, order_number: str, *, reason: str = "the order was not placed") -> bool:
@@ -172,7 +179,7 @@ class ClaimableBenefits:
         database transaction, like `submit`, and the worker calls Omneo; without one Omneo is called at once.
         ``reason`` is stored with the events. Return what was begun: a repeated call begins nothing, and its result is
         false. Raises `ValueError` for another order's transaction, `SettingsError` where the session reaches another
-        database than the ledger, and `LedgerUnavailable`.
+        database than the ledger or commits each statement at once, and `LedgerUnavailable`.
         """
         return _runtime().refund(order_number, full_refund, transaction, session, reason)
 
@@ -188,7 +195,8 @@ class ClaimableBenefits:
 
         ``session`` is the shop's SQLAlchemy session, or a connection. The worker is woken after a session's commit;
         what came by a connection is found at the worker's next turn. Raises `SettingsError` where the session reaches
-        another database than the ledger, `TypeError` where it is no session, and `LedgerUnavailable`.
+        another database than the ledger or commits each statement at once, `TypeError` where it is no session, and
+        `LedgerUnavailable`.
         """
         _runtime().submit(transaction, session)
 

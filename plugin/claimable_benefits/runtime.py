@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from flask import Flask, g
+from flask import Flask, current_app, g
 from sqlalchemy.exc import SQLAlchemyError
 
 from claimable_benefits.cache.circuit_breaker import CircuitBreaker
@@ -21,13 +21,14 @@ from claimable_benefits.ledger import Ledger
 from claimable_benefits.ledger.db_errors import words
 from claimable_benefits.ledger.tenant_facts import TenantFacts
 from claimable_benefits.ledger.uses import Use
+from claimable_benefits.loader_calls import ORDER_SECONDS, ORDERS_SECONDS, LoaderThreads
 from claimable_benefits.loaders import Loaders, OrderLoader, registered
 from claimable_benefits.omneo import OmneoClient, Transport
 from claimable_benefits.service.context import Clock, Context, Timing, shopper_actor
 from claimable_benefits.service.holds.offers import Applied, read_applied
 from claimable_benefits.service.orders.record import OrderRecord, read_record
 from claimable_benefits.service.orders.refund import Refund, is_refundable, refund_in, refund_order
-from claimable_benefits.service.orders.submit import submit
+from claimable_benefits.service.orders.submit import check_database, submit
 from claimable_benefits.service.orders.unplaced import order_of
 from claimable_benefits.service.redemption.redeem import redeem_for_order
 from claimable_benefits.service.redemption.rollback import roll_back_order
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from claimable_benefits.ledger.session_hooks import AnySession
 
 _log = logging.getLogger("claimable_benefits")
+_OPEN_WRITE = "this request has written to the database and not committed it"
 _SHOWN = "_claimable_benefits_shown"  # in Flask's g: what this request has shown as applied
 
 
@@ -82,8 +84,9 @@ class Runtime:
             setattr(g, _SHOWN, applied)
         return applied
 
-    def redeem(self, order_number: str, use_id: str | None) -> Use | None:
+    def redeem(self, order_number: str, use_id: str | None, session: AnySession | None = None) -> Use | None:
         """Redeem what the cart holds, or ``use_id``, for an order; never another benefit than this request showed."""
+        self.check_session(session, "redeem()")
         shopper = self.load_shopper()
         actor = shopper_actor(shopper) if shopper else "shop"
         if use_id is None:
@@ -96,14 +99,54 @@ class Runtime:
             if fitting is None:
                 return None
             use_id = fitting.use_id
-        return redeem_for_order(self.context, use_id, order_number, actor=actor)
+        try:
+            return redeem_for_order(self.context, use_id, order_number, actor=actor)
+        except LedgerUnavailable as error:
+            if "database is locked" in str(error):  # perhaps by a session that this request has not shown us
+                raise LedgerUnavailable(f"{error} Has this request committed the order? Do so first.") from error
+            raise
+
+    def check_session(self, session: AnySession | None, verb: str) -> None:
+        """Check the shop's session while nothing has happened yet.
+
+        Raises `SettingsError` where ``session`` cannot be one commit with the ledger, and `LedgerUnavailable` where the
+        ledger would wait for a write of this request's own.
+        """
+        if session is not None:
+            import claimable_benefits.ledger.session_hooks as hooks
+
+            with hooks.connection_for_a_moment(session) as connection:
+                check_database(self.context, connection, verb)
+        if self._is_locked_by_request(session):
+            raise LedgerUnavailable(
+                f"The ledger cannot be used right now: {_OPEN_WRITE}. Commit the order first, then call {verb}."
+            )
+
+    def _is_locked_by_request(self, session: AnySession | None) -> bool:
+        """Whether ``session``, or that of Flask-SQLAlchemy, holds the lock for which a write of the ledger waits."""
+        if not self.context.ledger.has_one_lock:
+            return False
+        import claimable_benefits.ledger.session_hooks as hooks
+
+        known = session if session is not None else hooks.request_session(current_app.extensions)
+        if known is None or not hooks.is_in_transaction(known):
+            return False
+        try:
+            with hooks.connection_for_a_moment(known) as connection:
+                return self.context.ledger.is_locked_by(connection)
+        except SettingsError:  # a session that has nothing to do with the ledger
+            return False
 
     def roll_back(self, order_number: str, reason: str) -> bool:
         """Roll back an order that will not be placed. Return True where it has a redemption."""
+        self.check_session(None, "rollback()")
         return roll_back_order(self.context, order_number, actor="shop", reason=reason)
 
-    def roll_back_failed_block(self, order_number: str) -> None:
+    def roll_back_failed_block(self, order_number: str, session: AnySession | None = None) -> None:
         """Roll back unless the order is paid or not known. The shop gets the block's own error, so none of ours."""
+        if self._is_locked_by_request(session):
+            _log.warning("Order %s: the worker rolls its redemption back, as %s.", order_number, _OPEN_WRITE)
+            return
         order = order_of(self.context, order_number)
         if order is None or order.state not in (OrderState.OPEN, OrderState.CANCELLED):
             return
@@ -123,6 +166,7 @@ class Runtime:
         """Refund a placed order, at once or in the database transaction of ``session``."""
         order: dict[str, Any] = {"full_refund": full_refund, "transaction": transaction, "reason": reason}
         if session is None:
+            self.check_session(None, "refund()")
             refund = refund_order(self.context, order_number, actor="shop", **order)
             self.wake()
             return refund
@@ -184,7 +228,7 @@ def make_runtime(app: Flask, collaborators: Collaborators) -> Runtime:
 
 
 def _context(app: Flask, settings: Settings, collaborators: Collaborators) -> Context:
-    ledger, thread_pool = _open_ledger(settings), ThreadPool()
+    ledger, thread_pool, threads = _open_ledger(settings), ThreadPool(), LoaderThreads(app)
     clock = collaborators.clock or ledger.clock
     return Context(
         ledger=ledger,
@@ -202,7 +246,7 @@ def _context(app: Flask, settings: Settings, collaborators: Collaborators) -> Co
         ),
         clock=clock,
         sleep=collaborators.sleep,
-        order_loader=_in_app_context(app, collaborators.loaders),
+        order_loader=_order_loader(threads, collaborators.loaders),
         policies=_read_policies(settings),
         own_discounts=collaborators.loaders.discounts,
         timing=Timing(
@@ -213,27 +257,28 @@ def _context(app: Flask, settings: Settings, collaborators: Collaborators) -> Co
         wallets=wallet_cache_of(settings, thread_pool),
         reference_prefix=settings.reference_prefix,
         sender=app,
-        orders_loader=_orders_in_app_context(app, collaborators.loaders),
+        orders_loader=_orders_loader(threads, collaborators.loaders),
         reconcile=settings.reconcile,
     )
 
 
-def _in_app_context(app: Flask, loaders: Loaders) -> OrderLoader:
-    """Call the loader in an app context of its own: it sees what is committed, not the session of the request."""
+def _order_loader(threads: LoaderThreads, loaders: Loaders) -> OrderLoader:
+    """Ask the shop about an order apart from the request: see `LoaderThreads`."""
 
     def load(number: str) -> Order | None:
-        with app.app_context():
-            return loaders.order(number) if loaders.order else None
+        return threads.call(loaders.order, number, seconds=ORDER_SECONDS) if loaders.order else None
 
     return load
 
 
-def _orders_in_app_context(app: Flask, loaders: Loaders) -> Callable[[datetime, datetime], Iterable[Order] | None]:
-    """The same for the loader of a period's orders; it returns None where the shop has registered none."""
+def _orders_loader(threads: LoaderThreads, loaders: Loaders) -> Callable[[datetime, datetime], Iterable[Order] | None]:
+    """The same for a period's orders; it returns None where the shop has registered no such loader."""
 
     def load(since: datetime, until: datetime) -> Iterable[Order] | None:
-        with app.app_context():
-            return list(loaders.orders(since, until)) if loaders.orders else None
+        if loaders.orders is None:
+            return None
+        ask = loaders.orders
+        return threads.call(lambda: list(ask(since, until)), seconds=ORDERS_SECONDS)
 
     return load
 
