@@ -220,7 +220,7 @@ def redeem(order: Order) -> bool:
     rolls back where the block raises. Here one pair of verbs, `redeem` and `rollback`, serves every list of steps.
     """
     if order.use_id:
-        benefits.redeem(order.number, use_id=order.use_id)
+        benefits.redeem(order.number, use_id=order.use_id, session=db.session)
     return True
 
 
