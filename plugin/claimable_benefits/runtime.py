@@ -124,7 +124,7 @@ class Runtime:
 
     def _is_locked_by_request(self, session: AnySession | None) -> bool:
         """Whether ``session``, or that of Flask-SQLAlchemy, holds the lock for which a write of the ledger waits."""
-        if not self.context.ledger.has_one_lock:
+        if not self.context.ledger.has_one_lock or (session is None and "sqlalchemy" not in current_app.extensions):
             return False
         import claimable_benefits.ledger.session_hooks as hooks
 
