@@ -49,10 +49,12 @@ sandbox: $(READY)
 
 test: $(READY)
 	$(BIN)/python -m tests.support.chromium
+	$(BIN)/python -m tests.support.pgbouncer
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --durations=20
 
 busy: $(READY)
 	$(BIN)/python -m tests.support.chromium
+	$(BIN)/python -m tests.support.pgbouncer
 	$(BIN)/python -m tests.support.busy -q
 
 chaos: $(READY)

@@ -222,7 +222,7 @@ def redeem(order: Order) -> bool:
     """
     sale = orders.transaction(order, about_to_be_paid_at=orders.now())
     if order.use_id:
-        benefits.redeem(order.number, use_id=order.use_id, transaction=sale)
+        benefits.redeem(order.number, use_id=order.use_id, transaction=sale, session=db.session)
     return True
 
 

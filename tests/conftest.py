@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.support.chromium import REMEDY, find_chromium, launch_arguments
+from tests.support.pgbouncer import running_pgbouncer
 from tests.support.postgres import Postgres, running_postgres
 from tests.support.waiting import LIMIT
 
@@ -43,10 +44,23 @@ def postgres() -> Iterator[Postgres]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def pooled_ledger(postgres: Postgres) -> Iterator[str]:
+    """The address of the same ledger behind a PgBouncer that gives each transaction another connection."""
+    with running_pgbouncer(postgres.empty_ledger(), size=8) as url:
+        yield url
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The address of a ledger without rows: every test that uses one runs on both databases."""
+    return address_of(request, tmp_path)
+
+
+def address_of(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of an empty ledger of the kind that the fixture's parameter names: "pgbouncer" is one of them."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'ledger.sqlite3'}"
     server: Postgres = request.getfixturevalue("postgres")
-    return server.empty_ledger()
+    url = server.empty_ledger()
+    return str(request.getfixturevalue("pooled_ledger")) if request.param == "pgbouncer" else url

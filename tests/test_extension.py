@@ -413,7 +413,7 @@ def test_a_wrong_setting_stops_the_start_with_its_key_and_the_remedy(
     tmp_path: Path, key: str, value: str | None, remedy: str
 ) -> None:
     app = Flask("shop", instance_path=str(tmp_path))
-    app.config.update(SECRET_KEY="x", OMNEO_TENANT="acme", OMNEO_TOKEN="t", BENEFITS_WORKER="off")
+    app.config.update(SECRET_KEY="x", OMNEO_TENANT="acme", OMNEO_TOKEN="t", BENEFITS_WORKER="off", TESTING=True)
     app.config[key] = value
 
     with pytest.raises(SettingsError, match=remedy) as stopped:
@@ -425,7 +425,7 @@ def test_a_wrong_setting_stops_the_start_with_its_key_and_the_remedy(
 def test_a_broken_policy_names_file_key_and_remedy(tmp_path: Path) -> None:
     (tmp_path / "policies.toml").write_text('[first-spend]\ndiscount = "percent"\nused_at = "checkout"\n')
     app = Flask("shop", instance_path=str(tmp_path))
-    app.config.update(SECRET_KEY="x", OMNEO_TENANT="acme", OMNEO_TOKEN="t", BENEFITS_WORKER="off")
+    app.config.update(SECRET_KEY="x", OMNEO_TENANT="acme", OMNEO_TOKEN="t", BENEFITS_WORKER="off", TESTING=True)
     app.config["BENEFITS_POLICIES"] = tmp_path / "policies.toml"
 
     with pytest.raises(SettingsError) as stopped:
@@ -438,7 +438,7 @@ def test_a_broken_policy_names_file_key_and_remedy(tmp_path: Path) -> None:
 
 def test_a_loader_that_is_missing_is_named_at_its_first_use(tmp_path: Path) -> None:
     app = Flask("shop", instance_path=str(tmp_path))
-    app.config.update(SECRET_KEY="x", OMNEO_TENANT="acme", OMNEO_TOKEN="t", BENEFITS_WORKER="off")
+    app.config.update(SECRET_KEY="x", OMNEO_TENANT="acme", OMNEO_TOKEN="t", BENEFITS_WORKER="off", TESTING=True)
     benefits = ClaimableBenefits()
     benefits.init_app(app)
 

@@ -18,7 +18,7 @@ from claimable_benefits.settings import Secret, Settings, read_settings
 from claimable_benefits.settings.table import TABLE
 
 TOKEN = "tok-5ecret-0815"
-NEEDED: dict[str, Any] = {"OMNEO_TENANT": "acme", "OMNEO_TOKEN": TOKEN}
+NEEDED: dict[str, Any] = {"OMNEO_TENANT": "acme", "OMNEO_TOKEN": TOKEN, "TESTING": True}
 POLICY = '[gift]\ndiscount = "percent"\nsize = 10\nused_at = "checkout"\n'
 
 
@@ -424,6 +424,31 @@ def test_our_own_address_wins(read: Read) -> None:
     settings = read(BENEFITS_DATABASE_URL="sqlite:////srv/a", SQLALCHEMY_DATABASE_URI="sqlite:////srv/b")
 
     assert settings.database_url == "sqlite:////srv/a"
+
+
+def test_a_shop_that_sells_without_a_database_is_refused_with_the_remedy(read: Read) -> None:
+    error = refusal(read, TESTING=False)
+
+    assert (error.key, error.problem.split(",")[0]) == ("BENEFITS_DATABASE_URL", "is not set")
+    assert error.remedy == "Write the address of the database in which your orders are."
+
+
+@pytest.mark.parametrize(
+    "development", [{"TESTING": True}, {"DEBUG": True}, {"OMNEO_BASE_URL": "http://127.0.0.1:5001/api/v3"}]
+)
+def test_a_shop_in_development_gets_a_file_in_its_instance_folder(read: Read, development: dict[str, Any]) -> None:
+    settings = read(**({"TESTING": False} | development))
+
+    assert settings.database_url.endswith("/instance/benefits.sqlite3")
+
+
+@pytest.mark.parametrize("key", ["BENEFITS_DATABASE_URL", "SQLALCHEMY_DATABASE_URI"])
+def test_a_relative_address_within_an_address_begins_in_the_instance_folder_as_in_flask_sqlalchemy(
+    read: Read, tmp_path: Path, key: str
+) -> None:
+    settings = read(**{key: "sqlite:///file:shop.sqlite3?uri=true"})
+
+    assert settings.database_url == f"sqlite:///file:{tmp_path / 'instance' / 'shop.sqlite3'}?uri=true"
 
 
 def test_the_shops_database_in_memory_is_refused_too(read: Read) -> None:

@@ -66,7 +66,8 @@ class ClaimableBenefits:
     def order_loader(self, loader: OrderLoader) -> OrderLoader:
         """Register the function that returns the `Order` of an order number, or None where the shop does not know it.
 
-        The worker calls it with an app context and without a request.
+        It is called in a thread and an app context of its own, without a request: it sees what is committed. After
+        five seconds without an answer the order counts as not known, and the worker asks again later.
         """
         self._loaders.order = loader
         return loader
@@ -75,7 +76,8 @@ class ClaimableBenefits:
         """Register the function that returns the paid and cancelled orders placed from ``since`` to before ``until``.
 
         Optional: reconciliation compares them with the ledger and Omneo, and so finds an order that was never
-        submitted. Both times are aware, in UTC; each paid `Order` brings its transaction. Called with an app context.
+        submitted. Both times are aware, in UTC; each paid `Order` brings its transaction. Called like the order loader,
+        and may take five minutes.
         """
         self._loaders.orders = loader
         return loader
@@ -125,22 +127,35 @@ class ClaimableBenefits:
         return _runtime().applied()
 
     def redeem(
-        self, order_number: Id, *, use_id: Id | None = None, transaction: GivenTransaction | None = None
+        self,
+        order_number: Id,
+        *,
+        use_id: Id | None = None,
+        transaction: GivenTransaction | None = None,
+        session: AnySession | None = None,
     ) -> Use | None:
         """Redeem what the cart holds, or the use ``use_id``, for an order; return None where nothing is applied.
 
         Call it after the payment is authorised and before it is captured. A repeated call for the same order returns
         the same use. ``transaction`` is what the shop is going to submit, or a function that returns it: it is checked
-        before anything is sent, and not kept. Raises `Declined` where the benefit is gone, not confirmed, or not the
-        one with which this request computed its total: charge nothing then. Raises `InvalidValue` for an order number
-        that cannot be stored and a transaction that could not be delivered, `LoaderError` where the shopper or cart
-        loader fails, and `LedgerUnavailable`.
+        before anything is sent, and not kept. ``session`` is the one that `submit` gets after the capture: it is
+        checked first, and nothing is written with it.
+
+        Raises `Declined` where the benefit is gone, not confirmed, or not the one with which this request computed its
+        total: charge nothing then. Raises `InvalidValue` for an order number that cannot be stored and a transaction
+        that could not be delivered, `SettingsError` where ``session`` reaches another database than the ledger or
+        commits each statement at once, `LoaderError` where the shopper or cart loader fails, and `LedgerUnavailable`.
         """
-        return _runtime().redeem(order_number, use_id, transaction)
+        return _runtime().redeem(order_number, use_id, transaction, session)
 
     @contextmanager
     def redeeming(
-        self, order_number: Id, *, use_id: Id | None = None, transaction: GivenTransaction | None = None
+        self,
+        order_number: Id,
+        *,
+        use_id: Id | None = None,
+        transaction: GivenTransaction | None = None,
+        session: AnySession | None = None,
     ) -> Iterator[Use | None]:
         """Redeem for a ``with`` block in which the money moves; yield what `redeem` returns, and raise what it raises.
 
@@ -149,15 +164,15 @@ class ClaimableBenefits:
 
         If the block raises, the redemption is rolled back, unless the order loader says that the order is paid or that
         its payment is not known yet: then the worker asks the loader again later. Commit the order before the block:
-        the loader must find it, and the ledger needs the database for a moment.
+        the loader must find it, and on SQLite a write that is still open raises `LedgerUnavailable`.
         """
         runtime = _runtime()
-        use = runtime.redeem(order_number, use_id, transaction)
+        use = runtime.redeem(order_number, use_id, transaction, session)
         try:
             yield use
         except Exception:
             if use is not None:
-                runtime.roll_back_failed_block(order_number)
+                runtime.roll_back_failed_block(order_number, session)
             raise
 
     def rollback(self, order_number: Id, *, reason: str = "the order was not placed") -> bool:
@@ -184,7 +199,7 @@ class ClaimableBenefits:
         database transaction, like `submit`, and the worker calls Omneo; without one Omneo is called at once.
         ``reason`` is stored with the events. Return what was begun: a repeated call begins nothing, and its result is
         false. Raises `InvalidValue` for another order's transaction, `SettingsError` where the session reaches another
-        database than the ledger, and `LedgerUnavailable`.
+        database than the ledger or commits each statement at once, and `LedgerUnavailable`.
         """
         return _runtime().refund(order_number, full_refund, transaction, session, reason)
 
@@ -200,8 +215,9 @@ class ClaimableBenefits:
 
         ``session`` is the shop's SQLAlchemy session, or a connection. The worker is woken after a session's commit;
         what came by a connection is found at the worker's next turn. A time without a zone is read in
-        ``BENEFITS_NAIVE_TIMEZONE``. Raises `SettingsError` where the session reaches another database than the ledger,
-        `TypeError` where it is no session, `InvalidValue` where ``transaction`` is none, and `LedgerUnavailable`.
+        ``BENEFITS_NAIVE_TIMEZONE``. Raises `SettingsError` where the session reaches another database than the ledger
+        or commits each statement at once, `TypeError` where it is no session, `InvalidValue` where ``transaction`` is
+        none, and `LedgerUnavailable`.
         """
         _runtime().submit(transaction, session)
 

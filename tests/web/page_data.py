@@ -24,8 +24,8 @@ from claimable_benefits.domain.eligibility import Fit
 from claimable_benefits.domain.policy import DiscountKind, Place, Policy
 from claimable_benefits.domain.shop import Cart, Line, Shopper
 from claimable_benefits.domain.states import UseState
-from claimable_benefits.ledger.shops import Shop
 from claimable_benefits.errors import BenefitsError
+from claimable_benefits.ledger.shops import Shop
 from claimable_benefits.ledger.uses import Use
 from claimable_benefits.service.account.history import Entry, History
 from claimable_benefits.service.account.wallet_view import Held, Wallet, WalletPreview

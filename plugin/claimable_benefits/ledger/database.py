@@ -7,10 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, NullPool, func, select
+from sqlalchemy import Connection, Engine, NullPool, func, select
 from sqlalchemy.exc import DBAPIError
 
 from claimable_benefits.domain.references import external_id_of
@@ -18,6 +17,7 @@ from claimable_benefits.ledger.clock import Monotonic, ServerClock, Wall, machin
 from claimable_benefits.ledger.compiled import CompiledQuery
 from claimable_benefits.ledger.db_errors import translate_db_errors, words
 from claimable_benefits.ledger.engine import begin_to_write, is_sqlite, open_engine, open_for_single_reads
+from claimable_benefits.ledger.same_database import SameDatabase, has_written
 from claimable_benefits.ledger.schema import SCHEMA, Schema
 from claimable_benefits.ledger.shops import OPTION, THIS_SHOP, Acting, Shop, find_shop, stamp_shop
 from claimable_benefits.ledger.write_lock import WriteLock
@@ -66,6 +66,7 @@ class Ledger:
         # SQLite has it anyway; PostgreSQL would let each statement of a block see a later moment.
         self._snapshot = {} if is_sqlite(self.engine.url) else {"isolation_level": "REPEATABLE READ"}
         self._single_reads = open_for_single_reads(self.engine)
+        self._same_database = SameDatabase(self.engine)
         self._write_lock = WriteLock(needed=is_sqlite(self.engine.url), wait=wait)
         self._clock = wall if is_sqlite(self.engine.url) else ServerClock(self._server_time, monotonic=monotonic)
 
@@ -93,6 +94,11 @@ class Ledger:
         """
         with translate_db_errors(), self._migration_engine() as engine:
             self._schema.upgrade(engine)
+        # What the server alone knows is asked now: submit() runs within the shop's transaction, and where a pooler's
+        # connections are all in use by such ones, none may wait for a second connection.
+        with translate_db_errors():
+            self._same_database.remember()
+        self._clock()
 
     def version(self) -> str | None:
         """The version of the tables; None where there are none."""
@@ -156,8 +162,23 @@ class Ledger:
         return external_id.removeprefix(self._order_prefix) if external_id else external_id
 
     def is_same_database(self, connection: Connection) -> bool:
-        """Whether ``connection`` (the shop's) reaches the database that this ledger lives in."""
-        return _place(connection.engine.url) == _place(self.engine.url)
+        """Whether ``connection`` (the shop's) writes to this ledger's tables. Raises `LedgerUnavailable`."""
+        with translate_db_errors():
+            return self._same_database.reaches(connection)
+
+    @property
+    def has_one_lock(self) -> bool:
+        """Whether one open write anywhere makes every other write wait, as on SQLite."""
+        return is_sqlite(self.engine.url)
+
+    def is_locked_by(self, connection: Connection) -> bool:
+        """Whether ``connection`` (the shop's) holds the lock for which a write here would wait.
+
+        It is certain: a write of another connection or process, or a read of this one, is no such lock.
+        """
+        if not self.has_one_lock or connection.dialect.name != "sqlite" or not has_written(connection):
+            return False
+        return self.is_same_database(connection)
 
     def close(self) -> None:
         """Close every connection of this process; a later read or write opens new ones."""
@@ -197,11 +218,3 @@ class Ledger:
             yield engine
         finally:
             engine.dispose()
-
-
-def _place(url: URL) -> tuple[object, ...]:
-    """Where a database is: its file, or its server and name."""
-    if is_sqlite(url) and url.database:
-        return ("sqlite", Path(url.database).resolve())
-    host = url.host or url.query.get("host")
-    return (url.get_backend_name(), host, url.port or 5432, url.database)

@@ -6,6 +6,7 @@ import os
 import sqlite3
 import time
 import weakref
+from functools import partial
 from typing import Any, cast
 
 from sqlalchemy import URL, Connection, Engine, Pool, PoolProxiedConnection, create_engine, event
@@ -71,6 +72,9 @@ def _open_postgresql(url: URL, wait: float, pool: type[Pool] | None) -> Engine:
     """READ COMMITTED is enough to write: every movement is a compare-and-set on the row's version.
 
     The second of two writers finds no row to change, or meets a unique index; neither acts on an earlier read.
+
+    Nothing is set for the length of a session, and no statement is prepared: a pooler such as PgBouncer gives the
+    server's session to another client after each transaction.
     """
     engine = create_engine(
         url,
@@ -81,12 +85,16 @@ def _open_postgresql(url: URL, wait: float, pool: type[Pool] | None) -> Engine:
         **_pooled(pool),
     )
 
-    def prepare(connection: Any, _record: object) -> None:
-        connection.cursor().execute(f"SET lock_timeout = {int(wait * 1000)}")
-        connection.commit()
-
-    event.listen(engine, "connect", prepare)
+    # Not a listener to "begin": with one listener, SQLAlchemy asks for others at every statement.
+    limit = f"SET LOCAL lock_timeout = {int(wait * 1000)}"
+    engine.dialect.do_begin = partial(_limit_waiting, limit)  # type: ignore[method-assign]
     return engine
+
+
+def _limit_waiting(limit: str, connection: PoolProxiedConnection) -> None:
+    cursor = connection.cursor()
+    cursor.execute(limit)
+    cursor.close()
 
 
 def open_for_single_reads(engine: Engine) -> Engine:
@@ -109,8 +117,11 @@ def open_for_single_reads(engine: Engine) -> Engine:
 
 
 def _connect_args(url: URL) -> dict[str, Any]:
-    patient = url.get_driver_name() in _PATIENT_DRIVERS and "connect_timeout" not in url.query
-    return {"connect_timeout": CONNECT_SECONDS} if patient else {}
+    driver = url.get_driver_name()
+    arguments: dict[str, Any] = {"prepare_threshold": None} if driver == "psycopg" else {}
+    if driver in _PATIENT_DRIVERS and "connect_timeout" not in url.query:
+        arguments["connect_timeout"] = CONNECT_SECONDS
+    return arguments
 
 
 def _pooled(pool: type[Pool] | None) -> dict[str, Any]:

@@ -28,8 +28,8 @@ from claimable_benefits.domain.uses_left import (
 )
 from claimable_benefits.errors import InvalidResponse, Rejected
 from claimable_benefits.ledger.claims import Claim, claimed_ids
-from claimable_benefits.ledger.retention.tombstones import pruned_ids
 from claimable_benefits.ledger.events import events_of
+from claimable_benefits.ledger.retention.tombstones import pruned_ids
 from claimable_benefits.ledger.uses import Use, concurrent_rollbacks, owned_ids, uses_of_benefit
 from claimable_benefits.service.context import Context
 

@@ -13,6 +13,8 @@ from sqlalchemy import URL
 from claimable_benefits.errors import SettingsError
 from claimable_benefits.settings.reader import SettingsReader
 
+_THIS_MACHINE = ("127.0.0.1", "localhost", "::1")
+
 
 def base_url(reader: SettingsReader) -> str:
     url, tenant = reader.text("OMNEO_BASE_URL"), reader.text("OMNEO_TENANT")
@@ -29,7 +31,7 @@ def base_url(reader: SettingsReader) -> str:
         without_password = url.rpartition("@")[2]
         problem = f"{without_password!r} is no plain address of a host and a path."
         raise SettingsError("OMNEO_BASE_URL", problem, "Write https://…/api/v3.")
-    if parts.scheme == "http" and parts.hostname not in ("127.0.0.1", "localhost", "::1"):
+    if parts.scheme == "http" and parts.hostname not in _THIS_MACHINE:
         raise SettingsError("OMNEO_BASE_URL", "would send the token in the clear.", "Use https:// for this address.")
     return url.rstrip("/")
 
@@ -74,7 +76,25 @@ def database_url(config: Mapping[str, Any], instance_path: Path) -> str:
     theirs = theirs or config.get("SQLALCHEMY_DATABASE_URI")
     if isinstance(theirs, Mapping):
         theirs = theirs.get("url")
-    return _in_instance_folder(_on_disk(_rendered(theirs or "sqlite:///benefits.sqlite3")), instance_path)
+    return _in_instance_folder(_on_disk(_rendered(theirs or _while_developing(config))), instance_path)
+
+
+def _while_developing(config: Mapping[str, Any]) -> str:
+    """Return a file for a shop that says of no database. Raises `SettingsError` where it sells.
+
+    Its orders may be anywhere: the first one would be paid before submit() finds that they are in another database.
+    """
+    is_development = config.get("DEBUG") or config.get("TESTING") or _is_sandbox(str(config.get("OMNEO_BASE_URL")))
+    if is_development:
+        return "sqlite:///benefits.sqlite3"
+    problem = "is not set, and the app has no Flask-SQLAlchemy whose database it could be."
+    raise SettingsError("BENEFITS_DATABASE_URL", problem, "Write the address of the database in which your orders are.")
+
+
+def _is_sandbox(url: str) -> bool:
+    """Whether this Omneo is a program on this machine."""
+    parts = _address(url)
+    return parts is not None and parts.hostname in _THIS_MACHINE
 
 
 def _rendered(url: Any) -> str:
@@ -96,6 +116,8 @@ def _in_instance_folder(url: str, instance_path: Path) -> str:
     """Flask-SQLAlchemy reads relative SQLite paths from the instance folder; so do we, to open the same file."""
     prefix = f"{_sqlite(url)}///"
     path = url.removeprefix(prefix)
+    if "uri=true" in url and path.startswith("file:") and not path.startswith("file://"):
+        prefix, path = f"{prefix}file:", path.removeprefix("file:")
     if not url.startswith(prefix) or path.startswith(("/", ":", "file:")) or not path:
         return url
     try:

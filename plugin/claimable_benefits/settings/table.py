@@ -42,7 +42,7 @@ TABLE: tuple[Setting, ...] = (
         "BENEFITS_DATABASE_URL",
         "url",
         None,
-        "The database of the ledger: the one in which your orders are. Default: Flask-SQLAlchemy's.",
+        "The database of the ledger: the one in which your orders are. Default: Flask-SQLAlchemy's, else required.",
     ),
     Setting(
         "BENEFITS_POLICIES", "path", None, "The policy file: what each kind of benefit is worth, and where it is used."

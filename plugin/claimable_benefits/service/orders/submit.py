@@ -12,6 +12,7 @@ from claimable_benefits.errors import ConflictError, InvalidValue, SettingsError
 from claimable_benefits.ledger import key_values
 from claimable_benefits.ledger.events import Audit
 from claimable_benefits.ledger.outbox import find_delivery, put_delivery, write_transaction
+from claimable_benefits.ledger.same_database import commits_at_once
 from claimable_benefits.ledger.uses import Use, find_use, move_use, uses_of_order
 from claimable_benefits.service.context import Context
 
@@ -56,12 +57,22 @@ def _no_transaction(given: object) -> InvalidValue:
 
 
 def check_database(ctx: Context, connection: Connection, verb: str) -> None:
-    """Raise `SettingsError` where ``connection``, given to ``verb``, reaches another database than the ledger."""
+    """Raise `SettingsError` where what ``connection``, given to ``verb``, writes is not one commit with the ledger.
+
+    It reaches another database, or it commits each statement at once.
+    """
     if not ctx.ledger.is_same_database(connection):
         raise SettingsError(
             "BENEFITS_DATABASE_URL",
             f"names another database ({ctx.ledger.engine.url!r}) than the session given to {verb}.",
-            "Point it at the database in which your orders are.",
+            "Point it at the database in which your orders are. Where the session has several databases, give "
+            'session=session.connection(bind_arguments={"mapper": …}) with the class of your orders.',
+        )
+    if commits_at_once(connection):
+        raise SettingsError(
+            "isolation_level",
+            f"is AUTOCOMMIT on the session given to {verb}: a rollback would take nothing back.",
+            "Give a session whose statements are one transaction.",
         )
 
 
