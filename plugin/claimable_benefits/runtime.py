@@ -196,6 +196,7 @@ def _context(app: Flask, settings: Settings, collaborators: Collaborators) -> Co
             dialect=settings.dialect,
             dates=settings.dates,
             transport=collaborators.transport,
+            proxy=settings.proxy.reveal(),
             variants=TenantFacts(ledger, clock),
             gather=thread_pool.gather,
             breakers={lane: CircuitBreaker() for lane in ("read", "redeem", "deliver")},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from flask import render_template
+from flask import has_request_context, render_template
 from markupsafe import Markup
 
 from claimable_benefits.domain.states import UseState
@@ -48,11 +48,12 @@ def _record(order_number: str) -> str:
 
 def _values(record: OrderRecord) -> dict[str, object]:
     used = record.use_state in _USED
+    shopper = runtime().load_shopper() if has_request_context() else None  # an e-mail of a worker has no request
     return {
         "benefit": name_of(record.benefit_name, "") if record.benefit_name else "",
         "use_state": messages.use_state(record.use_state),
         "redemption": messages.redemption(record),
-        "delivered": messages.delivered(record, formatter_of(runtime().load_shopper())),
+        "delivered": messages.delivered(record, formatter_of(shopper)),
         "transaction": record.transaction_id or "None yet",
         "code": plain(record.code) if used else "",
         "instructions": safe_html(record.instructions) if used else Markup(),

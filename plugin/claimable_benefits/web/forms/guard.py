@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from urllib.parse import quote
 
 from flask import request
 
 from claimable_benefits.domain.shop import Shopper
+from claimable_benefits.web.addresses import login_url
 from claimable_benefits.web.current import runtime, settings
 from claimable_benefits.web.forms.buttons import Action
 from claimable_benefits.web.forms.tokens import read_token
@@ -37,38 +37,18 @@ def verify_form(action: Action, *, way_on: str) -> VerifiedForm:
 
 
 def _is_foreign() -> bool:
-    """Whether the browser names another site as the sender. Hosts alone are compared: a proxy may change the scheme."""
+    """Whether another site sent this request, as far as the browser says.
+
+    ``Sec-Fetch-Site`` compares the page with the address that the browser called, and no script can set it. So it is
+    believed where it says "same-origin": behind a proxy that does not pass the Host on, ``Origin`` never equals our
+    host. "same-site" is no such word: the page of another subdomain says it, too.
+
+    Without it hosts alone are compared, because a proxy may change the scheme.
+    """
     site = request.headers.get("Sec-Fetch-Site", "")
     origin = request.headers.get("Origin")
-    if site == "cross-site":
-        return True
-    if origin == "null":  # a layout with Referrer-Policy: no-referrer sends this from its own pages
-        return site != "same-origin"
-    return origin is not None and origin.partition("://")[2] != request.host
-
-
-def login_url(back_to: str) -> str:
-    """Return the address at which a guest signs in, with the page to return to."""
-    login = settings().login_url
-    return f"{login}{'&' if '?' in login else '?'}next={quote(back_to)}"
-
-
-def this_page() -> str:
-    """Return the path of this request with its query, as the browser has it."""
-    query = request.query_string.decode("ascii", "replace")
-    path = f"{request.script_root}{request.path}".lstrip("/")
-    return quote(f"/{path}") + (f"?{query}" if query else "")
-
-
-def checkout_page() -> str:
-    """Return where a checkout form leads back to: this page, or the checkout where this page answers a POST."""
-    return this_page() if request.method == "GET" else settings().checkout_url
-
-
-def return_path(target: str | None) -> str:
-    """Return ``target`` if it is a path of this site, else the checkout."""
-    if not target or not target.startswith("/") or target.startswith("//"):
-        return settings().checkout_url
-    if "\\" in target or not target.isprintable():
-        return settings().checkout_url
-    return target
+    if site in ("same-origin", "cross-site"):
+        return site == "cross-site"
+    if origin is None:
+        return site == "same-site"
+    return origin.partition("://")[2] != request.host
