@@ -125,8 +125,9 @@ class Wire(httpx.BaseTransport):
         if fault == "503 although applied":
             self.inner.handle_request(request).read()
             return httpx.Response(503, json={"message": "too much"}, request=request)
-        status = int(fault)
-        headers = {"Retry-After": "7"} if status == 429 else {}
+        kind, _, seconds = fault.partition(" for ")  # "429 for 60" names the seconds
+        status = int(kind)
+        headers = {"Retry-After": seconds or "7"} if status == 429 else {}
         return httpx.Response(status, json={"message": "as told"}, headers=headers, request=request)
 
     def _fault(self, request: httpx.Request) -> str | None:

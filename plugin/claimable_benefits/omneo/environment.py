@@ -33,9 +33,9 @@ class Way:
 def way_to(url: str, proxy: str, environ: Mapping[str, str], proxies: Mapping[str, str] | None = None) -> Way:
     """Decide how ``url`` is reached. ``proxy`` is a proxy's address, ``off``, or ``environment``.
 
-    With ``environment`` the usual variables decide: HTTPS_PROXY, ALL_PROXY and NO_PROXY (names, addresses and networks).
-    An address of this machine is always called directly. SSL_CERT_FILE and SSL_CERT_DIR count in each case. ``proxies``
-    replaces what `urllib.request.getproxies` finds.
+    With ``environment`` the usual variables decide: HTTPS_PROXY, ALL_PROXY, and NO_PROXY with its names, addresses and
+    networks. An address of this machine is always called directly. SSL_CERT_FILE and SSL_CERT_DIR count in each case.
+    ``proxies`` replaces what `urllib.request.getproxies` finds.
     """
     problems: list[str] = []
     chosen = None if proxy == "off" else proxy
