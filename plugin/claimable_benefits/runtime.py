@@ -13,6 +13,7 @@ from flask import Flask, g
 from sqlalchemy.exc import SQLAlchemyError
 
 from claimable_benefits.cache.circuit_breaker import CircuitBreaker
+from claimable_benefits.cache.rate_limiter import RateLimiter
 from claimable_benefits.cache.thread_pool import ThreadPool
 from claimable_benefits.domain.policy import Policy, PolicyError, read_policies
 from claimable_benefits.domain.shop import Cart, Order, OrderState, Shopper, Transaction
@@ -63,6 +64,7 @@ class Runtime:
     worker: WorkerThread
     notifier: CeleryNotifier
     loaders: Loaders
+    clicks: RateLimiter
 
     def load_shopper(self) -> Shopper | None:
         """Return who is signed in; None for a guest."""
@@ -167,6 +169,7 @@ class Runtime:
         self.notifier.stop()
         self.worker.stop()
         self.context.wallets.close()
+        self.clicks.close()
         self.context.omneo.close()
         self.context.ledger.close()
 
@@ -180,7 +183,9 @@ def make_runtime(app: Flask, collaborators: Collaborators) -> Runtime:
         remedy = 'pip install "flask-claimable-benefits[celery]", or choose embedded or off.'
         raise SettingsError("BENEFITS_WORKER", "is celery, which is not installed.", remedy)
     context = _context(app, settings, collaborators)
-    return Runtime(settings, context, _embedded_worker(context, settings), CeleryNotifier(), collaborators.loaders)
+    clicks = RateLimiter(settings.cache_url, f"{settings.base_url} {settings.reference_prefix}")
+    worker = _embedded_worker(context, settings)
+    return Runtime(settings, context, worker, CeleryNotifier(), collaborators.loaders, clicks)
 
 
 def _context(app: Flask, settings: Settings, collaborators: Collaborators) -> Context:

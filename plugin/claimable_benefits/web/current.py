@@ -10,6 +10,7 @@ from typing import Any, Protocol, cast
 
 from flask import current_app, has_request_context, request, url_for
 
+from claimable_benefits.cache.rate_limiter import RateLimiter
 from claimable_benefits.domain.shop import Cart, Shopper
 from claimable_benefits.service.context import Context
 from claimable_benefits.settings import Settings
@@ -27,6 +28,8 @@ class WebRuntime(Protocol):
     def context(self) -> Context: ...
     @property
     def settings(self) -> Settings: ...
+    @property
+    def clicks(self) -> RateLimiter: ...
     def load_shopper(self) -> Shopper | None: ...
     def load_cart(self) -> Cart | None: ...
 

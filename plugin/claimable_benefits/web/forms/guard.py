@@ -11,7 +11,10 @@ from claimable_benefits.web.addresses import login_url
 from claimable_benefits.web.current import runtime, settings
 from claimable_benefits.web.forms.buttons import Action
 from claimable_benefits.web.forms.tokens import read_token
-from claimable_benefits.web.http_errors import FOREIGN, SIGNED_OUT, FormRefused
+from claimable_benefits.web.http_errors import FOREIGN, SIGNED_OUT, FormRefused, TooManyClicks
+
+CLAIMS_A_MINUTE = 20  # claims and uses from the account, by one shopper
+CART_CHANGES_A_MINUTE = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +27,10 @@ class VerifiedForm:
 
 
 def verify_form(action: Action, *, way_on: str) -> VerifiedForm:
-    """Check the origin, the shopper and the token. Raises `FormRefused`, a 400, with ``way_on`` as its link."""
+    """Check the origin, the shopper, the token, and how often this shopper has clicked in the last minute.
+
+    Raises `FormRefused`, a 400, or `TooManyClicks`, a 429; both with ``way_on`` as the link.
+    """
     if _is_foreign():
         raise FormRefused(FOREIGN, link=way_on)
     shopper = runtime().load_shopper()
@@ -33,7 +39,16 @@ def verify_form(action: Action, *, way_on: str) -> VerifiedForm:
     subject = request.form.get(action.field, "")
     token = request.form.get("cb_token", "")
     number = read_token(token, shopper, action, subject, minutes=settings().form_minutes, way_on=way_on)
+    _limit(shopper, action, way_on=way_on)
     return VerifiedForm(shopper, subject, number)
+
+
+def _limit(shopper: Shopper, action: Action, *, way_on: str) -> None:
+    """A claim or a use calls Omneo, and each change of a cart writes a row: nobody has a reason for so many."""
+    is_for_a_cart = action in (Action.APPLY, Action.MOVE, Action.REMOVE)
+    name, most = ("carts", CART_CHANGES_A_MINUTE) if is_for_a_cart else ("claims", CLAIMS_A_MINUTE)
+    if wait := runtime().clicks.take(name, shopper.customer_id, most):
+        raise TooManyClicks(wait, link=way_on)
 
 
 def _is_foreign() -> bool:
