@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
+from typing import ClassVar
 
 import certifi
 import pytest
@@ -154,3 +158,40 @@ def test_the_certificates_of_the_environment_are_trusted(tmp_path: Path) -> None
 def test_a_proxy_that_cannot_be_read_is_a_settings_error(proxy: str) -> None:
     with pytest.raises(SettingsError, match="OMNEO_PROXY"):
         OmneoClient(API, "token", timezone="UTC", proxy=proxy)
+
+
+class RecordingProxy(BaseHTTPRequestHandler):
+    """Answers for whatever address it is asked, and notes the address."""
+
+    asked: ClassVar[list[str]] = []
+
+    def do_GET(self) -> None:
+        self.asked.append(self.path)
+        body = json.dumps({"data": {"profile_id": "p1"}}).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Stay silent."""
+
+
+def test_a_call_goes_through_the_proxy_of_the_setting() -> None:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), RecordingProxy)
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    proxy = f"http://127.0.0.1:{server.server_port}"
+    try:
+        with OmneoClient("http://127.0.0.1:9/api/v3", "token", timezone="UTC", proxy=proxy) as client:
+            found = client.profile_id("1001")
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+    assert found == "p1"
+    assert [address.partition("?")[0] for address in RecordingProxy.asked] == [
+        "http://127.0.0.1:9/api/v3/identities/search"
+    ]
