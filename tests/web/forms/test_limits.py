@@ -61,3 +61,19 @@ def test_what_is_refused_anyway_is_not_counted(mia: Browser) -> None:
         assert mia.send(form, cb_token="").status_code == 400
 
     assert mia.send(form).status_code == 303
+
+
+def test_of_four_hundred_apply_and_remove_clicks_sixty_write_rows(data: PageData, mia: Browser) -> None:
+    buttons = [button_of(mia, "apply"), button_of(mia, "remove")]
+
+    statuses = [mia.send(buttons[number % 2]).status_code for number in range(400)]
+
+    assert statuses == [303] * 60 + [429] * 340
+    assert len(data.calls) == 60
+
+
+def test_of_a_hundred_claim_clicks_twenty_reach_the_service(data: PageData, mia: Browser) -> None:
+    statuses = [mia.press("Claim Free Shipping").status_code for _ in range(100)]
+
+    assert statuses == [303] * 20 + [429] * 80
+    assert len(data.calls) == 20
