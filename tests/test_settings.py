@@ -41,12 +41,13 @@ def minutes(attribute: str, default: int) -> Row:
     return Row(attribute, default, numbers, tuple((value, "Write a number such as 30") for value in wrong))
 
 
-def path(attribute: str, default: str, *bad: str) -> Row:
-    wrong = ("login", "https://elsewhere.example/login", "//elsewhere.example", 7, *bad)
+def page(attribute: str, default: str) -> Row:
+    wrong = ("//elsewhere.example", "a page", "ftp://elsewhere.example/login", "javascript:login()", 7)
+    good = ("login", "shop.login", "https://elsewhere.example/login?a=b")
     return Row(
         attribute,
         default,
-        (("/a/b?c=d", "/a/b?c=d"), (" /x ", "/x")),
+        (("/a/b?c=d", "/a/b?c=d"), (" /x ", "/x"), *((text, text) for text in good)),
         tuple((value, "begins with one slash") for value in wrong),
     )
 
@@ -110,9 +111,34 @@ ROWS: dict[str, Row] = {
             ("", "Make an API token in Omneo's CX Manager"),
             (None, "Make an API token"),
             ("   ", "Make an API token"),
-            ("two words", "Copy it again, without spaces."),
+            ("two words", "Copy it again, without spaces and quotes."),
+            ('"abc"', "Write it without the quotes."),
+            ("'abc'", "Write it without the quotes."),
+            ("\N{LEFT DOUBLE QUOTATION MARK}abc\N{RIGHT DOUBLE QUOTATION MARK}", "Write it without the quotes."),
+            ('"abc', "without spaces and quotes"),
+            ("Bearer abc", "Write the token alone"),
+            ("bearer  abc", "Write the token alone"),
             ("töken", "Copy it again"),
             ("line\nbreak", "Copy it again"),
+            *TEXT,
+        ),
+    ),
+    "OMNEO_PROXY": Row(
+        "proxy",
+        "environment",
+        (
+            ("off", "off"),
+            ("http://proxy.example:3128", "http://proxy.example:3128"),
+            ("https://anna:pw@proxy.example", "https://anna:pw@proxy.example"),
+        ),
+        (
+            ("proxy.example:3128", "Write http://host:port"),
+            ("ftp://proxy.example", "Write http://host:port"),
+            ("http://[::1", "or environment, or off"),
+            ("http://proxy.example:port", "or environment, or off"),
+            ("http://", "or environment, or off"),
+            ("socks5://proxy.example:1080", "or environment, or off"),
+            ("", "Leave it out"),
             *TEXT,
         ),
     ),
@@ -198,13 +224,23 @@ ROWS: dict[str, Row] = {
     ),
     "BENEFITS_PAGE_BUDGET_MS": minutes("page_budget_ms", 400),
     "BENEFITS_WAITING_THREADS": minutes("waiting_threads", 4),
-    "BENEFITS_LOGIN_URL": path("login_url", "/login"),
-    "BENEFITS_CHECKOUT_URL": path("checkout_url", "/checkout"),
+    "BENEFITS_LOGIN_URL": page("login_url", "/login"),
+    "BENEFITS_CHECKOUT_URL": page("checkout_url", "/checkout"),
     "BENEFITS_ORDER_URL": Row(
         "order_url",
         "",
-        (("/orders/{order_number}", "/orders/{order_number}"), ("", "")),
-        (("/orders", "Write /orders/{order_number}."), ("orders/{order_number}", "begins with one slash"), *TEXT),
+        (
+            ("/orders/{order_number}", "/orders/{order_number}"),
+            ("shop.order", "shop.order"),
+            ("https://shop.example/orders/{order_number}", "https://shop.example/orders/{order_number}"),
+            ("", ""),
+        ),
+        (
+            ("/orders", "Write /orders/{order_number}."),
+            ("https://shop.example/orders", "Write /orders/{order_number}."),
+            ("orders/{order_number}", "begins with one slash"),
+            *TEXT,
+        ),
     ),
     "BENEFITS_BASE_TEMPLATE": Row(
         "base_template",
@@ -353,7 +389,7 @@ def test_an_unknown_key_is_refused_with_the_known_ones(read: Read, key: str) -> 
     error = refusal(read, **{key: TOKEN})
 
     assert error.key == key
-    assert "OMNEO_TOKEN, OMNEO_DIALECT" in error.remedy
+    assert "OMNEO_TOKEN, OMNEO_PROXY" in error.remedy
     assert TOKEN not in message_of(error)
 
 
@@ -384,6 +420,25 @@ def test_no_complaint_about_the_token_quotes_it(read: Read, token: object) -> No
     assert "5ecr" not in shown
     assert "5.0815e+17" not in shown
     assert "508150000000000000" not in shown
+
+
+QUOTED = [row.key for row in TABLE if "whole number" not in row.kind]
+
+
+@pytest.mark.parametrize("key", QUOTED)
+@pytest.mark.parametrize("mark", ['"', "'"])
+def test_a_value_in_the_quotes_of_an_env_file_is_refused(read: Read, key: str, mark: str) -> None:
+    error = refusal(read, **{key: f"{mark}a-value-of-5ecret{mark}"})
+
+    assert (error.key, error.problem) == (key, "stands in quotes, which are a part of it.")
+    assert "5ecret" not in f"{error} {vars(error)}"
+
+
+def test_a_password_of_a_proxy_is_not_quoted(read: Read) -> None:
+    error = refusal(read, OMNEO_PROXY="ftp://anna:pa55@proxy.example")
+
+    assert "pa55" not in f"{error} {vars(error)}"
+    assert "pa55" not in repr(read(OMNEO_PROXY="http://anna:pa55@proxy.example"))
 
 
 def test_a_password_in_the_address_is_not_quoted(read: Read) -> None:

@@ -15,6 +15,7 @@ from flask import Flask, current_app, g
 from sqlalchemy.exc import SQLAlchemyError
 
 from claimable_benefits.cache.circuit_breaker import CircuitBreaker
+from claimable_benefits.cache.rate_limiter import RateLimiter
 from claimable_benefits.cache.thread_pool import ThreadPool
 from claimable_benefits.domain.order_references import reference_key
 from claimable_benefits.domain.policy import Policy, PolicyError, read_policies
@@ -82,6 +83,7 @@ class Runtime:
     notifier: CeleryNotifier
     loaders: Loaders
     reports: LoaderReports
+    clicks: RateLimiter
 
     def warn_of_missing_loaders(self) -> None:
         """Log once, with the first request, what the shop has not registered by then."""
@@ -246,6 +248,7 @@ class Runtime:
         self.notifier.stop()
         self.worker.stop()
         self.context.wallets.close()
+        self.clicks.close()
         self.context.omneo.close()
         self.context.ledger.close()
 
@@ -259,9 +262,9 @@ def make_runtime(app: Flask, collaborators: Collaborators) -> Runtime:
         remedy = 'pip install "flask-claimable-benefits[celery]", or choose embedded or off.'
         raise SettingsError("BENEFITS_WORKER", "is celery, which is not installed.", remedy)
     context = _context(app, settings, collaborators)
-    return Runtime(
-        settings, context, _embedded_worker(context, settings), CeleryNotifier(), collaborators.loaders, LoaderReports()
-    )
+    clicks = RateLimiter(settings.cache_url, f"{settings.base_url} {settings.reference_prefix}")
+    worker = _embedded_worker(context, settings)
+    return Runtime(settings, context, worker, CeleryNotifier(), collaborators.loaders, LoaderReports(), clicks)
 
 
 def _context(app: Flask, settings: Settings, collaborators: Collaborators) -> Context:
@@ -278,6 +281,7 @@ def _context(app: Flask, settings: Settings, collaborators: Collaborators) -> Co
             dialect=settings.dialect,
             dates=settings.dates,
             transport=collaborators.transport,
+            proxy=settings.proxy.reveal(),
             variants=TenantFacts(ledger, clock),
             gather=thread_pool.gather,
             breakers={lane: CircuitBreaker() for lane in ("read", "redeem", "deliver")},

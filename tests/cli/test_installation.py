@@ -59,9 +59,29 @@ def test_the_doctor_says_which_policies_are_missing_and_which_are_too_many(termi
     code, found, noise = examined(terminal, terminal.shop(BENEFITS_POLICIES=path))
 
     assert (code, len(found), noise) == (1, 1, "")
-    assert found[0].startswith("!!  Policies: no policy for alterations, barista-coffee, birthday-gift, ")
+    assert found[0].startswith("!!  Policies: none for alterations, barista-coffee, birthday-gift, ")
     assert found[0].endswith(f"; no definition at Omneo for ghost. Edit {path}.")
     assert "first-spend" not in found[0]
+
+
+def test_a_benefit_without_a_policy_is_named_and_is_no_fault(terminal: Terminal) -> None:
+    shop = terminal.shop(BENEFITS_POLICIES=terminal.file("policies.toml", POLICIES.partition("[ghost]")[0]))
+
+    said = terminal.says("doctor", shop=shop)
+
+    assert "ok  Policies: none for alterations, barista-coffee, " in said
+    assert ": shown with Omneo's instructions, used nowhere online.\n" in said
+
+
+def test_the_doctor_names_an_endpoint_that_the_shop_does_not_have(terminal: Terminal) -> None:
+    shop = terminal.shop(BENEFITS_LOGIN_URL="auth.login", BENEFITS_CHECKOUT_URL="benefits.no_such_page")
+    shop.add_url_rule("/sign-in", "auth.login", lambda: "")
+
+    _, found, _ = examined(terminal, shop)
+
+    sentence = "BENEFITS_CHECKOUT_URL names 'benefits.no_such_page', which is no endpoint of the shop."
+    assert f"!!  Pages: {sentence}" in found
+    assert not [line for line in found if "auth.login" in line]
 
 
 def test_the_doctor_knows_a_shop_without_policies(terminal: Terminal) -> None:

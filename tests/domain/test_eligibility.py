@@ -37,6 +37,7 @@ SERVICE = Policy("service", used_at=frozenset({Place.CHECKOUT}))
 
 MISFITS: dict[Misfit, tuple[Policy, Cart]] = {
     Misfit.STORE_ONLY: (used_at(Place.STORE), CART),
+    Misfit.NOT_ONLINE: (used_at(), CART),
     Misfit.ACCOUNT_ONLY: (used_at(Place.ACCOUNT, Place.STORE), CART),
     Misfit.EMPTY_CART: (TEN, replace(CART, lines=())),
     Misfit.OTHER_CURRENCY: (replace(TEN, minimum=aud(10)), replace(CART, currency="JPY")),
@@ -85,7 +86,7 @@ def test_it_fits(policy: Policy, cart: Cart) -> None:
 
 
 def test_a_policy_without_a_place_is_used_nowhere_online() -> None:
-    assert judged(Policy("unknown"), CART).misfit is Misfit.STORE_ONLY
+    assert judged(Policy("unknown"), CART).misfit is Misfit.NOT_ONLINE
 
 
 def test_an_empty_cart_is_named_before_its_minimum() -> None:

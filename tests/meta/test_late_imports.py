@@ -60,7 +60,14 @@ TABLE: tuple[LateImport, ...] = (
     # Pages: what only some benefits need.
     LateImport("claimable_benefits.web.rendering.qr_codes", "segno", 7, f"{_START}; and 0.6 MB of each worker"),
     LateImport("claimable_benefits.web.rendering.sanitize", "nh3", 2, f"{_START}; and 1.5 MB of each worker"),
+    # The first click on a button of ours: what counts clicks brings an asyncio half, too.
+    LateImport("claimable_benefits.cache.rate_limiter", "limits", 25, _IMPORT),
+    LateImport("claimable_benefits.cache.rate_limiter", "limits.storage", 25, f"{_IMPORT}; together with limits"),
+    LateImport("claimable_benefits.cache.rate_limiter", "limits.strategies", 25, f"{_IMPORT}; together with limits"),
     # Extras: redis, where BENEFITS_CACHE_URL is set.
+    LateImport("claimable_benefits.cache.rate_limiter", "redis", 97, _START),
+    LateImport("claimable_benefits.cache.rate_limiter", "redis.backoff", 97, f"{_START}; together with redis"),
+    LateImport("claimable_benefits.cache.rate_limiter", "redis.retry", 97, f"{_START}; together with redis"),
     LateImport("claimable_benefits.cache.redis_store", "redis", 97, _START),
     LateImport("claimable_benefits.cache.redis_store", "redis.backoff", 97, f"{_START}; together with redis"),
     LateImport("claimable_benefits.cache.redis_store", "redis.exceptions", 97, f"{_START}; together with redis"),

@@ -131,8 +131,9 @@ class Wire(httpx.BaseTransport):
             return httpx.Response(503, json={"message": "too much"}, request=request)
         if fault.startswith(("{", "null")):  # an answer without a list
             return httpx.Response(200, content=fault, headers={"Content-Type": "application/json"}, request=request)
-        status = int(fault)
-        headers = {"Retry-After": "7"} if status == 429 else {}
+        kind, _, seconds = fault.partition(" for ")  # "429 for 60" names the seconds
+        status = int(kind)
+        headers = {"Retry-After": seconds or "7"} if status == 429 else {}
         return httpx.Response(status, json={"message": "as told"}, headers=headers, request=request)
 
     def _fault(self, request: httpx.Request) -> str | None:

@@ -18,6 +18,7 @@ from flask import Flask, redirect, render_template_string, session
 from flask.typing import ResponseReturnValue
 
 from claimable_benefits.cache.lru import LruCache
+from claimable_benefits.cache.rate_limiter import RateLimiter
 from claimable_benefits.domain.benefits import Benefit, Definition
 from claimable_benefits.domain.discounts import Discount
 from claimable_benefits.domain.eligibility import Fit
@@ -153,6 +154,7 @@ class StubRuntime:
     data: PageData
     settings: Settings
     shop: Shop = DEMO_SHOP
+    clicks: RateLimiter = field(default_factory=RateLimiter)
     fragments: LruCache[Any] = field(default_factory=lambda: LruCache(entries=100, weight=1_000_000))
 
     @property

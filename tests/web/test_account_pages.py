@@ -340,6 +340,22 @@ def test_a_benefit_of_several_places_offers_them_all(data: PageData, mia: Browse
     assert "You can also use it in our stores." in everything.text
 
 
+@pytest.mark.parametrize(
+    "texts", [{"instructions_online": "<p>Call us.</p>"}, {"instructions_store": "<p>Call us.</p>"}]
+)
+def test_a_benefit_without_a_policy_is_not_said_to_be_used_in_stores(
+    data: PageData, mia: Browser, texts: dict[str, str]
+) -> None:
+    give(data, held("b", definition("x", "Thing", code_store="S1", **texts), frozenset()))
+    shown = card(mia.read(), "Thing")
+
+    assert "You cannot use it online in this shop." in shown.text
+    assert "Call us." in shown.text
+    assert "in our stores" not in shown.text
+    assert "S1" not in shown.text
+    assert forms(shown) == {}
+
+
 def test_the_clock_is_the_shops_own(data: PageData, mia: Browser) -> None:
     give(data, held("b", definition("x", "Thing"), expires_at=NOW + timedelta(hours=30)))
     assert "Ends tomorrow" in card(mia.read(), "Thing").text

@@ -11,6 +11,7 @@ from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.test import Client
 from werkzeug.wrappers import Response
 
+from claimable_benefits import SettingsError
 from claimable_benefits.web.blueprint import make_blueprint
 from claimable_benefits.web.rendering.templates import templates_folder
 from tests.web.conftest import Browser
@@ -111,6 +112,71 @@ def test_below_a_path_of_the_server_every_address_has_it(data: PageData) -> None
     answer = client.post(button.action, data=button.fields)
 
     assert (button.action, answer.location) == ("/shop/checkout/benefits/apply", "/shop/checkout")
+
+
+@pytest.mark.parametrize("prefix", ["", "/", "//", "club", "//club"])
+@pytest.mark.parametrize("key", ["url_prefix", "checkout_prefix"])
+def test_a_prefix_at_the_root_or_without_a_slash_is_refused(data: PageData, key: str, prefix: str) -> None:
+    app = make_shop(data, register=False)
+
+    with pytest.raises(SettingsError) as refused:
+        app.register_blueprint(make_blueprint(data.services()), **{"url_prefix": "/club", key: prefix})
+
+    assert refused.value.key == key
+    assert "or leave it out" in refused.value.remedy
+    assert paths(app) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "account"), [({"url_prefix": None}, "/account/benefits"), ({}, "/account/benefits")]
+)
+def test_without_a_prefix_the_usual_one_counts(data: PageData, options: dict[str, None], account: str) -> None:
+    app = make_shop(data, register=False)
+    app.register_blueprint(make_blueprint(data.services()), **options)
+
+    assert paths(app) == under(account, f"{account}/checkout")
+
+
+def test_a_prefix_may_end_with_a_slash(data: PageData) -> None:
+    app = make_shop(data, register=False)
+    app.register_blueprint(make_blueprint(data.services()), url_prefix="/club/")
+    mia = Browser(app.test_client(), "mia")
+
+    assert mia.press("Claim Free Shipping", "/club/").location == "/club/"
+
+
+@pytest.mark.parametrize(
+    ("pages", "panel"), [({"subdomain": "club"}, "shop.example"), ({"checkout_subdomain": "pay"}, "pay.shop.example")]
+)
+def test_the_panels_forms_post_to_the_host_on_which_the_panel_is(
+    data: PageData, pages: dict[str, str], panel: str
+) -> None:
+    """The pages may be on another host; the checkout page and the rules of its forms are on one."""
+    app = make_shop(data, {"SERVER_NAME": "shop.example"}, register=False, subdomain_matching=True)
+    app.register_blueprint(make_blueprint(data.services()), url_prefix="/club", checkout_prefix="/buy", **pages)
+    app.add_url_rule("/checkout", "on a subdomain", app.view_functions["checkout"], subdomain="pay")
+    app.add_url_rule("/sign-in/<customer_id>", "sign in there", app.view_functions["sign_in"], subdomain="pay")
+    client = app.test_client()
+    base, headers = f"http://{panel}", {"Sec-Fetch-Site": "same-origin", "Origin": f"http://{panel}"}
+    client.get("/sign-in/mia", base_url=base)
+    button = forms(read_page(client.get("/checkout", base_url=base).text))["Apply 10% off"]
+
+    answer = client.post(button.action, data=button.fields, base_url=base, headers=headers)
+
+    assert (button.action, answer.status_code, answer.location) == ("/buy/apply", 303, "/checkout")
+
+
+def test_a_subdomain_never_gets_the_rules_of_the_cart(data: PageData) -> None:
+    app = make_shop(data, {"SERVER_NAME": "shop.example"}, register=False, subdomain_matching=True)
+    app.register_blueprint(make_blueprint(data.services()), url_prefix="/club", subdomain="club")
+    rules = [rule for rule in app.url_map.iter_rules() if "claimable_benefits" in rule.endpoint]
+
+    subdomains = {str(rule): rule.subdomain for rule in rules}
+    assert [name for name, subdomain in subdomains.items() if subdomain != "club"] == [
+        "/club/checkout/apply",
+        "/club/checkout/remove",
+        "/club/checkout/move",
+    ]
 
 
 def test_the_login_address_may_have_a_query_already(data: PageData) -> None:

@@ -116,6 +116,7 @@ def test_what_is_held_in_another_cart_can_be_used_here_instead(mia: Browser) -> 
     ("misfit", "words"),
     [
         (Misfit.STORE_ONLY, "You use it in our stores."),
+        (Misfit.NOT_ONLINE, "You cannot use it in this checkout."),
         (Misfit.ACCOUNT_ONLY, "You use it from your benefits page."),
         (Misfit.EMPTY_CART, "Add something to your cart to use it."),
         (Misfit.BELOW_MINIMUM, "Spend $12.00 more to use it."),

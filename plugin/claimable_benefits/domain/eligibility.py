@@ -15,6 +15,7 @@ class Misfit(StrEnum):
     """Why a benefit does not fit; a stable code."""
 
     STORE_ONLY = "store_only"
+    NOT_ONLINE = "not_online"  # no policy says where it is used
     ACCOUNT_ONLY = "account_only"
     EMPTY_CART = "empty_cart"
     OTHER_CURRENCY = "other_currency"
@@ -40,7 +41,7 @@ class Fit:
 def fit(policy: Policy, cart: Cart, discount: Discount) -> Fit:
     """Decide whether ``policy`` fits ``cart``, given the ``discount`` that it would bring."""
     if Place.CHECKOUT not in policy.used_at:
-        return Fit(Misfit.ACCOUNT_ONLY if policy.from_account else Misfit.STORE_ONLY)
+        return Fit(_elsewhere(policy))
     if not cart.lines:
         return Fit(Misfit.EMPTY_CART)
     if not policy.takes(cart.currency):
@@ -64,3 +65,10 @@ def fit(policy: Policy, cart: Cart, discount: Discount) -> Fit:
 def _is_shipping_free(cart: Cart) -> bool:
     """Whether the chosen method costs nothing; a negative price is an adjustment, and a part of a cent is no price."""
     return cart.shipping is not None and payable(cart.shipping, cart.minor_digits) <= 0
+
+
+def _elsewhere(policy: Policy) -> Misfit:
+    """Where a benefit is used that is not used at checkout; without a policy nobody knows."""
+    if policy.from_account:
+        return Misfit.ACCOUNT_ONLY
+    return Misfit.STORE_ONLY if policy.used_at else Misfit.NOT_ONLINE

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,6 +18,7 @@ import httpx
 
 from claimable_benefits.errors import AuthenticationError, SettingsError
 from claimable_benefits.omneo.clock_offset import ClockOffset
+from claimable_benefits.omneo.environment import Way, way_to
 from claimable_benefits.omneo.outcomes import HttpAnswer, NoAnswer, Outcome
 
 # Raised before the first byte of the request is on its way. Everything else counts as sent.
@@ -31,6 +34,10 @@ _HEADERS = {
 }
 
 Transport = httpx.BaseTransport
+
+_NOT_IN_A_TOKEN = frozenset("\"' ")
+
+_log = logging.getLogger("claimable_benefits.omneo")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +71,7 @@ class Token:
     def header(self) -> str | None:
         """Give the value of ``Authorization``; None where no header can carry the token."""
         token = self._read().strip()
-        is_usable = token and token.isascii() and token.isprintable() and " " not in token
+        is_usable = token and token.isascii() and token.isprintable() and not _NOT_IN_A_TOKEN.intersection(token)
         return f"Bearer {token}" if is_usable else None
 
 
@@ -81,17 +88,14 @@ class _NoCookies(CookieJar):
 class Http:
     """A pool of connections to one base URL; safe to share between threads."""
 
-    def __init__(self, base_url: str, token: Token, transport: Transport | None = None) -> None:
+    def __init__(
+        self, base_url: str, token: Token, transport: Transport | None = None, proxy: str = "environment"
+    ) -> None:
         self._base_url = _checked(base_url)
         self._token = token
         self.clock_offset = ClockOffset()
         _silence_http_logs()
-        self._client = httpx.Client(
-            transport=transport,
-            follow_redirects=False,
-            limits=_POOL,
-            cookies=_NoCookies(),
-        )
+        self._client = _client(transport, Way() if transport else way_to(self._base_url, proxy, os.environ))
 
     def close(self) -> None:
         """Close every connection."""
@@ -141,6 +145,33 @@ class Http:
             return NoAnswer(sent=False, reason=_words(error))
         except (httpx.HTTPError, httpx.StreamError) as error:
             return NoAnswer(sent=True, reason=_words(error))
+
+
+def _client(transport: Transport | None, way: Way) -> httpx.Client:
+    """Make the client. ``trust_env`` is off: httpx raises for what it cannot read in the environment."""
+    try:
+        return httpx.Client(
+            transport=transport,
+            follow_redirects=False,
+            limits=_POOL,
+            cookies=_NoCookies(),
+            trust_env=False,
+            proxy=way.proxy,
+            verify=True if transport else way.certificates or _usual_certificates(),
+        )
+    except (httpx.InvalidURL, ImportError, ValueError) as error:
+        # Not quoted, because it may hold a password.
+        raise SettingsError("OMNEO_PROXY", "is no address of a proxy.", "Write http://host:port, or off.") from error
+
+
+def _usual_certificates() -> ssl.SSLContext:
+    try:
+        return httpx.create_ssl_context(trust_env=False)
+    except OSError as error:  # Python opens the file that SSLKEYLOGFILE names
+        _log.warning("SSLKEYLOGFILE cannot be written (%s): the system's certificates count.", type(error).__name__)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.load_default_certs()
+        return context
 
 
 def _spans(timeouts: Timeouts) -> dict[str, float]:

@@ -52,6 +52,7 @@ class OmneoClient(Profiles, Benefits, Redemptions, RedemptionPeriods, Transactio
     :param variants: stores the variant of each call that has worked, by purpose; a new dictionary where left out.
     :param gather: runs independent reads, at the same time where it can.
     :param breakers: circuit breakers by lane: ``read``, ``redeem`` (and claim, and rollback), ``deliver``.
+    :param proxy: the address of a proxy, ``off``, or ``environment`` for the one that the environment names.
     :param timeouts: in seconds, for the calls of a shopper's request; `for_workers` has longer ones.
     """
 
@@ -70,6 +71,7 @@ class OmneoClient(Profiles, Benefits, Redemptions, RedemptionPeriods, Transactio
         timeouts: Timeouts = INTERACTIVE,
         gather: Gather = one_by_one,
         breakers: Mapping[str, CircuitBreaker] | None = None,
+        proxy: str = "environment",
     ) -> None:
         zone = codec.zone_named(timezone)
         if zone is None:
@@ -77,7 +79,7 @@ class OmneoClient(Profiles, Benefits, Redemptions, RedemptionPeriods, Transactio
         if dates not in {"utc", "echo"}:
             raise SettingsError("OMNEO_DATES", f"{dates!r} is not known.", "Use utc or echo.")
         dialects = Dialects(dialect, self._answers, paths.DEFINITIONS, on_dialect, variants)
-        http = Http(base_url, Token(token), transport)
+        http = Http(base_url, Token(token), transport, proxy)
         reader = FieldReader(zone, echo=dates == "echo")
         super().__init__(
             Session(http, dialects, reader, PayloadWriter(zone), identity_handle, timeouts, gather, breakers or {})

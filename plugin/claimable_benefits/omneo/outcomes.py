@@ -28,7 +28,7 @@ from claimable_benefits.errors import (
 from claimable_benefits.omneo import codec
 
 _LONGEST_MESSAGE = 300
-_LONGEST_PAUSE = 86_400.0
+_LONGEST_PAUSE = 900.0  # a quarter of an hour: after that, one call shows whether it is over
 _MOST_FIELDS = 20
 
 

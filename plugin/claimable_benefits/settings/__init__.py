@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from babel import Locale, UnknownLocaleError
 
 from claimable_benefits.errors import SettingsError
-from claimable_benefits.settings.addresses import base_url, cache_url, database_url
+from claimable_benefits.settings.addresses import base_url, cache_url, database_url, proxy
 from claimable_benefits.settings.reader import SettingsReader
 
 _SHORTEST_SECRET = 8
@@ -37,6 +37,7 @@ class Settings:
     """The settings of one app, checked."""
 
     base_url: str
+    proxy: Secret
     token: Secret
     dialect: str
     identity_handle: str
@@ -76,6 +77,7 @@ def read_settings(config: Mapping[str, Any], *, instance_path: str, root_path: s
     policies_path, policies = _policies(reader.text("BENEFITS_POLICIES"), Path(root_path))
     return Settings(
         base_url=base_url(reader),
+        proxy=Secret(proxy(reader)),
         token=Secret(_token(reader)),
         dialect=reader.one_of("OMNEO_DIALECT", "auto", "guide", "reference"),
         identity_handle=reader.required_text("OMNEO_IDENTITY_HANDLE"),
@@ -100,9 +102,9 @@ def read_settings(config: Mapping[str, Any], *, instance_path: str, root_path: s
         cache_url=cache_url(reader),
         page_budget_ms=reader.count("BENEFITS_PAGE_BUDGET_MS"),
         waiting_threads=reader.count("BENEFITS_WAITING_THREADS"),
-        login_url=reader.path("BENEFITS_LOGIN_URL"),
-        checkout_url=reader.path("BENEFITS_CHECKOUT_URL"),
-        order_url=reader.order_path("BENEFITS_ORDER_URL"),
+        login_url=reader.page("BENEFITS_LOGIN_URL"),
+        checkout_url=reader.page("BENEFITS_CHECKOUT_URL"),
+        order_url=reader.order_page("BENEFITS_ORDER_URL"),
         base_template=reader.required_text("BENEFITS_BASE_TEMPLATE"),
         locale=reader.checked("BENEFITS_LOCALE", _locale, "is no locale.", "Use a name such as en_AU or de."),
         worker=reader.one_of("BENEFITS_WORKER", "embedded", "celery", "off"),
@@ -118,8 +120,12 @@ def read_settings(config: Mapping[str, Any], *, instance_path: str, root_path: s
 
 def _token(reader: SettingsReader) -> str:
     if token := reader.text("OMNEO_TOKEN"):
-        if not token.isascii() or not token.isprintable() or " " in token:
-            raise SettingsError("OMNEO_TOKEN", "holds characters that no token has.", "Copy it again, without spaces.")
+        if token.lower().startswith("bearer "):
+            remedy = "Write the token alone; the extension adds the word."
+            raise SettingsError("OMNEO_TOKEN", "begins with the word Bearer.", remedy)
+        if not token.isascii() or not token.isprintable() or re.search(r"[\s\"']", token):
+            remedy = "Copy it again, without spaces and quotes."
+            raise SettingsError("OMNEO_TOKEN", "holds characters that no token has.", remedy)
         return token
     raise SettingsError("OMNEO_TOKEN", "is not set.", "Make an API token in Omneo's CX Manager and set it here.")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
@@ -11,7 +12,7 @@ from urllib.parse import SplitResult, urlsplit
 from sqlalchemy import URL
 
 from claimable_benefits.errors import SettingsError
-from claimable_benefits.settings.reader import SettingsReader
+from claimable_benefits.settings.reader import SettingsReader, check_quotes
 
 _THIS_MACHINE = ("127.0.0.1", "localhost", "::1")
 
@@ -59,6 +60,32 @@ def _address(url: str) -> SplitResult | None:
     return parts if is_readable and is_plain else None
 
 
+def proxy(reader: SettingsReader) -> str:
+    """Return ``environment``, ``off`` or the address of a proxy, which may hold a password and is never quoted."""
+    value = reader.required_text("OMNEO_PROXY")
+    if value in ("environment", "off"):
+        return value
+    problem = proxy_problem(value)
+    if problem:
+        remedy = "Write http://host:port, or environment, or off."
+        raise SettingsError("OMNEO_PROXY", f"{problem}.", remedy)
+    return value
+
+
+def proxy_problem(url: str) -> str | None:
+    """Say why a proxy of this address cannot be used; None where it can. The address itself is never quoted."""
+    try:
+        parts = urlsplit(url)
+        is_readable = bool(parts.hostname) and parts.port != 0 and not re.search(r"\s", url)
+    except ValueError:
+        is_readable = False
+    if not is_readable or parts.scheme not in ("http", "https", "socks5", "socks5h"):
+        return "is no address of a proxy"
+    if parts.scheme.startswith("socks") and find_spec("socksio") is None:
+        return 'is a SOCKS proxy, which needs the package socksio: pip install "httpx[socks]"'
+    return None
+
+
 def cache_url(reader: SettingsReader) -> str:
     url = reader.text("BENEFITS_CACHE_URL")
     if url and not url.startswith(("redis://", "rediss://", "unix://", "valkey://", "valkeys://")):
@@ -101,7 +128,9 @@ def _rendered(url: Any) -> str:
     if isinstance(url, Mapping):
         url = URL.create(**url)
     render = getattr(url, "render_as_string", None)  # SQLAlchemy's own URL hides the password in str()
-    return str(render(hide_password=False) if render else url).strip()
+    text = str(render(hide_password=False) if render else url).strip()
+    check_quotes("BENEFITS_DATABASE_URL", text)
+    return text
 
 
 def _on_disk(url: str) -> str:

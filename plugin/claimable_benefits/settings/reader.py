@@ -2,15 +2,39 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from claimable_benefits.errors import SettingsError
 from claimable_benefits.settings.table import TABLE
 
-_HIDDEN = frozenset({"OMNEO_TOKEN", "OMNEO_WEBHOOK_SECRET", "BENEFITS_CACHE_URL"})
+_HIDDEN = frozenset({"OMNEO_TOKEN", "OMNEO_WEBHOOK_SECRET", "OMNEO_PROXY", "BENEFITS_CACHE_URL"})
 _MOST = 1_000_000  # minutes, nearly two years; with far more, dates would overflow
+_ENDPOINT = re.compile(r"[A-Za-z_][\w-]*(\.[A-Za-z_][\w-]*)*")
+_QUOTES = (('"', '"'), ("'", "'"), ("\N{LEFT DOUBLE QUOTATION MARK}", "\N{RIGHT DOUBLE QUOTATION MARK}"))
+
+
+def is_endpoint(text: str) -> bool:
+    """Whether ``text`` is the name of an endpoint, and no path or address."""
+    return bool(_ENDPOINT.fullmatch(text))
+
+
+def is_web_address(text: str) -> bool:
+    """Whether ``text`` is a whole address of a web page."""
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and not re.search(r"\s", text)
+    except ValueError:
+        return False
+
+
+def check_quotes(key: str, text: str) -> None:
+    """Refuse a text that stands in quotes: some readers of env files make them a part of the value."""
+    if any(len(text) > 1 and text.startswith(first) and text.endswith(last) for first, last in _QUOTES):
+        raise SettingsError(key, "stands in quotes, which are a part of it.", "Write it without the quotes.")
 
 
 class SettingsReader:
@@ -32,7 +56,9 @@ class SettingsReader:
         if not isinstance(value, str):
             shown = "Its value" if key in _HIDDEN else repr(value)  # a token is never quoted
             raise SettingsError(key, f"{shown} is no text.", "Write it in quotes.")
-        return value.strip()
+        text = value.strip()
+        check_quotes(key, text)
+        return text
 
     def required_text(self, key: str) -> str:
         if text := self.text(key):
@@ -56,17 +82,22 @@ class SettingsReader:
             raise SettingsError(key, problem, f"Write a number such as {max(least, 30)}.")
         return number
 
-    def path(self, key: str) -> str:
+    def page(self, key: str) -> str:
+        """Read where a page of the shop is: the name of an endpoint, a path, or a whole address."""
         value = self.required_text(key)
-        if not value.startswith("/") or value.startswith("//"):
-            raise SettingsError(key, f"{value!r} is no path of this shop.", "Write a path that begins with one slash.")
+        is_path = value.startswith("/") and not value.startswith("//")
+        if not (is_path or is_endpoint(value) or is_web_address(value)):
+            problem = f"{value!r} is no page of this shop."
+            remedy = "Write a path that begins with one slash, an endpoint such as shop.login, or https://…"
+            raise SettingsError(key, problem, remedy)
         return value
 
-    def order_path(self, key: str) -> str:
+    def order_page(self, key: str) -> str:
+        """As `page`: a path or an address has a place for the number. Empty where nothing is set."""
         if not self.text(key):
             return ""
-        value = self.path(key)
-        if "{order_number}" not in value:
+        value = self.page(key)
+        if "{order_number}" not in value and not is_endpoint(value):
             raise SettingsError(key, f"{value!r} has no place for the number.", "Write /orders/{order_number}.")
         return value
 

@@ -22,6 +22,12 @@ TABLE: tuple[Setting, ...] = (
         "OMNEO_BASE_URL", "url", None, "The API's address, where it is not the tenant's usual one; ends in /api/v3."
     ),
     Setting("OMNEO_TOKEN", "text", None, "An API token of the tenant. Required."),
+    Setting(
+        "OMNEO_PROXY",
+        "environment, off or url",
+        "environment",
+        "Which proxy leads to Omneo: the one that HTTPS_PROXY and NO_PROXY name, none, or this one.",
+    ),
     Setting("OMNEO_DIALECT", "auto, guide or reference", "auto", "Which of Omneo's two sets of paths to use."),
     Setting(
         "OMNEO_IDENTITY_HANDLE", "text", "ecommerce", "The identity handle under which Omneo knows your customers."
@@ -87,11 +93,11 @@ TABLE: tuple[Setting, ...] = (
         "How many threads of a process may wait for Omneo at once: about a quarter of its threads.",
     ),
     Setting(
-        "BENEFITS_LOGIN_URL", "path", "/login", "Where a guest signs in; the page to return to is added as ?next=."
+        "BENEFITS_LOGIN_URL", "page", "/login", "Where a guest signs in; the page to return to is added as ?next=."
     ),
-    Setting("BENEFITS_CHECKOUT_URL", "path", "/checkout", "Where your checkout page is."),
+    Setting("BENEFITS_CHECKOUT_URL", "page", "/checkout", "Where your checkout page is."),
     Setting(
-        "BENEFITS_ORDER_URL", "path", "", "Where an order's page is, such as /orders/{order_number}; empty: no links."
+        "BENEFITS_ORDER_URL", "page", "", "Where an order's page is, such as /orders/{order_number}; empty: no links."
     ),
     Setting("BENEFITS_BASE_TEMPLATE", "template", "claimable_benefits/base.html", "The layout that our pages extend."),
     Setting("BENEFITS_NAIVE_TIMEZONE", "zone", "UTC", "The time zone of times that your shop gives without one."),

@@ -119,6 +119,17 @@ class WalletCache:
             raise NotApplied("The profile was deleted while it was read.")
         return self._get(source, customer_version, wallets)
 
+    def peek(self, source: WalletSource, shopper: Shopper) -> Snapshot | None:
+        """Give what the cache has, where it is fresh and agrees with what the shopper has done; else None."""
+        if self.wallets is None:
+            return None
+        customer_version = self.customer_version(source.ledger, shopper)
+        if customer_version is None:
+            return None
+        version = _version(customer_version)
+        entry = self.wallets.peek(customer_version.profile_id, version)
+        return entry.value if entry and entry.version == version and self.wallets.is_fresh(entry) else None
+
     def read(self, source: WalletSource, shopper: Shopper) -> WalletReading:
         """Read it from Omneo now, for verbs that change something there. Raises `OmneoError`."""
         with self._slot() as has_slot:

@@ -13,10 +13,10 @@ from claimable_benefits.domain.states import UseState
 from claimable_benefits.errors import OmneoError
 from claimable_benefits.service.account.history import History
 from claimable_benefits.service.account.wallet_view import Wallet
+from claimable_benefits.web.addresses import checkout_url, login_url, this_page
 from claimable_benefits.web.current import context, runtime, services, settings, stylesheet_url, wallet_url
 from claimable_benefits.web.flashes import take_flashes
 from claimable_benefits.web.forms.buttons import Buttons
-from claimable_benefits.web.forms.guard import login_url, this_page
 from claimable_benefits.web.http_errors import BenefitNotFound
 from claimable_benefits.web.rendering import cards, messages
 from claimable_benefits.web.rendering.formatting import formatter_of
@@ -124,7 +124,7 @@ def _sections(found: Wallet, key: FragmentKey) -> dict[str, Any]:
         "pending_claims": [name_of(name, "") for name in found.pending_claims],
         "usable": cards.usable_cards(buttons, found.usable, formatter, names),
         "past": [cards.past_card(benefit, formatter, names) for benefit in found.past],
-        "checkout_url": settings().checkout_url,
+        "checkout_url": checkout_url(),
     }
 
 
@@ -164,7 +164,7 @@ def _detail(*, handle: str = "", benefit_id: str = "") -> ResponseReturnValue:
         flashes=take_flashes(shopper),
         card=card,
         as_of=messages.as_of(preview.age),
-        checkout_url=settings().checkout_url,
+        checkout_url=checkout_url(),
     )
     return buttons.finish(html)
 

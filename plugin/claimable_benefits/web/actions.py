@@ -12,10 +12,11 @@ from claimable_benefits.domain.shop import Cart, Shopper
 from claimable_benefits.errors import BenefitsError, Declined, LedgerUnavailable, OutcomeUnknown
 from claimable_benefits.service.context import Context
 from claimable_benefits.service.redemption.redeem import Used
+from claimable_benefits.web.addresses import return_path
 from claimable_benefits.web.current import context, runtime, services, url, wallet_url
 from claimable_benefits.web.flashes import flash
 from claimable_benefits.web.forms.buttons import Action
-from claimable_benefits.web.forms.guard import VerifiedForm, return_path, verify_form
+from claimable_benefits.web.forms.guard import VerifiedForm, verify_form
 from claimable_benefits.web.http_errors import LedgerUnavailablePage
 from claimable_benefits.web.rendering import messages
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from functools import cached_property
+from typing import Any
 
 from flask import Blueprint, current_app, request
 from flask.blueprints import BlueprintSetupState
@@ -12,7 +13,7 @@ from flask.typing import ResponseReturnValue
 from flask.wrappers import Response
 from jinja2 import BaseLoader, ChoiceLoader, FileSystemLoader, PrefixLoader
 
-from claimable_benefits.errors import LedgerUnavailable
+from claimable_benefits.errors import LedgerUnavailable, SettingsError
 from claimable_benefits.web import account_pages, actions
 from claimable_benefits.web.checkout_panel import benefits_panel, keep_out_of_caches
 from claimable_benefits.web.current import LOADER_FAILURES, STATIC_FOLDER, WEB_EXTENSION_KEY, WebContext, runtime
@@ -34,6 +35,13 @@ class BenefitsBlueprint(Blueprint):
     file can extend the one it replaces.
     """
 
+    def register(self, app: App, options: dict[str, Any]) -> None:
+        """Mount the pages. Raises `SettingsError` for a prefix at which they cannot be, or must not be."""
+        default = self.make_setup_state(app, options, first_registration=False).url_prefix
+        _check_prefix("url_prefix", default, "/account/benefits")
+        _check_prefix("checkout_prefix", options.get("checkout_prefix"), "/checkout/benefits")
+        super().register(app, options)
+
     @cached_property
     def jinja_loader(self) -> BaseLoader | None:
         folder = templates_folder()
@@ -49,7 +57,9 @@ def make_blueprint(services: Services | None = None) -> Blueprint:
     """Make the blueprint "claimable_benefits".
 
     ``register_blueprint`` takes ``url_prefix`` for the account pages (without it: /account/benefits) and
-    ``checkout_prefix``, the path of the panel's forms (without it: /checkout under the first).
+    ``checkout_prefix``, the path of the panel's forms (without it: /checkout under the first). ``subdomain`` is for the
+    pages alone: the panel's forms post to the host on which the checkout page is, which is the app's main host unless
+    ``checkout_subdomain`` names another one.
     """
     blueprint = BenefitsBlueprint(
         "claimable_benefits",
@@ -86,12 +96,23 @@ def _mount(state: BlueprintSetupState, services: Services) -> None:
             view,
             methods=["POST"],
             defaults=dict(state.url_defaults) or None,
-            subdomain=state.subdomain,
+            subdomain=state.options.get("checkout_subdomain"),
         )
     earlier = state.app.extensions.get(WEB_EXTENSION_KEY)
     state.app.extensions[WEB_EXTENSION_KEY] = WebContext(services, (*earlier.mounts, mount) if earlier else (mount,))
     _exempt_webhook(state.app)
     state.app.jinja_env.globals.update(benefits_panel=benefits_panel, benefits_record=benefits_record)
+
+
+def _check_prefix(key: str, prefix: str | None, example: str) -> None:
+    """At the root the pages would take addresses of the shop's own, such as /static and the first page."""
+    if prefix is None:
+        return
+    remedy = f"Write a path such as {example}, or leave it out."
+    if not prefix.strip("/"):
+        raise SettingsError(key, f"{prefix!r} is the root of the shop.", remedy)
+    if not prefix.startswith("/") or prefix.startswith("//"):
+        raise SettingsError(key, f"{prefix!r} does not begin with one slash.", remedy)
 
 
 def _exempt_webhook(app: App) -> None:

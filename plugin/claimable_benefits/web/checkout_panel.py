@@ -11,10 +11,10 @@ from markupsafe import Markup
 
 from claimable_benefits.domain.shop import Cart
 from claimable_benefits.service.holds.offers import Applied, Offer, Offers
+from claimable_benefits.web.addresses import checkout_page, login_url
 from claimable_benefits.web.current import LOADER_FAILURES, context, runtime, services, stylesheet_url, wallet_url
 from claimable_benefits.web.flashes import take_flashes
 from claimable_benefits.web.forms.buttons import Action, ActionForm, Buttons
-from claimable_benefits.web.forms.guard import checkout_page, login_url
 from claimable_benefits.web.rendering import messages
 from claimable_benefits.web.rendering.cards import UniqueNames
 from claimable_benefits.web.rendering.formatting import When, formatter_of

@@ -8,8 +8,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Protocol, cast
 
-from flask import current_app, request, url_for
+from flask import current_app, has_request_context, request, url_for
 
+from claimable_benefits.cache.rate_limiter import RateLimiter
 from claimable_benefits.domain.shop import Cart, Shopper
 from claimable_benefits.errors import BenefitsError, LoaderError, SettingsError
 from claimable_benefits.service.context import Context
@@ -29,6 +30,8 @@ class WebRuntime(Protocol):
     def context(self) -> Context: ...
     @property
     def settings(self) -> Settings: ...
+    @property
+    def clicks(self) -> RateLimiter: ...
     def load_shopper(self) -> Shopper | None: ...
     def load_cart(self) -> Cart | None: ...
     def report_loader(self, error: BenefitsError) -> None: ...
@@ -63,9 +66,12 @@ def services() -> Services:
 
 
 def url(endpoint: str, **values: Any) -> str:
-    """Build the address of one of our endpoints: under the mount that serves this request, else under the first one."""
+    """Build the address of one of our endpoints: under the mount that serves this request, else under the first one.
+
+    Outside a request Flask's SERVER_NAME and APPLICATION_ROOT say where the app is.
+    """
     mounts = _web_context().mounts
-    mount = request.blueprint if request.blueprint in mounts else mounts[0]
+    mount = request.blueprint if has_request_context() and request.blueprint in mounts else mounts[0]
     return url_for(f"{mount}.{endpoint}", **values)
 
 

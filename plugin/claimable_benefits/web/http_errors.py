@@ -4,6 +4,8 @@ BadRequest
 └── FormRefused               a form with no token, or with one that is forged, stale or another shopper's
 NotFound
 └── BenefitNotFound           nothing of that name in this shopper's own wallet
+TooManyRequests
+└── TooManyClicks             one shopper has pressed our buttons too often in the last minute
 ServiceUnavailable
 ├── LedgerUnavailablePage     the ledger cannot be read or written right now
 └── LoaderFailedPage          the shop's shopper or cart loader failed, so nobody knows whose benefits to show
@@ -15,7 +17,7 @@ from typing import Any, ClassVar
 from wsgiref.types import WSGIEnvironment
 
 from flask import render_template
-from werkzeug.exceptions import BadRequest, HTTPException, NotFound, ServiceUnavailable
+from werkzeug.exceptions import BadRequest, HTTPException, NotFound, ServiceUnavailable, TooManyRequests
 
 from claimable_benefits.web.current import settings, stylesheet_url, wallet_url
 
@@ -68,6 +70,17 @@ class BenefitNotFound(_ErrorPage, NotFound):
 
     def __init__(self) -> None:
         super().__init__("There is no such benefit in your account. It may have ended, or the address is not complete.")
+
+
+class TooManyClicks(_ErrorPage, TooManyRequests):
+    """Nothing was done, and nothing is done before ``seconds`` have passed: the header Retry-After says so, too."""
+
+    heading = "One moment, please"
+
+    def __init__(self, seconds: int, *, link: str | None = None) -> None:
+        sentence = f"That was often in a short time, so nothing was changed. Please try again in {seconds} "
+        super().__init__(f"{sentence}second{'s' if seconds != 1 else ''}.", way_on="Go back", link=link)
+        self.retry_after = seconds
 
 
 class LedgerUnavailablePage(_ErrorPage, ServiceUnavailable):

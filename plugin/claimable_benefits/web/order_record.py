@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from flask import render_template
+from flask import has_request_context, render_template
 from markupsafe import Markup
 
 from claimable_benefits.domain.references import order_number_of
@@ -64,6 +64,8 @@ def _values(record: OrderRecord) -> dict[str, object]:
 
 def _shopper() -> Shopper | None:
     """The shopper, for their locale alone: without one the record is written in the shop's."""
+    if not has_request_context():  # an e-mail of a worker
+        return None
     try:
         return runtime().load_shopper()
     except LOADER_FAILURES as error:

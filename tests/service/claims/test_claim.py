@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
+
 import pytest
 
+from claimable_benefits.cache.thread_pool import ThreadPool
 from claimable_benefits.errors import Declined, OmneoError
+from claimable_benefits.service.account.invalidation import invalidate_profile
 from claimable_benefits.service.account.wallet_view import read_wallet
 from claimable_benefits.service.claims.claim import claim
+from claimable_benefits.service.context import Context
 from claimable_benefits.service.worker.turn import run_once
+from claimable_benefits.wallet.profile_id import profile_of_customer
+from claimable_benefits.wallet.wallet_cache import Limits, make_wallet_cache
 from tests.service.conftest import KIM, LEO, MIA, ServiceHarness
 
 
@@ -114,3 +122,49 @@ def test_an_unreadable_shelf_is_an_omneo_error(harness: ServiceHarness) -> None:
 
     with pytest.raises(OmneoError):
         read_wallet(harness.ctx, MIA)
+
+
+@pytest.fixture
+def cached(harness: ServiceHarness) -> Iterator[Context]:
+    """The context of a shop that caches wallets, as every shop does."""
+    pool = ThreadPool()
+    yield replace(harness.ctx, wallets=make_wallet_cache(Limits(), pool, None))
+    pool.stop()
+
+
+def test_a_hundred_claim_clicks_after_the_benefit_is_theirs_cost_at_most_four_calls(
+    harness: ServiceHarness, cached: Context
+) -> None:
+    claim(cached, MIA, "free-shipping", "click-0")
+    harness.wire.seen.clear()
+
+    done = [claim(cached, MIA, "free-shipping", f"click-{number}") for number in range(1, 101)]
+
+    assert {(one.already, one.confirmed) for one in done} == {(True, True)}
+    assert len(harness.wire.seen) <= 4
+
+
+def test_after_a_hint_that_something_changed_omneo_is_asked_again(harness: ServiceHarness, cached: Context) -> None:
+    claim(cached, MIA, "free-shipping", "click-0")
+    claim(cached, MIA, "free-shipping", "click-1")
+    harness.wire.seen.clear()
+    harness.clock.forward(seconds=1)
+    # As another process does it, which has a cache of its own.
+    invalidate_profile(harness.ctx, profile_of_customer(cached.wallet_source, MIA.customer_id) or "")
+
+    done = claim(cached, MIA, "free-shipping", "click-2")
+
+    assert (done.already, harness.wire.sent("GET", "/claimable")) == (True, 1)
+
+
+def test_what_can_be_claimed_again_is_never_answered_from_the_cache(harness: ServiceHarness, cached: Context) -> None:
+    definitions = {row["handle"]: row["id"] for row in harness.held_at_omneo()["definitions"]}
+    harness.sandbox.test_client().put(
+        f"/api/v3/benefits/definitions/{definitions['free-shipping']}",
+        json={"is_reclaimable": True},
+        headers={"Authorization": "Bearer sandbox-token"},
+    )
+    claim(cached, MIA, "free-shipping", "click-0")
+    claim(cached, MIA, "free-shipping", "click-1")
+
+    assert claimed_at_omneo(harness, "free-shipping") == 2

@@ -225,6 +225,9 @@ def test_after_signing_out_a_button_asks_to_sign_in(data: PageData, mia: Browser
         {"Origin": "null"},
         {"Origin": "null", "Sec-Fetch-Site": "same-site"},
         {"Origin": ""},
+        {"Sec-Fetch-Site": "cross-site", "Origin": "http://localhost"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Sec-Fetch-Site": "same-site", "Origin": "http://pages.localhost"},
     ],
 )
 def test_what_comes_from_another_site_is_refused(
@@ -243,12 +246,27 @@ def test_what_comes_from_another_site_is_refused(
         {"Sec-Fetch-Site": "same-origin", "Origin": "null"},
         {"Origin": "https://localhost"},
         {"Sec-Fetch-Site": "none"},
+        {"Sec-Fetch-Site": "same-site", "Origin": "https://localhost"},
+        {},
     ],
 )
 def test_what_comes_from_this_site_is_taken(mia: Browser, headers: dict[str, str]) -> None:
     form = button_of(mia, "claim")
 
     assert mia.client.post(form.action, data=form.fields, headers=headers).status_code == 303
+
+
+@every_action
+def test_behind_a_proxy_that_does_not_pass_the_host_on_every_button_works(
+    data: PageData, mia: Browser, action: str
+) -> None:
+    """Nginx sends the name of its upstream as Host, unless `proxy_set_header Host` says otherwise."""
+    form = button_of(mia, action)
+    headers = {"Sec-Fetch-Site": "same-origin", "Origin": "https://shop.example", "Host": "localhost"}
+
+    answer = mia.client.post(form.action, data=form.fields, headers=headers)
+
+    assert (answer.status_code, len(data.calls)) == (303, 1)
 
 
 def test_a_key_that_was_replaced_still_opens_what_it_signed(shop: Flask, mia: Browser) -> None:

@@ -82,6 +82,12 @@ def remembered_wallet(ctx: Context, shopper: Shopper) -> Wallet:
     return _wallet(ctx, ctx.wallets.get(ctx.wallet_source, shopper).snapshot)
 
 
+def cached_wallet(ctx: Context, shopper: Shopper) -> Wallet | None:
+    """Give the wallet where the cache has it fresh, else None. Omneo is not called."""
+    snapshot = ctx.wallets.peek(ctx.wallet_source, shopper)
+    return _wallet(ctx, snapshot) if snapshot else None
+
+
 def preview_wallet(ctx: Context, shopper: Shopper) -> WalletPreview:
     """As `remembered_wallet`, for pages that may have rendered an equal wallet before."""
     seen = ctx.wallets.get(ctx.wallet_source, shopper)

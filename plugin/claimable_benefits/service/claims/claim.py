@@ -27,7 +27,7 @@ from claimable_benefits.errors import (
 )
 from claimable_benefits.ledger import claims as ledger_claims
 from claimable_benefits.ledger.claims import Claim, add_claim, move_claim, touch_claim
-from claimable_benefits.service.account.wallet_view import Wallet, read_wallet
+from claimable_benefits.service.account.wallet_view import Wallet, cached_wallet, read_wallet
 from claimable_benefits.service.context import Context, shopper_actor
 from claimable_benefits.service.lookup import look_up_claim
 
@@ -50,6 +50,8 @@ def claim(ctx: Context, shopper: Shopper, handle: str, claim_id: str) -> Claimed
     """
     if known := _find_own(ctx, shopper, claim_id):
         return _repeated_outcome(known)
+    if theirs := _held_already(ctx, shopper, handle):
+        return theirs
     wallet = read_wallet(ctx, shopper)
     definition = wallet.definition(handle)
     if definition is None:
@@ -62,6 +64,16 @@ def claim(ctx: Context, shopper: Shopper, handle: str, claim_id: str) -> Claimed
     except ConflictError:
         return Claimed(definition.name, already=True, confirmed=False)
     return _send(ctx, intended, definition, shopper_actor(shopper))
+
+
+def _held_already(ctx: Context, shopper: Shopper, handle: str) -> Claimed | None:
+    """Answer from a fresh cached wallet that has a benefit which is claimed once and for all; else None.
+
+    Whoever clicks again and again must not make Omneo give the same lists each time.
+    """
+    wallet = cached_wallet(ctx, shopper)
+    held = wallet.holds(handle) if wallet and wallet.definition(handle) is None else None
+    return Claimed(held.name, already=True) if held and not held.definition.is_reclaimable else None
 
 
 def _find_own(ctx: Context, shopper: Shopper, claim_id: str) -> Claim | None:

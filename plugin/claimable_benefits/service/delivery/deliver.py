@@ -19,17 +19,16 @@ from claimable_benefits.errors import (
     RateLimited,
     Rejected,
 )
-from claimable_benefits.ledger import key_values
 from claimable_benefits.ledger.outbox import Delivery, finish_delivery, is_due, lease_due
 from claimable_benefits.ledger.uses import find_use
 from claimable_benefits.service.backoff import wait
 from claimable_benefits.service.context import Context
 from claimable_benefits.service.delivery.first_look import find_foreign
+from claimable_benefits.service.delivery.pause import end_pause, pause_deliveries, read_pause, take_probe
 from claimable_benefits.service.delivery.verify import DIFFERENT
 from claimable_benefits.wallet.profile_id import profile_of_customer
 
 _log = logging.getLogger("claimable_benefits")
-_PAUSE = "deliveries paused until"
 BATCH = 10
 # A person must replace a refused token; until then a delivery must not use up its attempts.
 TOKEN_PAUSE = timedelta(minutes=1)
@@ -43,6 +42,7 @@ class _Attempt:
     to: DeliveryState
     note: str | None
     changes: Mapping[str, object]
+    is_paused: bool = False
 
     @property
     def is_delivered(self) -> bool:
@@ -53,12 +53,13 @@ class _Attempt:
 def deliver_due(ctx: Context) -> int:
     """Deliver what is due, one after the other, at most `BATCH`; give how many Omneo has recorded."""
     delivered, left = 0, BATCH
-    delivery = _lease_first(ctx)
+    delivery, is_probe = _lease_first(ctx)
     while delivery is not None:
         left -= 1
         attempt = _attempt(ctx, delivery)
         goes_on = left > 0 and not ctx.stopping()
-        counts, following = _finish(ctx, delivery, attempt, takes_next=goes_on and attempt.is_delivered)
+        takes_next, ends_pause = goes_on and attempt.is_delivered, is_probe and not attempt.is_paused
+        counts, following = _finish(ctx, delivery, attempt, takes_next=takes_next, ends_pause=ends_pause)
         if counts and attempt.is_delivered:
             delivered += 1
             transaction_id = attempt.changes["transaction_id"]
@@ -66,19 +67,26 @@ def deliver_due(ctx: Context) -> int:
                 signals.transaction_delivered, order_number=delivery.order_number, transaction_id=transaction_id
             )
         # A failed delivery may have paused all deliveries.
-        delivery = following if attempt.is_delivered or not goes_on else _lease_first(ctx)
+        delivery, is_probe = (following, False) if attempt.is_delivered or not goes_on else _lease_first(ctx)
     return delivered
 
 
-def _lease_first(ctx: Context) -> Delivery | None:
-    """Lease the first due delivery; None where none is due, deliveries are paused, or the worker is stopping."""
-    if ctx.stopping() or not _is_ready(ctx):
-        return None
+def _lease_first(ctx: Context) -> tuple[Delivery | None, bool]:
+    """Lease the first due delivery; None where none is due, deliveries are paused, or the worker is stopping.
+
+    Give with it whether it is the one that is sent after a pause.
+    """
+    if ctx.stopping() or not _is_due(ctx):
+        return None, False
+    with ctx.ledger.read() as connection:
+        pause = read_pause(connection)
+    if pause and not take_probe(ctx, pause):
+        return None, False
     with ctx.ledger.write() as connection:
         leased = _lease(ctx, connection)
         if leased is None:
             connection.rollback()  # another thread was faster: there is nothing to commit
-    return leased
+    return leased, bool(pause)
 
 
 def _lease(ctx: Context, connection: Connection) -> Delivery | None:
@@ -100,7 +108,7 @@ def _attempt(ctx: Context, delivery: Delivery) -> _Attempt:
         named = replace(delivery.transaction, order_number=delivery.external_id)
         recorded = ctx.omneo.record_transaction(named, profile_id=profile_id, redemption_id=delivery.redemption_id)
     except (AuthenticationError, PermissionDenied, RateLimited) as error:
-        return _Attempt(DeliveryState.DUE, str(error), {**looked, "due_at": _pause(ctx, error)})
+        return _Attempt(DeliveryState.DUE, str(error), {**looked, "due_at": _pause(ctx, error)}, is_paused=True)
     except Rejected as error:
         _log.error("Omneo refuses the transaction of order %s: %s", delivery.order_number, error)
         return _Attempt(DeliveryState.STOPPED, error.words, {**looked, "attempts": attempts})
@@ -124,10 +132,14 @@ def _retry_pause(ctx: Context, error: OmneoError, attempts: int) -> timedelta:
     return max(pause, ctx.timing.trust_absence_after) if is_risky else pause
 
 
-def _finish(ctx: Context, delivery: Delivery, attempt: _Attempt, *, takes_next: bool) -> tuple[bool, Delivery | None]:
+def _finish(
+    ctx: Context, delivery: Delivery, attempt: _Attempt, *, takes_next: bool, ends_pause: bool
+) -> tuple[bool, Delivery | None]:
     """Commit the outcome and lease the next delivery. Give whether the outcome counts, and the leased delivery."""
     audit = ctx.audit("worker", "delivered" if attempt.is_delivered else attempt.note or "")
     with ctx.ledger.write() as connection:
+        if ends_pause:
+            end_pause(connection, audit.at)
         counts = finish_delivery(connection, delivery, attempt.to, audit, note=attempt.note, **attempt.changes)
         return counts, _lease(ctx, connection) if takes_next else None
 
@@ -147,24 +159,18 @@ def _pause(ctx: Context, error: AuthenticationError | PermissionDenied | RateLim
     span = TOKEN_PAUSE
     if isinstance(error, RateLimited):
         span = RATE_PAUSE if error.retry_after is None else timedelta(seconds=error.retry_after)
-    until = ctx.clock() + span
+    until = pause_deliveries(ctx, span)
     _log.warning("Deliveries to Omneo pause until %s: %s", until.isoformat(timespec="seconds"), error)
-    with ctx.ledger.write() as connection:
-        key_values.set_value(connection, _PAUSE, until.isoformat(), ctx.clock())
     return until
 
 
-def _is_ready(ctx: Context) -> bool:
-    """Whether a delivery is due and deliveries are not paused: a check that takes no lock.
+def _is_due(ctx: Context) -> bool:
+    """Whether a delivery is due: a check that takes no lock.
 
     False while Omneo's circuit breaker is open: an attempt that is not sent must not lengthen the pause before the
     next one.
     """
     if ctx.omneo.is_resting("deliver"):
         return False
-    now = ctx.clock()
     with ctx.ledger.read() as connection:
-        if not is_due(connection, now):
-            return False
-        until = key_values.get_value(connection, _PAUSE)
-    return until is None or datetime.fromisoformat(until) <= now
+        return is_due(connection, ctx.clock())

@@ -50,7 +50,7 @@ def take_slot(
         name=benefit.name,
         code=benefit.code_online or benefit.definition.code_online,
         instructions=benefit.definition.instructions_online,
-        slot=_free_slot(live),
+        slot=free_slot(live),
         reference=f"{ctx.reference_prefix}-{values['use_id']}",
         baseline_remaining=benefit.remaining,
         **{"held_until": audit.at + ctx.timing.hold, **values},
@@ -65,7 +65,7 @@ def repeat_hold(ctx: Context, connection: Connection, use: Use, audit: Audit) ->
         audit,
         use_id=use_id,
         reference=f"{ctx.reference_prefix}-{use_id}",
-        slot=_free_slot(live_uses_of(connection, use.profile_id, use.benefit_id)),
+        slot=free_slot(live_uses_of(connection, use.profile_id, use.benefit_id)),
         held_until=audit.at + ctx.timing.hold,
         **{name: getattr(use, name) for name in _SAME},
     )
@@ -92,6 +92,7 @@ def _make_room(connection: Connection, live: list[Use], benefit: Benefit, audit:
     return [use for use in live if use.use_id != dropped.use_id]
 
 
-def _free_slot(live: list[Use]) -> int:
+def free_slot(live: list[Use]) -> int:
+    """Give the lowest number of a use that none of a benefit's live uses has."""
     taken = {use.slot for use in live}
     return next(slot for slot in range(len(taken) + 1) if slot not in taken)

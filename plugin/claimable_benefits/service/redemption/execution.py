@@ -4,7 +4,7 @@
 answer                                      what becomes of the use
 ==========================================  ===================================================================
 success, with an id                         redeemed, or consumed where no order follows
-a definite no (404, 409, 422 …)             refused
+a definite no (404, 409, 422 …)             refused; sent once more where the profile was merged into another one
 nothing was sent                            held as before; a use without a cart is released
 401, 403, 429                               released, and held again under a new reference; as far as is known Omneo
                                             sends these before its own code runs, so the sweep checks the old one
@@ -37,6 +37,7 @@ from claimable_benefits.ledger.uses import Use, find_use, move_use, touch_use
 from claimable_benefits.service.context import Context
 from claimable_benefits.service.holds.slots import repeat_hold
 from claimable_benefits.service.lookup import look_up_redemption
+from claimable_benefits.service.redemption.merged_profile import follow_merged_profile
 
 _log = logging.getLogger("claimable_benefits")
 
@@ -44,14 +45,19 @@ _TRIES = 5
 _SUCCESS = (UseState.REDEEMED, UseState.CONSUMED)
 
 
-def execute(ctx: Context, use: Use, actor: str, *, then: UseState) -> Use:
-    """Ask Omneo for the redemption. Give the use where it is redeemed; raise `Declined` in every other case."""
+def execute(ctx: Context, use: Use, actor: str, *, then: UseState, is_first: bool = True) -> Use:
+    """Ask Omneo for the redemption. Give the use where it is redeemed; raise `Declined` in every other case.
+
+    ``is_first`` is False for the one request after a merge of profiles.
+    """
     try:
         with ctx.omneo.within(ctx.timing.answer_seconds):
             redemption = _redeem(ctx, use)
     except NotApplied as error:
         _handle_not_applied(ctx, use, actor, error)
     except Rejected as error:
+        if is_first and (moved := _follow_merged_profile(ctx, use, actor, error)):
+            return execute(ctx, moved, actor, then=then, is_first=False)
         _record_refusal(ctx, use, actor, error)
     except OutcomeUnknown as error:
         return _handle_unknown(ctx, use, actor, error, then=then)
@@ -72,6 +78,16 @@ def record_redeemed(
         use = move_use(connection, use, to, audit, **facts)
     ctx.send_signal(signals.benefit_redeemed, use=use)
     return use
+
+
+def _follow_merged_profile(ctx: Context, use: Use, actor: str, refusal: Rejected) -> Use | None:
+    """As `follow_merged_profile`. Where that cannot be read, the benefit stays held: nobody knows that it is gone."""
+    try:
+        return follow_merged_profile(ctx, use, refusal)
+    except OmneoError as error:
+        _handle_not_applied(ctx, use, actor, error)
+    except LedgerUnavailable:
+        raise _not_confirmed(use) from None
 
 
 def _redeem(ctx: Context, use: Use) -> Redemption:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from urllib.parse import quote
 
 from flask import request
 
 from claimable_benefits.domain.shop import Shopper
+from claimable_benefits.web.addresses import login_url
 from claimable_benefits.web.current import runtime, settings
 from claimable_benefits.web.forms.buttons import Action
 from claimable_benefits.web.forms.tokens import read_token
-from claimable_benefits.web.http_errors import FOREIGN, SIGNED_OUT, FormRefused
+from claimable_benefits.web.http_errors import FOREIGN, SIGNED_OUT, FormRefused, TooManyClicks
+
+CLAIMS_A_MINUTE = 20  # claims and uses from the account, by one shopper
+CART_CHANGES_A_MINUTE = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +27,10 @@ class VerifiedForm:
 
 
 def verify_form(action: Action, *, way_on: str) -> VerifiedForm:
-    """Check the origin, the shopper and the token. Raises `FormRefused`, a 400, with ``way_on`` as its link."""
+    """Check the origin, the shopper, the token, and how often this shopper has clicked in the last minute.
+
+    Raises `FormRefused`, a 400, or `TooManyClicks`, a 429; both with ``way_on`` as the link.
+    """
     if _is_foreign():
         raise FormRefused(FOREIGN, link=way_on)
     shopper = runtime().load_shopper()
@@ -33,42 +39,31 @@ def verify_form(action: Action, *, way_on: str) -> VerifiedForm:
     subject = request.form.get(action.field, "")
     token = request.form.get("cb_token", "")
     number = read_token(token, shopper, action, subject, minutes=settings().form_minutes, way_on=way_on)
+    _limit(shopper, action, way_on=way_on)
     return VerifiedForm(shopper, subject, number)
 
 
+def _limit(shopper: Shopper, action: Action, *, way_on: str) -> None:
+    """A claim or a use calls Omneo, and each change of a cart writes a row: nobody has a reason for so many."""
+    is_for_a_cart = action in (Action.APPLY, Action.MOVE, Action.REMOVE)
+    name, most = ("carts", CART_CHANGES_A_MINUTE) if is_for_a_cart else ("claims", CLAIMS_A_MINUTE)
+    if wait := runtime().clicks.take(name, shopper.customer_id, most):
+        raise TooManyClicks(wait, link=way_on)
+
+
 def _is_foreign() -> bool:
-    """Whether the browser names another site as the sender. Hosts alone are compared: a proxy may change the scheme."""
+    """Whether another site sent this request, as far as the browser says.
+
+    ``Sec-Fetch-Site`` compares the page with the address that the browser called, and no script can set it. So it is
+    believed where it says "same-origin": behind a proxy that does not pass the Host on, ``Origin`` never equals our
+    host. "same-site" is no such word: the page of another subdomain says it, too.
+
+    Without it hosts alone are compared, because a proxy may change the scheme.
+    """
     site = request.headers.get("Sec-Fetch-Site", "")
     origin = request.headers.get("Origin")
-    if site == "cross-site":
-        return True
-    if origin == "null":  # a layout with Referrer-Policy: no-referrer sends this from its own pages
-        return site != "same-origin"
-    return origin is not None and origin.partition("://")[2] != request.host
-
-
-def login_url(back_to: str) -> str:
-    """Return the address at which a guest signs in, with the page to return to."""
-    login = settings().login_url
-    return f"{login}{'&' if '?' in login else '?'}next={quote(back_to)}"
-
-
-def this_page() -> str:
-    """Return the path of this request with its query, as the browser has it."""
-    query = request.query_string.decode("ascii", "replace")
-    path = f"{request.script_root}{request.path}".lstrip("/")
-    return quote(f"/{path}") + (f"?{query}" if query else "")
-
-
-def checkout_page() -> str:
-    """Return where a checkout form leads back to: this page, or the checkout where this page answers a POST."""
-    return this_page() if request.method == "GET" else settings().checkout_url
-
-
-def return_path(target: str | None) -> str:
-    """Return ``target`` if it is a path of this site, else the checkout."""
-    if not target or not target.startswith("/") or target.startswith("//"):
-        return settings().checkout_url
-    if "\\" in target or not target.isprintable():
-        return settings().checkout_url
-    return target
+    if site in ("same-origin", "cross-site"):
+        return site == "cross-site"
+    if origin is None:
+        return site == "same-site"
+    return origin.partition("://")[2] != request.host

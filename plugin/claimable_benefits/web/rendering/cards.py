@@ -76,11 +76,15 @@ class StoreUse:
 
 @dataclass(frozen=True, slots=True)
 class UsableCard(Card):
-    """A held benefit. ``use`` is there where one click uses it, ``checkout`` where it is applied to a cart."""
+    """A held benefit. ``use`` is there where one click uses it, ``checkout`` where it is applied to a cart.
+
+    ``how`` says that it is not used online, where no policy says where it is used.
+    """
 
     benefit: Benefit
     pending: bool
     uses: str
+    how: str
     instructions: Markup
     use: ActionForm | None
     use_note: str
@@ -158,7 +162,8 @@ def usable_card(
         benefit=benefit,
         pending=held.pending,
         uses=messages.uses_left(benefit),
-        instructions=safe_html(definition.instructions_online) if places != {Place.STORE} else Markup(),
+        how="" if places else messages.NOT_ONLINE,
+        instructions=_instructions(held),
         use=buttons.form(Action.USE, benefit.id, f"Use {name} now") if usable_here else None,
         use_note=messages.from_account(benefit),
         checkout=messages.at_checkout(held.policy, formatter) if Place.CHECKOUT in places else "",
@@ -170,6 +175,14 @@ def past_card(benefit: Benefit, formatter: Formatter, names: UniqueNames) -> Pas
     over = benefit.expires_at if benefit.expires_at and benefit.expires_at < formatter.now else None
     name = names.unique(benefit.name, benefit.handle)
     return PastCard(name, url("held", benefit_id=benefit.id), formatter.ends(over) if over else None)
+
+
+def _instructions(held: Held) -> Markup:
+    """How the benefit is used elsewhere than in a store; all that Omneo says of it where no policy says where."""
+    definition, places = held.benefit.definition, held.policy.used_at
+    if places == {Place.STORE}:
+        return Markup()
+    return safe_html(definition.instructions_online or ("" if places else definition.instructions_store))
 
 
 def _store_use(benefit: Benefit, *, draw: bool) -> StoreUse:

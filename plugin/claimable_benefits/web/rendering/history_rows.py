@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from urllib.parse import quote
 
 from claimable_benefits.service.account.history import Entry
-from claimable_benefits.web.current import settings, url
+from claimable_benefits.web.addresses import order_url
+from claimable_benefits.web.current import url
 from claimable_benefits.web.rendering.formatting import Formatter, When
 from claimable_benefits.web.rendering.sanitize import name_of, plain
 
@@ -52,8 +52,8 @@ def _link_text(entry: Entry) -> str:
 
 
 def _link(entry: Entry) -> str | None:
-    if entry.order_number and entry.where == "checkout" and settings().order_url:
-        return settings().order_url.replace("{order_number}", quote(entry.order_number, safe=""))
+    if entry.order_number and entry.where == "checkout":
+        return order_url(entry.order_number)
     if not entry.order_number and entry.where in WITH_RECEIPT and entry.use_id:
         return url("receipt", use_id=entry.use_id)
     return None

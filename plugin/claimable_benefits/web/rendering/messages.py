@@ -20,12 +20,14 @@ CONFIRMING = (
 UNREACHABLE = "We cannot reach the loyalty programme right now, so nothing was changed. Please try again in a minute."
 CONFLICT = "Something else changed this at the same moment. Please look again before you repeat it."
 CLAIMED_AND_USED = "It is used as soon as you claim it, and cannot be kept for later."
+NOT_ONLINE = "You cannot use it online in this shop."
 NO_CART = "Your cart is empty, so there is nothing to use a benefit on."
 PANEL_DOWN = "Your benefits cannot be shown right now. You can check out as usual."
 RECORD_DOWN = "The loyalty record of this order cannot be shown right now."
 
 _MISFITS = {
     Misfit.STORE_ONLY: "You use it in our stores.",
+    Misfit.NOT_ONLINE: "You cannot use it in this checkout.",
     Misfit.ACCOUNT_ONLY: "You use it from your benefits page.",
     Misfit.EMPTY_CART: "Add something to your cart to use it.",
     Misfit.NO_MATCHING_ITEM: "Nothing in your cart qualifies for it.",
