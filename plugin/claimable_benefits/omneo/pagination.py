@@ -46,14 +46,17 @@ class ListPage(Generic[R]):
     pages: int | None = None
 
 
-def parse(body: object, number: int, item: Callable[[object], R]) -> ListPage[R]:
-    """Parse page ``number`` of a list; an answer without page counts is the whole list (Omneo facts 13.9)."""
+def parse(body: object, number: int, item: Callable[[object], R | None]) -> ListPage[R]:
+    """Parse page ``number`` of a list; an answer without page counts is the whole list (Omneo facts 13.9).
+
+    Records for which ``item`` gives None are left out.
+    """
     envelope = codec.mapping(body)
     meta = codec.mapping(envelope.get("meta"))
     last = codec.integer(meta.get("last_page"))
     has_next = bool(codec.mapping(envelope.get("links")).get("next"))
     return ListPage(
-        items=tuple(item(element) for element in codec.elements(codec.data(body))),
+        items=tuple(found for found in map(item, codec.elements(codec.data(body))) if found is not None),
         is_last=number >= last if last is not None else not has_next,
         total=codec.integer(meta.get("total")),
         pages=last,

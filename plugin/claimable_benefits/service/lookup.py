@@ -99,7 +99,7 @@ def look_up_rollback(ctx: Context, use: Use, *, ever: bool = False) -> Finding:
 
 def look_up_claim(ctx: Context, claim: Claim) -> Finding:
     """Look up whether Omneo has the benefit that this claim asked for. Raises `OmneoError`."""
-    held = ctx.omneo.benefits(claim.profile_id)
+    held = ctx.omneo.benefits(claim.profile_id, every=True)
     with ctx.ledger.read() as connection:
         owned = claimed_ids(connection, claim.profile_id)
     return find_claimed(claim.reference, claim.definition_handle, _sent_at(ctx, claim.sent_at), held, owned)
