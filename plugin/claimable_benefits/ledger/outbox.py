@@ -37,6 +37,7 @@ class Delivery:
     transaction_id: str | None
     delivered_at: datetime | None
     verify_at: datetime | None
+    failures: int
     note: str | None
     created_at: datetime
     updated_at: datetime
@@ -62,6 +63,7 @@ def put_delivery(
         "due_at": audit.at,
         "note": None,
         "verify_at": None,
+        "failures": 0,
         "updated_at": audit.at,
     }
     known = _find_alone(connection, transaction.order_number)
@@ -171,9 +173,9 @@ def deliveries_to_verify(connection: Connection, now: datetime, *, limit: int = 
     return [_delivery(row) for row in connection.execute(query)]
 
 
-def note_verified(connection: Connection, delivery: Delivery, *, again_at: datetime | None) -> None:
+def note_verified(connection: Connection, delivery: Delivery, *, again_at: datetime | None, **changes: Any) -> None:
     """Write when to read this revision back again (aware); None: Omneo has it as it is."""
-    connection.execute(update(outbox).where(_still(delivery)).values(verify_at=again_at))
+    connection.execute(update(outbox).where(_still(delivery)).values(verify_at=again_at, **changes))
 
 
 def deliver_again(connection: Connection, delivery: Delivery, to: DeliveryState, audit: Audit) -> bool:
@@ -210,7 +212,7 @@ def resume_delivery(connection: Connection, order_number: str, audit: Audit) -> 
     result = connection.execute(
         update(outbox)
         .where(outbox.c.order_number == order_number, outbox.c.state == DeliveryState.STOPPED)
-        .values(state=DeliveryState.DUE, due_at=audit.at, attempts=0, note=None, updated_at=audit.at)
+        .values(state=DeliveryState.DUE, due_at=audit.at, attempts=0, failures=0, note=None, updated_at=audit.at)
     )
     if result.rowcount == 0:
         return False

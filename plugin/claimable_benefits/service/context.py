@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -78,6 +79,8 @@ class Context:
     orders_loader: OrdersLoader = field(default=lambda _since, _until: None)
     reconcile: str = "report"  # or repair, or off
     stopping: Callable[[], bool] = _never
+    # What could not be worked on in this turn of the worker: rows and steps that raised.
+    failed: deque[str] = field(default_factory=lambda: deque(maxlen=1000), compare=False)
 
     def until_stopping(self, rows: Iterable[Row]) -> Iterator[Row]:
         """Give ``rows`` one by one until this process is stopping; another worker takes the rest."""

@@ -9,6 +9,7 @@ from claimable_benefits.domain.states import DeliveryState
 from claimable_benefits.errors import OmneoError
 from claimable_benefits.ledger.outbox import Delivery, deliver_again, deliveries_to_verify, note_verified
 from claimable_benefits.service.context import Context
+from claimable_benefits.service.isolation import each_row, set_verified_aside
 
 DIFFERENT = "at Omneo "  # the note of a delivery that verifying found different begins with this
 _log = logging.getLogger("claimable_benefits")
@@ -22,7 +23,7 @@ def verify_delivered(ctx: Context) -> int:
     """
     with ctx.ledger.read() as connection:
         due = deliveries_to_verify(connection, ctx.clock())
-    return sum(_verify(ctx, delivery) for delivery in ctx.until_stopping(due))
+    return each_row(ctx, due, _verify, set_verified_aside)
 
 
 def _verify(ctx: Context, delivery: Delivery) -> bool:
@@ -35,7 +36,7 @@ def _verify(ctx: Context, delivery: Delivery) -> bool:
     difference = differs(delivery, recorded)
     if difference is None:
         with ctx.ledger.write() as connection:
-            note_verified(connection, delivery, again_at=None)
+            note_verified(connection, delivery, again_at=None, failures=0)
         return False
     audit = ctx.audit("worker", DIFFERENT + difference)
     differs_again = delivery.note == audit.reason

@@ -13,6 +13,7 @@ from claimable_benefits.errors import ConflictError, OmneoError
 from claimable_benefits.ledger.claims import Claim, due_claims, move_claim, touch_claim
 from claimable_benefits.service.backoff import wait
 from claimable_benefits.service.context import Context
+from claimable_benefits.service.isolation import each_row, set_claim_aside
 from claimable_benefits.service.lookup import look_up_claim
 
 
@@ -21,7 +22,7 @@ def resolve_claims(ctx: Context) -> int:
     now = ctx.clock()
     with ctx.ledger.read() as connection:
         due = due_claims(connection, ClaimState.CLAIMING, now) + due_claims(connection, ClaimState.IN_DOUBT, now)
-    return sum(_resolve(ctx, claim) for claim in ctx.until_stopping(due))
+    return each_row(ctx, due, _resolve, set_claim_aside)
 
 
 def _resolve(ctx: Context, claim: Claim) -> bool:
