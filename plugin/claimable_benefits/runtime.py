@@ -210,7 +210,7 @@ def _context(app: Flask, settings: Settings, collaborators: Collaborators) -> Co
             order_grace=timedelta(minutes=settings.order_grace_minutes),
             trust_absence_after=timedelta(seconds=settings.resolve_seconds),
         ),
-        wallets=wallet_cache_of(settings, thread_pool),
+        wallets=wallet_cache_of(settings, thread_pool, app.secret_key or ""),
         reference_prefix=settings.reference_prefix,
         sender=app,
         orders_loader=_orders_in_app_context(app, collaborators.loaders),

@@ -6,8 +6,8 @@ import re
 
 # The ledger's columns of ids, Omneo's and the shop's, have this length.
 LONGEST_ID = 255
-# No page shows more of a text (web/rendering/sanitize cuts the same), and no row stores more.
-LONGEST_TEXT = 50_000
+# No page shows more of a text, and no row stores more. A description of 10,000 characters is ordinary.
+LONGEST_TEXT = 20_000
 
 # PostgreSQL refuses NUL, and no encoding has half a surrogate pair. The other control characters are never meant.
 _UNUSABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
