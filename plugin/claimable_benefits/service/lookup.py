@@ -99,10 +99,16 @@ def look_up_rollback(ctx: Context, use: Use, *, ever: bool = False) -> Finding:
 
 def look_up_claim(ctx: Context, claim: Claim) -> Finding:
     """Look up whether Omneo has the benefit that this claim asked for. Raises `OmneoError`."""
-    held = ctx.omneo.benefits(claim.profile_id, every=True)
+    try:
+        held, problem = ctx.omneo.benefits(claim.profile_id, every=True), None
+    except InvalidResponse as error:  # one benefit of theirs may be unreadable, and ours beside it
+        held, problem = ctx.omneo.benefits(claim.profile_id), error
     with ctx.ledger.read() as connection:
         owned = claimed_ids(connection, claim.profile_id)
-    return find_claimed(claim.reference, claim.definition_handle, _sent_at(ctx, claim.sent_at), held, owned)
+    finding = find_claimed(claim.reference, claim.definition_handle, _sent_at(ctx, claim.sent_at), held, owned)
+    if problem is not None and finding.evidence is not Evidence.FOUND:
+        raise problem
+    return finding
 
 
 def _sent_at(ctx: Context, at: datetime) -> datetime:

@@ -6,7 +6,7 @@ import logging
 
 from claimable_benefits.domain.benefits import RecordedTransaction
 from claimable_benefits.domain.states import DeliveryState
-from claimable_benefits.errors import OmneoError
+from claimable_benefits.errors import InvalidResponse, OmneoError
 from claimable_benefits.ledger.outbox import Delivery, deliver_again, deliveries_to_verify, note_verified
 from claimable_benefits.service.context import Context
 from claimable_benefits.service.isolation import each_row, set_verified_aside
@@ -29,6 +29,9 @@ def verify_delivered(ctx: Context) -> int:
 def _verify(ctx: Context, delivery: Delivery) -> bool:
     try:
         recorded = ctx.omneo.transaction_by_order(delivery.order_number)
+    except InvalidResponse as error:
+        set_verified_aside(ctx, delivery, str(error))
+        return False
     except OmneoError:
         with ctx.ledger.write() as connection:
             note_verified(connection, delivery, again_at=ctx.clock() + ctx.timing.verify_after)

@@ -128,7 +128,7 @@ def _unreadable(ctx: Context, use: Use, error: InvalidResponse) -> bool:
     """Look up later what cannot be read now; where that lasts, as with an id that no ledger can store, ask a person."""
     note = f"the lookup failed: {error}"
     if ctx.clock() - (use.sent_at or use.updated_at) < UNREADABLE_FOR:
-        return _retry_later(ctx, use, note, wait(use.attempts + 2))
+        return _retry_later(ctx, use, note, wait(use.failures + 2), failures=use.failures + 1)
     _log.error("Use %s waits for manual review: %s", use.use_id, note)
     with suppress(ConflictError), ctx.ledger.write() as connection:
         move_use(connection, use, UseState.MANUAL_REVIEW, ctx.audit("worker", note), note=note)
