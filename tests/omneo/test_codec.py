@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from claimable_benefits.domain.texts import repaired
+from claimable_benefits.domain.storable import repaired
 from claimable_benefits.errors import InvalidResponse
 from claimable_benefits.omneo import codec, pagination, parsing
 from claimable_benefits.omneo.parsing import FieldReader

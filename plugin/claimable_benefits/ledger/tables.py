@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 
 from claimable_benefits.domain.states import LIVE_CLAIMS, LIVE_USES, UseState
-from claimable_benefits.domain.texts import LONGEST_ID, repaired
+from claimable_benefits.domain.storable import LONGEST_ID, repaired
 
 _LONGEST_WORDS = 2_000
 

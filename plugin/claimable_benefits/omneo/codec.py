@@ -12,7 +12,7 @@ from decimal import Decimal, InvalidOperation
 from typing import NoReturn
 from zoneinfo import ZoneInfo
 
-from claimable_benefits.domain.texts import LONGEST_ID, LONGEST_TEXT, is_storable_id, repaired
+from claimable_benefits.domain.storable import LONGEST_ID, LONGEST_TEXT, is_storable_id, repaired
 from claimable_benefits.errors import InvalidResponse
 
 _MOST_DIGITS = 18

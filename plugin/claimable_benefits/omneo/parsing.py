@@ -8,7 +8,7 @@ from datetime import UTC, datetime, tzinfo
 
 from claimable_benefits.cache.lru import LruCache
 from claimable_benefits.domain.benefits import Benefit, Definition, RecordedTransaction, Redemption
-from claimable_benefits.domain.texts import LONGEST_ID
+from claimable_benefits.domain.storable import LONGEST_ID
 from claimable_benefits.errors import InvalidResponse
 from claimable_benefits.omneo import codec
 

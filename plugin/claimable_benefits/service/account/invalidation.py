@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from claimable_benefits.domain.texts import is_storable_id
+from claimable_benefits.domain.storable import is_storable_id
 from claimable_benefits.ledger import customer_version
 from claimable_benefits.service.context import Context
 

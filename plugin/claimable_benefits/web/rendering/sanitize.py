@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from markupsafe import Markup
 
 from claimable_benefits.cache.lru import LruCache
-from claimable_benefits.domain.texts import LONGEST_TEXT
+from claimable_benefits.domain.storable import LONGEST_TEXT
 
 # A description has some hundred tags. Cleaning costs the square of their depth: 50,000 characters of nested lists
 # took 1.4 s of processor time, and 1,000 of their tags take 9 ms.
