@@ -163,7 +163,7 @@ MUTANTS = (
     Mutant(
         "what is resolved is never looked up again",
         "service/recovery/sweep.py",
-        "    return sum(_sweep(ctx, use) for use in ctx.until_stopping(due))",
+        "    return each_row(ctx, due, _sweep, set_swept_use_aside)",
         "    return 0 * len(due)",
         "tests/service/recovery tests/service/redemption",
     ),
@@ -210,9 +210,16 @@ MUTANTS = (
         "tests/service/recovery",
     ),
     Mutant(
+        "a row that raises stops the others",
+        "service/isolation.py",
+        "    except Exception as error:  # noqa: BLE001 - whatever is wrong with this row",
+        "    except ZeroDivisionError as error:  # whatever is wrong with this row",
+        "tests/service/worker/test_isolation.py",
+    ),
+    Mutant(
         "what was delivered is not read back",
         "service/delivery/verify.py",
-        "    return sum(_verify(ctx, delivery) for delivery in ctx.until_stopping(due))",
+        "    return each_row(ctx, due, _verify, set_verified_aside)",
         "    return 0 * len(due)",
         "tests/service/delivery/test_verify.py",
     ),

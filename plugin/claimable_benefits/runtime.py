@@ -296,7 +296,7 @@ def _context(app: Flask, settings: Settings, collaborators: Collaborators) -> Co
             order_grace=timedelta(minutes=settings.order_grace_minutes),
             trust_absence_after=timedelta(seconds=settings.resolve_seconds),
         ),
-        wallets=wallet_cache_of(settings, thread_pool),
+        wallets=wallet_cache_of(settings, thread_pool, app.secret_key or ""),
         reference_prefix=settings.reference_prefix,
         reference_key=reference_key(app.secret_key or b""),
         sender=app,

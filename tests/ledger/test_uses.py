@@ -337,3 +337,32 @@ def test_a_use_that_was_not_sent_cannot_take_its_cart_back_from_another_hold(led
         move_use(connection, sending, UseState.HELD, WHY)
 
     assert sending == row(ledger, sending)
+
+
+@pytest.mark.parametrize("odd", ["a\x00b", "a\ud800b", "a\x1bb", "x" * 60_000])
+def test_a_note_an_actor_and_a_reason_can_be_stored_whatever_they_quote(ledger: Ledger, odd: str) -> None:
+    with ledger.write() as connection:
+        use = new_use(connection, Audit(f"shopper {odd}", odd, NOW))
+        touch_use(connection, use, NOW, note=odd)
+    with ledger.read() as connection:
+        found = find_use(connection, use.use_id)
+        [event] = events_of(connection, use.use_id)
+
+    assert found is not None
+    assert found.note is not None
+    assert 2 <= len(found.note) <= 2_000
+    assert event.actor.startswith("shopper ")
+    assert found.note == event.reason
+
+
+def test_an_id_of_omneos_may_have_255_characters(ledger: Ledger) -> None:
+    long = "r" * 255
+    with ledger.write() as connection:
+        use = new_use(connection, profile_id="p" * 255, benefit_id="b" * 255, definition_handle="h" * 255)
+        use = move_use(connection, use, UseState.REDEEMING, WHY)
+        use = move_use(connection, use, UseState.REDEEMED, WHY, redemption_id=long)
+        move_use(connection, use, UseState.ROLLING_BACK, WHY, rollback_id="b" * 255)
+        found = use_of_redemption(connection, long)
+
+    assert found is not None
+    assert found.rollback_id == "b" * 255

@@ -54,7 +54,8 @@ class Tenant:
 
 def answer(body: object, status: int = 200, **headers: str) -> httpx.Response:
     """A JSON answer of Omneo."""
-    return httpx.Response(status, json=body, headers=headers)
+    content = json.dumps(body).encode()  # httpx's own way refuses half a surrogate pair
+    return httpx.Response(status, content=content, headers={"Content-Type": "application/json"} | headers)
 
 
 def data(value: object, status: int = 200) -> httpx.Response:

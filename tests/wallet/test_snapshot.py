@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import json
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -110,3 +111,52 @@ def test_times_stay_aware() -> None:
 
     assert expires_at is not None
     assert expires_at.utcoffset() == timedelta(0)
+
+
+def cases() -> list[tuple[str, str, object]]:
+    """Every field of an entry with every value of a wrong type, as another program may have written it."""
+    document = json.loads(to_json(FULL))
+    places = {"document": document, "definitions": document["definitions"][0], "benefits": document["benefits"][0]}
+    return [(place, name, value) for place, fields in places.items() for name in fields for value in WRONG]
+
+
+WRONG: tuple[object, ...] = ([], {}, [7], "x", "\ud800", "\x00", 7, -1, 1.5, True, [[]], {"a": 1})
+FULL_KIND = Definition(
+    *("1", "gift", "Gift", "s", "l", "t", "e", "o", "i", "C1", "C2", "https://x.example", "type"),
+    *(Decimal("1.50"), 3, "days", 2, 5, True, True, True, NOW, NOW, ("a",)),
+)
+FULL = Snapshot(
+    "p", (Benefit("7", FULL_KIND, "p", "r", NOW, NOW, NOW, "UTC", False, True, 1, "C1", "C2"),), (FULL_KIND,)
+)
+
+
+@pytest.mark.parametrize(("place", "name", "value"), cases())
+def test_an_entry_of_the_right_shape_with_a_wrong_type_is_none(place: str, name: str, value: object) -> None:
+    document = json.loads(to_json(FULL))
+    fields = document if place == "document" else document[place][0]
+    fields[name] = value
+    try:
+        read = from_json("p", json.dumps(document).encode())
+    except ValueError:
+        return
+
+    # What is read all the same has the right types: a text instead of another text, a number instead of another.
+    assert snapshots_equal_types(read)
+    assert size_of(read) > 0
+    assert interned(read) == read
+    assert from_json("p", to_json(read)) == read
+
+
+def snapshots_equal_types(snapshot: Snapshot) -> bool:
+    usual = [*FULL.benefits, *FULL.claimable]
+    records: list[Benefit | Definition] = [*snapshot.benefits, *snapshot.claimable]
+    of_kind = {type(record): record for record in usual}
+    return all(
+        type(getattr(record, field.name)) is type(getattr(of_kind[type(record)], field.name))
+        for record in records
+        for field in fields(record)
+    )
+
+
+def test_there_are_enough_cases() -> None:
+    assert len(cases()) >= 372

@@ -6,6 +6,7 @@ import hashlib
 import hmac
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
+from claimable_benefits.errors import LedgerUnavailable
 from claimable_benefits.service.account.invalidation import _profiles
 from claimable_benefits.web.blueprint import make_blueprint
 from claimable_benefits.web.webhook import webhook
@@ -69,6 +71,46 @@ def test_any_other_signature_is_refused(
     assert handled == []
 
 
+def test_a_message_that_is_sent_again_and_again_is_handled_once(
+    send_message: Callable[..., TestResponse], handled: list[Any], data: PageData
+) -> None:
+    events = ["benefit.updated", "benefit.created", "", "x" * 50, "profile.updated"]
+    answers = [send_message(**{"x-omneo-event": events[number % 5]}) for number in range(1000)]
+
+    assert {answer.status_code for answer in answers} == {204}
+    assert [event for event, _ in handled] == ["benefit.updated", "profile.updated"]
+
+    data.now += timedelta(seconds=30)
+    send_message()
+
+    assert len(handled) == 3  # something may have changed once more
+
+
+def test_other_messages_are_handled_meanwhile(send_message: Callable[..., TestResponse], handled: list[Any]) -> None:
+    for number in range(1500):
+        send_message(b'{"profile_id": %d}' % number)
+
+    assert len(handled) == 1500
+
+
+def test_a_message_that_could_not_be_handled_is_taken_again(data: PageData) -> None:
+    attempts: list[bytes] = []
+    app = make_shop(data, {"OMNEO_WEBHOOK_SECRET": SECRET}, register=False)
+
+    def handle(_: object, _event: str, body: bytes) -> int:
+        attempts.append(body)
+        if len(attempts) == 1:
+            raise LedgerUnavailable("down")
+        return 1
+
+    app.register_blueprint(make_blueprint(replace(data.services(), handle_webhook=handle)))
+    signed = {"x-omneo-hmac-sha256": sign(BODY)}
+    statuses = [app.test_client().post(HERE, data=BODY, headers=signed).status_code for _ in range(3)]
+
+    assert statuses == [503, 204, 204]
+    assert len(attempts) == 2
+
+
 def test_a_message_without_a_signature_is_refused(data: PageData, handled: list[Any]) -> None:
     app = make_shop(data, {"OMNEO_WEBHOOK_SECRET": SECRET})
 
@@ -116,6 +158,12 @@ def test_a_hosts_csrf_protection_exempts_the_webhook(data: PageData) -> None:
         ([{"profile_id": "p"}], "benefit.created", ["p"]),
         ({"profile_id": None, "profile": []}, "benefit.created", []),
         ({"profile_id": "x" * 256}, "benefit.created", []),
+        ({"profile_id": "\ud800"}, "benefit.created", []),
+        ({"profile_id": "a\x00b"}, "benefit.created", []),
+        ({"profile_id": True, "x_profile_id": 1.5, "profile": {"id": [7]}}, "benefit.created", []),
+        ({"id": "\ud800"}, "profile.updated", []),
+        (None, "profile.updated", []),
+        (7, "profile.updated", []),
         ("profile_id", "benefit.created", []),
         ({"a": {"a": {"a": {"a": {"a": {"a": {"a": {"profile_id": "deep"}}}}}}}}, "benefit.created", []),
     ],

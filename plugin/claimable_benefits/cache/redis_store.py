@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from ipaddress import ip_address
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from itsdangerous import BadSignature, Signer
 
 from claimable_benefits.cache.circuit_breaker import CircuitBreaker
 
@@ -20,12 +25,15 @@ _POLL = 0.02  # seconds between two attempts to take a lock
 class RedisStore:
     """Payloads under keys for a while, and locks that expire.
 
-    Its methods never raise: while the server does not answer, nothing is there, and the log says so once until it
-    answers again. ``clock`` counts seconds for the circuit breaker. Raises `ImportError` without the package ``redis``,
-    and `ValueError` for an address that it cannot read.
+    Every payload is signed with a key that is derived from ``secret`` and its name: what others write there, or move
+    to another name, is not there. Its methods never raise: while the server does not answer, nothing is there, and the
+    log says so once until it answers again. ``clock`` counts seconds for the circuit breaker. Raises `ImportError`
+    without the package ``redis``, and `ValueError` for an address that it cannot read.
     """
 
-    def __init__(self, url: str, prefix: str, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, url: str, prefix: str, secret: str | bytes, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         import redis  # only for those who share a cache
         from redis.backoff import NoBackoff
         from redis.exceptions import LockNotOwnedError
@@ -40,23 +48,38 @@ class RedisStore:
             retry=Retry(NoBackoff(), 0),
         )
         self._prefix = prefix
+        self._secret = secret
         self._breaker = CircuitBreaker(failures=1, clock=clock)
         self._is_reported = False
+        self._has_reported_others = False
 
     def get(self, key: str) -> tuple[bytes, float] | None:
         """Return the payload, and for how many seconds more it is kept; None where there is none."""
         found = self._call(lambda: self._get(self._prefix + key))
         if not found or not isinstance(found[0], bytes) or not isinstance(found[1], int) or found[1] <= 0:
             return None  # what never expires was not put there by us
-        return found[0], found[1] / 1000
+        try:
+            payload = self._signer(key).unsign(found[0])
+        except BadSignature:
+            self.drop_unreadable(key)
+            return None
+        return payload, found[1] / 1000
 
     def put(self, key: str, payload: bytes, seconds: float) -> None:
         """Keep the payload for so many seconds."""
-        self._call(lambda: self._client.set(self._prefix + key, payload, px=max(1, int(seconds * 1000))))
+        signed = self._signer(key).sign(payload)
+        self._call(lambda: self._client.set(self._prefix + key, signed, px=max(1, int(seconds * 1000))))
 
     def delete(self, key: str) -> None:
         """Remove the payload."""
         self._call(lambda: self._client.delete(self._prefix + key))
+
+    def drop_unreadable(self, key: str) -> None:
+        """Remove a payload that nobody can read, and say so once."""
+        self.delete(key)
+        if not self._has_reported_others:
+            self._has_reported_others = True
+            _log.warning("The shared cache holds something that is not ours; we go on without it.")
 
     @contextmanager
     def lock(self, key: str, seconds: float, *, wait: float) -> Iterator[bool]:
@@ -75,6 +98,10 @@ class RedisStore:
     def close(self) -> None:
         """Close the connections."""
         self._call(self._client.close)
+
+    def _signer(self, key: str) -> Signer:
+        salt = f"claimable-benefits shared cache {self._prefix}{key}"
+        return Signer(self._secret, salt, key_derivation="hmac", digest_method=hashlib.sha256)
 
     def _release(self, lock: Any) -> None:
         with suppress(self._lock_has_expired):
@@ -103,3 +130,15 @@ class RedisStore:
             self._is_reported = False
             _log.warning("The shared cache works again.")
         return answer
+
+
+def is_unprotected(url: str) -> bool:
+    """Whether a cache at ``url`` is on another machine and reached without TLS: its network can read what is cached."""
+    parts = urlsplit(url)
+    host = parts.hostname or "localhost"
+    if parts.scheme != "redis" or host == "localhost" or host.endswith(".localhost"):
+        return False
+    try:
+        return not ip_address(host).is_loopback
+    except ValueError:
+        return True

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Callable
@@ -17,7 +16,6 @@ from claimable_benefits.cache.wait_budget import WaitBudget
 
 T = TypeVar("T")
 
-_log = logging.getLogger("claimable_benefits")
 _LOCK_SECONDS = 5.0  # longer than a load: an expired lock costs a second load and nothing more
 
 
@@ -61,7 +59,8 @@ class Ttl:
 class Codec(Generic[T]):
     """How a value travels to other processes.
 
-    ``load`` takes the key and the payload, and raises `ValueError` for what it cannot read or what is not of that key.
+    ``load`` takes the key and the payload, and raises `ValueError` for what it cannot read or what is not of that key:
+    such an entry is dropped.
     """
 
     dump: Callable[[T], bytes]
@@ -240,7 +239,6 @@ class _SharedLevel(Generic[T]):
         self._codec = codec
         self._ttl = ttl
         self._clock = clock
-        self._is_reported = False
 
     def find(self, key: str, version: Version) -> CacheEntry[T] | None:
         """Return what may be shown where loading fails."""
@@ -253,8 +251,8 @@ class _SharedLevel(Generic[T]):
             head, _, body = payload.partition(b"\n")
             writes, _, invalidations = head.decode().partition("|")
             value = self._codec.load(key, body)
-        except ValueError:
-            self._report()
+        except Exception:  # noqa: BLE001 - another version of this package may have written it, and a page must not fail
+            self._redis_store.drop_unreadable(key)
             return None
         at = self._clock() - max(age, 0.0)
         entry = CacheEntry(value, Version(writes, invalidations), at, at)
@@ -274,8 +272,3 @@ class _SharedLevel(Generic[T]):
     def lock(self, key: str) -> AbstractContextManager[bool]:
         """Let one process load at a time; each waits for as long as a load takes, and then loads all the same."""
         return self._redis_store.lock(key, _LOCK_SECONDS, wait=_LOCK_SECONDS)
-
-    def _report(self) -> None:
-        if not self._is_reported:
-            self._is_reported = True
-            _log.warning("The shared cache holds something that is not ours; we go on without it.")

@@ -69,4 +69,5 @@ def _counts(done: TurnResult) -> str:
     return (
         f"{done.delivered} delivered, {done.resolved} resolved, {done.decided} orders decided, "
         f"{done.rolled_back} rolled back, {done.released} holds released"
+        + (f", {done.failed} failed: see the log" if done.failed else "")
     )

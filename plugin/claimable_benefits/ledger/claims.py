@@ -33,6 +33,7 @@ class Claim:
     attempts: int
     sweep_at: datetime | None
     sweeps: int
+    failures: int
     note: str | None
     created_at: datetime
     updated_at: datetime

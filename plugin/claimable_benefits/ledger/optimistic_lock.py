@@ -109,7 +109,8 @@ class VersionedTable(Generic[Record, State]):
         """
         if to not in self._moves[row.state]:
             raise ValueError(f"A {self._noun} does not go from {row.state} to {to}.")
-        moved = self.touch(connection, row, audit.at, **{"lease_until": None, "due_at": None, **changes, "state": to})
+        usual = {"lease_until": None, "due_at": None, "failures": 0}
+        moved = self.touch(connection, row, audit.at, **{**usual, **changes, "state": to})
         subject = getattr(row, self._key.name)
         write_event(connection, subject, audit, from_state=row.state, to_state=to, version=moved.version)
         return moved

@@ -57,6 +57,7 @@ class Delivery:
     transaction_id: str | None
     delivered_at: datetime | None
     verify_at: datetime | None
+    failures: int
     note: str | None
     created_at: datetime
     updated_at: datetime
@@ -90,6 +91,7 @@ def put_delivery(
         "due_at": audit.at,
         "note": None,
         "verify_at": None,
+        "failures": 0,
         "updated_at": audit.at,
     }
     known = _find_alone(connection, transaction.order_number)
@@ -203,9 +205,9 @@ def deliveries_to_verify(connection: Connection, now: datetime, *, limit: int = 
     return _read(connection, _ALL.where(outbox.c.verify_at <= now).order_by(outbox.c.verify_at).limit(limit))
 
 
-def note_verified(connection: Connection, delivery: Delivery, *, again_at: datetime | None) -> None:
+def note_verified(connection: Connection, delivery: Delivery, *, again_at: datetime | None, **changes: Any) -> None:
     """Write when to read this revision back again (aware); None: Omneo has it as it is."""
-    run(connection, update(outbox).where(_still(delivery)).values(verify_at=again_at))
+    run(connection, update(outbox).where(_still(delivery)).values(verify_at=again_at, **changes))
 
 
 def deliver_again(connection: Connection, delivery: Delivery, to: DeliveryState, audit: Audit) -> bool:
@@ -244,9 +246,9 @@ def resume_delivery(connection: Connection, order_number: str, audit: Audit, *, 
     known = _find_alone(connection, order_number)
     if known is None or known.state is not DeliveryState.STOPPED:
         return False
-    due = {"state": DeliveryState.DUE, "due_at": audit.at, "attempts": 0, "note": None, "updated_at": audit.at}
+    due = {"state": DeliveryState.DUE, "due_at": audit.at, "attempts": 0, "failures": 0, "note": None}
     changed = {"first_look_at": audit.at} if replaces else _renamed(connection, known)
-    run(connection, update(outbox).where(_of_order(order_number)).values(**due, **changed))
+    run(connection, update(outbox).where(_of_order(order_number)).values(**due, **changed, updated_at=audit.at))
     _note(connection, order_number, audit, DeliveryState.STOPPED, DeliveryState.DUE, known.revision)
     return True
 

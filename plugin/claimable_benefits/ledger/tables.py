@@ -22,6 +22,9 @@ from sqlalchemy import (
 )
 
 from claimable_benefits.domain.states import LIVE_CLAIMS, LIVE_USES, UseState
+from claimable_benefits.domain.storable import LONGEST_ID, repaired
+
+_LONGEST_WORDS = 2_000
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -42,6 +45,16 @@ class UtcDateTime(TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Words(TypeDecorator[str]):
+    """A sentence about a row. It may quote Omneo or an error, so it is repaired and cut: it must never fail itself."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002 - SQLAlchemy's signature
+        return None if value is None else repaired(value, _LONGEST_WORDS)
 
 
 metadata = MetaData()
@@ -84,20 +97,20 @@ uses = Table(
     Column("use_id", String(36), primary_key=True),
     Column("reference", String(80), nullable=False),  # what Omneo gets as external_id
     Column("channel", String(16), nullable=False),  # checkout, account, store or claim
-    Column("customer_id", String(255), nullable=False),
-    Column("profile_id", String(255), nullable=False),
-    Column("benefit_id", String(255), nullable=False),
-    Column("definition_handle", String(255), nullable=False),
+    Column("customer_id", String(LONGEST_ID), nullable=False),
+    Column("profile_id", String(LONGEST_ID), nullable=False),
+    Column("benefit_id", String(LONGEST_ID), nullable=False),
+    Column("definition_handle", String(LONGEST_ID), nullable=False),
     Column("name", Text, nullable=False),
     Column("code", Text),
     Column("instructions", Text, nullable=False, default=""),
     Column("slot", Integer, nullable=False),
-    Column("cart_id", String(255), nullable=False),
+    Column("cart_id", String(LONGEST_ID), nullable=False),
     Column("order_number", Text),
     Column("state", String(20), nullable=False),
     Column("version", Integer, nullable=False),
     Column("baseline_remaining", Integer),  # uses left as Omneo said before it was sent; null for unlimited
-    Column("redemption_id", String(64)),
+    Column("redemption_id", String(LONGEST_ID)),
     Column("held_until", UtcDateTime, nullable=False),
     Column("sent_at", UtcDateTime),
     Column("redeemed_at", UtcDateTime),
@@ -106,13 +119,14 @@ uses = Table(
     Column(
         "rollback_baseline_count", Integer
     ),  # how often Omneo counted it as used then, where nothing is left to count
-    Column("rollback_id", String(64)),  # Omneo's id of the reversal or return
+    Column("rollback_id", String(LONGEST_ID)),  # Omneo's id of the reversal or return
     Column("lease_until", UtcDateTime),  # one process works on this row until then
     Column("due_at", UtcDateTime),  # when the worker looks at it next
     Column("attempts", Integer, nullable=False, default=0),
     Column("sweep_at", UtcDateTime),  # when the worker next looks for late evidence about a resolved row; null: never
     Column("sweeps", Integer, nullable=False, default=0, server_default="0"),
-    Column("note", Text),  # why it is in this state
+    Column("failures", Integer, nullable=False, default=0, server_default="0"),  # how often work on it raised, in a row
+    Column("note", Words),  # why it is in this state
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
 )
@@ -147,21 +161,22 @@ claims = Table(
     _shop(),
     Column("claim_id", String(36), primary_key=True),
     Column("reference", String(80), nullable=False, unique=True),
-    Column("customer_id", String(255), nullable=False),
-    Column("profile_id", String(255), nullable=False),
-    Column("definition_id", String(255), nullable=False),
-    Column("definition_handle", String(255), nullable=False),
+    Column("customer_id", String(LONGEST_ID), nullable=False),
+    Column("profile_id", String(LONGEST_ID), nullable=False),
+    Column("definition_id", String(LONGEST_ID), nullable=False),
+    Column("definition_handle", String(LONGEST_ID), nullable=False),
     Column("name", Text, nullable=False),
     Column("state", String(20), nullable=False),
     Column("version", Integer, nullable=False),
-    Column("benefit_id", String(255)),
+    Column("benefit_id", String(LONGEST_ID)),
     Column("sent_at", UtcDateTime, nullable=False),
     Column("lease_until", UtcDateTime),
     Column("due_at", UtcDateTime),
     Column("attempts", Integer, nullable=False, default=0),
     Column("sweep_at", UtcDateTime),
     Column("sweeps", Integer, nullable=False, default=0, server_default="0"),
-    Column("note", Text),
+    Column("failures", Integer, nullable=False, default=0, server_default="0"),  # how often work on it raised, in a row
+    Column("note", Words),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
 )
@@ -186,8 +201,8 @@ events = Table(
     Column("event_id", Integer, primary_key=True, autoincrement=True),
     Column("subject", Text, nullable=False, index=True),  # a use_id, a claim_id, or an order number
     Column("at", UtcDateTime, nullable=False),
-    Column("actor", String(255), nullable=False),
-    Column("reason", Text, nullable=False),
+    Column("actor", Words, nullable=False),
+    Column("reason", Words, nullable=False),
     Column("from_state", String(20)),
     Column("to_state", String(20), nullable=False),
     Column("version", Integer, nullable=False),
@@ -203,16 +218,17 @@ outbox = Table(
     Column("first_look_at", UtcDateTime),  # when Omneo was found to have no other shop's sale of that name
     Column("content", Text, nullable=False),  # the transaction, a full snapshot as JSON
     Column("use_id", String(36), ForeignKey(uses.c.use_id)),
-    Column("customer_id", String(255)),
-    Column("redemption_id", String(64)),
+    Column("customer_id", String(LONGEST_ID)),
+    Column("redemption_id", String(LONGEST_ID)),
     Column("state", String(20), nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("lease_until", UtcDateTime),
     Column("due_at", UtcDateTime, nullable=False),
-    Column("transaction_id", String(64)),
+    Column("transaction_id", String(LONGEST_ID)),
     Column("delivered_at", UtcDateTime),
     Column("verify_at", UtcDateTime),  # when the worker reads back what was delivered; null: never
-    Column("note", Text),
+    Column("failures", Integer, nullable=False, default=0, server_default="0"),  # how often work on it raised, in a row
+    Column("note", Words),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
 )
@@ -224,8 +240,8 @@ profiles = Table(
     "benefits_profiles",
     metadata,
     _shop(key=True),
-    Column("customer_id", String(255), primary_key=True),
-    Column("profile_id", String(255), nullable=False),
+    Column("customer_id", String(LONGEST_ID), primary_key=True),
+    Column("profile_id", String(LONGEST_ID), nullable=False),
     Column("seen_at", UtcDateTime, nullable=False),
 )
 
@@ -235,8 +251,8 @@ tombstones = Table(
     metadata,
     _shop(key=True),
     Column("reference_digest", String(64), primary_key=True),  # SHA-256, hexadecimal
-    Column("redemption_id", String(64)),
-    Column("rollback_id", String(64)),
+    Column("redemption_id", String(LONGEST_ID)),
+    Column("rollback_id", String(LONGEST_ID)),
     Column("state", String(20), nullable=False),
     Column("pruned_at", UtcDateTime, nullable=False),
 )

@@ -49,6 +49,7 @@ class Use:
     attempts: int
     sweep_at: datetime | None
     sweeps: int
+    failures: int
     note: str | None
     created_at: datetime
     updated_at: datetime
@@ -182,9 +183,10 @@ def owned_ids(connection: Connection, use: Use, column: str) -> set[str]:
 
 
 def overdue_holds(connection: Connection, now: datetime, *, limit: int = 200) -> list[Use]:
-    """Read holds that have expired by ``now`` (aware)."""
-    query = _USES.select.where(uses.c.state == UseState.HELD, uses.c.held_until <= now)
-    return _USES.fetch_all(connection, query.limit(limit))
+    """Read holds that have expired by ``now`` (aware), but those that are set aside until later."""
+    is_due = or_(uses.c.due_at.is_(None), uses.c.due_at <= now)
+    query = _USES.select.where(uses.c.state == UseState.HELD, uses.c.held_until <= now, is_due)
+    return _USES.fetch_all(connection, query.order_by(uses.c.held_until).limit(limit))
 
 
 def uses_between(connection: Connection, since: datetime, until: datetime) -> list[Use]:

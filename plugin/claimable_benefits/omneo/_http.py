@@ -6,7 +6,7 @@ import logging
 import os
 import ssl
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -34,6 +34,7 @@ _HEADERS = {
 }
 
 Transport = httpx.BaseTransport
+_log = logging.getLogger("claimable_benefits.omneo")
 
 _NOT_IN_A_TOKEN = frozenset("\"' ")
 
@@ -74,6 +75,33 @@ class Token:
         is_usable = token and token.isascii() and token.isprintable() and not _NOT_IN_A_TOKEN.intersection(token)
         return f"Bearer {token}" if is_usable else None
 
+    def authentication(self) -> _BearerToken | None:
+        """Read the token once, for one request; None where no header can carry it."""
+        bearer = _BearerToken(self.header())
+        return bearer if bearer.is_usable else None
+
+
+class _BearerToken(httpx.Auth):
+    """Writes the token into its header. Neither its repr nor an attribute holds the token.
+
+    Error trackers show the local variables of every frame of a traceback: with this, ours have no token in them.
+    """
+
+    def __init__(self, header: str | None) -> None:
+        def write(request: httpx.Request) -> None:
+            request.headers["Authorization"] = header or ""
+
+        self.is_usable = header is not None
+        self._write = write
+
+    def __repr__(self) -> str:
+        return "BearerToken(***)"
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        """Write the header."""
+        self._write(request)
+        yield request
+
 
 class _NoCookies(CookieJar):
     """Stores no cookies: a session cookie must not travel from one shopper's call to the next."""
@@ -111,10 +139,10 @@ class Http:
         body: str | None = None,
     ) -> Outcome:
         """Send one request once and give its outcome. Raises `AuthenticationError` without a token."""
-        authorization = self._token.header()
-        if authorization is None:
+        bearer = self._token.authentication()
+        if bearer is None:
             raise AuthenticationError("There is no usable token, so nothing was sent.", request=f"{method} {path}")
-        headers = {**_HEADERS, "Authorization": authorization}
+        headers = dict(_HEADERS)
         if body is not None:
             headers["Content-Type"] = "application/json"
         if self._client.is_closed:
@@ -130,12 +158,12 @@ class Http:
             )
         except (httpx.InvalidURL, UnicodeError):
             return NoAnswer(sent=False, reason="the address cannot be written")
-        return self._exchange(request, time.monotonic() + timeouts.total)
+        return self._exchange(request, bearer, time.monotonic() + timeouts.total)
 
-    def _exchange(self, request: httpx.Request, deadline: float) -> Outcome:
+    def _exchange(self, request: httpx.Request, bearer: _BearerToken, deadline: float) -> Outcome:
         try:
             with _without_http_logs():
-                response = self._client.send(request, stream=True)
+                response = self._client.send(request, auth=bearer, stream=True)
                 at = self.clock_offset.note(response.headers.get("date"))
                 try:
                     return _answer(response, _body(response, deadline), at)
@@ -145,6 +173,20 @@ class Http:
             return NoAnswer(sent=False, reason=_words(error))
         except (httpx.HTTPError, httpx.StreamError) as error:
             return NoAnswer(sent=True, reason=_words(error))
+        except Exception as error:  # noqa: BLE001 - a transport's own error: the request may have arrived all the same
+            _log.error("A call to Omneo failed in an unknown way: %s.", type(error).__name__)
+            return NoAnswer(sent=True, reason=_words(error))
+        except BaseException as error:
+            # Such as gevent's time-out. The frames below ours hold the bytes of the request, the token among them.
+            _drop_frames(error)
+            raise
+
+
+def _drop_frames(error: BaseException) -> None:
+    """Drop the frames of ``error``, and of the errors behind it."""
+    behind: BaseException | None = error
+    while behind is not None and behind.__traceback__ is not None:
+        behind = behind.with_traceback(None).__context__
 
 
 def _client(transport: Transport | None, way: Way) -> httpx.Client:

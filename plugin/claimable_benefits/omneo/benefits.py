@@ -10,21 +10,23 @@ from claimable_benefits.domain.benefits import Benefit, Definition, Redemption
 from claimable_benefits.omneo import paths
 from claimable_benefits.omneo.codec import data
 from claimable_benefits.omneo.dialects import CallVariant
-from claimable_benefits.omneo.resource import Resource
+from claimable_benefits.omneo.resource import Resource, readable
 from claimable_benefits.omneo.session import ApiCall
 
 
 class Benefits(Resource):
     """Calls about benefits (Omneo facts 4 to 7). All raise `OmneoError`."""
 
-    def benefits(self, profile_id: str, *, for_display: bool = False) -> tuple[Benefit, ...]:
+    def benefits(self, profile_id: str, *, for_display: bool = False, every: bool = False) -> tuple[Benefit, ...]:
         """Read what the profile holds; some tenants include expired and used-up benefits.
 
         ``for_display`` takes an answer without a list for an empty one; without it such an answer decides nothing.
+        A benefit that cannot be read is left out; with ``every``, `InvalidResponse` is raised for it.
         Raises `Rejected` with status 404 where there is no such profile, as after a merge: look its id up again.
         """
-        template, item = paths.BENEFITS.guide, self._session.reader.benefit
-        return self._all(template, item, {"profile_id": profile_id}, for_display=for_display)
+        item = self._session.reader.benefit
+        ids = {"profile_id": profile_id}
+        return self._all(paths.BENEFITS.guide, item if every else readable(item), ids, for_display=for_display)
 
     def benefit(self, profile_id: str, benefit_id: str) -> Benefit | None:
         """Read one benefit; None where the profile holds no such benefit."""
@@ -32,9 +34,9 @@ class Benefits(Resource):
         return self._session.find(ApiCall("GET", paths.BENEFIT.guide, ids), self._benefit)
 
     def claimable(self, profile_id: str) -> tuple[Definition, ...]:
-        """Read the definitions that the profile may claim now."""
-        template, item = paths.CLAIMABLE.guide, self._session.reader.definition
-        return self._all(template, item, {"profile_id": profile_id}, for_display=True)
+        """Read the definitions that the profile may claim now; one that cannot be read is left out."""
+        item = readable(self._session.reader.definition)
+        return self._all(paths.CLAIMABLE.guide, item, {"profile_id": profile_id}, for_display=True)
 
     def holdings(self, profile_id: str) -> tuple[tuple[Benefit, ...], tuple[Definition, ...]]:
         """Read what the profile holds and may claim, at the same time, for display; raises as `benefits` does."""

@@ -6,18 +6,21 @@ Reading is tolerant, because the answers vary (Omneo facts 0, 1.5 and 15): a val
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, tzinfo
 from decimal import Decimal, InvalidOperation
 from typing import NoReturn
 from zoneinfo import ZoneInfo
 
+from claimable_benefits.domain.storable import LONGEST_ID, LONGEST_TEXT, is_storable_id, repaired
 from claimable_benefits.errors import InvalidResponse
 
 _MOST_DIGITS = 18
 _TOO_LARGE = 10**_MOST_DIGITS
-_HALF_A_PAIR = re.compile("[\ud800-\udfff]")
+_MOST_COUNTED = 2**31 - 1  # the largest number of PostgreSQL's integer columns
+_LONGEST_NUMBER = 40  # digits, and places before and after the point, of an amount
+# Farther times are placeholders such as 0001-01-01 and 9999-12-31: with them, a change of zone leaves the calendar.
+_FIRST_YEAR, _LAST_YEAR = 1900, 9000
 
 
 def load(body: bytes | None) -> object:
@@ -43,7 +46,8 @@ def dump(value: object) -> str:
         if not value.is_finite():
             raise ValueError(f"{value} is not an amount.")
         return f"{value:f}"
-    return json.dumps(value, allow_nan=False)
+    # A receiver that reads JSON strictly refuses half a surrogate pair, and most databases refuse NUL.
+    return json.dumps(repaired(value, len(value)) if isinstance(value, str) else value, allow_nan=False)
 
 
 def data(body: object) -> object:
@@ -79,19 +83,19 @@ def listed(body: object) -> list[object]:
 
 
 def identifier(value: object) -> str | None:
-    """Give an id as text: ids are opaque, and arrive as numbers or as text."""
+    """Give an id as text: ids are opaque, and arrive as numbers or as text. None for one that cannot be stored."""
     if isinstance(value, str):
         stripped = value.strip()
-        return stripped if stripped and _is_encodable(stripped) else None
+        return stripped if is_storable_id(stripped) else None
     number = None if isinstance(value, bool) else integer(value)
     return None if number is None else str(number)
 
 
 def required_id(raw: Mapping[str, object], name: str = "id") -> str:
-    """Give the id of a record; raise `InvalidResponse` where it is missing."""
+    """Give the id of a record; raise `InvalidResponse` where it is missing, or cannot be stored."""
     found = identifier(raw.get(name))
     if found is None:
-        raise InvalidResponse("Omneo's answer has no id where there should be one.")
+        raise InvalidResponse("Omneo's answer has no id where there should be one, or one that cannot be stored.")
     return found
 
 
@@ -101,21 +105,22 @@ def id_to_send(value: str) -> int | str:
     return int(value) if is_number else value
 
 
-def text(value: object) -> str:
-    """Give a text; empty where there is none."""
+def text(value: object, longest: int = LONGEST_TEXT) -> str:
+    """Give a text that can be stored and shown, at most ``longest`` characters of it; empty where there is none."""
     if isinstance(value, str):
-        return value if _is_encodable(value) else value.encode("utf-8", "replace").decode()
-    return "" if value is None or isinstance(value, bool | list | dict) else str(value)
+        return repaired(value, longest)
+    return "" if value is None or isinstance(value, bool | list | dict) else repaired(str(value), longest)
 
 
-def optional_text(value: object) -> str | None:
+def optional_text(value: object, longest: int = LONGEST_TEXT) -> str | None:
     """Give a text; None where there is none or only blanks."""
-    return text(value).strip() or None
+    return text(value, longest).strip() or None
 
 
-def _is_encodable(value: str) -> bool:
-    # JSON can hold half a surrogate pair, which no database or address accepts.
-    return value.isascii() or not _HALF_A_PAIR.search(value)
+def code(value: object) -> str | None:
+    """Give a code that a till reads; None where there is none, or one so long that it would have to be cut."""
+    found = optional_text(value, LONGEST_ID + 1)
+    return found if found and len(found) <= LONGEST_ID else None
 
 
 def flag(value: object, *, default: bool = False) -> bool:
@@ -126,14 +131,19 @@ def flag(value: object, *, default: bool = False) -> bool:
 
 
 def decimal(value: object) -> Decimal | None:
-    """Read an exact number; None where there is none."""
+    """Read an exact number; None where there is none, or one with so many digits that it is no amount."""
     if isinstance(value, bool) or not isinstance(value, int | str | Decimal):
         return None
     try:
         number = Decimal(value)
     except InvalidOperation:
         return None
-    return number if number.is_finite() else None
+    return number if number.is_finite() and _is_short(number) else None
+
+
+def _is_short(number: Decimal) -> bool:
+    _, digits, exponent = number.as_tuple()
+    return len(digits) <= _LONGEST_NUMBER and isinstance(exponent, int) and abs(exponent) <= _LONGEST_NUMBER
 
 
 def integer(value: object) -> int | None:
@@ -146,15 +156,25 @@ def integer(value: object) -> int | None:
     return int(number)
 
 
+def count(value: object) -> int | None:
+    """Read how many there are: at least 0, and no more than the ledger can store; None where Omneo does not say."""
+    number = integer(value)
+    return None if number is None else min(max(number, 0), _MOST_COUNTED)
+
+
 def moment(value: object, zone: tzinfo = UTC) -> datetime | None:
-    """Read an aware time in UTC; a time without offset is wall-clock time in ``zone``, a date alone its midnight."""
+    """Read an aware time in UTC; a time without offset is wall-clock time in ``zone``, a date alone its midnight.
+
+    None for a time that no clock of a shop shows, such as one in the year 1 or 9999.
+    """
     if not isinstance(value, str):
         return None
     try:
         parsed = datetime.fromisoformat(value.strip())
-        return (parsed if parsed.tzinfo else parsed.replace(tzinfo=zone)).astimezone(UTC)
+        utc = (parsed if parsed.tzinfo else parsed.replace(tzinfo=zone)).astimezone(UTC)
     except (ValueError, OverflowError):  # MySQL's 0000-00-00, or a year out of range
         return None
+    return utc if _FIRST_YEAR <= utc.year <= _LAST_YEAR else None
 
 
 def wall_clock(at: datetime, zone: tzinfo) -> str:

@@ -160,5 +160,5 @@ def retry_after(value: str | None, at: datetime) -> float | None:
     try:
         until = parsedate_to_datetime(value)
         return min(max((until - at).total_seconds(), 0.0), _LONGEST_PAUSE)
-    except (ValueError, TypeError, OverflowError):  # TypeError: a date without a zone
+    except (ValueError, TypeError, IndexError, OverflowError):  # TypeError: a date without a zone
         return None

@@ -46,11 +46,12 @@ class ListPage(Generic[R]):
     pages: int | None = None
 
 
-def parse(body: object, number: int, item: Callable[[object], R], *, for_display: bool = False) -> ListPage[R]:
+def parse(body: object, number: int, item: Callable[[object], R | None], *, for_display: bool = False) -> ListPage[R]:
     """Parse page ``number`` of a list; an answer without page counts is the whole list (Omneo facts 13.9).
 
-    An answer without a list is an empty one where it is only displayed. Else it raises `InvalidResponse`, as does an
-    empty first page of a list that states records: neither shows that something is not there.
+    Records for which ``item`` gives None are left out. An answer without a list is an empty one where it is only
+    displayed. Else it raises `InvalidResponse`, as does an empty first page of a list that states records: neither
+    shows that something is not there.
     """
     envelope = codec.mapping(body)
     meta = codec.mapping(envelope.get("meta"))
@@ -60,7 +61,7 @@ def parse(body: object, number: int, item: Callable[[object], R], *, for_display
     last = codec.integer(meta.get("last_page"))
     has_next = bool(codec.mapping(envelope.get("links")).get("next"))
     return ListPage(
-        items=tuple(item(element) for element in records),
+        items=tuple(found for found in map(item, records) if found is not None),
         is_last=number >= last if last is not None else not has_next,
         total=codec.integer(meta.get("total")),
         pages=last,

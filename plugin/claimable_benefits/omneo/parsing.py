@@ -8,6 +8,7 @@ from datetime import UTC, datetime, tzinfo
 
 from claimable_benefits.cache.lru import LruCache
 from claimable_benefits.domain.benefits import Benefit, Definition, RecordedTransaction, Redemption
+from claimable_benefits.domain.storable import LONGEST_ID
 from claimable_benefits.errors import InvalidResponse
 from claimable_benefits.omneo import codec
 
@@ -42,12 +43,12 @@ class FieldReader:
             issued_at=self._moment(raw, "issued_at"),
             expires_at=self._moment(raw, "expires_at"),
             claimed_at=codec.moment(raw.get("claimed_at")),
-            timezone=codec.optional_text(raw.get("timezone")),
+            timezone=codec.optional_text(raw.get("timezone"), LONGEST_ID),
             is_expired=codec.flag(raw.get("is_expired")),
             is_redeemable=codec.flag(raw.get("is_redeemable"), default=True),
-            remaining=codec.integer(raw.get("redemptions_remaining")),
-            code_online=codec.optional_text(raw.get("redeem_code_online")) or definition.code_online,
-            code_store=codec.optional_text(raw.get("redeem_code_pos")) or definition.code_store,
+            remaining=codec.count(raw.get("redemptions_remaining")),
+            code_online=codec.code(raw.get("redeem_code_online")) or definition.code_online,
+            code_store=codec.code(raw.get("redeem_code_pos")) or definition.code_store,
         )
 
     def redemption(self, value: object, kind: str = "redeem") -> Redemption:
@@ -61,7 +62,7 @@ class FieldReader:
             items = [raw]
         used = [codec.mapping(item.get("type_attributes")) for item in items]
         linked = codec.mapping(raw.get("transaction"))
-        stated = codec.text(raw.get("type")).lower()
+        stated = codec.text(raw.get("type"), LONGEST_ID).lower()
         return Redemption(
             id=_redemption_id(raw),
             kind=stated if stated in {"redeem", "return", "reversal"} else kind,
@@ -72,7 +73,7 @@ class FieldReader:
             benefit_references=tuple(
                 r for r in (codec.identifier(benefit.get("external_id")) for benefit in used) if r
             ),
-            count=sum(codec.integer(item.get("count")) or 1 for item in items) or 1,
+            count=sum(codec.count(item.get("count")) or 1 for item in items) or 1,
             created_at=codec.moment(raw.get("created_at")),
             redeemed_at=self._moment(raw, "redeem_at"),
             transaction_id=codec.identifier(raw.get("transaction_id")) or codec.identifier(linked.get("id")),
@@ -121,27 +122,27 @@ def _definition(raw: Mapping[str, object], definition_id: str) -> Definition:
 
 
 def _read_definition(raw: Mapping[str, object], definition_id: str) -> Definition:
-    handle = codec.text(raw.get("handle"))
+    handle = codec.identifier(raw.get("handle")) or ""  # it goes back to Omneo, so it is never repaired
     is_limited = raw.get("max_global_redemptions") is not None
     return Definition(
         id=definition_id,
         handle=handle,
-        name=codec.text(raw.get("name")) or handle,
+        name=codec.text(raw.get("name"), LONGEST_ID) or handle,
         short_description=codec.text(raw.get("short_description")),
         long_description=codec.text(raw.get("long_description")),
         terms=codec.text(raw.get("terms_conditions")),
         earn_instructions=codec.text(raw.get("earn_instructions")),
         instructions_online=codec.text(raw.get("redeem_instructions_online")),
         instructions_store=codec.text(raw.get("redeem_instructions_store")),
-        code_online=codec.optional_text(raw.get("redeem_code_online")),
-        code_store=codec.optional_text(raw.get("redeem_code_pos")),
+        code_online=codec.code(raw.get("redeem_code_online")),
+        code_store=codec.code(raw.get("redeem_code_pos")),
         image_url=codec.optional_text(raw.get("image_url")),
-        type=codec.optional_text(raw.get("type")),
+        type=codec.optional_text(raw.get("type"), LONGEST_ID),
         value=codec.decimal(raw.get("value")),
-        period=codec.integer(raw.get("period")),
-        period_type=codec.optional_text(raw.get("period_type")),
-        max_redemptions=codec.integer(raw.get("max_redemptions")),
-        global_remaining=codec.integer(raw.get("total_global_redemptions_remaining")) if is_limited else None,
+        period=codec.count(raw.get("period")),
+        period_type=codec.optional_text(raw.get("period_type"), LONGEST_ID),
+        max_redemptions=codec.count(raw.get("max_redemptions")),
+        global_remaining=codec.count(raw.get("total_global_redemptions_remaining")) if is_limited else None,
         is_claimable=codec.flag(raw.get("is_claimable")),
         is_reclaimable=codec.flag(raw.get("is_reclaimable")),
         is_published=codec.flag(raw.get("is_published"), default=True),
@@ -158,7 +159,7 @@ def profile_id(value: object, handle: str, customer_id: str) -> str | None:
     profiles: a shopper must never see another shopper's benefits.
     """
     if isinstance(value, str | int):
-        return codec.identifier(value)
+        return codec.required_id({"id": value}) if codec.text(value).strip() else None
     records = [value] if isinstance(value, dict) and value else codec.elements(value)
     ours = [record for record in records if _is_about(codec.mapping(record), handle, customer_id)]
     found = {_profile_in(record) for record in ours}
@@ -194,20 +195,20 @@ def _location_id(raw: Mapping[str, object]) -> str | None:
 
 
 def _is_of_benefit(item: Mapping[str, object]) -> bool:
-    return "benefit" in codec.text(item.get("type")).lower()
+    return "benefit" in codec.text(item.get("type"), LONGEST_ID).lower()
 
 
 def _name(benefit: Mapping[str, object]) -> str:
-    return codec.text(codec.mapping(benefit.get("definition")).get("name"))
+    return codec.text(codec.mapping(benefit.get("definition")).get("name"), LONGEST_ID)
 
 
 def _handle(benefit: Mapping[str, object]) -> str:
-    return codec.text(codec.mapping(benefit.get("definition")).get("handle"))
+    return codec.identifier(codec.mapping(benefit.get("definition")).get("handle")) or ""
 
 
 def _tags(value: object) -> tuple[str, ...]:
     named = (codec.mapping(tag).get("name") or codec.mapping(tag).get("id") or tag for tag in _list(value))
-    return tuple(tag for tag in map(codec.text, named) if tag)
+    return tuple(tag for tag in (codec.text(one, LONGEST_ID) for one in named) if tag)
 
 
 def _list(value: object) -> list[object]:

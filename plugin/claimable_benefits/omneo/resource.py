@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 
-from claimable_benefits.omneo import pagination, paths
+from claimable_benefits.errors import InvalidResponse
+from claimable_benefits.omneo import codec, pagination, paths
 from claimable_benefits.omneo.pagination import ListPage, R
 from claimable_benefits.omneo.session import ApiCall, Session
+
+_log = logging.getLogger("claimable_benefits.omneo")
 
 
 class Resource:
@@ -19,7 +23,7 @@ class Resource:
     def _all(
         self,
         template: str,
-        item: Callable[[object], R],
+        item: Callable[[object], R | None],
         ids: Mapping[str, str] | None = None,
         query: Mapping[str, str] | None = None,
         *,
@@ -35,7 +39,7 @@ class Resource:
     def _pages(
         self,
         template: str,
-        item: Callable[[object], R],
+        item: Callable[[object], R | None],
         ids: Mapping[str, str] | None = None,
         query: Mapping[str, str] | None = None,
         *,
@@ -49,3 +53,22 @@ class Resource:
             return self._session.read(call, lambda body: pagination.parse(body, number, item, for_display=for_display))
 
         return fetch
+
+
+def readable(item: Callable[[object], R]) -> Callable[[object], R | None]:
+    """Make a parser that gives None for a record that cannot be read: one such record must not hide the others.
+
+    For what is shown. A look-up that decides needs every record of its list. What is no record at all is still an
+    `InvalidResponse`.
+    """
+
+    def parse(value: object) -> R | None:
+        try:
+            return item(value)
+        except InvalidResponse as problem:
+            if not codec.mapping(value):
+                raise
+            _log.warning("A record in a list of Omneo's is left out: %s", problem.message)
+            return None
+
+    return parse

@@ -27,6 +27,8 @@ FindError = Callable[[outcomes.Outcome, str], OmneoError | None]
 
 log = logging.getLogger("claimable_benefits.omneo")
 
+# A write with such an answer was applied: it must be looked up, whatever the parser did not expect.
+_UNEXPECTED_SHAPE = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 _SHORTEST_CALL = 0.05  # seconds: no answer comes faster
 _DEFAULT_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
 
@@ -105,6 +107,10 @@ class Session:
                 return parse(codec.load(outcome.body))
             except InvalidResponse as problem:
                 error = unreadable(problem, request, outcome.status)
+            except _UNEXPECTED_SHAPE as problem:
+                kind = type(problem).__name__  # its own words may quote the answer, which is about a person
+                log.error("Omneo's answer to %s cannot be parsed: %s.", request, kind)  # noqa: TRY400
+                error = unreadable(InvalidResponse("Omneo's answer cannot be parsed."), request, outcome.status)
         if error is None:
             raise AssertionError("A call without an answer always has an error.")
         _log_error(error, time.perf_counter() - started)

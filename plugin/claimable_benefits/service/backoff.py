@@ -13,9 +13,9 @@ from claimable_benefits.ledger.uses import Use, touch_use
 LONGEST = timedelta(minutes=2)
 
 
-def wait(attempts: int) -> timedelta:
-    """Double the pause after each attempt, up to two minutes, with jitter so that processes do not retry in step."""
-    longest = min(2.0 ** min(attempts, 16), LONGEST.total_seconds())
+def wait(attempts: int, most: timedelta = LONGEST) -> timedelta:
+    """Double the pause after each attempt, up to ``most``, with jitter so that processes do not retry in step."""
+    longest = min(2.0 ** min(attempts, 16), most.total_seconds())
     return timedelta(seconds=longest * random.uniform(0.5, 1.0))  # noqa: S311 - spreads load, guards nothing
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -110,6 +111,8 @@ class Context:
     keep: timedelta | None = None  # how long finished rows are kept; None: for ever
     naive_times: NaiveTimes = field(default_factory=NaiveTimes)
     stopping: Callable[[], bool] = _never
+    # What could not be worked on in this turn of the worker: rows and steps that raised.
+    failed: deque[str] = field(default_factory=lambda: deque(maxlen=1000), compare=False)
 
     def until_stopping(self, rows: Iterable[Row]) -> Iterator[Row]:
         """Give ``rows`` one by one until this process is stopping; another worker takes the rest."""

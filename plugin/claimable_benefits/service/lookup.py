@@ -204,10 +204,16 @@ def count_uses(ctx: Context, use: Use) -> int | None:
 
 def look_up_claim(ctx: Context, claim: Claim) -> Finding:
     """Look up whether Omneo has the benefit that this claim asked for. Raises `OmneoError`."""
-    held = ctx.omneo.benefits(claim.profile_id)
+    try:
+        held, problem = ctx.omneo.benefits(claim.profile_id, every=True), None
+    except InvalidResponse as error:  # one benefit of theirs may be unreadable, and ours beside it
+        held, problem = ctx.omneo.benefits(claim.profile_id), error
     with ctx.ledger.read() as connection:
         owned = claimed_ids(connection, claim.profile_id)
-    return find_claimed(claim.reference, claim.definition_handle, _by_omneos_clock(ctx, claim.sent_at), held, owned)
+    finding = find_claimed(claim.reference, claim.definition_handle, _by_omneos_clock(ctx, claim.sent_at), held, owned)
+    if problem is not None and finding.evidence is not Evidence.FOUND:
+        raise problem
+    return finding
 
 
 def _by_omneos_clock(ctx: Context, at: datetime) -> datetime:

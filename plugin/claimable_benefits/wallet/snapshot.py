@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from types import UnionType
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from claimable_benefits.cache.lru import LruCache
 from claimable_benefits.domain.benefits import Benefit, Definition
@@ -67,9 +68,10 @@ def from_json(profile_id: str, payload: bytes) -> Snapshot:
     """Read the snapshot of that profile. Raises `ValueError` for anything else: other programs may write there."""
     try:
         document = json.loads(payload)
-        kinds = [Definition(**_typed(one, "tags")) for one in document["definitions"]]
+        kinds = [_checked(Definition(**_typed(one, "tags"))) for one in document["definitions"]]
         benefits = tuple(
-            Benefit(**_typed({**one, "definition": kinds[_number(one["definition"])]})) for one in document["benefits"]
+            _checked(Benefit(**_typed({**one, "definition": kinds[_number(one["definition"])]})))
+            for one in document["benefits"]
         )
         claimable = tuple(kinds[_number(number)] for number in document["claimable"])
     except (KeyError, TypeError, IndexError, AttributeError, InvalidOperation, RecursionError) as error:
@@ -113,9 +115,39 @@ def _typed(plain: dict[str, Any], listed: str = "") -> dict[str, Any]:
             raise ValueError("A time has no zone.")
     if "value" in typed:
         typed["value"] = Decimal(typed["value"])
-    if listed in typed:
-        typed[listed] = tuple(map(str, typed[listed]))
+    if isinstance(typed.get(listed), list):
+        typed[listed] = tuple(typed[listed])
     return typed
+
+
+def _types_of(record: type[Benefit | Definition]) -> dict[str, frozenset[type]]:
+    """The types that each field may have."""
+    types = {}
+    for name, hint in get_type_hints(record).items():
+        several = get_args(hint) if isinstance(hint, UnionType) else (hint,)
+        types[name] = frozenset(get_origin(one) or one for one in several)
+    return types
+
+
+_TYPES = {record: _types_of(record) for record in (Benefit, Definition)}
+_Record = TypeVar("_Record", Benefit, Definition)
+
+
+def _checked(record: _Record) -> _Record:
+    """Give ``record``; raise `ValueError` where a field has another type than the class says."""
+    for name, types in _TYPES[type(record)].items():
+        value = getattr(record, name)
+        if type(value) not in types or not _is_usable(value):
+            raise ValueError(f"{name} is not what it should be.")
+    return record
+
+
+def _is_usable(value: Any) -> bool:
+    if isinstance(value, str):
+        return value.isascii() or bool(value.encode())  # raises for half a surrogate pair, which no page can hold
+    if isinstance(value, tuple):
+        return all(isinstance(one, str) and _is_usable(one) for one in value)
+    return not isinstance(value, Decimal) or value.is_finite()
 
 
 def _number(value: Any) -> int:

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import httpx
 import pytest
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, update
 
 from claimable_benefits.cache.circuit_breaker import CircuitBreaker
 from claimable_benefits.domain.states import DeliveryState
 from claimable_benefits.errors import SettingsError
 from claimable_benefits.ledger.outbox import Delivery, find_delivery
+from claimable_benefits.ledger.tables import outbox
 from claimable_benefits.service.account.history import remembered_history
 from claimable_benefits.service.account.wallet_view import read_wallet
 from claimable_benefits.service.delivery.deliver import deliver_due
@@ -233,3 +234,17 @@ def test_a_pause_in_the_middle_leaves_the_rest_untouched(harness: ServiceHarness
         rows = [find_delivery(connection, f"A{number}") for number in range(4)]
     assert (delivered, harness.wire.sent("POST", "transactions")) == (0, 1)
     assert [(row.state, row.attempts, row.lease_until) for row in rows if row] == [(DeliveryState.DUE, 0, None)] * 4
+
+
+@pytest.mark.parametrize(("stored", "sent"), [("Shirt \\ud83d", "Shirt \ufffd"), ("Sh\\u0000irt", "Shirt")])
+def test_an_item_with_a_name_that_no_json_reader_takes_is_delivered(
+    harness: ServiceHarness, stored: str, sent: str
+) -> None:
+    harness.submit("A1")
+    content = delivery(harness).content.replace("Linen shirt", stored)
+    with harness.ctx.ledger.write() as connection:
+        connection.execute(update(outbox).values(content=content))
+    run_once(harness.ctx)
+
+    assert delivery(harness).state is DeliveryState.DELIVERED
+    assert [item["name"] for item in at_omneo(harness)[0]["items"]] == [sent]  # type: ignore[attr-defined]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+
 import pytest
 
 from claimable_benefits.web.rendering.sanitize import https_url, name_of, plain, safe_html
@@ -50,6 +53,33 @@ def test_a_name_of_nothing_falls_back() -> None:
 def test_a_very_long_text_is_cut() -> None:
     assert len(safe_html("<p>" + "x" * 2_000_000)) < 60_000
     assert len(plain(ALL * 1000)) < 60_000
+
+
+@pytest.mark.timing
+@pytest.mark.parametrize(
+    "part", ["<ul><li>", "<ol><li>", "<p><b>", "<a href='https://x.example'>", "<", "&", "<!--", "</p>"]
+)
+@pytest.mark.parametrize("clean", [safe_html, plain])
+def test_fifty_thousand_characters_of_tags_cost_little(clean: Callable[[str], str], part: str) -> None:
+    text = part * (50_000 // len(part))
+    plain("<b>warm</b>")  # the first call loads nh3
+    before = time.process_time()
+    clean(text)
+
+    assert time.process_time() - before < 0.25  # 1.35 s before there was a limit
+
+
+def test_what_stands_before_too_many_tags_is_shown() -> None:
+    text = "<p>Show this code.</p>" + "<ul><li>" * 6_000
+
+    assert str(safe_html(text)).startswith("<p>Show this code.</p><ul>")
+    assert plain(text) == "Show this code. …"
+
+
+def test_a_long_ordinary_list_is_whole() -> None:
+    text = "<ul>" + "<li>One thing</li>" * 400 + "</ul>"
+
+    assert str(safe_html(text)) == text
 
 
 @pytest.mark.parametrize(

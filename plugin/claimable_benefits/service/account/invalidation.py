@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from claimable_benefits.domain.storable import is_storable_id
 from claimable_benefits.ledger import customer_version
 from claimable_benefits.service.context import Context
 
@@ -59,5 +60,5 @@ def _named(node: Any, depth: int) -> Iterator[str]:
 
 
 def _ids(value: Any) -> Iterator[str]:
-    if isinstance(value, str | int) and not isinstance(value, bool) and 0 < len(str(value)) <= 255:
+    if isinstance(value, str | int) and not isinstance(value, bool) and is_storable_id(str(value)):
         yield str(value)

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from sqlalchemy import Connection
 
@@ -26,6 +27,7 @@ from claimable_benefits.service.context import Context
 from claimable_benefits.service.delivery.first_look import find_foreign
 from claimable_benefits.service.delivery.pause import end_pause, pause_deliveries, read_pause, take_probe
 from claimable_benefits.service.delivery.verify import DIFFERENT
+from claimable_benefits.service.isolation import one_row, set_delivery_aside
 from claimable_benefits.wallet.profile_id import profile_of_customer
 
 _log = logging.getLogger("claimable_benefits")
@@ -56,19 +58,36 @@ def deliver_due(ctx: Context) -> int:
     delivery, is_probe = _lease_first(ctx)
     while delivery is not None:
         left -= 1
-        attempt = _attempt(ctx, delivery)
-        goes_on = left > 0 and not ctx.stopping()
-        takes_next, ends_pause = goes_on and attempt.is_delivered, is_probe and not attempt.is_paused
-        counts, following = _finish(ctx, delivery, attempt, takes_next=takes_next, ends_pause=ends_pause)
-        if counts and attempt.is_delivered:
-            delivered += 1
-            transaction_id = attempt.changes["transaction_id"]
-            ctx.send_signal(
-                signals.transaction_delivered, order_number=delivery.order_number, transaction_id=transaction_id
-            )
+        sent = one_row(ctx, delivery, partial(_deliver, is_last=left == 0, is_probe=is_probe), set_delivery_aside)
+        delivered += sent is not None and sent.counts
+        if sent is not None and sent.is_delivered:
+            delivery, is_probe = sent.following, False
+            continue
         # A failed delivery may have paused all deliveries.
-        delivery, is_probe = (following, False) if attempt.is_delivered or not goes_on else _lease_first(ctx)
+        delivery, is_probe = _lease_first(ctx) if left else (None, False)
     return delivered
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """What became of one delivery: whether Omneo has it, whether that counts, and the next one, leased."""
+
+    is_delivered: bool
+    counts: bool
+    following: Delivery | None
+
+
+def _deliver(ctx: Context, delivery: Delivery, *, is_last: bool, is_probe: bool) -> _Sent:
+    attempt = _attempt(ctx, delivery)
+    takes_next = attempt.is_delivered and not is_last and not ctx.stopping()
+    ends_pause = is_probe and not attempt.is_paused
+    counts, following = _finish(ctx, delivery, attempt, takes_next=takes_next, ends_pause=ends_pause)
+    if counts and attempt.is_delivered:
+        transaction_id = attempt.changes["transaction_id"]
+        ctx.send_signal(
+            signals.transaction_delivered, order_number=delivery.order_number, transaction_id=transaction_id
+        )
+    return _Sent(attempt.is_delivered, counts and attempt.is_delivered, following)
 
 
 def _lease_first(ctx: Context) -> tuple[Delivery | None, bool]:
@@ -116,7 +135,12 @@ def _attempt(ctx: Context, delivery: Delivery) -> _Attempt:
         due_at = ctx.clock() + _retry_pause(ctx, error, attempts)
         return _Attempt(DeliveryState.DUE, str(error), {**looked, "attempts": attempts, "due_at": due_at})
     now = ctx.clock()
-    found = {"transaction_id": recorded.id, "delivered_at": now, "verify_at": now + ctx.timing.verify_after}
+    found = {
+        "transaction_id": recorded.id,
+        "delivered_at": now,
+        "verify_at": now + ctx.timing.verify_after,
+        "failures": 0,
+    }
     return _Attempt(DeliveryState.DELIVERED, _note_of_verify(delivery), {**looked, "attempts": attempts, **found})
 
 

@@ -6,9 +6,10 @@ import logging
 
 from claimable_benefits.domain.benefits import RecordedTransaction
 from claimable_benefits.domain.states import DeliveryState
-from claimable_benefits.errors import OmneoError
+from claimable_benefits.errors import InvalidResponse, OmneoError
 from claimable_benefits.ledger.outbox import Delivery, deliver_again, deliveries_to_verify, note_verified
 from claimable_benefits.service.context import Context
+from claimable_benefits.service.isolation import each_row, set_verified_aside
 
 DIFFERENT = "at Omneo "  # the note of a delivery that verifying found different begins with this
 _log = logging.getLogger("claimable_benefits")
@@ -22,12 +23,15 @@ def verify_delivered(ctx: Context) -> int:
     """
     with ctx.ledger.read() as connection:
         due = deliveries_to_verify(connection, ctx.clock())
-    return sum(_verify(ctx, delivery) for delivery in ctx.until_stopping(due))
+    return each_row(ctx, due, _verify, set_verified_aside)
 
 
 def _verify(ctx: Context, delivery: Delivery) -> bool:
     try:
         recorded = ctx.omneo.transaction_by_order(delivery.external_id)
+    except InvalidResponse as error:
+        set_verified_aside(ctx, delivery, str(error))
+        return False
     except OmneoError:
         with ctx.ledger.write() as connection:
             note_verified(connection, delivery, again_at=ctx.clock() + ctx.timing.verify_after)
@@ -35,7 +39,7 @@ def _verify(ctx: Context, delivery: Delivery) -> bool:
     difference = differs(delivery, recorded)
     if difference is None:
         with ctx.ledger.write() as connection:
-            note_verified(connection, delivery, again_at=None)
+            note_verified(connection, delivery, again_at=None, failures=0)
         return False
     audit = ctx.audit("worker", DIFFERENT + difference)
     differs_again = delivery.note == audit.reason

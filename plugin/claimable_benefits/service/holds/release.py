@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from claimable_benefits.domain.shop import Cart, Shopper
 from claimable_benefits.domain.states import UseState
-from claimable_benefits.errors import ConflictError
 from claimable_benefits.ledger.uses import Use, held_in_cart, move_use, overdue_holds
 from claimable_benefits.service.context import Context, shopper_actor
+from claimable_benefits.service.isolation import each_row, set_use_aside
 
 
 def release(ctx: Context, shopper: Shopper, cart: Cart, benefit_id: str) -> str | None:
@@ -23,13 +23,11 @@ def release_overdue(ctx: Context) -> int:
     """Drop expired holds; give how many."""
     with ctx.ledger.read() as connection:
         overdue = overdue_holds(connection, ctx.clock())
-    return sum(_release(ctx, use) for use in overdue)
+    return each_row(ctx, overdue, _release, set_use_aside)
 
 
 def _release(ctx: Context, use: Use) -> bool:
-    try:
-        with ctx.ledger.write() as connection:
-            move_use(connection, use, UseState.RELEASED, ctx.audit("worker", "the hold expired"))
-    except ConflictError:
-        return False  # placed or removed at the same moment
+    """Raises `ConflictError` where it is placed or removed at the same moment."""
+    with ctx.ledger.write() as connection:
+        move_use(connection, use, UseState.RELEASED, ctx.audit("worker", "the hold expired"))
     return True

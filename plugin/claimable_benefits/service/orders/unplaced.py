@@ -13,6 +13,7 @@ from claimable_benefits.ledger.outbox import find_delivery
 from claimable_benefits.ledger.uses import Use, due_uses, move_use, touch_use
 from claimable_benefits.service.backoff import postpone_use
 from claimable_benefits.service.context import Context
+from claimable_benefits.service.isolation import each_row, set_use_aside
 from claimable_benefits.service.orders.submit import submit_in
 
 _log = logging.getLogger("claimable_benefits")
@@ -28,7 +29,7 @@ def resolve_unplaced(ctx: Context) -> int:
     """Ask the shop about redemptions whose order was not placed in time; give how many were decided."""
     with ctx.ledger.read() as connection:
         due = due_uses(connection, UseState.REDEEMED, ctx.clock())
-    return sum(_resolve(ctx, use) for use in ctx.until_stopping(due))
+    return each_row(ctx, due, _resolve, set_use_aside)
 
 
 def order_of(ctx: Context, order_number: str | None) -> Order | None:

@@ -9,11 +9,15 @@ from claimable_benefits import signals
 from claimable_benefits.domain.evidence import Evidence, Finding
 from claimable_benefits.domain.resolution import after_absence
 from claimable_benefits.domain.states import ClaimState
-from claimable_benefits.errors import ConflictError, OmneoError
+from claimable_benefits.errors import ConflictError, InvalidResponse, OmneoError
 from claimable_benefits.ledger.claims import Claim, due_claims, move_claim, touch_claim
 from claimable_benefits.service.backoff import wait
 from claimable_benefits.service.context import Context
+from claimable_benefits.service.isolation import each_row, set_claim_aside
 from claimable_benefits.service.lookup import look_up_claim
+
+# A list that cannot be read today may be readable tomorrow; meanwhile the claim may not be made again.
+UNREADABLE_GAP = timedelta(minutes=10)
 
 
 def resolve_claims(ctx: Context) -> int:
@@ -21,7 +25,7 @@ def resolve_claims(ctx: Context) -> int:
     now = ctx.clock()
     with ctx.ledger.read() as connection:
         due = due_claims(connection, ClaimState.CLAIMING, now) + due_claims(connection, ClaimState.IN_DOUBT, now)
-    return sum(_resolve(ctx, claim) for claim in ctx.until_stopping(due))
+    return each_row(ctx, due, _resolve, set_claim_aside)
 
 
 def _resolve(ctx: Context, claim: Claim) -> bool:
@@ -31,6 +35,9 @@ def _resolve(ctx: Context, claim: Claim) -> bool:
             claim = touch_claim(connection, claim, now, lease_until=now + ctx.timing.lease)
         try:
             finding = look_up_claim(ctx, claim)
+        except InvalidResponse as error:
+            after = wait(claim.failures + 2, UNREADABLE_GAP)
+            return _retry_later(ctx, claim, f"the lookup failed: {error}", after, failures=claim.failures + 1)
         except OmneoError as error:
             return _retry_later(ctx, claim, f"the lookup failed: {error}", wait(claim.attempts + 2))
         return _apply_finding(ctx, claim, finding)

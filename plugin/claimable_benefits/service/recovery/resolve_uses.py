@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import suppress
 from datetime import timedelta
 from uuid import uuid4
@@ -9,13 +10,18 @@ from uuid import uuid4
 from claimable_benefits.domain.evidence import Evidence, Finding
 from claimable_benefits.domain.resolution import UNCLEAR_FOR, after_absence
 from claimable_benefits.domain.states import UseState
-from claimable_benefits.errors import ConflictError, OmneoError
+from claimable_benefits.errors import ConflictError, InvalidResponse, OmneoError
 from claimable_benefits.ledger.uses import Use, add_use, due_uses, move_use, touch_use
 from claimable_benefits.service.backoff import postpone_use, wait
 from claimable_benefits.service.context import Context
+from claimable_benefits.service.isolation import each_row, set_use_aside
 from claimable_benefits.service.lookup import look_up_redemption
 from claimable_benefits.service.redemption.execution import record_found
 
+_log = logging.getLogger("claimable_benefits")
+
+# A page of a maintenance in place of Omneo's answer ends sooner.
+UNREADABLE_FOR = timedelta(days=1)
 _COPIED = (
     *("customer_id", "profile_id", "benefit_id", "definition_handle", "name", "code", "instructions"),
     *("cart_id", "order_number", "baseline_remaining", "held_until", "sent_at", "slot"),
@@ -27,11 +33,10 @@ def resolve_uses(ctx: Context) -> int:
     now = ctx.clock()
     with ctx.ledger.read() as connection:
         crashed = due_uses(connection, UseState.REDEEMING, now)
-    for use in crashed:
-        _mark_in_doubt(ctx, use)
+    each_row(ctx, crashed, _mark_in_doubt, set_use_aside)
     with ctx.ledger.read() as connection:
         doubtful = due_uses(connection, UseState.IN_DOUBT, now)
-    return sum(_resolve(ctx, use) for use in ctx.until_stopping(doubtful))
+    return each_row(ctx, doubtful, _resolve, set_use_aside)
 
 
 def roll_back_extras(ctx: Context, use: Use, redemption_ids: tuple[str, ...]) -> None:
@@ -66,6 +71,8 @@ def _resolve(ctx: Context, use: Use) -> bool:
         finding = look_up_redemption(ctx, leased)
     except ConflictError:
         return False
+    except InvalidResponse as error:
+        return _unreadable(ctx, leased, error)
     except OmneoError as error:
         return _retry_later(ctx, leased, f"the lookup failed: {error}", wait(use.attempts + 2))
     with suppress(ConflictError):
@@ -114,6 +121,17 @@ def _unclear(ctx: Context, use: Use, age: timedelta) -> bool:
     with ctx.ledger.write() as connection:
         audit = ctx.audit("worker", "unclear which use the redemption belongs to")
         move_use(connection, use, UseState.MANUAL_REVIEW, audit, note=audit.reason)
+    return True
+
+
+def _unreadable(ctx: Context, use: Use, error: InvalidResponse) -> bool:
+    """Look up later what cannot be read now; where that lasts, as with an id that no ledger can store, ask a person."""
+    note = f"the lookup failed: {error}"
+    if ctx.clock() - (use.sent_at or use.updated_at) < UNREADABLE_FOR:
+        return _retry_later(ctx, use, note, wait(use.failures + 2), failures=use.failures + 1)
+    _log.error("Use %s waits for manual review: %s", use.use_id, note)
+    with suppress(ConflictError), ctx.ledger.write() as connection:
+        move_use(connection, use, UseState.MANUAL_REVIEW, ctx.audit("worker", note), note=note)
     return True
 
 

@@ -16,6 +16,7 @@ from claimable_benefits.errors import ConflictError, OmneoError
 from claimable_benefits.ledger.claims import Claim, move_claim, sweepable_claims, touch_claim
 from claimable_benefits.ledger.uses import Use, move_use, sweepable_uses, touch_use
 from claimable_benefits.service.context import Context
+from claimable_benefits.service.isolation import each_row, set_swept_claim_aside, set_swept_use_aside
 from claimable_benefits.service.lookup import look_up_claim, look_up_redemption
 from claimable_benefits.service.recovery.resolve_uses import roll_back_extras
 
@@ -27,14 +28,14 @@ def sweep_uses(ctx: Context) -> int:
     """Look up every resolved use whose sweep is due; give how many were found late."""
     with ctx.ledger.read() as connection:
         due = sweepable_uses(connection, ctx.clock())
-    return sum(_sweep(ctx, use) for use in ctx.until_stopping(due))
+    return each_row(ctx, due, _sweep, set_swept_use_aside)
 
 
 def sweep_claims(ctx: Context) -> int:
     """Look up every abandoned claim whose sweep is due: a benefit that is found is the shopper's."""
     with ctx.ledger.read() as connection:
         due = sweepable_claims(connection, ctx.clock())
-    return sum(_sweep_claim(ctx, claim) for claim in ctx.until_stopping(due))
+    return each_row(ctx, due, _sweep_claim, set_swept_claim_aside)
 
 
 def _sweep(ctx: Context, use: Use) -> bool:

@@ -23,6 +23,7 @@ from claimable_benefits.ledger.uses import Use, due_uses, find_use, move_use, mo
 from claimable_benefits.service.backoff import wait
 from claimable_benefits.service.context import Context
 from claimable_benefits.service.holds.slots import repeat_hold
+from claimable_benefits.service.isolation import each_row, set_use_aside
 from claimable_benefits.service.lookup import count_uses, look_up_earlier_rollback, look_up_rollback
 
 _log = logging.getLogger("claimable_benefits")
@@ -70,7 +71,7 @@ def finish_rollbacks(ctx: Context) -> int:
     """Take the next step of every rollback that is due, for the worker; give how many were rolled back."""
     with ctx.ledger.read() as connection:
         due = due_uses(connection, UseState.ROLLING_BACK, ctx.clock())
-    return sum(_step(ctx, use) for use in ctx.until_stopping(due))
+    return each_row(ctx, due, _step, set_use_aside)
 
 
 def _begin(ctx: Context, use: Use, actor: str, reason: str) -> bool:

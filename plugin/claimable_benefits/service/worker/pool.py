@@ -23,7 +23,7 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class WorkerPool:
-    """Runs ``turn`` in ``threads`` threads; calls ``report`` after every turn that did something.
+    """Runs ``turn`` in ``threads`` threads; calls ``report`` after every turn in which something was done or failed.
 
     ``seconds`` is the pause after a turn that found nothing to do.
     """
@@ -88,7 +88,7 @@ class WorkerPool:
 
     def _run_turn(self) -> TurnResult:
         done = self._turn()
-        if done:
+        if done or done.failed:
             with self._guard:
                 self._counts.update(asdict(done))
             self._report(done)
