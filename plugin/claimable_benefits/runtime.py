@@ -6,9 +6,11 @@ import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
+from blinker import Signal
 from flask import Flask, g
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -24,6 +26,7 @@ from claimable_benefits.ledger.uses import Use
 from claimable_benefits.loaders import Loaders, OrderLoader, registered
 from claimable_benefits.omneo import OmneoClient, Transport
 from claimable_benefits.service.context import Clock, Context, Timing, shopper_actor
+from claimable_benefits.service.delivery.deliver import are_paused
 from claimable_benefits.service.holds.offers import Applied, read_applied
 from claimable_benefits.service.orders.record import OrderRecord, read_record
 from claimable_benefits.service.orders.refund import Refund, is_refundable, refund_in, refund_order
@@ -36,11 +39,13 @@ from claimable_benefits.service.worker.notifier import CeleryNotifier
 from claimable_benefits.service.worker.turn import TurnResult, run_once
 from claimable_benefits.settings import Settings, read_settings
 from claimable_benefits.wallet.factory import wallet_cache_of
+from claimable_benefits.wallet.read_ahead import ReadAhead
 
 if TYPE_CHECKING:
     from claimable_benefits.ledger.session_hooks import AnySession
 
 _log = logging.getLogger("claimable_benefits")
+_KEY = "claimable_benefits"
 _SHOWN = "_claimable_benefits_shown"  # in Flask's g: what this request has shown as applied
 
 
@@ -63,6 +68,7 @@ class Runtime:
     worker: WorkerThread
     notifier: CeleryNotifier
     loaders: Loaders
+    read_ahead: ReadAhead
 
     def load_shopper(self) -> Shopper | None:
         """Return who is signed in; None for a guest."""
@@ -71,6 +77,11 @@ class Runtime:
     def load_cart(self) -> Cart | None:
         """Return the cart of this request; None where there is none."""
         return registered(self.loaders.cart, "cart_loader")()
+
+    def warm(self, shopper: Shopper | None) -> None:
+        """Read the wallet of ``shopper``, or of this request's shopper, in the background."""
+        if shopper := shopper or self.load_shopper():
+            self.read_ahead.warm(shopper)
 
     def applied(self) -> Applied | None:
         """Return what this request's shopper has applied to this request's cart; None where nothing is applied."""
@@ -166,6 +177,7 @@ class Runtime:
         """Let the worker finish its call, then close every connection."""
         self.notifier.stop()
         self.worker.stop()
+        self.read_ahead.stop()
         self.context.wallets.close()
         self.context.omneo.close()
         self.context.ledger.close()
@@ -180,7 +192,31 @@ def make_runtime(app: Flask, collaborators: Collaborators) -> Runtime:
         remedy = 'pip install "flask-claimable-benefits[celery]", or choose embedded or off.'
         raise SettingsError("BENEFITS_WORKER", "is celery, which is not installed.", remedy)
     context = _context(app, settings, collaborators)
-    return Runtime(settings, context, _embedded_worker(context, settings), CeleryNotifier(), collaborators.loaders)
+    return Runtime(
+        settings,
+        context,
+        _embedded_worker(context, settings),
+        CeleryNotifier(),
+        collaborators.loaders,
+        ReadAhead(context.wallets, context.wallet_source, lambda: are_paused(context)),
+    )
+
+
+def warm_at_sign_in(app: Flask, warm: Callable[[], None]) -> None:
+    """Call ``warm`` after each sign-in by Flask-Login, where it is installed: its signal comes within the request."""
+    if find_spec("flask_login") is None:
+        return
+    try:
+        signed_in: Signal = import_module("flask_login").user_logged_in
+    except ImportError as error:  # a release that does not work with this Flask
+        _log.warning("Flask-Login cannot be imported (%s), so benefits are not read ahead at sign-in.", error)
+        return
+
+    def on_sign_in(_app: Flask, **_facts: object) -> None:
+        warm()
+
+    signed_in.connect(on_sign_in, sender=app)
+    app.extensions[f"{_KEY}_sign_in"] = on_sign_in  # signals hold their receivers weakly
 
 
 def _context(app: Flask, settings: Settings, collaborators: Collaborators) -> Context:

@@ -49,6 +49,7 @@ TABLE: tuple[LateImport, ...] = (
     LateImport(
         "claimable_benefits.runtime", "claimable_benefits.ledger.session_hooks", 60, f"{_START}; SQLAlchemy's ORM"
     ),
+    LateImport("claimable_benefits.runtime", "flask_login", 20, f"{_START}; only where the shop has it installed"),
     # Commands.
     LateImport("claimable_benefits.cli.lazy", "claimable_benefits.cli.group", 27, _START),
     # The ledger: only one of two databases, and alembic only where the tables are not up to date.

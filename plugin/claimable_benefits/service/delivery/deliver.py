@@ -157,7 +157,15 @@ def _is_ready(ctx: Context) -> bool:
         return False
     now = ctx.clock()
     with ctx.ledger.read() as connection:
-        if not is_due(connection, now):
-            return False
-        until = key_values.get_value(connection, _PAUSE)
-    return until is None or datetime.fromisoformat(until) <= now
+        return is_due(connection, now) and not _is_paused(connection, now)
+
+
+def are_paused(ctx: Context) -> bool:
+    """Whether a delivery has paused all deliveries: Omneo asked for it, or does not accept the token."""
+    with ctx.ledger.read() as connection:
+        return _is_paused(connection, ctx.clock())
+
+
+def _is_paused(connection: Connection, now: datetime) -> bool:
+    until = key_values.get_value(connection, _PAUSE)
+    return until is not None and datetime.fromisoformat(until) > now
