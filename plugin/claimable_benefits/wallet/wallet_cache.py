@@ -90,6 +90,7 @@ class WalletCache:
         """
         if self.wallets is None or self.unknown_shoppers is None:
             return self.read(source, shopper)
+        wait = wait or not self.limits.fresh  # what is never cached is not there for a later request
         customer_version = self.customer_version(source.ledger, shopper)
         if customer_version is not None:
             try:
