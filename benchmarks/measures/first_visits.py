@@ -1,6 +1,6 @@
 """Twenty new shoppers ask for their benefits page at the same moment, while Omneo takes 50 to 1000 ms for each call.
 
-With a script: twenty windows of one Chromium, each with a session of its own; a page counts where the benefits stand in
+With a script: twenty pages in one Chromium, which renders them in one process; a page counts where the benefits stand in
 it two seconds after its navigation began, whether they came with the page or later. Without a script: the pages as
 they come over HTTP. Meanwhile eight clients ask for a page of the shop that needs no call: its rate against the rate
 without new shoppers. Chromium, the shop and the load share the machine's processors.
@@ -18,10 +18,11 @@ from itertools import count
 from pathlib import Path
 from statistics import mean, median
 
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from playwright.async_api import BrowserContext, Page, async_playwright
 
 from benchmarks.apps.page import CLAIMABLE, HELD
-from benchmarks.apps.shop import PAGE, cookie, environment, settings
+from benchmarks.apps.shop import PAGE, environment, settings
+from benchmarks.apps.visits import PEOPLE
 from benchmarks.figures import Figures, Scale, between
 from benchmarks.servers import load, omneo
 from benchmarks.servers.load import Kind
@@ -45,7 +46,7 @@ _numbers = count()
 
 @dataclass(frozen=True)
 class _Runs:
-    """What was seen, by delay: milliseconds until shown, pages without a script, and pages a second of the other page."""
+    """What was seen by delay: milliseconds until shown, pages without a script, pages a second of the other page."""
 
     shown: dict[int, list[float]] = field(default_factory=lambda: {delay: [] for delay in _DELAYS})
     plain: dict[int, list[bool]] = field(default_factory=lambda: {delay: [] for delay in _DELAYS})
@@ -58,7 +59,7 @@ def measure(folder: Path, scale: Scale) -> Figures:
     chromium = get_chromium()
     with omneo.running() as upstream:
         env = environment(settings(folder, upstream.base_url))
-        with serving("benchmarks.apps.shop:create_app", env) as server:
+        with serving("benchmarks.apps.visits:create_people", env) as server:
             runs = asyncio.run(_run(chromium, upstream, server, scale.counts))
     return _figures(runs)
 
@@ -66,7 +67,11 @@ def measure(folder: Path, scale: Scale) -> Figures:
 async def _run(chromium: str, upstream: omneo.Omneo, server: Server, rounds: int) -> _Runs:
     runs = _Runs()
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium, args=launch_arguments())
+        # Starting twenty processes at once would be what is measured on a machine with few processors.
+        arguments = [*launch_arguments(), "--process-per-site"]
+        browser = await playwright.chromium.launch(executable_path=chromium, args=arguments)
+        context = await browser.new_context()
+        await context.add_init_script(_NOTE_WHEN_SHOWN)
         _visit(server, _new_shoppers())  # the workers' first connections to Omneo
         for _ in range(rounds):
             runs.alone.append(_host_rate(server))
@@ -76,7 +81,7 @@ async def _run(chromium: str, upstream: omneo.Omneo, server: Server, rounds: int
                 time.sleep(3 * delay / 1000)  # reads that are under way end
                 runs.host[delay].append(_host_rate(server, _new_shoppers()))
                 time.sleep(3 * delay / 1000)
-                runs.shown[delay] += await _windows(browser, server, _new_shoppers())
+                runs.shown[delay] += await _in_chromium(context, server, _new_shoppers())
         await browser.close()
     return runs
 
@@ -100,20 +105,20 @@ def _figures(runs: _Runs) -> Figures:
 
 
 def _new_shoppers() -> list[str]:
-    """Return session cookies of shoppers whom nobody has met."""
-    return [cookie(f"c-{HELD}-{CLAIMABLE}-new{next(_numbers)}") for _ in range(_SHOPPERS)]
+    """Return the paths of the pages of shoppers whom nobody has met."""
+    return [f"{PEOPLE}c-{HELD}-{CLAIMABLE}-new{next(_numbers)}{PAGE}" for _ in range(_SHOPPERS)]
 
 
-def _visit(server: Server, cookies: list[str]) -> list[bool]:
+def _visit(server: Server, paths: list[str]) -> list[bool]:
     """Let all of them ask at once, without a script; return whose page shows the benefits within the time."""
-    with ThreadPoolExecutor(len(cookies)) as visitors:
-        return list(visitors.map(lambda one: _page(server, one), cookies))
+    with ThreadPoolExecutor(len(paths)) as visitors:
+        return list(visitors.map(lambda path: _page(server, path), paths))
 
 
-def _page(server: Server, session: str) -> bool:
+def _page(server: Server, path: str) -> bool:
     started = time.perf_counter()
     client = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
-    client.request("GET", PAGE, headers={"Cookie": session})
+    client.request("GET", path)
     answer = client.getresponse()
     page = answer.read().decode()
     client.close()
@@ -122,33 +127,26 @@ def _page(server: Server, session: str) -> bool:
     return _SHOWS in page and time.perf_counter() - started <= _WITHIN / 1000
 
 
-def _host_rate(server: Server, cookies: Iterable[str] = ()) -> float:
-    """Return the pages a second of the shop's other page, while the shoppers of ``cookies`` come at once."""
+def _host_rate(server: Server, paths: Iterable[str] = ()) -> float:
+    """Return the pages a second of the shop's other page, while new shoppers ask for ``paths`` at once."""
     with ThreadPoolExecutor(_SHOPPERS) as visitors:
-        visits = [visitors.submit(_page, server, one) for one in cookies]
+        visits = [visitors.submit(_page, server, path) for path in paths]
         (seen,) = load.run(server.port, [Kind("/host", _CLIENTS)], 2)
         for visit in visits:
             visit.result()
     return seen.rate
 
 
-async def _windows(browser: Browser, server: Server, cookies: list[str]) -> list[float]:
-    """Open one window for each, all at once; return after how many milliseconds each showed the benefits."""
-    pages = await asyncio.gather(*(_window(browser, server, one) for one in cookies))
-    times = await asyncio.gather(*(_shown_at(page, server) for page in pages))
-    await asyncio.gather(*(page.context.close() for page in pages))
+async def _in_chromium(context: BrowserContext, server: Server, paths: list[str]) -> list[float]:
+    """Open a page for each path, all at once; return after how many milliseconds each showed the benefits."""
+    pages = [await context.new_page() for _ in paths]
+    times = await asyncio.gather(*(_shown_at(page, server, path) for page, path in zip(pages, paths, strict=True)))
+    for page in pages:
+        await page.close()
     return times
 
 
-async def _window(browser: Browser, server: Server, session: str) -> Page:
-    context: BrowserContext = await browser.new_context()
-    name, _, value = session.partition("=")
-    await context.add_cookies([{"name": name, "value": value, "url": f"http://127.0.0.1:{server.port}"}])
-    await context.add_init_script(_NOTE_WHEN_SHOWN)
-    return await context.new_page()
-
-
-async def _shown_at(page: Page, server: Server) -> float:
-    await page.goto(f"http://127.0.0.1:{server.port}{PAGE}")
+async def _shown_at(page: Page, server: Server, path: str) -> float:
+    await page.goto(f"http://127.0.0.1:{server.port}{path}")
     handle = await page.wait_for_function("window.shownAt", timeout=30_000)
     return float(await handle.json_value())
