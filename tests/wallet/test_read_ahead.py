@@ -238,7 +238,7 @@ def test_after_a_429_and_while_deliveries_are_paused_nobody_is_warmed(shop: Shop
 # Flask-Login.
 
 
-class User(UserMixin):  # type: ignore[misc] # published without type information
+class User(UserMixin):
     def __init__(self, customer_id: str) -> None:
         self.id = customer_id
 
