@@ -1,4 +1,4 @@
-"""``python -m tests.meta.reference``: write the tables of settings and commands into the documentation.
+"""``python -m tests.meta.reference``: write the tables of settings, commands, faults and switches into the docs.
 
 Each stands between two comments; everything else on its page stays as it is.
 """
@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 
 import click
 
+from claimable_benefits.sandbox import SWITCHES
+from claimable_benefits.sandbox.state.fault_injector import KINDS
 from claimable_benefits.settings.table import TABLE
 from tests.meta.pages import COMMANDS, ROOT, read
 
@@ -28,6 +30,21 @@ def settings() -> str:
 def commands() -> str:
     """Return a section for each command, as click knows it."""
     return "\n\n".join(_section(ctx) for ctx in contexts(COMMANDS, "flask benefits"))
+
+
+def faults() -> str:
+    """Return the table of the sandbox's faults."""
+    rows = [f"| `{kind}` | {told} |" for kind, told in KINDS.items()]
+    return "\n".join(["| kind | what it does |", "|---|---|", *rows])
+
+
+def switches() -> str:
+    """Return the table of the sandbox's switches."""
+    rows = [
+        f"| `{one.name}` | {', '.join(f'`{value}`' for value in one.values)} | {one.about} |"
+        for one in SWITCHES.values()
+    ]
+    return "\n".join(["| switch | values | what it changes |", "|---|---|---|", *rows])
 
 
 def contexts(group: click.Group, path: str) -> Iterator[click.Context]:
@@ -58,6 +75,8 @@ def _section(ctx: click.Context) -> str:
 REGIONS: dict[str, tuple[str, Callable[[], str]]] = {
     "settings": ("docs/configuration.md", settings),
     "commands": ("docs/command-line.md", commands),
+    "faults": ("docs/sandbox.md", faults),
+    "switches": ("docs/sandbox.md", switches),
 }
 
 
@@ -70,7 +89,7 @@ def region(name: str) -> tuple[str, str, str]:
 
 
 def main() -> None:
-    """Write both."""
+    """Write all of them."""
     for name, (page, make) in REGIONS.items():
         before, _, after = region(name)
         (ROOT / page).write_text(f"{before}{make()}\n{after}", "utf-8")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import fields
 from enum import StrEnum
 from importlib.util import find_spec
@@ -18,6 +19,10 @@ import claimable_benefits
 from claimable_benefits import Cart, ClaimableBenefits, Item, Line, Shopper, Transaction, errors, signals
 from claimable_benefits.domain import policy
 from claimable_benefits.domain.states import ClaimState, DeliveryState, UseState
+from claimable_benefits.sandbox import create_sandbox
+from claimable_benefits.sandbox.demo.seed import SEEDS
+from claimable_benefits.sandbox.openapi.document import CONTROL_PREFIX, path_of
+from claimable_benefits.sandbox.state.request_state import sandbox
 from claimable_benefits.settings.table import TABLE
 from tests.meta import reference
 from tests.meta.pages import COMMANDS, PAGES, PROJECT, ROOT, anchors, first_column, links, prose, read, target_of
@@ -252,3 +257,17 @@ def test_no_page_uses_a_private_word(page: str) -> None:
     text = re.sub(r"`[^`]*`", "", prose(page))
 
     assert [word for word in PRIVATE if re.search(rf"\b({word})\b", text, re.IGNORECASE)] == []
+
+
+def test_the_sandbox_page_names_every_request_of_the_control_api() -> None:
+    app = create_sandbox()
+    with closing(sandbox(app).store):
+        served = {
+            f"{method} {path_of(rule)}"
+            for rule in app.url_map.iter_rules()
+            if rule.rule.startswith(CONTROL_PREFIX)
+            for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+        }
+
+    assert set(first_column("docs/sandbox.md", "## The control API")) == served
+    assert set(first_column("docs/sandbox.md", "## Seeds")) == set(SEEDS)

@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 
 from claimable_benefits.sandbox import create_sandbox
 from claimable_benefits.sandbox.demo.seed import apply_seed
-from claimable_benefits.sandbox.state.request_state import sandbox, snapshot_state
+from claimable_benefits.sandbox.state.request_state import sandbox
 
 TOKEN = "sandbox-token"
 NOON = datetime(2026, 6, 15, 2, 0, 0, tzinfo=UTC)  # noon in Melbourne, where winter is UTC+10
@@ -62,7 +62,7 @@ class SandboxClient:
         self.clock.now = NOON
         with sandbox(self.app).store.connection() as db:
             db.execute("DELETE FROM settings")
-            apply_seed(snapshot_state(sandbox(self.app), db), seed, reset=True)
+            apply_seed(sandbox(self.app), db, seed, reset=True)
 
     def call(self, method: str, path: str, body: Any = None, **options: Any) -> Reply:
         """Send a request; paths are the API's unless they start with ``/_sandbox``."""

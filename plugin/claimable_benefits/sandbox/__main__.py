@@ -1,4 +1,4 @@
-"""``python -m claimable_benefits.sandbox``: the sandbox in a terminal."""
+"""``omneo-sandbox``, or ``python -m claimable_benefits.sandbox``: the sandbox in a terminal."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from claimable_benefits.sandbox.app import DEFAULT_TOKEN, DEFAULT_ZONE, create_sandbox
+from claimable_benefits.sandbox.demo.guide import BENEFIT, PROFILE
+from claimable_benefits.sandbox.demo.seed import SEEDS
 from claimable_benefits.sandbox.running import RunningSandbox, serve_sandbox
 from claimable_benefits.sandbox.state.request_state import sandbox
 from claimable_benefits.sandbox.webhooks.sender import DEFAULT_SECRET
@@ -42,21 +44,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         return _fail(f"Cannot listen on {given.host}:{given.port} ({error.strerror}): name another port with --port.")
     with closing(sandbox(app).store), running, _signals() as asked_to_stop:
-        print(_welcome(running), flush=True)
+        print(_welcome(running, given.seed), flush=True)
         asked_to_stop.recv(1)
         print("Stopped.", file=sys.stderr)
     return 0
 
 
-def _welcome(running: RunningSandbox) -> str:
+def _welcome(running: RunningSandbox, seed: str) -> str:
     """Return where it is, what opens it and what to try next; programs read the first line."""
     url, header = running.url, f"'Authorization: Bearer {running.token}'"
     return f"""Omneo sandbox at {url} (API {running.base_url}), token {running.token}
 Try next:
-  curl -H {header} {running.base_url}/profiles
+{_guide(running) if seed == "guide" else ""}  curl -H {header} {running.base_url}/profiles
   {url}/  in a browser: what it holds
   {url}/_sandbox/faults  the faults to inject, {url}/_sandbox/calls  the log of calls
 Ctrl-C stops it."""
+
+
+def _guide(running: RunningSandbox) -> str:
+    """Return what the guide's four calls need: its host and its placeholders."""
+    return f"""  export TOKEN={running.token}
+  the guide's four calls, with {running.url} for https://api.[tenant].getomneo.com,
+  {PROFILE} for {{profileId}}, {BENEFIT} for {{benefitId}}, and items or null for [...]
+"""
 
 
 @contextmanager
@@ -82,7 +92,7 @@ def _signals() -> Iterator[socket.socket]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m claimable_benefits.sandbox",
+        prog="omneo-sandbox",
         description="A double of the Omneo loyalty API for development and tests, on this machine only.",
     )
     parser.add_argument("--port", type=_port, default=5001, help="where to listen (default: 5001; 0: any free port)")
@@ -96,7 +106,10 @@ def _parser() -> argparse.ArgumentParser:
         "--data", type=Path, help="the folder for its state, kept from run to run (default: none, forgotten)"
     )
     parser.add_argument(
-        "--seed", choices=("demo", "empty"), default="demo", help="what a new state holds (default: demo)"
+        "--seed",
+        choices=SEEDS,
+        default="demo",
+        help="what a new state holds: demo (six people), guide (the ids and the day of Omneo's guide) or empty",
     )
     parser.add_argument("--reset", action="store_true", help="forget the state that the folder holds")
     parser.add_argument(
@@ -126,5 +139,10 @@ def _fail(sentence: str) -> int:
     return 1
 
 
-if __name__ == "__main__":
+def run() -> None:
+    """Run the console script ``omneo-sandbox``."""
     sys.exit(main())
+
+
+if __name__ == "__main__":
+    run()

@@ -33,7 +33,7 @@ from claimable_benefits.sandbox.api import (
 )
 from claimable_benefits.sandbox.console import views
 from claimable_benefits.sandbox.control import faults, state
-from claimable_benefits.sandbox.demo import seed
+from claimable_benefits.sandbox.demo.seed import SEEDS, apply_seed
 from claimable_benefits.sandbox.faults import middleware
 from claimable_benefits.sandbox.openapi import document
 from claimable_benefits.sandbox.protocol.dialects import PREFIX
@@ -42,7 +42,7 @@ from claimable_benefits.sandbox.protocol.responses import respond
 from claimable_benefits.sandbox.rules import json_logic
 from claimable_benefits.sandbox.state import store
 from claimable_benefits.sandbox.state.clock import system_clock
-from claimable_benefits.sandbox.state.request_state import Sandbox, install, request_state, sandbox, snapshot_state
+from claimable_benefits.sandbox.state.request_state import Sandbox, install, request_state, sandbox
 from claimable_benefits.sandbox.state.switches import PREFIX as SWITCH_PREFIX
 from claimable_benefits.sandbox.state.switches import switch_errors
 from claimable_benefits.sandbox.state.times import is_zone
@@ -69,7 +69,7 @@ _API = (
 )
 _log = logging.getLogger(__name__)
 
-Seed = Literal["demo", "empty"]
+Seed = Literal["demo", "guide", "empty"]
 
 
 def create_sandbox(
@@ -89,7 +89,9 @@ def create_sandbox(
 
     :param data: the folder for its state, which is kept from run to run; None for a temporary one
     :param token: the Bearer token that its API asks for
-    :param seed: what a new state starts with; a folder with state keeps it unless `reset`
+    :param seed: what a new state starts with, and what a reset without a seed goes back to: ``demo`` (six people of an
+        invented shop), ``guide`` (the profile, ids and day of Omneo's guide) or ``empty``; a folder with state keeps
+        it unless `reset`
     :param clock: returns the time, an aware datetime; the machine's time by default
     :param switches: values for `switches.SWITCHES`; others stay as the folder has them
     :param timezone: the tenant's IANA time zone
@@ -106,8 +108,8 @@ def create_sandbox(
     app.config.update({views.SHOP: views.shop_address(shop_url), loopback.BEYOND: beyond_loopback})
     app.config["MAX_CONTENT_LENGTH"] = _LARGEST_BODY
     app.url_map.strict_slashes = False
-    install(app, Sandbox(store.Store(data), clock or system_clock, token, timezone))
-    _initialise_state(sandbox(app), seed, switches or {}, reset)
+    install(app, Sandbox(store.Store(data), clock or system_clock, token, timezone, seed))
+    _initialise_state(sandbox(app), switches or {}, reset)
     _register_blueprints(app)
     sender.install(app, sandbox(app), webhook_secret)
     app.register_error_handler(Exception, _to_json)
@@ -132,18 +134,18 @@ def _register_blueprints(app: Flask) -> None:
 
 def _check_arguments(seed: str, switches: Mapping[str, str], timezone: str) -> None:
     wrong = list(switch_errors(switches).values())
-    if seed not in ("demo", "empty"):
-        wrong.append(f"seed is demo or empty, not {seed!r}.")
+    if seed not in SEEDS:
+        wrong.append(f"seed is one of {', '.join(SEEDS)}, not {seed!r}.")
     if not is_zone(timezone):
         wrong.append(f"There is no time zone {timezone!r}; write it as in Australia/Melbourne.")
     if wrong:
         raise ValueError(" ".join(wrong))
 
 
-def _initialise_state(instance: Sandbox, kind: str, switches: Mapping[str, str], reset: bool) -> None:
+def _initialise_state(instance: Sandbox, switches: Mapping[str, str], reset: bool) -> None:
     with instance.store.connection() as db:
         store.save_settings(db, {SWITCH_PREFIX + name: value for name, value in switches.items()})
-        seed.apply_seed(snapshot_state(instance, db), kind, reset=reset)
+        apply_seed(instance, db, instance.seed, reset=reset)
 
 
 def _to_json(error: Exception) -> Response:
@@ -153,10 +155,17 @@ def _to_json(error: Exception) -> Response:
     if isinstance(error, Problem):
         return respond(error.body(), error.status)
     if isinstance(error, HTTPException):
-        refused = respond({"message": f"{error.name}."}, error.code or 500)
+        refused = respond({"message": _sentence(error)}, error.code or 500)
         refused.headers.extend({key: value for key, value in error.get_headers() if key == "Allow"})
         return refused
     if isinstance(error, sqlite3.OperationalError) and "locked" in str(error):
         return respond({"message": "The sandbox is busy; retry."}, 503)
     _log.error("the sandbox failed at %s %s", request.method, request.path, exc_info=error)
     return respond({"message": "The sandbox itself failed; its log says why."}, 500)
+
+
+def _sentence(error: HTTPException) -> str:
+    """Say what is wrong; of a path or method that Omneo may have and the sandbox has not, by name."""
+    if error.code in (404, 405) and request.path.startswith((PREFIX, omneo_id.ID_PREFIX)):
+        return f"The sandbox does not serve {request.method} {request.path}; Omneo may."
+    return f"{error.name}."

@@ -63,6 +63,23 @@ def test_a_member_claims_redeems_and_reads_what_is_theirs(api: SandboxClient) ->
     assert ask(api, token, "GET", "/profiles/me").data["first_name"] == "Mia"
 
 
+def test_a_member_has_identities_of_their_own_by_handle_and_by_number(api: SandboxClient) -> None:
+    mia, other = api.profile(), api.profile(identities=[{"handle": "card", "identifier": "9"}])
+    token = token_of(api, id=mia)
+    made = ask(api, token, "POST", "/profiles/me/identities", {"handle": "card", "identifier": "1"}).data
+    theirs = api.get(f"/profiles/{other}/identities").data[0]
+
+    by_handle = ask(api, token, "GET", "/profiles/me/identities/card").data
+    by_number = ask(api, token, "PUT", f"/profiles/me/identities/id/{made['id']}", {"identifier": "2"}).data
+    listed = ask(api, token, "GET", "/profiles/me/identities").data
+    strangers = ask(api, token, "GET", f"/profiles/me/identities/id/{theirs['id']}").status
+    removed = ask(api, token, "DELETE", f"/profiles/me/identities/id/{made['id']}").status
+
+    assert (by_handle, by_number["identifier"], listed) == (made, "2", [by_number])
+    assert (made["profile_id"], strangers, removed) == (mia, 404, 204)
+    assert api.get(f"/profiles/{mia}/identities/id/{made['id']}").status == 404
+
+
 @pytest.mark.parametrize(
     "path",
     ["", "/benefits", "/benefits/viewable", "/redeemable_benefits", "/redemptions", "/balances", "/transactions"],

@@ -13,6 +13,7 @@ from claimable_benefits.sandbox.demo import people
 from claimable_benefits.sandbox.faults.presets import PRESETS
 from claimable_benefits.sandbox.state.fault_injector import FaultInjector
 from claimable_benefits.sandbox.state.request_state import sandbox
+from claimable_benefits.sandbox.state.switches import SWITCHES
 from tests.sandbox.client import SandboxClient
 
 MIA = people.profile_id("1001")
@@ -125,6 +126,29 @@ def test_the_clock_is_moved_stopped_and_set_going(console: SandboxClient) -> Non
     assert submit(console, "/console/clock", {"do": "9" * 30}).status == 422
 
 
+def test_switches_are_seen_and_set(console: SandboxClient) -> None:
+    before = open_page(console, "/console/switches")
+    submit(console, "/console/switches", {"dates": "echo", "numbers": "strings", "do": "set"})
+    after = open_page(console, "/console/switches")
+    values = console.get("/_sandbox/switches").json["switches"]
+    submit(console, "/console/switches", {"dates": "echo", "do": "defaults"})
+    back = open_page(console, "/console/switches")
+
+    assert [name for name in SWITCHES if name not in before.text] == []
+    assert {one["name"]: one["value"] for one in values if one["value"] != one["default"]} == {
+        "dates": "echo",
+        "numbers": "strings",
+    }
+    assert ("2 changed" in before.text, "2 changed" in after.text, "changed" in back.text) == (False, True, False)
+    assert "<option selected>echo</option>" in after.html
+
+
+def test_a_switch_that_is_set_to_no_value_of_its_own_is_a_page_that_says_so(console: SandboxClient) -> None:
+    page = submit(console, "/console/switches", {"dates": "local", "do": "set"})
+
+    assert (page.status, "dates is one of utc, echo, naive" in page.text) == (422, True)
+
+
 @pytest.mark.parametrize("preset", PRESETS)
 def test_every_preset_can_be_set_is_shown_and_is_cleared(console: SandboxClient, preset: str) -> None:
     submit(console, "/console/faults", {"preset": preset})
@@ -180,7 +204,7 @@ def test_what_people_are_called_is_text_and_no_markup(api: SandboxClient) -> Non
         assert ("<script>alert" in page.html, "<img" in page.html) == (False, False)
 
 
-@pytest.mark.parametrize("path", ["/", PERSON, "/console/calls"])
+@pytest.mark.parametrize("path", ["/", PERSON, "/console/calls", "/console/switches"])
 def test_nothing_comes_from_elsewhere_and_nobody_may_frame_it(console: SandboxClient, path: str) -> None:
     page = open_page(console, path)
     policy = page.headers["Content-Security-Policy"]

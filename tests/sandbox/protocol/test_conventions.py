@@ -292,3 +292,20 @@ def test_nothing_a_client_sends_makes_it_answer_500(
 
 def test_the_clock_of_these_tests_is_the_sandboxes(api: SandboxClient) -> None:
     assert api.get("/_sandbox/clock").json == {"now": NOON.isoformat(), "mode": "running"}
+
+
+@pytest.mark.parametrize("path", ["/api/v3/rewards", "/api/v3/profiles/1/points", "/id/api/v1/profiles/me/tiers"])
+def test_a_path_that_the_sandbox_does_not_serve_is_named(api: SandboxClient, path: str) -> None:
+    with api.client.get(path, headers={"Authorization": "Bearer sandbox-token"}) as answer:
+        said = answer.get_json()["message"]
+
+    assert (answer.status_code, said) == (404, f"The sandbox does not serve GET {path}; Omneo may.")
+
+
+def test_a_method_that_the_sandbox_does_not_serve_is_named(api: SandboxClient) -> None:
+    answer = api.call("PATCH", "/profiles/1")
+
+    assert (answer.status, answer.json["message"]) == (
+        405,
+        "The sandbox does not serve PATCH /api/v3/profiles/1; Omneo may.",
+    )

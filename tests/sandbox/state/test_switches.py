@@ -111,6 +111,33 @@ def test_dates_are_utc_or_echoed(api: SandboxClient) -> None:
     assert (echoed["issued_at"], echoed["expires_at"]) == ("2026-06-15 09:00:00", "2026-07-01 10:00:00")
 
 
+def test_a_naive_tenant_stores_a_time_as_it_came(api: SandboxClient) -> None:
+    api.switch(dates="naive", future_benefits="allow")
+    profile = api.profile()
+    benefit = api.issue(api.define(), profile, issued_at="2026-06-15 09:00:00", expires_at="2026-07-01")
+    redemption = api.redeem(benefit, issued_at="2026-06-15 09:30:00", timezone=ZONE).data
+    sale = {"profile_id": profile, "total": 5, "transacted_at": "2026-06-15 09:32:00", "timezone": ZONE, "items": []}
+    item = {"name": "Shirt", "quantity": 1, "price_current": 5, "price_sell": 5}
+    transaction = api.post("/transactions", {**sale, "items": [item]}).data
+
+    assert (benefit["issued_at"], benefit["expires_at"]) == ("2026-06-15 09:00:00", "2026-07-01 00:00:00")
+    assert redemption["redeem_at"] == "2026-06-15 09:30:00"
+    assert transaction["transacted_at"] == "2026-06-15 09:32:00"
+    assert transaction["items"][0]["transaction"]["transacted_at"] == "2026-06-15 09:32:00"
+    assert benefit["created_at"] == "2026-06-15 02:00:00", "a time that Omneo makes is UTC"
+
+
+def test_ids_of_definitions_are_strings_or_numbers_and_either_may_name_one(api: SandboxClient) -> None:
+    profile, created = api.profile(), api.post("/benefit-definitions", {"name": "A", "handle": "a", "period": 1}).data
+    as_text = api.issue(created, profile)["definition"]["id"]
+    api.switch(definition_ids="numbers")
+
+    read = api.get("/benefit-definitions/1").data["id"]
+    as_number = api.issue({"id": 1}, profile)["definition"]["id"]
+
+    assert (created["id"], as_text, read, as_number) == ("1", "1", 1, 1)
+
+
 @pytest.mark.parametrize("scope", ["/redemptions", "/profiles/{p}/redemptions"])
 def test_the_external_id_filter_is_honoured_or_silently_ignored(api: SandboxClient, scope: str) -> None:
     benefit = api.issue(api.define(max_redemptions=9), api.profile())
@@ -243,6 +270,18 @@ def test_reset_puts_a_seed_in_place_of_everything(api: SandboxClient) -> None:
 
     assert people == ["Mia", "Leo", "Ava", "Noah", "Zoe", "Sam"]
     assert api.state()["profiles"] == api.state()["redemptions"] == []
+
+
+def test_a_reset_without_a_seed_goes_back_to_the_one_it_was_started_with() -> None:
+    found = []
+    for seed in ("demo", "empty", "guide"):
+        made = SandboxClient(seed=seed)
+        made.post("/profiles", {"first_name": "Another"})
+        answered = made.post("/_sandbox/reset", {}).json
+        found.append((answered["seed"], len(made.state()["profiles"])))
+        sandbox(made.app).store.close()
+
+    assert found == [("demo", 6), ("empty", 0), ("guide", 1)]
 
 
 def test_a_folder_keeps_its_state_until_it_is_reset(tmp_path: Path) -> None:

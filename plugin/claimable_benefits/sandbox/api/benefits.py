@@ -156,7 +156,7 @@ def _update(state: RequestState, benefit_id: int, profile_id: str | None) -> Res
         )
         changes: Body = {}
         if form.has("expires_at"):
-            changes["expires_at"] = form.moment("expires_at", row["timezone"])
+            changes["expires_at"] = form.moment("expires_at", state.sent_zone(row["timezone"]))
         for name in ("external_id", "redeem_code_pos", "redeem_code_online"):
             if form.has(name):
                 changes[name] = form.text(name)

@@ -66,8 +66,8 @@ def _issue(state: RequestState, form: RequestForm) -> sqlite3.Row:
     if profile_id is not None and store.find(state.db, "profiles", profile_id) is None:
         must_exist(state, form, "profile_id", "profile")
     zone = form.zone(required=True)
-    issued = form.moment("issued_at", zone) or state.stamp
-    ends = form.moment("expires_at", zone)
+    issued = form.moment("issued_at", state.sent_zone(zone)) or state.stamp
+    ends = form.moment("expires_at", state.sent_zone(zone))
     given = {"external_id": form.text("external_id"), **grant.read_free_fields(form)}
     form.check()
     assert definition is not None  # noqa: S101 - the check above raised
@@ -94,7 +94,7 @@ def _extend(state: RequestState, form: RequestForm, benefit_id: int, profile_id:
     row = benefits.get_owned_or_404(state, profile_id, benefit_id)
     if not get_or_404(state, "definitions", row["definition_id"])["is_extendable"]:
         raise refused(ids=f"Benefit {benefit_id} cannot be extended.")
-    ends = form.moment("extend_date", row["timezone"])
+    ends = form.moment("extend_date", state.sent_zone(row["timezone"]))
     form.check()
     if ends is None:
         ends = min(

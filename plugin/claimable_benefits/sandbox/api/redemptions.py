@@ -57,7 +57,7 @@ def redeem_with_reference(profile_id: str, benefit_id: str) -> Response:
     with state.writing():
         benefit = benefits.get_owned_or_404(state, profile_id, row_id(benefit_id))
         zone = form.zone() or benefit["timezone"]
-        used_at, reference = form.moment("issued_at", zone), form.text("external_id")
+        used_at, reference = form.moment("issued_at", state.sent_zone(zone)), form.text("external_id")
         form.check()
         first = _find_duplicate(state, reference)
         if first is None:

@@ -160,7 +160,7 @@ def _read(state: RequestState, form: RequestForm, row: sqlite3.Row | None) -> Bo
     if new or form.has("timezone"):
         zone = columns["timezone"] = form.zone(required=True)
     if new or form.has("transacted_at"):
-        columns["transacted_at"] = form.moment("transacted_at", zone, required=True)
+        columns["transacted_at"] = form.moment("transacted_at", state.sent_zone(zone), required=True)
     if new and not form.has("items"):
         form.add_error("items", "items is required; it may be null.")
     if form.has("is_void"):

@@ -12,15 +12,18 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from claimable_benefits.sandbox.api import benefits, definitions, grant, redemptions
 from claimable_benefits.sandbox.console import view_models
-from claimable_benefits.sandbox.demo import seed
+from claimable_benefits.sandbox.demo.seed import SEEDS, apply_seed
 from claimable_benefits.sandbox.faults.middleware import fault_middleware_of
 from claimable_benefits.sandbox.faults.presets import PRESETS, describe_fault
 from claimable_benefits.sandbox.protocol.body_reader import row_id
 from claimable_benefits.sandbox.protocol.error_responses import Problem, invalid, not_found
 from claimable_benefits.sandbox.protocol.references import get_or_404
 from claimable_benefits.sandbox.rules.redemption_rules import expiry
+from claimable_benefits.sandbox.state import store
 from claimable_benefits.sandbox.state.fault_injector import fault_to_json
 from claimable_benefits.sandbox.state.request_state import request_state, sandbox
+from claimable_benefits.sandbox.state.switches import PREFIX as SWITCH_PREFIX
+from claimable_benefits.sandbox.state.switches import SWITCHES, switch_errors
 
 SHOP = "SANDBOX_SHOP_URL"
 bp = Blueprint(
@@ -36,6 +39,7 @@ _MESSAGES = {
     "fault": "The fault is set.",
     "cleared": "No fault is set.",
     "reset": "The sandbox was reset.",
+    "switches": "The switches are set.",
 }
 _CONTENT_SECURITY_POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:;"
@@ -67,6 +71,25 @@ def latest_calls() -> str:
     """Show the list of calls alone, for the page's script."""
     listed = view_models.calls(request_state(), sandbox().calls.calls())
     return render_template("sandbox/call_list.html", calls=listed, full="full" in request.args)
+
+
+@bp.get("/console/switches")
+def switches() -> str:
+    """Show every switch with its value, and what each value would change."""
+    return _page("switches", switches=SWITCHES.values(), values=request_state().switches)
+
+
+@bp.post("/console/switches")
+def set_switches() -> BaseResponse:
+    """Set the switches of the form; ``do=defaults`` sets all to their defaults."""
+    wanted = {name: value for name, value in request.form.items() if name in SWITCHES}
+    if request.form.get("do") == "defaults":
+        wanted = {switch.name: switch.default for switch in SWITCHES.values()}
+    wrong = switch_errors(wanted)
+    if wrong:
+        raise invalid(**wrong)
+    store.save_settings(request_state().db, {SWITCH_PREFIX + name: value for name, value in wanted.items()})
+    return redirect("/console/switches?done=switches", 303)
 
 
 @bp.post("/console/people/<profile_id>/issue")
@@ -124,12 +147,13 @@ def set_fault() -> BaseResponse:
 
 @bp.post("/console/reset")
 def reset() -> BaseResponse:
-    """Reset to the demo data or to an empty state; the clock and the switches stay."""
-    kind = "empty" if request.form.get("seed") == "empty" else "demo"
+    """Reset to the seed of the pressed button; the switches stay, and the clock but for the seed ``guide``."""
+    wanted = request.form.get("seed", "")
+    kind = wanted if wanted in SEEDS else sandbox().seed
     fault_middleware_of(current_app).delayed_requests.clear()
     sandbox().faults.clear()
     sandbox().calls.clear()
-    seed.apply_seed(request_state(), kind, reset=True)
+    apply_seed(sandbox(), request_state().db, kind, reset=True)
     return redirect("/?done=reset", 303)
 
 
@@ -175,6 +199,7 @@ def _page(name: str, **values: Any) -> str:
         presets=PRESETS,
         message=_MESSAGES.get(request.args.get("done", "")),
         shop=current_app.config.get(SHOP),
+        changed=sum(value != SWITCHES[name].default for name, value in state.switches.items()),
         current_path=request.path if request.method == "GET" else "/",
         token=instance.token,
         **values,

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from flask import Blueprint, Response
 
-from claimable_benefits.sandbox.demo import seed
+from claimable_benefits.sandbox.demo.seed import SEEDS, apply_seed
 from claimable_benefits.sandbox.protocol.body_reader import RequestForm, body
 from claimable_benefits.sandbox.protocol.error_responses import invalid, invalid_fields
 from claimable_benefits.sandbox.protocol.responses import Body, respond
@@ -48,11 +48,14 @@ def read_state() -> Response:
 
 @bp.post("/_sandbox/reset")
 def reset() -> Response:
-    """Reset the state to a seed; switches and clock stay as they are."""
-    state, form = request_state(), RequestForm(body())
-    kind = form.choice("seed", ("demo", "empty")) or "empty"
+    """Reset the state to ``seed``, by default the one the sandbox was started with.
+
+    Switches stay as they are, and so does the clock, unless the seed is ``guide``, which has a day of its own.
+    """
+    form = RequestForm(body())
+    kind = form.choice("seed", SEEDS) or sandbox().seed
     form.check()
-    seed.apply_seed(state, kind, reset=True)
+    apply_seed(sandbox(), request_state().db, kind, reset=True)
     return respond({"seed": kind})
 
 

@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document of the API: ``openapi.yaml``, changed as the switches that are set change the API."""
+"""The OpenAPI 3.1 document of the API and its control API: ``openapi.yaml``, changed as the switches change the API."""
 
 from __future__ import annotations
 
@@ -22,12 +22,15 @@ try:
 except ModuleNotFoundError:  # `check` raises it with the remedy
     yaml = None
 
+CONTROL_PREFIX = "/_sandbox"
 bp = Blueprint("openapi", __name__)
 
 Document = dict[str, Any]
 _VARIABLE = re.compile(r"<(?:(\w+)(?:\(([^)]*)\))?:)?(\w+)>")
-# The switch ``numbers`` turns numbers of answers into strings, and neither these nor the fields of requests.
+# The switch ``numbers`` turns numbers of answers into strings: neither these, nor those of the sandbox's own API, nor
+# the fields of requests.
 _PLAIN_NUMBERS = ("IdToken", "Meta", "Token", "Verified")
+_CONTROL_NUMBERS = ("Fault", "LoggedCall", "Faults", "FaultSeed", "Calls", "Flushed")
 _REQUEST = "Request"
 _SHARED = "x-"  # parts of the file that other parts repeat
 
@@ -53,6 +56,8 @@ def describe(app: Flask, switches: Mapping[str, str]) -> Document:
     if "/api/v3/identities/search" in document["paths"]:
         answer = _response(f"IdentitySearch_{switches['identity_search']}")
         document["paths"]["/api/v3/identities/search"]["get"]["responses"]["200"] = answer
+    if switches["definition_ids"] == "numbers":
+        document["components"]["schemas"]["BenefitDefinition"]["properties"]["id"] = {"type": "integer"}
     if switches["numbers"] == "strings":
         _write_numbers_as_strings(document["components"])
     return document
@@ -61,6 +66,11 @@ def describe(app: Flask, switches: Mapping[str, str]) -> Document:
 def api_rules(app: Flask) -> list[Rule]:
     """Return the routes of the API and of Omneo ID, without the sandbox's own."""
     return [rule for rule in app.url_map.iter_rules() if rule.rule.startswith((PREFIX, ID_PREFIX))]
+
+
+def described_rules(app: Flask) -> list[Rule]:
+    """Return the routes that the document describes: Omneo's, and the control API."""
+    return [rule for rule in app.url_map.iter_rules() if rule.rule.startswith((PREFIX, ID_PREFIX, CONTROL_PREFIX))]
 
 
 def path_of(rule: Rule) -> str:
@@ -101,11 +111,10 @@ def _set_create_status(document: Document, status: str) -> None:
 
 
 def _write_numbers_as_strings(components: Document) -> None:
-    schemas = components["schemas"]
-    for name, schema in schemas.items():
-        if name not in _PLAIN_NUMBERS and not name.endswith(_REQUEST):
-            schemas[name] = _as_strings(schema)
-    components["responses"] = _as_strings(components["responses"])
+    for kind in ("schemas", "responses"):
+        for name, schema in components[kind].items():
+            if name not in (*_PLAIN_NUMBERS, *_CONTROL_NUMBERS) and not name.endswith(_REQUEST):
+                components[kind][name] = _as_strings(schema)
 
 
 def _as_strings(schema: Any) -> Any:

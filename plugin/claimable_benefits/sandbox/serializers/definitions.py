@@ -22,6 +22,7 @@ def serialize_definition(state: RequestState, row: sqlite3.Row) -> Body:
         "tags": [],
         **doc,
         **{name: bool(row[name]) for name in FLAGS},
+        "id": str(row["id"]) if state.switches["definition_ids"] == "strings" else row["id"],
         "total_global_redemptions_remaining": global_remaining(row),
         "total_allocations": total,
         "total_allocations_remaining": free,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 
 from claimable_benefits.sandbox.protocol.responses import Body
+from claimable_benefits.sandbox.state.request_state import RequestState
 
 LINE_FIELDS = {
     "external_id": "text",
@@ -23,9 +24,10 @@ LINE_FIELDS = {
 }
 
 
-def serialize_line(line: Body, row: sqlite3.Row) -> Body:
+def serialize_line(state: RequestState, line: Body, row: sqlite3.Row) -> Body:
     """Return a line as answers show it, in the transaction of this row."""
-    order = {"receipt_ref": row["receipt_ref"], "external_id": row["external_id"]}
+    transacted_at = state.serialize_time(row["transacted_at"], row["timezone"])
+    order = {"transacted_at": transacted_at, "receipt_ref": row["receipt_ref"], "external_id": row["external_id"]}
     usual = dict.fromkeys(("product_id", "product", "price_tax", "order_id", "pivot")) | {"is_return": False}
     own = {"product_images": [], "transaction_id": row["id"], "transaction": order}
     return dict.fromkeys(LINE_FIELDS) | usual | own | line

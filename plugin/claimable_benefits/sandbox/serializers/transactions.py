@@ -47,7 +47,7 @@ def serialize_transaction(state: RequestState, row: sqlite3.Row) -> Body:
         "redemption": summarize_redemptions(state, [redemption])[0] if redemption is not None else None,
         "reversed_redemptions": summarize_redemptions(state, reversed_ones),
         "location": serialize_location_of(state, row["location_id"]),
-        "items": [serialize_line(item, row) for item in items or []],
+        "items": [serialize_line(state, item, row) for item in items or []],
         "created_at": row["created_at"],
         "updated_at": row["updated_at"],
     }

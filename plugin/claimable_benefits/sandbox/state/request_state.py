@@ -24,12 +24,16 @@ _KEY = "omneo_sandbox"
 
 @dataclass(frozen=True)
 class Sandbox:
-    """What belongs to one app: its store, clock, token, the tenant's time zone, the faults and the log of calls."""
+    """What belongs to one app: its store, clock, token, the tenant's time zone, the faults and the log of calls.
+
+    ``seed`` is what it was started with.
+    """
 
     store: store.Store
     clock: BaseClock
     token: str
     zone: str
+    seed: str = "empty"
     faults: FaultInjector = field(default_factory=FaultInjector)
     calls: CallLog = field(default_factory=CallLog)
 
@@ -60,6 +64,10 @@ class RequestState:
     def serialize_time(self, moment: str | None, zone: str | None) -> str | None:
         """Return a stored time as answers show it under the switch ``dates``."""
         return serialize_time(moment, zone, echo=self.switches["dates"] == "echo")
+
+    def sent_zone(self, zone: str | None) -> str | None:
+        """Return the zone in which a sent time is read: its own, or UTC on a tenant that does not convert it."""
+        return "UTC" if self.switches["dates"] == "naive" else zone
 
 
 def snapshot_state(instance: Sandbox, db: sqlite3.Connection) -> RequestState:

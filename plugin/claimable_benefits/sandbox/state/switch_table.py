@@ -26,10 +26,10 @@ SWITCH_ROWS: tuple[tuple[str, tuple[str, ...], str, str, str], ...] = (
     ),
     (
         "dates",
-        ("utc", "echo"),
-        "Times in answers: UTC, or the wall clock in the time zone that was sent.",
-        "Omneo facts 1.5",
-        "UTC in the newest tests of the SDK, echoed in its older ones.",
+        ("utc", "echo", "naive"),
+        "A time that was sent: converted to UTC, shown again on the clock of its zone, or stored as it came, as UTC.",
+        "Omneo facts 1.5 and 19",
+        "UTC in the newest tests of the SDK, echoed in its older ones; two of them hold on a naive tenant only.",
     ),
     (
         "external_id_filter",
@@ -51,6 +51,13 @@ SWITCH_ROWS: tuple[tuple[str, tuple[str, ...], str, str, str], ...] = (
         "Numbers in answers: JSON numbers, or strings as the reference's samples print them.",
         "Omneo facts 5 and 13.2",
         "Numbers in tests of the SDK, strings in samples.",
+    ),
+    (
+        "definition_ids",
+        ("strings", "numbers"),
+        "The id of a benefit definition in answers; requests may name it either way.",
+        "Omneo facts 19",
+        "Strings in two live tests of the SDK, a number in the guide's sample.",
     ),
     (
         "identity_search",

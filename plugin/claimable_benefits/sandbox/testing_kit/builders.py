@@ -63,7 +63,7 @@ class OmneoSandbox:
         self.running.calls.clear()
         with self.request_state() as state:
             state.db.execute("DELETE FROM settings")
-            apply_seed(state, "empty", reset=True)
+            apply_seed(sandbox(self.app), state.db, "empty", reset=True)
 
     def close(self) -> None:
         """Stop listening, and remove a state that was not to be kept."""
