@@ -25,6 +25,10 @@ class Target(NamedTuple):
 TARGETS = {
     "warm_vs_bare": Target(">=", 0.90),
     "warm_vs_bare_postgresql": Target(">=", 0.85),
+    "first_visit_shown_50ms": Target(">=", 0.99),
+    "first_visit_shown_250ms": Target(">=", 0.99),
+    "first_visit_shown_500ms": Target(">=", 0.99),
+    "first_visits_host_vs_alone": Target(">=", 0.80),
     "cold_own_work": Target("<=", 5),
     "first_visit_own_work": Target("<=", 6),
     "place_order_own_work": Target("<=", 2.5),

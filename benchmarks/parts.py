@@ -9,6 +9,7 @@ from benchmarks.figures import Part
 from benchmarks.measures import (
     checkout,
     degraded,
+    first_visits,
     growth,
     ledger,
     orders,
@@ -32,6 +33,7 @@ class Entry:
 PARTS = {
     "warm": Entry(warm_pages.measure, ("warm_vs_bare", "warm_vs_bare_postgresql")),
     "pages": Entry(page_times.measure),
+    "first_visits": Entry(first_visits.measure, (*first_visits.JUDGED, first_visits.HOST)),
     "own_work": Entry(own_work.measure, own_work.NAMES),
     "round_trips": Entry(round_trips.measure),
     "orders": Entry(orders.measure, ("apply_upstream_calls",)),

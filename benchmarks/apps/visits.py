@@ -26,12 +26,26 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 BARE, WARM, COLD, FIRST = (f"{kind}{PAGE}" for kind in ("/bare", "/warm", "/cold", "/first"))
+PEOPLE = "/as/"
 _COLD_KEY = "benchmarks.cold"
 
 
 def create_app() -> WSGIApplication:
     """Create the application with a shop of the environment's settings."""
     return application_of(Shop(shop.create_app()))
+
+
+def create_people() -> WSGIApplication:
+    """Create a shop in which the path says who is signed in: ``/as/CUSTOMER/…``; so one browser can be many people."""
+    ours = shop.create_app()
+
+    def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if environ["PATH_INFO"].startswith(PEOPLE):
+            customer, _, rest = environ["PATH_INFO"].removeprefix(PEOPLE).partition("/")
+            environ |= {"SCRIPT_NAME": PEOPLE + customer, "PATH_INFO": f"/{rest}", CUSTOMER_KEY: customer}
+        return ours.wsgi_app(environ, start_response)
+
+    return application
 
 
 def application_of(ours: Shop) -> WSGIApplication:

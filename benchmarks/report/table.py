@@ -21,6 +21,11 @@ PAGES = {
 MEANING = {
     "warm_vs_bare": "A warm benefits page against a bare Flask page of the same HTML, ledger in SQLite",
     "warm_vs_bare_postgresql": "The same, ledger in PostgreSQL",
+    "first_visit_shown_50ms": "Of 20 new shoppers at once, the share whose benefits stand in the page in Chromium"
+    " within 2 seconds, at 50 ms a call",
+    "first_visit_shown_250ms": "The same at 250 ms a call",
+    "first_visit_shown_500ms": "The same at 500 ms a call",
+    "first_visits_host_vs_alone": "The shop's other pages a second while 20 new shoppers come at once, against none",
     "cold_own_work": "Own work of a cold page, in bare pages",
     "first_visit_own_work": "Own work of a first visit, in bare pages",
     "place_order_own_work": "Own work that a benefit adds to placing an order, in bare pages",
@@ -42,6 +47,12 @@ MEANING = {
     "growth_ledger_1m_vs_0": "A worker's turn with a million rows in the ledger, against an empty ledger",
 }
 TOLD = {
+    "first_visit_shown_1000ms": "Of 20 new shoppers at once, the share whose benefits stand in the page within"
+    " 2 seconds, at 1000 ms a call",
+    "first_visit_shown_50ms_without_script": "The share whose first page brings them without a script, at 50 ms a call",
+    "first_visit_shown_250ms_without_script": "The same at 250 ms a call",
+    "first_visit_shown_500ms_without_script": "The same at 500 ms a call",
+    "first_visit_shown_1000ms_without_script": "The same at 1000 ms a call",
     "warm_vs_bare_granian": "A warm page against a bare page under granian, SQLite",
     "warm_vs_bare_postgresql_granian": "The same, PostgreSQL",
     "warm_vs_bare_by_pages_a_second": "Warm against bare by pages a second, gunicorn, SQLite",

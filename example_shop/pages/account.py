@@ -8,6 +8,7 @@ from werkzeug.wrappers import Response
 from example_shop.checkout import carts
 from example_shop.customers import current_customer
 from example_shop.customers.demo_shoppers import SHOPPERS
+from example_shop.extensions import benefits
 from example_shop.orders import orders
 
 blueprint = Blueprint("accounts", __name__)
@@ -28,6 +29,7 @@ def enter() -> Response:
         abort(400, "No customer has that number.")
     carts.hand_over(shopper.customer_id)
     current_customer.switch_to(shopper.customer_id)
+    benefits.warm()
     flash(f"Hello {shopper.first_name}, good to see you.")
     return redirect(current_customer.local_path(request.form.get("next")), 303)
 

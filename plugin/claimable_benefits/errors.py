@@ -9,6 +9,7 @@ BenefitsError
 ├── LedgerUnavailable            the ledger's database is locked, full, read-only or down: nothing was written
 └── OmneoError                   a call to Omneo failed
     ├── NotApplied               nothing was applied: a repeat is safe
+    │   ├── StillLoading         nothing can be shown yet: the read goes on in the background
     │   ├── ConnectionFailed     the request did not reach Omneo, or a read got no answer
     │   ├── AuthenticationError  401, or no token to send
     │   ├── PermissionDenied     403: the token lacks a scope
@@ -106,6 +107,10 @@ class OmneoError(BenefitsError):
 
 class NotApplied(OmneoError):
     """Nothing was applied at Omneo, so a repeat is safe: an open circuit breaker, a spent budget, a failed read."""
+
+
+class StillLoading(NotApplied):
+    """Omneo takes longer than a page waits; the read goes on in the background, and a later page shows its result."""
 
 
 class ConnectionFailed(NotApplied):

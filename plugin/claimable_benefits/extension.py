@@ -6,6 +6,7 @@ with the first app: a shop's scripts and commands import the extension, too, wit
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 from flask import Blueprint, Flask, current_app
 
 from claimable_benefits.cli.lazy import Commands
-from claimable_benefits.domain.shop import Transaction
+from claimable_benefits.domain.shop import Shopper, Transaction
 from claimable_benefits.domain.values import Id
 from claimable_benefits.errors import SettingsError
 from claimable_benefits.loaders import CartLoader, Loaders, OrderLoader, OrdersLoader, OwnDiscount, ShopperLoader
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from claimable_benefits.service.worker.turn import TurnResult
 
 _KEY = "claimable_benefits"
+_log = logging.getLogger("claimable_benefits")
 
 
 class ClaimableBenefits:
@@ -106,7 +108,7 @@ class ClaimableBenefits:
 
         With ``register=False`` the merchant registers `blueprint`. Raises `SettingsError` with the key and the remedy.
         """
-        from claimable_benefits.runtime import Collaborators, make_runtime
+        from claimable_benefits.runtime import Collaborators, make_runtime, warm_at_sign_in
 
         runtime = make_runtime(app, Collaborators(self._loaders, self._clock, self._sleep, self._transport))
         app.extensions[_KEY] = runtime
@@ -114,8 +116,23 @@ class ClaimableBenefits:
         app.before_request(runtime.warn_of_missing_loaders)
         if runtime.settings.worker == "embedded":
             app.before_request(runtime.worker.start)
+        warm_at_sign_in(app, self.warm)
         if register:
             app.register_blueprint(self.blueprint, url_prefix="/account/benefits", checkout_prefix="/checkout/benefits")
+
+    def warm(self, shopper: Shopper | None = None) -> None:
+        """Read a shopper's benefits in the background, so that their first page shows them without waiting for Omneo.
+
+        Call it where a shopper has signed in (Flask-Login's ``user_logged_in`` does so by itself where it is
+        installed), or let pages ask for it: ``blueprint.before_request(benefits.warm)``. Without ``shopper`` it takes
+        the request's; a guest needs nothing. It returns at once and never raises. In each process it reads a shopper at
+        most once in ten minutes, and nobody while Omneo has asked for a pause or its circuit breaker is open; what does
+        not fit the bounded queue is dropped.
+        """
+        try:
+            _runtime().warm(shopper)
+        except Exception:  # noqa: BLE001 - the page that asks for it works without it
+            _log.exception("A shopper's benefits could not be read ahead.")
 
     def applied(self) -> Applied | None:
         """Return what this request's shopper has applied to this request's cart; None where nothing is applied.

@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
+from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+from blinker import Signal
 from flask import Flask, current_app, g
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -40,6 +42,7 @@ from claimable_benefits.loaders import (
 )
 from claimable_benefits.omneo import OmneoClient, Transport
 from claimable_benefits.service.context import Clock, Context, NaiveTimes, Timing, shopper_actor
+from claimable_benefits.service.delivery.pause import are_paused
 from claimable_benefits.service.holds.offers import Applied, read_applied
 from claimable_benefits.service.orders.record import OrderRecord, read_record
 from claimable_benefits.service.orders.refund import Refund, is_refundable, refund_in, refund_order
@@ -53,6 +56,7 @@ from claimable_benefits.service.worker.turn import TurnResult, run_once
 from claimable_benefits.settings import Settings, read_settings
 from claimable_benefits.settings.addresses import normalised_tenant
 from claimable_benefits.wallet.factory import wallet_cache_of
+from claimable_benefits.wallet.read_ahead import ReadAhead
 
 if TYPE_CHECKING:
     from claimable_benefits.ledger.session_hooks import AnySession
@@ -60,6 +64,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger("claimable_benefits")
 GivenTransaction = Transaction | Callable[[], Transaction]
 _OPEN_WRITE = "this request has written to the database and not committed it"
+_KEY = "claimable_benefits"
 _SHOWN = "_claimable_benefits_shown"  # in Flask's g: what this request has shown as applied
 
 
@@ -84,6 +89,7 @@ class Runtime:
     loaders: Loaders
     reports: LoaderReports
     clicks: RateLimiter
+    read_ahead: ReadAhead
 
     def warn_of_missing_loaders(self) -> None:
         """Log once, with the first request, what the shop has not registered by then."""
@@ -100,6 +106,11 @@ class Runtime:
     def load_cart(self) -> Cart | None:
         """Return the cart of this request; None where there is none. Raises `LoaderError`."""
         return load_value(self.loaders.cart, "cart_loader", Cart)
+
+    def warm(self, shopper: Shopper | None) -> None:
+        """Read the wallet of ``shopper``, or of this request's shopper, in the background."""
+        if shopper := shopper or self.load_shopper():
+            self.read_ahead.warm(shopper)
 
     def applied(self) -> Applied | None:
         """Return what this request's shopper has applied to this request's cart; None where nothing is applied."""
@@ -247,6 +258,7 @@ class Runtime:
         """Let the worker finish its call, then close every connection."""
         self.notifier.stop()
         self.worker.stop()
+        self.read_ahead.stop()
         self.context.wallets.close()
         self.clicks.close()
         self.context.omneo.close()
@@ -262,9 +274,33 @@ def make_runtime(app: Flask, collaborators: Collaborators) -> Runtime:
         remedy = 'pip install "flask-claimable-benefits[celery]", or choose embedded or off.'
         raise SettingsError("BENEFITS_WORKER", "is celery, which is not installed.", remedy)
     context = _context(app, settings, collaborators)
-    clicks = RateLimiter(settings.cache_url, f"{settings.base_url} {settings.reference_prefix}")
-    worker = _embedded_worker(context, settings)
-    return Runtime(settings, context, worker, CeleryNotifier(), collaborators.loaders, LoaderReports(), clicks)
+    return Runtime(
+        settings=settings,
+        context=context,
+        worker=_embedded_worker(context, settings),
+        notifier=CeleryNotifier(),
+        loaders=collaborators.loaders,
+        reports=LoaderReports(),
+        clicks=RateLimiter(settings.cache_url, f"{settings.base_url} {settings.reference_prefix}"),
+        read_ahead=ReadAhead(context.wallets, context.wallet_source, lambda: are_paused(context)),
+    )
+
+
+def warm_at_sign_in(app: Flask, warm: Callable[[], None]) -> None:
+    """Call ``warm`` after each sign-in by Flask-Login, where it is installed: its signal comes within the request."""
+    if find_spec("flask_login") is None:
+        return
+    try:
+        signed_in: Signal = import_module("flask_login").user_logged_in
+    except ImportError as error:  # a release that does not work with this Flask
+        _log.warning("Flask-Login cannot be imported (%s), so benefits are not read ahead at sign-in.", error)
+        return
+
+    def on_sign_in(_app: Flask, **_facts: object) -> None:
+        warm()
+
+    signed_in.connect(on_sign_in, sender=app)
+    app.extensions[f"{_KEY}_sign_in"] = on_sign_in  # signals hold their receivers weakly
 
 
 def _context(app: Flask, settings: Settings, collaborators: Collaborators) -> Context:

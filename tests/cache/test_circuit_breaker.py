@@ -88,3 +88,19 @@ def test_a_pause_that_is_asked_for_opens_it_at_once_for_as_long() -> None:
     clock.now += 1
 
     assert (before, breaker.allow_request()) == (False, True)
+
+
+def test_an_answer_to_an_earlier_request_does_not_end_a_pause() -> None:
+    now = 1000.0
+    breaker = CircuitBreaker(failures=1, seconds=5, clock=lambda: now)
+    breaker.record_failure(pause=30)
+    breaker.record_success()
+    breaker.record_failure()
+    during = (breaker.is_open, breaker.allow_request())
+    now += 29
+    at_the_end = breaker.allow_request()
+    now += 1
+    trial = breaker.allow_request()
+    breaker.record_success()
+
+    assert (during, at_the_end, trial, breaker.is_open) == ((True, False), False, True, False)

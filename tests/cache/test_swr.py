@@ -12,7 +12,7 @@ from claimable_benefits.cache.lru import LruCache
 from claimable_benefits.cache.swr import CacheEntry, StaleWhileRevalidateCache, Ttl, Upstream, Version
 from claimable_benefits.cache.thread_pool import ThreadPool
 from claimable_benefits.cache.wait_budget import WaitBudget
-from tests.support.waiting import LIMIT
+from tests.support.waiting import LIMIT, wait_until
 
 HERE = Version("writes", "invalidations")
 
@@ -21,11 +21,11 @@ class LoadFailed(Exception):
     """An anticipated failure."""
 
 
-class Unavailable(LoadFailed):
-    """Nothing can be shown in time."""
+class Late(LoadFailed):
+    """Nothing can be shown yet."""
 
 
-UPSTREAM = Upstream("The upstream", errors=LoadFailed, unavailable=Unavailable)
+UPSTREAM = Upstream("The upstream", errors=LoadFailed, late=Late)
 
 
 @dataclass
@@ -70,7 +70,7 @@ class Desk:
     def __init__(self, *, weight: int = 100, slots: int = 4) -> None:
         self.now = 1000.0
         self.thread_pool = ObservedPool()
-        self.wait_budget = WaitBudget(0.2, slots, clock=lambda: self.now)
+        self.wait_budget = WaitBudget(slots)
         self.source = Numbers()
         self.source.gate.set()
         memory: LruCache[CacheEntry[int]] = LruCache(entries=10, weight=weight)
@@ -85,7 +85,10 @@ class Desk:
         )
 
     def get(self, version: Version = HERE) -> int:
-        return self.cache.get("key", version, self.source).value
+        return self.get_of("key", version)
+
+    def get_of(self, key: str, version: Version = HERE) -> int:
+        return self.cache.get(key, version, self.source, wait=0.2).value
 
     def finish_loads(self) -> None:
         """Wait until nothing is being loaded."""
@@ -108,7 +111,7 @@ def test_a_value_that_is_loaded_again_and_is_the_same_goes_back_to_when_it_first
     cache = StaleWhileRevalidateCache(
         memory=memory,
         thread_pool=thread_pool,
-        wait_budget=WaitBudget(0.2, 4),
+        wait_budget=WaitBudget(4),
         size_of=len,
         upstream=UPSTREAM,
         clock=lambda: now,
@@ -190,13 +193,64 @@ def test_a_failure_is_remembered_for_two_seconds(desk: Desk) -> None:
     assert (tried, desk.get()) == (1, 2)
 
 
-def test_after_a_wait_in_vain_no_reader_waits_for_a_while(desk: Desk) -> None:
+def test_after_a_wait_in_vain_no_reader_waits_for_that_load_for_a_while(desk: Desk) -> None:
     desk.source.gate.clear()
     for _ in range(5):
-        with pytest.raises(Unavailable, match="The upstream takes longer than a page can wait"):
+        with pytest.raises(Late, match="The upstream takes longer than a page can wait"):
             desk.get()
+    at_once = desk.wait_budget.waits
+    desk.now += 2
+    with pytest.raises(Late):
+        desk.get()
 
-    assert (desk.wait_budget.waits, desk.wait_budget.in_vain) == (1, 1)
+    assert (at_once, desk.wait_budget.waits, desk.wait_budget.in_vain) == (1, 2, 2)
+
+
+def test_one_slow_load_never_turns_other_readers_away(desk: Desk) -> None:
+    desk.source.gate.clear()
+    with pytest.raises(Late):
+        desk.get()
+    waits = desk.wait_budget.waits
+    threading.Timer(0.05, desk.source.gate.set).start()
+
+    assert desk.cache.get("another", HERE, desk.source, wait=LIMIT).value
+    assert desk.wait_budget.waits == waits + 1
+
+
+def test_a_reader_that_does_not_wait_begins_the_load(desk: Desk) -> None:
+    desk.source.gate.clear()
+    with pytest.raises(Late):
+        desk.cache.get("key", HERE, desk.source, wait=0)
+    desk.source.gate.set()
+    desk.finish_loads()
+
+    assert desk.cache.get("key", HERE, desk.source, wait=0).value == 1
+    assert (desk.source.loads, desk.wait_budget.waits) == (1, 0)
+
+
+def test_readers_join_a_prefetch_and_a_prefetch_joins_a_load(desk: Desk) -> None:
+    desk.source.gate.clear()
+    ahead = threading.Thread(target=lambda: desk.cache.prefetch("key", HERE, desk.source))
+    ahead.start()
+    wait_until(lambda: ("key", HERE) in desk.cache._in_flight)
+    with pytest.raises(Late):
+        desk.get()
+    desk.cache.prefetch("key", HERE, desk.source)  # it does not wait for the one under way
+    desk.source.gate.set()
+    ahead.join(LIMIT)
+    desk.cache.prefetch("key", HERE, desk.source)  # fresh
+
+    assert (desk.get(), desk.source.loads) == (1, 1)
+
+
+def test_a_failed_prefetch_is_remembered_and_not_raised(desk: Desk) -> None:
+    desk.source.down = True
+    for _ in range(3):
+        desk.cache.prefetch("key", HERE, desk.source)
+
+    assert desk.source.loads == 1
+    with pytest.raises(LoadFailed):
+        desk.get()
 
 
 def test_what_came_too_late_is_there_for_the_next(desk: Desk) -> None:
@@ -216,6 +270,7 @@ def test_a_reader_that_finds_no_slot_does_not_wait() -> None:
         desk.get()
 
     assert desk.wait_budget.waits == 1
+    assert desk.wait_budget.in_vain == 0
     desk.source.gate.set()
     desk.thread_pool.stop()
 
@@ -232,7 +287,7 @@ def test_an_error_that_is_not_anticipated_reaches_the_reader_and_the_next_one_tr
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        desk.cache.get("key", HERE, broken)
+        desk.cache.get("key", HERE, broken, wait=0.2)
 
     assert desk.get() == 1
 
@@ -240,7 +295,7 @@ def test_an_error_that_is_not_anticipated_reaches_the_reader_and_the_next_one_tr
 def test_a_load_for_which_the_thread_pool_has_no_room_is_refused_at_once(desk: Desk) -> None:
     desk.thread_pool.stop()
 
-    with pytest.raises(Unavailable, match="Too much is being loaded"):
+    with pytest.raises(Late, match="Too much is being loaded"):
         desk.get()
 
     assert (desk.source.loads, desk.wait_budget.waits) == (0, 0)

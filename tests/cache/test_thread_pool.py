@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 
@@ -138,6 +140,21 @@ def test_stopping_waits_for_the_job_that_runs_and_drops_the_others(gate: threadi
         thread.join(LIMIT)
 
     assert (at_the_timeout, done) == ([], ["ran"])
+
+
+@pytest.mark.timing
+def test_the_end_of_the_process_does_not_wait_for_jobs() -> None:
+    script = (
+        "import threading; from claimable_benefits.cache.thread_pool import ThreadPool;"
+        "pool, begun = ThreadPool(threads=1), threading.Event();"
+        "pool.submit(lambda: (begun.set(), threading.Event().wait(600)));"
+        "pool.submit(lambda: threading.Event().wait(600));"
+        "assert begun.wait(60); print('the end')"
+    )
+    command = [sys.executable, "-c", script]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT, check=False)  # noqa: S603 - ours
+
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "the end\n", "")
 
 
 @pytest.mark.timing

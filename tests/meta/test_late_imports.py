@@ -51,6 +51,7 @@ TABLE: tuple[LateImport, ...] = (
     ),
     # Values: the digits of currencies, which a start that prices nothing does not need.
     LateImport("claimable_benefits.domain.currencies", "babel.numbers", 8, _TESTS),
+    LateImport("claimable_benefits.runtime", "flask_login", 20, f"{_START}; only where the shop has it installed"),
     # Commands.
     LateImport("claimable_benefits.cli.lazy", "claimable_benefits.cli.group", 27, _START),
     # The ledger: only one of two databases, and alembic only where the tables are not up to date.

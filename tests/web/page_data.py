@@ -67,9 +67,9 @@ class PageData:
 
     def services(self) -> Services:
         return Services(
-            preview_wallet=lambda _, shopper: self._preview(shopper),
+            preview_wallet=lambda _, shopper, **_options: self._preview(shopper),
             remembered_history=self._history,
-            preview_offers=lambda _, shopper, __: OffersPreview(
+            preview_offers=lambda _, shopper, __, **_options: OffersPreview(
                 partial(self._read, "read_offers", self.offers.get(shopper.customer_id, Offers()))
             ),
             read_record=lambda _, number: self._read("read_record", self.records.get(number)),

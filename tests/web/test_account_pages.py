@@ -10,12 +10,13 @@ import pytest
 from claimable_benefits.domain.benefits import Benefit, Definition
 from claimable_benefits.domain.policy import Place, Policy
 from claimable_benefits.domain.shop import Shopper
-from claimable_benefits.errors import AuthenticationError, NotApplied
+from claimable_benefits.errors import AuthenticationError, NotApplied, StillLoading
 from claimable_benefits.service.account.history import Entry
 from claimable_benefits.service.account.wallet_view import Held, Wallet
+from claimable_benefits.service.holds.offers import Offers
 from tests.web.conftest import Browser
 from tests.web.page_data import ACCOUNT, CHECKOUT, MELBOURNE, NOW, STORE, PageData, definition, held, make_shop
-from tests.web.reading import Element, forms, region
+from tests.web.reading import Element, forms, read_page, region
 
 
 def card(page: Element, name: str) -> Element:
@@ -293,6 +294,85 @@ def test_while_omneo_is_down_the_page_is_shown_and_says_so(data: PageData, mia: 
 
     assert page.one("h1").text == "Your benefits"
     assert "Your benefits cannot be shown right now." in page.text
+
+
+def loading_region(page: Element) -> Element:
+    (found,) = [div for div in page.all("div") if "data-cb-fill" in div.attributes]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("path", "fill", "reloads"),
+    [
+        ("/account/benefits", "/account/benefits/fragment", False),
+        ("/account/benefits?history=all", "/account/benefits/fragment?history=all", False),
+        ("/account/benefits/held/b-lounge", "/account/benefits/fragment", True),
+        ("/account/benefits/claimable/free-shipping", "/account/benefits/fragment", True),
+    ],
+)
+def test_a_page_whose_benefits_are_late_is_a_page_with_a_region_that_fills_itself(
+    data: PageData, mia: Browser, path: str, fill: str, reloads: bool
+) -> None:
+    data.fails("preview_wallet", StillLoading("late"))
+    page = mia.read(path, status=200)
+    loading = loading_region(page)
+
+    assert page.one("h1").text == "Your benefits"
+    assert loading.one("p", role="status").text == "We are fetching your benefits from the loyalty programme."
+    assert (loading.one("a").text, loading.one("a").attributes["href"]) == ("Show my benefits", path)
+    assert loading.attributes["data-cb-fill"] == fill
+    assert ("data-cb-reload" in loading.attributes) is reloads
+    assert loading.one("script").attributes["src"].startswith("/account/benefits/static/benefits.js?v=")
+
+
+def test_the_fragment_is_the_sections_of_the_list_and_nobody_stores_it(data: PageData, mia: Browser) -> None:
+    answer = mia.get("/account/benefits/fragment")
+    fragment = read_page(answer.text)
+
+    assert (answer.status_code, answer.headers["Cache-Control"]) == (200, "private, no-store")
+    assert [title.text for title in fragment.all("h2")] == ["Ready to claim", "Yours to use", "History"]
+    assert list(forms(fragment)) == list(forms(mia.read()))
+    assert mia.send(forms(fragment)["Claim Free Shipping"]).status_code == 303
+    assert "<html" not in answer.text
+
+
+@pytest.mark.parametrize("error", [StillLoading("late"), NotApplied("down")])
+def test_the_fragment_is_empty_while_there_is_nothing_to_show(data: PageData, mia: Browser, error: Exception) -> None:
+    data.fails("preview_wallet", error)
+    answer = mia.get("/account/benefits/fragment")
+
+    assert (answer.status_code, answer.data, answer.headers["Cache-Control"]) == (204, b"", "private, no-store")
+
+
+def test_a_guest_gets_no_fragment(guest: Browser) -> None:
+    answers = [guest.get(path) for path in ("/account/benefits/fragment", "/checkout/benefits/panel")]
+
+    assert [(answer.status_code, answer.data) for answer in answers] == [(204, b"")] * 2
+
+
+def test_a_flash_is_shown_by_the_page_and_not_by_the_fragment(data: PageData, mia: Browser) -> None:
+    mia.press("Claim Free Shipping")
+    fragments = [mia.get(path).text for path in ("/account/benefits/fragment", "/checkout/benefits/panel")]
+
+    assert all("Free Shipping is yours." not in text for text in fragments)
+    assert "Free Shipping is yours." in mia.read().text
+
+
+def test_a_page_that_is_not_late_has_no_script(data: PageData, mia: Browser) -> None:
+    assert [mia.read(path).all("script") for path in ("/account/benefits", "/checkout")] == [[], []]
+
+
+def test_the_script_takes_the_nonce_of_the_shop(data: PageData) -> None:
+    app = make_shop(data)
+    app.jinja_env.globals["csp_nonce"] = lambda: "once"
+    data.fails("preview_wallet", StillLoading("late"))
+    data.offers["mia"] = Offers(reachable=False, is_loading=True)
+    browser = Browser(app.test_client(), "mia")
+
+    assert [browser.read(path).one("script").attributes["nonce"] for path in ("/account/benefits", "/checkout")] == [
+        "once",
+        "once",
+    ]
 
 
 def test_a_history_that_cannot_be_read_leaves_the_rest(data: PageData, mia: Browser) -> None:

@@ -178,6 +178,33 @@ def test_while_omneo_is_down_what_is_applied_stays(data: PageData, mia: Browser)
     assert "Remove Free Shipping" in text
 
 
+def test_a_panel_whose_benefits_are_late_fills_itself_and_keeps_what_is_applied(data: PageData, mia: Browser) -> None:
+    only(data, applied=applied("b", "Free Shipping"), reachable=False, is_loading=True)
+    late = panel(mia, "/checkout?step=2")
+    (loading,) = [div for div in late.all("div") if "data-cb-fill" in div.attributes]
+    while_late = mia.get(loading.attributes["data-cb-fill"])
+    only(data, applied=applied("b", "Free Shipping"), fitting=(offer("c", "Ten Off"),))
+    filled = mia.get(loading.attributes["data-cb-fill"])
+    shown = region(read_page(filled.text), "Benefits")
+
+    assert "We are fetching your benefits" in late.text
+    assert "does not answer" not in late.text
+    assert list(forms(late)) == ["Remove Free Shipping"]
+    assert loading.one("a").attributes["href"] == "/checkout?step=2"
+    assert (while_late.status_code, while_late.data) == (204, b"")
+    assert (filled.status_code, filled.headers["Cache-Control"]) == (200, "private, no-store")
+    assert list(forms(shown)) == ["Remove Free Shipping", "Apply Ten Off"]
+    assert forms(shown)["Apply Ten Off"].fields["next"] == "/checkout?step=2"
+
+
+@pytest.mark.parametrize("target", ["//evil.example/", "https://evil.example/", ""])
+def test_the_panels_forms_never_lead_to_another_site(data: PageData, mia: Browser, target: str) -> None:
+    only(data, fitting=(offer("c", "Ten Off"),))
+    shown = read_page(mia.get(f"/checkout/benefits/panel?next={target}").text)
+
+    assert forms(shown)["Apply Ten Off"].fields["next"] == "/checkout"
+
+
 def test_the_panel_never_breaks_a_checkout(data: PageData, mia: Browser, caplog: pytest.LogCaptureFixture) -> None:
     data.fails("read_offers", ZeroDivisionError("anything"))
     with caplog.at_level(logging.ERROR, "claimable_benefits"):

@@ -15,15 +15,17 @@ from flask.wrappers import Response
 from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
 from werkzeug.serving import make_server
 
-from claimable_benefits.errors import NotApplied
+from claimable_benefits.errors import NotApplied, StillLoading
 from claimable_benefits.service.account.wallet_view import Wallet
 from claimable_benefits.service.holds.offers import Offers
+from claimable_benefits.web.current import STATIC_FOLDER
 from tests.support.chromium import REMEDY, find_chromium, launch_arguments
 from tests.web.demo import LOUNGE, demo
 from tests.web.hostile import ALL, hostile
 from tests.web.page_data import PageData, held, make_shop, use
 
 CSP = "default-src 'none'; style-src 'self'; img-src 'self' https:; form-action 'self'; base-uri 'none'"
+WITH_SCRIPT = f"{CSP}; script-src 'self'; connect-src 'self'"
 RULES = {
     "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 }
@@ -92,7 +94,7 @@ def serve() -> Iterator[Serve]:
     def start(app: Flask) -> str:
         @app.after_request
         def strict(response: Response) -> Response:
-            response.headers["Content-Security-Policy"] = CSP
+            response.headers["Content-Security-Policy"] = app.config.get("CSP", CSP)
             return response
 
         server = make_server("127.0.0.1", 0, app, threaded=True)
@@ -153,15 +155,20 @@ def test_every_page_is_accessible_and_fits_its_screen(
     assert troubles == {}
 
 
-@pytest.mark.parametrize("state", ["guest", "unknown", "empty", "down"])
-def test_every_empty_state_is_accessible(chromium: Chromium, served: tuple[PageData, str], state: str) -> None:
-    data, address = served
+@pytest.mark.parametrize("state", ["guest", "unknown", "empty", "down", "late"])
+def test_every_empty_state_is_accessible(chromium: Chromium, serve: Serve, state: str) -> None:
+    data = demo()
+    app = make_shop(data)
+    address = serve(app)
     if state == "guest":
         data.shoppers.clear()
     if state == "down":
         data.fails("preview_wallet", NotApplied("down"))
+    if state == "late":
+        data.fails("preview_wallet", StillLoading("late"))
+        app.config["CSP"] = WITH_SCRIPT
     data.wallets["mia"] = Wallet(known=state != "unknown")
-    data.offers["mia"] = Offers(reachable=state != "down")
+    data.offers["mia"] = Offers(reachable=state not in ("down", "late"), is_loading=state == "late")
     data.histories.clear()
     troubles = chromium.walk(complaints_of_pages(address, ("/account/benefits", "/checkout")))
 
@@ -298,3 +305,158 @@ def test_the_buttons_are_large_enough_to_press(chromium: Chromium, served: tuple
 
     assert len(heights) == 4
     assert min(heights) >= 44
+
+
+# A region that fills itself.
+
+ASKS = {"/account/benefits": "**/benefits/fragment", "/checkout": "**/benefits/panel**"}
+
+
+@pytest.fixture
+def late(serve: Serve) -> tuple[PageData, str]:
+    data = demo()
+    app = make_shop(data)
+    app.config["CSP"] = WITH_SCRIPT
+    make_late(data)
+    return data, serve(app)
+
+
+def make_late(data: PageData) -> None:
+    data.fails("preview_wallet", StillLoading("late"))
+    data.offers["mia"] = Offers(reachable=False, is_loading=True)
+
+
+def answer(data: PageData) -> None:
+    data.failing.clear()
+    data.offers["mia"] = demo().offers["mia"]
+
+
+def next_ask(page: Page, path: str) -> int:
+    """Wait for the next ask; give its status."""
+    with page.expect_response(ASKS[path]) as response:
+        pass
+    return response.value.status
+
+
+@pytest.mark.timing
+@pytest.mark.parametrize(
+    ("path", "button"), [("/account/benefits", "Claim Free Shipping"), ("/checkout", "Apply 10% off")]
+)
+def test_benefits_that_are_late_come_by_themselves(
+    chromium: Chromium, late: tuple[PageData, str], path: str, button: str
+) -> None:
+    data, address = late
+
+    def story(page: Page) -> list[str]:
+        said: list[str] = []
+        page.on("console", lambda message: said.append(message.text))
+        page.goto(f"{address}/sign-in/mia")
+        page.goto(address + path)
+        busy = page.locator("[data-cb-fill]")
+        expect(busy).to_have_attribute("aria-busy", "true")
+        expect(busy.get_by_role("status")).to_have_text("We are fetching your benefits from the loyalty programme.")
+        expect(page.get_by_role("link", name="Show my benefits")).to_be_hidden()
+        assert next_ask(page, path) == 204
+        answer(data)
+        expect(page.get_by_role("button", name=button)).to_be_visible()
+        expect(page.get_by_role("status").first).to_have_text("Your benefits are shown.")
+        expect(page.locator("h1")).to_have_count(1)
+        expect(page.get_by_role("region", name="Benefits", exact=True)).to_have_count(1 if path == "/checkout" else 0)
+        troubles = complaints(page)
+        page.get_by_role("button", name=button).click()
+        expect(
+            page.get_by_role("status").filter(has_text="is " if path == "/checkout" else "is yours.")
+        ).to_be_visible()
+        return [text for text in said if not text.startswith(_STATUS)] + troubles
+
+    assert chromium.walk(story) == []
+
+
+@pytest.mark.timing
+def test_after_four_asks_there_is_a_button_which_asks_again(chromium: Chromium, late: tuple[PageData, str]) -> None:
+    data, address = late
+
+    def story(page: Page) -> tuple[int, list[str]]:
+        asks: list[str] = []
+        page.on("request", lambda request: asks.append(request.url) if "panel" in request.url else None)
+        page.goto(f"{address}/sign-in/mia")
+        page.goto(f"{address}/checkout")
+        button = page.get_by_role("link", name="Show my benefits")
+        expect(button).to_be_hidden()
+        expect(button).to_be_visible(timeout=30_000)
+        expect(page.get_by_role("status")).to_have_text("The loyalty programme takes longer than usual.")
+        after_four = len(asks)
+        troubles = complaints(page)
+        answer(data)
+        button.focus()
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("button", name="Apply 10% off")).to_be_visible()
+        expect(page.get_by_role("region", name="Benefits")).to_be_focused()
+        return after_four, troubles
+
+    assert chromium.walk(story) == (4, [])
+
+
+@pytest.mark.timing
+def test_a_benefits_own_page_is_loaded_again(chromium: Chromium, late: tuple[PageData, str]) -> None:
+    data, address = late
+
+    def story(page: Page) -> None:
+        page.goto(f"{address}/sign-in/mia")
+        page.goto(f"{address}/account/benefits/held/b-lounge")
+        assert next_ask(page, "/account/benefits") == 204
+        answer(data)
+        expect(page.get_by_role("heading", name="Lounge Visit", level=1)).to_be_visible()
+
+    chromium.walk(story)
+
+
+# As a checkout does that shows new prices: scripts in such a document do not run.
+_REPLACE = """async () => {
+  const text = await (await fetch("/checkout")).text();
+  const page = new DOMParser().parseFromString(text, "text/html");
+  document.querySelector("main").replaceWith(page.querySelector("main"));
+}"""
+
+
+@pytest.mark.timing
+def test_a_region_that_the_shops_own_script_puts_in_fills_itself(
+    chromium: Chromium, late: tuple[PageData, str]
+) -> None:
+    data, address = late
+
+    def story(page: Page) -> None:
+        page.goto(f"{address}/sign-in/mia")
+        page.goto(f"{address}/checkout")
+        expect(page.locator("[data-cb-fill]")).to_have_attribute("aria-busy", "true")
+        page.evaluate(_REPLACE)
+        expect(page.locator("[data-cb-fill]")).to_have_attribute("aria-busy", "true")
+        answer(data)
+        expect(page.get_by_role("button", name="Apply 10% off")).to_be_visible()
+
+    chromium.walk(story)
+
+
+@pytest.mark.parametrize(
+    ("path", "button"), [("/account/benefits", "Claim Free Shipping"), ("/checkout?step=2", "Apply 10% off")]
+)
+def test_without_a_script_the_button_is_there_at_once(
+    chromium: Chromium, late: tuple[PageData, str], path: str, button: str
+) -> None:
+    data, address = late
+
+    def story(page: Page) -> str:
+        page.goto(f"{address}/sign-in/mia")
+        page.goto(address + path)
+        show = page.get_by_role("link", name="Show my benefits")
+        expect(show).to_be_visible()
+        answer(data)
+        show.click()
+        expect(page.get_by_role("button", name=button)).to_be_visible()
+        return page.url
+
+    assert chromium.walk(story, java_script_enabled=False) == address + path
+
+
+def test_the_script_stays_small() -> None:
+    assert (STATIC_FOLDER / "benefits.js").stat().st_size <= 1800

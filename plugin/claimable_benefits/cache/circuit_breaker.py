@@ -19,6 +19,7 @@ class CircuitBreaker:
         self._clock = clock
         self._failures = 0
         self._next_trial: float | None = None
+        self._paused_until = float("-inf")
         self._lock = threading.Lock()
 
     @property
@@ -45,14 +46,19 @@ class CircuitBreaker:
             return True
 
     def record_success(self) -> None:
-        """Close the breaker: an attempt brought an answer."""
+        """Close the breaker: an attempt brought an answer. A pause stays, as that attempt began before it."""
         if self._failures or self._next_trial is not None:
             with self._lock:
-                self._failures, self._next_trial = 0, None
+                self._failures = 0
+                if self._clock() >= self._paused_until:
+                    self._next_trial = None
 
     def record_failure(self, pause: float | None = None) -> None:
         """Count an attempt without an answer; with ``pause``, the server asked for so many seconds without requests."""
         with self._lock:
             self._failures += 1
+            if pause is not None:
+                self._paused_until = max(self._paused_until, self._clock() + pause)
             if pause is not None or self._failures >= self._most:
-                self._next_trial = self._clock() + max(self._seconds if pause is None else pause, 0.0)
+                until = self._clock() + (self._seconds if pause is None else 0.0)
+                self._next_trial = max(until, self._paused_until)

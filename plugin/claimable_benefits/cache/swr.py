@@ -16,7 +16,8 @@ from claimable_benefits.cache.wait_budget import WaitBudget
 
 T = TypeVar("T")
 
-_LOCK_SECONDS = 5.0  # longer than a load: an expired lock costs a second load and nothing more
+_LOCK_SECONDS = 5.0  # longer than a usual load: an expired lock costs a second load and nothing more
+_PAUSE = 2.0  # seconds: what failed or was slow a moment ago still is, for this value
 
 
 class Version(NamedTuple):
@@ -71,13 +72,13 @@ class Codec(Generic[T]):
 class Upstream:
     """What values are loaded from: its ``name`` in error sentences, and its errors.
 
-    ``errors`` are the anticipated failures of a load, which are remembered for a moment. ``unavailable`` makes, from a
-    sentence, the error that is raised where nothing can be shown in time.
+    ``errors`` are the anticipated failures of a load, which are remembered for a moment. ``late`` makes, from a
+    sentence, the error that is raised where nothing can be shown yet, and may be in a moment.
     """
 
     name: str
     errors: type[Exception]
-    unavailable: Callable[[str], Exception]
+    late: Callable[[str], Exception]
 
 
 class StaleWhileRevalidateCache(Generic[T]):
@@ -112,10 +113,11 @@ class StaleWhileRevalidateCache(Generic[T]):
         self._recent_errors: LruCache[tuple[Exception, float]] = LruCache(entries=1000, weight=1000)
         self._lock = threading.Lock()
 
-    def get(self, key: str, version: Version, load: Callable[[], T]) -> CacheEntry[T]:
-        """Return the value, as fresh as it can be had within the wait budget.
+    def get(self, key: str, version: Version, load: Callable[[], T], *, wait: float) -> CacheEntry[T]:
+        """Return the value, as fresh as it can be had within ``wait`` seconds and the wait budget.
 
-        Raises what ``load`` raises, and the upstream's ``unavailable`` where nothing can be shown in time.
+        A load goes on after that, for the next reader. Raises what ``load`` raises, and the upstream's ``late`` where
+        nothing can be shown yet.
         """
         entry = self.peek(key, version)
         if entry and entry.version == version and self.is_fresh(entry):
@@ -125,10 +127,23 @@ class StaleWhileRevalidateCache(Generic[T]):
         flight = self._load_once(key, version, load)
         if entry and entry.version == version and self.age(entry) < self._ttl.stale:
             return entry
-        if self._wait_budget.wait(flight.done):
+        if self._wait(flight, wait):
             return flight.entry or self._or_raise(self.peek(key, version), flight.error)
         # Meanwhile the load may have found another process's stale value.
         return self._or_raise(self.peek(key, version), None)
+
+    def prefetch(self, key: str, version: Version, load: Callable[[], T]) -> None:
+        """Load it now, in this thread, unless it is fresh, is being loaded or has just failed.
+
+        Readers that come meanwhile wait for this load as for their own. An anticipated failure is remembered and not
+        raised.
+        """
+        entry = self.peek(key, version)
+        if (entry and entry.version == version and self.is_fresh(entry)) or self._recent_error(key):
+            return
+        flight, is_ours = self._join(key, version)
+        if is_ours:
+            self._finish_load(flight, key, version, load)
 
     def peek(self, key: str, version: Version) -> CacheEntry[T] | None:
         """Return what may be shown where loading fails; load nothing."""
@@ -183,16 +198,32 @@ class StaleWhileRevalidateCache(Generic[T]):
 
     def _load_once(self, key: str, version: Version, load: Callable[[], T]) -> _InFlight[T]:
         """Return the load that is under way, else begin one; it has failed where the thread pool has no room for it."""
-        with self._lock:
-            if flight := self._in_flight.get((key, version)):
-                return flight
-            flight = self._in_flight[key, version] = _InFlight[T]()
-        if not self._thread_pool.submit(lambda: self._finish_load(flight, key, version, load)):
+        flight, is_ours = self._join(key, version)
+        if is_ours and not self._thread_pool.submit(lambda: self._finish_load(flight, key, version, load)):
             with self._lock:
                 del self._in_flight[key, version]
-            flight.error = self._upstream.unavailable("Too much is being loaded at the moment.")
+            flight.error = self._upstream.late("Too much is being loaded at the moment.")
             flight.done.set()
         return flight
+
+    def _join(self, key: str, version: Version) -> tuple[_InFlight[T], bool]:
+        """Return the load that is under way, else enter one that the caller begins; and whether it is the caller's."""
+        with self._lock:
+            if flight := self._in_flight.get((key, version)):
+                return flight, False
+            flight = self._in_flight[key, version] = _InFlight[T]()
+            return flight, True
+
+    def _wait(self, flight: _InFlight[T], seconds: float) -> bool:
+        """Wait for a load, unless a reader has just waited for this very load in vain; return whether it has ended."""
+        if flight.done.is_set():
+            return True
+        if seconds <= 0 or self._clock() < flight.not_before:
+            return False
+        came = self._wait_budget.wait(flight.done, seconds)
+        if came is False:
+            flight.not_before = self._clock() + _PAUSE
+        return came is True
 
     def _finish_load(self, flight: _InFlight[T], key: str, version: Version, load: Callable[[], T]) -> None:
         try:
@@ -202,7 +233,7 @@ class StaleWhileRevalidateCache(Generic[T]):
             flight.entry = entry if is_here else self.load_shared(key, version, load)
         except self._upstream.errors as error:
             flight.error = error
-            self._recent_errors.put(key, (error, self._clock() + self._wait_budget.pause), 1)
+            self._recent_errors.put(key, (error, self._clock() + _PAUSE), 1)
         except BaseException as error:
             flight.error = error
             raise
@@ -219,14 +250,15 @@ class StaleWhileRevalidateCache(Generic[T]):
     def _or_raise(self, entry: CacheEntry[T] | None, error: BaseException | None) -> CacheEntry[T]:
         if entry is not None:
             return entry
-        raise error or self._upstream.unavailable(f"{self._upstream.name} takes longer than a page can wait.")
+        raise error or self._upstream.late(f"{self._upstream.name} takes longer than a page can wait.")
 
 
 class _InFlight(Generic[T]):
-    """One load, and every reader that waits for it."""
+    """One load, and every reader that waits for it; none does before ``not_before``, by the cache's clock."""
 
     def __init__(self) -> None:
         self.done = threading.Event()
+        self.not_before = float("-inf")
         self.entry: CacheEntry[T] | None = None
         self.error: BaseException | None = None
 

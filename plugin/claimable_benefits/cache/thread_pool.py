@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
+import queue
 import threading
 import time
 import weakref
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from typing import Protocol, TypeVar
+from concurrent.futures import Future, wait
+from typing import Any, Protocol, TypeVar
 
 T = TypeVar("T")
 
@@ -26,19 +27,23 @@ class ThreadPool:
     """At most ``threads`` threads, and at most ``queue`` jobs that wait for one; a job beyond that is dropped.
 
     An unbounded queue would hold thousands of useless refreshes after an outage. A thread starts when a job needs it. A
-    fork copies no threads, so the child starts with a pool of its own. The end of the process waits for the jobs that
-    have been accepted.
+    fork copies no threads, so the child starts with a pool of its own. The threads are daemons: a job may wait ten
+    seconds for an answer, and the end of the process does not wait for jobs. That is why
+    `concurrent.futures.ThreadPoolExecutor` does not serve here. So a job must be one that may be lost: a read.
     """
 
-    def __init__(self, threads: int = 8, queue: int = 64) -> None:
-        self._threads = threads
-        self._jobs = threads + queue
+    def __init__(self, threads: int = 16, queue: int = 64) -> None:
+        self._most_threads = threads
+        self._most_jobs = threads + queue
         self._start()
         _pools.add(self)
 
     def _start(self) -> None:
-        self._executor = ThreadPoolExecutor(self._threads, thread_name_prefix="claimable-benefits")
-        self._room = threading.BoundedSemaphore(self._jobs)
+        self._waiting: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._room = threading.BoundedSemaphore(self._most_jobs)
+        self._lock = threading.Lock()
+        self._threads = 0
+        self._idle = threading.Semaphore(0)
         self._is_stopped = False
 
     def submit(self, job: Callable[[], object]) -> bool:
@@ -64,26 +69,54 @@ class ThreadPool:
 
     def stop(self, timeout: float = 5.0) -> None:
         """Accept no more jobs, drop those that wait, and let those that run end, within ``timeout`` seconds in all."""
-        if self._is_stopped:
-            return
-        self._is_stopped = True
+        with self._lock:
+            if self._is_stopped:
+                return
+            self._is_stopped = True
         until = time.monotonic() + timeout
-        self._executor.shutdown(wait=False, cancel_futures=True)
-        for _ in range(self._jobs):  # each job that ends makes room
+        for _ in range(self._threads):
+            self._waiting.put(None)
+        for _ in range(self._most_jobs):  # each job that ends makes room
             if not self._room.acquire(timeout=max(0.0, until - time.monotonic())):
                 return
 
     def _submit(self, call: Callable[[], T]) -> Future[T] | None:
         if not self._room.acquire(blocking=False):
             return None
-        try:
-            future = self._executor.submit(call)
-        except RuntimeError:  # the pool has stopped, or the process ends
-            self._room.release()
-            return None
+        future: Future[T] = Future()
         room = self._room
         future.add_done_callback(lambda _: room.release())
+        with self._lock:  # so that no job is accepted behind the end of the threads
+            if self._is_stopped or not self._has_thread():
+                future.cancel()
+                return None
+            self._waiting.put(lambda: self._finish(future, call))
         return future
+
+    def _has_thread(self) -> bool:
+        """Whether a thread will take one more job; start one where all are busy and there may be more."""
+        if self._idle.acquire(blocking=False) or self._threads == self._most_threads:
+            return True
+        try:
+            threading.Thread(
+                target=self._work, args=(self._waiting, self._idle), name="claimable-benefits_load", daemon=True
+            ).start()
+        except RuntimeError:  # the process ends, or may have no more threads
+            return self._threads > 0
+        self._threads += 1
+        return True
+
+    def _work(self, waiting: queue.SimpleQueue[Callable[[], None] | None], idle: threading.Semaphore) -> None:
+        while (job := waiting.get()) is not None:
+            job()
+            del job  # or the thread would hold the last result until the next job
+            idle.release()
+
+    def _finish(self, future: Future[Any], call: Callable[[], object]) -> None:
+        if self._is_stopped:
+            future.cancel()
+        if future.set_running_or_notify_cancel():
+            _run(call, future)
 
 
 def one_by_one(calls: Sequence[Callable[[], T]]) -> list[T]:
@@ -91,8 +124,8 @@ def one_by_one(calls: Sequence[Callable[[], T]]) -> list[T]:
     return [call() for call in calls]
 
 
-def _run(call: Callable[[], T]) -> Future[T]:
-    future: Future[T] = Future()
+def _run(call: Callable[[], T], future: Future[T] | None = None) -> Future[T]:
+    future = Future() if future is None else future
     try:
         future.set_result(call())
     except BaseException as error:  # noqa: BLE001 - it is raised where the result is asked for

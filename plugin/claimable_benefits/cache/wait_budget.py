@@ -1,45 +1,42 @@
-"""How long requests wait, and how many may wait at once."""
+"""How many requests may wait at once."""
 
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 
 class WaitBudget:
-    """At most ``slots`` threads wait at once, each for at most ``budget`` seconds.
+    """At most ``slots`` threads wait at once; a thread that finds no slot does not wait at all.
 
-    A thread that finds no slot does not wait at all. For ``pause`` seconds after a wait in vain no thread waits: what
-    is slow now is slow a moment later too, and the shop's other pages need the threads. ``clock`` counts seconds.
+    Readers of a cache leave the last slot to whoever takes one with `slot`: a click must not fail because pages wait.
     """
 
-    def __init__(
-        self, budget: float, slots: int, *, pause: float = 2.0, clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        self.budget = budget
-        self.pause = pause
-        self._clock = clock
+    def __init__(self, slots: int) -> None:
         self._slots = threading.Semaphore(slots)
-        self._not_before = clock()
+        self._readers = threading.Semaphore(max(1, slots - 1))
         self._lock = threading.Lock()
         self._waiting = 0
         self.most_at_once = 0
         self.waits = 0
         self.in_vain = 0
 
-    def wait(self, done: threading.Event) -> bool:
-        """Wait for ``done``; return whether it came within the budget."""
+    def wait(self, done: threading.Event, seconds: float) -> bool | None:
+        """Wait up to ``seconds`` for ``done``: True where it came, False where not, None where there was no slot."""
         if done.is_set():
             return True
-        if self._clock() < self._not_before:
-            return False
-        with self.slot() as has_slot:
-            came = has_slot and done.wait(self.budget)
-        if has_slot and not came:
+        if not self._readers.acquire(blocking=False):
+            return None
+        try:
+            with self.slot() as has_slot:
+                if not has_slot:
+                    return None
+                came = done.wait(seconds)
+        finally:
+            self._readers.release()
+        if not came:
             self.in_vain += 1
-            self._not_before = self._clock() + self.pause
         return came
 
     @contextmanager

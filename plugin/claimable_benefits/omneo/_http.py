@@ -25,7 +25,8 @@ from claimable_benefits.omneo.outcomes import HttpAnswer, NoAnswer, Outcome
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
 _LARGEST_BODY = 5 * 1024 * 1024
 # Close idle connections well before servers do (60 s is usual): a write on a closing connection is in doubt.
-_POOL = httpx.Limits(max_connections=32, max_keepalive_connections=16, keepalive_expiry=15)
+# Reads in the background take 18 connections at most, for up to ten seconds each: the rest is for requests and workers.
+_POOL = httpx.Limits(max_connections=50, max_keepalive_connections=16, keepalive_expiry=15)
 _HEADERS = {
     "Accept": "application/json",
     "Accept-Encoding": "gzip, deflate",

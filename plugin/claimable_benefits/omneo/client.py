@@ -110,6 +110,10 @@ class OmneoClient(Profiles, Benefits, Redemptions, RedemptionPeriods, Transactio
         breakers = self._session.breakers
         return any(breakers[name].is_resting for name in ("read", lane) if name in breakers)
 
+    def has_open_breaker(self) -> bool:
+        """Whether a circuit breaker is open: calls failed, or Omneo asked for a pause, and none has worked since."""
+        return any(breaker.is_open for breaker in self._session.breakers.values())
+
     def for_workers(self) -> Self:
         """Give the client with the worker's timeouts of ten seconds; both share connections and `close`."""
         twin = copy.copy(self)

@@ -85,7 +85,12 @@ TABLE: tuple[Setting, ...] = (
         None,
         "A Valkey or Redis in which all processes share cached wallets, such as redis://localhost:6379/0.",
     ),
-    Setting("BENEFITS_PAGE_BUDGET_MS", "whole number", 400, "How many milliseconds a page waits for Omneo at most."),
+    Setting(
+        "BENEFITS_PAGE_BUDGET_MS",
+        "whole number",
+        400,
+        "How many milliseconds a known shopper's page waits for Omneo at most.",
+    ),
     Setting(
         "BENEFITS_WAITING_THREADS",
         "whole number",

@@ -19,7 +19,7 @@ from claimable_benefits.cache.thread_pool import ThreadPool
 from claimable_benefits.cache.wait_budget import WaitBudget
 from claimable_benefits.domain.benefits import Redemption
 from claimable_benefits.domain.shop import Shopper
-from claimable_benefits.errors import NotApplied, OmneoError, Rejected
+from claimable_benefits.errors import NotApplied, OmneoError, Rejected, StillLoading
 from claimable_benefits.ledger import Ledger
 from claimable_benefits.ledger.customer_version import CustomerVersion, read_customer_version
 from claimable_benefits.wallet import snapshot as snapshots
@@ -31,7 +31,8 @@ T = TypeVar("T")
 
 _UNKNOWN = Ttl(fresh=15.0, stale=60.0, max_stale=300.0)  # a shopper who has just joined must not wait for long
 _REDEMPTION = 500  # bytes
-_OMNEO = Upstream("Omneo", errors=OmneoError, unavailable=NotApplied)
+_OMNEO = Upstream("Omneo", errors=OmneoError, late=StillLoading)
+FIRST_VISIT_SECONDS = 1.5  # a person waits that long for a page, and two calls of half a second fit in
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +51,17 @@ class WalletReading:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Limits of the cache: ``weight`` in bytes, times and ``budget`` in seconds, ``slots`` for requests that wait."""
+    """Limits of the cache: ``weight`` in bytes, times in seconds, ``slots`` for requests that wait.
+
+    A page waits ``budget`` seconds for a known shopper's wallet. A first visit, whose profile has to be found before,
+    waits ``first_visit`` seconds, or ``budget`` where that is longer.
+    """
 
     fresh: float = 60.0
     max_stale: float = 3600.0
     weight: int = 16_000_000
     budget: float = 0.4
+    first_visit: float = FIRST_VISIT_SECONDS
     slots: int = 4
 
 
@@ -63,7 +69,8 @@ class Limits:
 class WalletCache:
     """The wallets of all shoppers. Without caches (the default) it reads Omneo each time: see `make_wallet_cache`.
 
-    ``fragments`` is for the web: HTML that was rendered from a wallet.
+    Loads run in the background with a worker's timeouts: they take as long as they need, and succeed while a page has
+    stopped waiting. ``fragments`` is for the web: HTML that was rendered from a wallet.
     """
 
     wallets: StaleWhileRevalidateCache[Snapshot] | None = None
@@ -72,32 +79,56 @@ class WalletCache:
     wait_budget: WaitBudget | None = None
     thread_pool: ThreadPool | None = None
     redis_store: RedisStore | None = None
+    limits: Limits = field(default_factory=Limits)
     fragments: LruCache[Any] = field(default_factory=lambda: LruCache(entries=0, weight=0))
 
-    def get(self, source: WalletSource, shopper: Shopper) -> WalletReading:
+    def get(self, source: WalletSource, shopper: Shopper, *, wait: bool = True) -> WalletReading:
         """Give what the shopper holds and may claim, for a page: from the cache, or read within the wait budget.
 
-        Raises `OmneoError` where the cache has nothing that agrees with what the shopper has done.
+        Without ``wait`` it returns at once; a read that has begun goes on. Raises `StillLoading` where there is nothing
+        to show yet, and another `OmneoError` where the cache has nothing that agrees with what the shopper has done.
         """
         if self.wallets is None or self.unknown_shoppers is None:
             return self.read(source, shopper)
+        wait = wait or not self.limits.fresh  # what is never cached is not there for a later request
         customer_version = self.customer_version(source.ledger, shopper)
         if customer_version is not None:
             try:
-                return self._get(source, customer_version, self.wallets)
+                return self._get(source, customer_version, self.wallets, wait=self.limits.budget if wait else 0.0)
             except Rejected as error:
                 if error.status != 404:  # 404: the profile was merged into another one (Omneo facts 2)
                     raise
             forget_profile_of_customer(source, shopper.customer_id)
             self.unknown_shoppers.invalidate(shopper.customer_id)
-        return self._get_unknown(source, shopper, self.wallets, self.unknown_shoppers)
+        seconds = max(self.limits.first_visit, self.limits.budget) if wait else 0.0
+        return self._get_unknown(source, shopper, self.wallets, self.unknown_shoppers, wait=seconds)
+
+    def prefetch(self, source: WalletSource, shopper: Shopper) -> None:
+        """Read the shopper's wallet now, in this thread, unless it is fresh or being read, or nothing is cached at all.
+
+        A failure of Omneo's is remembered for the next page and not raised. Raises `LedgerUnavailable`.
+        """
+        if self.wallets is None or self.unknown_shoppers is None or not self.limits.fresh:
+            return
+        customer_version = self.customer_version(source.ledger, shopper)
+        if customer_version is None:
+            identify = partial(self._identify, source, shopper)
+            self.unknown_shoppers.prefetch(shopper.customer_id, Version(), identify)
+        else:
+            load = partial(_both_lists, source, customer_version.profile_id)
+            self.wallets.prefetch(customer_version.profile_id, _version(customer_version), load)
 
     def _get(
-        self, source: WalletSource, customer_version: CustomerVersion, wallets: StaleWhileRevalidateCache[Snapshot]
+        self,
+        source: WalletSource,
+        customer_version: CustomerVersion,
+        wallets: StaleWhileRevalidateCache[Snapshot],
+        *,
+        wait: float,
     ) -> WalletReading:
         load = partial(_both_lists, source, customer_version.profile_id)
         version = _version(customer_version)
-        entry = wallets.get(customer_version.profile_id, version, load)
+        entry = wallets.get(customer_version.profile_id, version, load, wait=wait)
         past = self.histories.peek(customer_version.profile_id, version) if self.histories else None
         page = (customer_version.profile_id, entry.since, customer_version.rows, past.since if past else None)
         age = 0.0 if wallets.is_fresh(entry) else wallets.age(entry)
@@ -109,15 +140,18 @@ class WalletCache:
         shopper: Shopper,
         wallets: StaleWhileRevalidateCache[Snapshot],
         unknown_shoppers: StaleWhileRevalidateCache[str],
+        *,
+        wait: float,
     ) -> WalletReading:
-        entry = unknown_shoppers.get(shopper.customer_id, Version(), lambda: self._identify(source, shopper))
+        identify = partial(self._identify, source, shopper)
+        entry = unknown_shoppers.get(shopper.customer_id, Version(), identify, wait=wait)
         if not entry.value:
             return WalletReading(Snapshot(None))
         unknown_shoppers.invalidate(shopper.customer_id)  # from now on the ledger knows them
         customer_version = self.customer_version(source.ledger, shopper)
         if customer_version is None:
             raise NotApplied("The profile was deleted while it was read.")
-        return self._get(source, customer_version, wallets)
+        return self._get(source, customer_version, wallets, wait=min(wait, self.limits.budget))
 
     def peek(self, source: WalletSource, shopper: Shopper) -> Snapshot | None:
         """Give what the cache has, where it is fresh and agrees with what the shopper has done; else None."""
@@ -144,11 +178,14 @@ class WalletCache:
 
         Without ``ask`` it gives None where the cache has none; with ``ask`` it raises `OmneoError`.
         """
-        load = partial(source.omneo.redemptions, customer_version.profile_id, for_display=True)
-        if self.histories is None:
-            return load()
         key, version = customer_version.profile_id, _version(customer_version)
-        entry = self.histories.get(key, version, load) if ask else self.histories.peek(key, version)
+        if self.histories is None:
+            return source.omneo.redemptions(key, for_display=True)
+        if not ask:
+            entry = self.histories.peek(key, version)
+        else:
+            load = partial(_redemptions, source, key)
+            entry = self.histories.get(key, version, load, wait=self.limits.budget)
         return entry.value if entry else None
 
     def customer_version(self, ledger: Ledger, shopper: Shopper) -> CustomerVersion | None:
@@ -187,7 +224,7 @@ class WalletCache:
         customer_version = self.customer_version(source.ledger, shopper)
         if profile_id is None or customer_version is None:
             return WalletReading(Snapshot(None))
-        load = partial(_both_lists, source, profile_id)
+        load = partial(_both_lists, source, profile_id, for_click=True)
         try:
             if self.wallets is None:
                 return WalletReading(load(), customer_version)
@@ -202,7 +239,7 @@ class WalletCache:
         """Give the profile id of a shopper who is not in the ledger yet, and load their wallet; empty if unknown."""
         if self.wallets is None:
             return ""
-        profile_id = source.omneo.profile_id(shopper.customer_id)
+        profile_id = source.omneo.for_workers().profile_id(shopper.customer_id)
         if profile_id is None:
             return ""
         customer_version, load = self._record_profile(source, shopper, profile_id)
@@ -236,7 +273,7 @@ def make_wallet_cache(
     redis_store: RedisStore | None,
 ) -> WalletCache:
     """Make wallets that are cached."""
-    wait_budget = WaitBudget(limits.budget, limits.slots)
+    wait_budget = WaitBudget(limits.slots)
     max_stale = max(limits.max_stale, limits.fresh) if limits.fresh else 0.0  # fresh 0: nothing is shown twice
     ttl = Ttl(limits.fresh, max(max_stale / 12, limits.fresh), max_stale)
 
@@ -260,13 +297,20 @@ def make_wallet_cache(
         wait_budget=wait_budget,
         thread_pool=thread_pool,
         redis_store=redis_store,
+        limits=limits,
         fragments=LruCache(entries=10_000, weight=int(limits.weight * 0.3)),
     )
 
 
-def _both_lists(source: WalletSource, profile_id: str) -> Snapshot:
-    benefits, claimable = source.omneo.holdings(profile_id)
+def _both_lists(source: WalletSource, profile_id: str, *, for_click: bool = False) -> Snapshot:
+    """Read both lists. A click waits for them, so its calls keep the shorter timeouts."""
+    omneo = source.omneo if for_click else source.omneo.for_workers()
+    benefits, claimable = omneo.holdings(profile_id)
     return interned(Snapshot(profile_id, benefits, claimable))
+
+
+def _redemptions(source: WalletSource, profile_id: str) -> tuple[Redemption, ...]:
+    return source.omneo.for_workers().redemptions(profile_id, for_display=True)
 
 
 def _version(customer_version: CustomerVersion) -> Version:

@@ -10,11 +10,11 @@ from flask.typing import ResponseReturnValue
 
 from claimable_benefits.domain.shop import Shopper
 from claimable_benefits.domain.states import UseState
-from claimable_benefits.errors import OmneoError
+from claimable_benefits.errors import OmneoError, StillLoading
 from claimable_benefits.service.account.history import History
 from claimable_benefits.service.account.wallet_view import Wallet
 from claimable_benefits.web.addresses import checkout_url, login_url, this_page
-from claimable_benefits.web.current import context, runtime, services, settings, stylesheet_url, wallet_url
+from claimable_benefits.web.current import context, runtime, services, settings, stylesheet_url, url, wallet_url
 from claimable_benefits.web.flashes import take_flashes
 from claimable_benefits.web.forms.buttons import Buttons
 from claimable_benefits.web.http_errors import BenefitNotFound
@@ -22,6 +22,7 @@ from claimable_benefits.web.rendering import cards, messages
 from claimable_benefits.web.rendering.formatting import formatter_of
 from claimable_benefits.web.rendering.fragment_cache import FragmentKey, Rendered, cached_fragment
 from claimable_benefits.web.rendering.history_rows import WITH_RECEIPT, history_row
+from claimable_benefits.web.rendering.loading import Loading
 from claimable_benefits.web.rendering.qr_codes import qr_code
 from claimable_benefits.web.rendering.sanitize import name_of, plain, safe_html
 
@@ -37,37 +38,40 @@ def wallet() -> ResponseReturnValue:
     shopper = runtime().load_shopper()
     if shopper is None:
         return _invitation()
-    wants_all = bool(request.query_string) and request.args.get("history") == "all"
     try:
-        # Before the preview, so that the preview's version names this history.
-        full_history = _full_history(shopper) if wants_all else None
-        preview = services().preview_wallet(context(), shopper)
+        found = _WalletSections(shopper)
+    except StillLoading:
+        return _loading("claimable_benefits/list.html", shopper, Loading(_fragment_url(), this_page()))
     except OmneoError as error:
         return _unavailable("claimable_benefits/list.html", shopper, error)
-    flashes, as_of = take_flashes(shopper), messages.as_of(preview.age)
-    history_is_missing = wants_all and full_history is None
-    version = () if history_is_missing else preview.version
-    key = FragmentKey(version, shopper, formatter_of(shopper), Buttons(shopper))
-
-    def sections() -> Rendered:
-        found = preview.load()
-        html = render_template(
-            "claimable_benefits/wallet.html",
-            **_sections(found, key),
-            **({"history": None} if history_is_missing else _history(shopper, found, key, full_history)),
-        )
-        return Rendered(html, found.ends)
+    flashes = take_flashes(shopper)
 
     def whole_page() -> Rendered:
-        inner = cached_fragment("wallet.html", key, sections)
+        inner = found.render()
         html, _ = _page(
-            "claimable_benefits/list.html", state="wallet", wallet=inner.markup, flashes=flashes, as_of=as_of
+            "claimable_benefits/list.html", state="wallet", wallet=inner.markup, flashes=flashes, as_of=found.as_of
         )
         return Rendered(html, inner.ends)
 
-    is_ours_alone = settings().base_template == _OUR_LAYOUT and not flashes and not as_of
-    page = cached_fragment("list.html", key, whole_page) if is_ours_alone else whole_page()
-    return key.buttons.finish(page.html)
+    is_ours_alone = settings().base_template == _OUR_LAYOUT and not flashes and not found.as_of
+    page = cached_fragment("list.html", found.key, whole_page) if is_ours_alone else whole_page()
+    return found.key.buttons.finish(page.html)
+
+
+def wallet_fragment() -> ResponseReturnValue:
+    """The sections of the list, for a page whose benefits were late; an empty 204 while there is nothing to show.
+
+    It never waits for Omneo.
+    """
+    shopper = runtime().load_shopper()
+    if shopper is None:
+        return "", 204
+    try:
+        found = _WalletSections(shopper, wait=False)
+    except OmneoError:  # the page says so; the next request may have more luck
+        return "", 204
+    html = render_template("claimable_benefits/fragment.html", wallet=found.render().markup, as_of=found.as_of)
+    return found.key.buttons.finish(html)
 
 
 def claimable(handle: str) -> ResponseReturnValue:
@@ -101,6 +105,42 @@ def receipt(use_id: str) -> ResponseReturnValue:
         instructions=safe_html(use.instructions) if use.state in _USED else "",
         this_page=this_page(),
     )
+
+
+class _WalletSections:
+    """The sections of one shopper's list. Raises `OmneoError` where they cannot be read now."""
+
+    def __init__(self, shopper: Shopper, *, wait: bool = True) -> None:
+        self._shopper = shopper
+        wants_all = _wants_full_history()
+        # Before the preview, so that the preview's version names this history.
+        self._full_history = _full_history(shopper) if wants_all else None
+        self._preview = services().preview_wallet(context(), shopper, wait=wait)
+        self._history_is_missing = wants_all and self._full_history is None
+        self.as_of = messages.as_of(self._preview.age)
+        version = () if self._history_is_missing else self._preview.version
+        self.key = FragmentKey(version, shopper, formatter_of(shopper), Buttons(shopper))
+
+    def render(self) -> Rendered:
+        """Render them, or take them from the cache."""
+        return cached_fragment("wallet.html", self.key, self._render)
+
+    def _render(self) -> Rendered:
+        found, missing = self._preview.load(), {"history": None}
+        html = render_template(
+            "claimable_benefits/wallet.html",
+            **_sections(found, self.key),
+            **(missing if self._history_is_missing else _history(self._shopper, found, self.key, self._full_history)),
+        )
+        return Rendered(html, found.ends)
+
+
+def _wants_full_history() -> bool:
+    return bool(request.query_string) and request.args.get("history") == "all"
+
+
+def _fragment_url() -> str:
+    return url("wallet_fragment", **({"history": "all"} if _wants_full_history() else {}))
 
 
 def _page(template: str, status: int = 200, **values: Any) -> tuple[str, int]:
@@ -153,6 +193,9 @@ def _detail(*, handle: str = "", benefit_id: str = "") -> ResponseReturnValue:
         return _invitation()
     try:
         preview = services().preview_wallet(context(), shopper)
+    except StillLoading:
+        loading = Loading(_fragment_url(), this_page(), reload=True)
+        return _loading("claimable_benefits/detail.html", shopper, loading)
     except OmneoError as error:
         return _unavailable("claimable_benefits/detail.html", shopper, error)
     buttons = Buttons(shopper)
@@ -184,6 +227,11 @@ def _card(shopper: Shopper, found: Wallet, buttons: Buttons, handle: str, benefi
 
 def _invitation() -> ResponseReturnValue:
     return _page("claimable_benefits/list.html", state="guest", login_url=login_url(this_page()))
+
+
+def _loading(template: str, shopper: Shopper, loading: Loading) -> ResponseReturnValue:
+    """The page without the benefits, which come later."""
+    return _page(template, state="loading", loading=loading, flashes=take_flashes(shopper))
 
 
 def _unavailable(template: str, shopper: Shopper, error: OmneoError) -> ResponseReturnValue:

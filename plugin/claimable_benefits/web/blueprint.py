@@ -15,7 +15,7 @@ from jinja2 import BaseLoader, ChoiceLoader, FileSystemLoader, PrefixLoader
 
 from claimable_benefits.errors import LedgerUnavailable, SettingsError
 from claimable_benefits.web import account_pages, actions
-from claimable_benefits.web.checkout_panel import benefits_panel, keep_out_of_caches
+from claimable_benefits.web.checkout_panel import benefits_panel, keep_out_of_caches, panel
 from claimable_benefits.web.current import LOADER_FAILURES, STATIC_FOLDER, WEB_EXTENSION_KEY, WebContext, runtime
 from claimable_benefits.web.http_errors import LedgerUnavailablePage, LoaderFailedPage
 from claimable_benefits.web.order_record import benefits_record
@@ -25,7 +25,7 @@ from claimable_benefits.web.webhook import webhook
 
 _log = logging.getLogger("claimable_benefits")
 _WEEK = 7 * 24 * 60 * 60
-_ON_THE_CART = (actions.apply, actions.remove, actions.move)
+_ON_THE_CART = ((actions.apply, "POST"), (actions.remove, "POST"), (actions.move, "POST"), (panel, "GET"))
 
 
 class BenefitsBlueprint(Blueprint):
@@ -69,6 +69,7 @@ def make_blueprint(services: Services | None = None) -> Blueprint:
         static_url_path="/static",
     )
     blueprint.add_url_rule("", view_func=account_pages.wallet, strict_slashes=False)
+    blueprint.add_url_rule("/fragment", view_func=account_pages.wallet_fragment)
     blueprint.add_url_rule("/held/<benefit_id>", view_func=account_pages.held)
     blueprint.add_url_rule("/claimable/<handle>", view_func=account_pages.claimable)
     blueprint.add_url_rule("/uses/<use_id>", view_func=account_pages.receipt)
@@ -89,12 +90,12 @@ def _mount(state: BlueprintSetupState, services: Services) -> None:
     prefix = state.options.get("checkout_prefix")
     base = prefix if prefix is not None else f"{(state.url_prefix or '').rstrip('/')}/checkout"
     mount = f"{state.name_prefix}.{state.name}".lstrip(".")
-    for view in _ON_THE_CART:
+    for view, method in _ON_THE_CART:
         state.app.add_url_rule(
             f"{base.rstrip('/')}/{view.__name__}",
             f"{mount}.{view.__name__}",
             view,
-            methods=["POST"],
+            methods=[method],
             defaults=dict(state.url_defaults) or None,
             subdomain=state.options.get("checkout_subdomain"),
         )

@@ -5,20 +5,22 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
-from flask import after_this_request, render_template
+from flask import after_this_request, render_template, request
+from flask.typing import ResponseReturnValue
 from flask.wrappers import Response
 from markupsafe import Markup
 
-from claimable_benefits.domain.shop import Cart
+from claimable_benefits.domain.shop import Cart, Shopper
 from claimable_benefits.service.holds.offers import Applied, Offer, Offers
-from claimable_benefits.web.addresses import checkout_page, login_url
-from claimable_benefits.web.current import LOADER_FAILURES, context, runtime, services, stylesheet_url, wallet_url
+from claimable_benefits.web.addresses import checkout_page, login_url, return_path
+from claimable_benefits.web.current import LOADER_FAILURES, context, runtime, services, stylesheet_url, url, wallet_url
 from claimable_benefits.web.flashes import take_flashes
 from claimable_benefits.web.forms.buttons import Action, ActionForm, Buttons
 from claimable_benefits.web.rendering import messages
 from claimable_benefits.web.rendering.cards import UniqueNames
 from claimable_benefits.web.rendering.formatting import When, formatter_of
 from claimable_benefits.web.rendering.fragment_cache import FragmentKey, Rendered, cached_fragment
+from claimable_benefits.web.rendering.loading import Loading
 from claimable_benefits.web.rendering.sanitize import name_of, plain, safe_html
 
 _log = logging.getLogger("claimable_benefits")
@@ -67,6 +69,17 @@ def benefits_panel() -> Markup:
         return _FALLBACK.format(messages.PANEL_DOWN)
 
 
+def panel() -> ResponseReturnValue:
+    """The same region, for a page whose benefits were late; an empty 204 while there is nothing new to show.
+
+    It never waits for Omneo. ``next`` in the query is the page on which the region stands.
+    """
+    shopper, cart = runtime().load_shopper(), runtime().load_cart()
+    if shopper is None or cart is None:
+        return "", 204
+    return _Panel(shopper, cart, return_path(request.args.get("next")), is_late=True).html() or ("", 204)
+
+
 def keep_out_of_caches(response: Response) -> Response:
     """Forbid caching: the page is for one shopper."""
     response.headers["Cache-Control"] = "private, no-store"
@@ -81,18 +94,35 @@ def _panel() -> str:
         return _render(state="guest", login_url=login_url(back_to))
     if cart is None:
         return _render(state="no-cart", flashes=take_flashes(shopper))
-    preview = services().preview_offers(context(), shopper, cart)
-    flashes, as_of = take_flashes(shopper), messages.as_of(preview.age)
-    # A flash follows a change of the ledger, so what was cached before it is out of date anyway.
-    version = (preview.version, as_of, cart, back_to) if preview.version and not flashes else ()
-    key = FragmentKey(version, shopper, formatter_of(shopper), Buttons(shopper))
+    return _Panel(shopper, cart, back_to).html()
 
-    def panel() -> Rendered:
-        offers = preview.load()
-        rows = _Rows(key, cart, back_to)
-        return Rendered(_render(state="offers", flashes=flashes, **_offers(offers, rows)), offers.ends)
 
-    return key.buttons.finish(cached_fragment("panel.html", key, panel).html)
+class _Panel:
+    """The region of a shopper with a cart. ``is_late``: it follows a page that came without it."""
+
+    def __init__(self, shopper: Shopper, cart: Cart, back_to: str, *, is_late: bool = False) -> None:
+        self._preview = services().preview_offers(context(), shopper, cart, wait=not is_late)
+        self._flashes = [] if is_late else take_flashes(shopper)  # the page has shown them
+        as_of = messages.as_of(self._preview.age)
+        # A flash follows a change of the ledger, so what was cached before it is out of date anyway.
+        version = (self._preview.version, as_of, cart, back_to) if self._preview.version and not self._flashes else ()
+        self._key = FragmentKey(version, shopper, formatter_of(shopper), Buttons(shopper))
+        self._rows = _Rows(self._key, cart, back_to)
+        self._is_late = is_late
+        self._back_to = back_to
+
+    def html(self) -> str:
+        """Render it; empty where it is late still."""
+        return self._key.buttons.finish(cached_fragment("panel.html", self._key, self._render).html)
+
+    def _render(self) -> Rendered:
+        offers = self._preview.load()
+        if self._is_late and not offers.reachable:
+            return Rendered("")
+        values = _offers(offers, self._rows)
+        if offers.is_loading:
+            values["loading"] = Loading(url("panel", next=self._back_to), self._back_to)
+        return Rendered(_render(state="offers", flashes=self._flashes, **values), offers.ends)
 
 
 def _offers(offers: Offers, rows: _Rows) -> dict[str, object]:

@@ -93,6 +93,11 @@ def stylesheet_url() -> str:
     return url("static", filename="benefits.css", v=_fingerprint("benefits.css"))
 
 
+def script_url() -> str:
+    """Build the address of our script, which a page has only where its benefits are late."""
+    return url("static", filename="benefits.js", v=_fingerprint("benefits.js"))
+
+
 def _web_context() -> WebContext:
     return cast(WebContext, current_app.extensions[WEB_EXTENSION_KEY])
 

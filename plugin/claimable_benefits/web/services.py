@@ -29,6 +29,18 @@ class HoldFunction(Protocol):
     ) -> Hold: ...
 
 
+class PreviewFunction(Protocol):
+    """The signature of `service.account.wallet_view.preview_wallet`."""
+
+    def __call__(self, ctx: Context, shopper: Shopper, /, *, wait: bool = True) -> WalletPreview: ...
+
+
+class OffersFunction(Protocol):
+    """The signature of `service.holds.offers.preview_offers`."""
+
+    def __call__(self, ctx: Context, shopper: Shopper, cart: Cart, /, *, wait: bool = True) -> OffersPreview: ...
+
+
 class HistoryFunction(Protocol):
     """The signature of `service.account.history.remembered_history`."""
 
@@ -39,9 +51,9 @@ class HistoryFunction(Protocol):
 class Services:
     """What the pages read and do; each field is named after its service function."""
 
-    preview_wallet: Callable[[Context, Shopper], WalletPreview] = preview_wallet
+    preview_wallet: PreviewFunction = preview_wallet
     remembered_history: HistoryFunction = remembered_history
-    preview_offers: Callable[[Context, Shopper, Cart], OffersPreview] = preview_offers
+    preview_offers: OffersFunction = preview_offers
     read_record: Callable[[Context, str], OrderRecord | None] = read_record
     claim: Callable[[Context, Shopper, str, str], Claimed] = claim
     claim_and_redeem: Callable[[Context, Shopper, str, str], Used] = claim_and_redeem

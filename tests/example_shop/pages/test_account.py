@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from claimable_benefits import Shopper
 from example_shop.customers.current_customer import local_path
 from example_shop.customers.demo_shoppers import SHOPPERS
 from tests.example_shop.conftest import RunningShop
+from tests.support.waiting import wait_until
 
 
 def test_each_shopper_has_a_button_and_mia_is_first(shop: RunningShop) -> None:
@@ -87,3 +89,17 @@ def test_a_path_of_the_shop_is_kept(wanted: str) -> None:
 )
 def test_any_other_address_becomes_the_home_page(wanted: str | None) -> None:
     assert local_path(wanted) == "/"
+
+
+def test_the_first_benefits_page_after_signing_in_costs_no_round_trip(shop: RunningShop) -> None:
+    context = shop.running.app.extensions["claimable_benefits"].context
+    browser = shop.browser("Mia Ngo")
+    mia = Shopper("1001")
+    wait_until(lambda: context.wallets.customer_version(context.ledger, mia) is not None)
+    profile_id = context.wallets.customer_version(context.ledger, mia).profile_id
+    wait_until(lambda: context.wallets.wallets._memory.get(profile_id) is not None)
+    shop.sandbox.calls.clear()
+    page = browser.go("/account/benefits")
+
+    assert "First Spend Discount" in page.text
+    assert list(shop.sandbox.calls) == []

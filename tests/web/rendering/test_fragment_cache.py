@@ -33,7 +33,9 @@ class CountedLoads:
     def services(self) -> Services:
         return replace(
             self.data.services(),
-            preview_wallet=lambda _, shopper: WalletPreview(lambda: self._load(shopper), self.version, self.age),
+            preview_wallet=lambda _, shopper, **_options: WalletPreview(
+                lambda: self._load(shopper), self.version, self.age
+            ),
         )
 
     def _load(self, shopper: Shopper) -> Wallet:

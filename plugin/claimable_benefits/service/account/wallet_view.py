@@ -88,9 +88,12 @@ def cached_wallet(ctx: Context, shopper: Shopper) -> Wallet | None:
     return _wallet(ctx, snapshot) if snapshot else None
 
 
-def preview_wallet(ctx: Context, shopper: Shopper) -> WalletPreview:
-    """As `remembered_wallet`, for pages that may have rendered an equal wallet before."""
-    seen = ctx.wallets.get(ctx.wallet_source, shopper)
+def preview_wallet(ctx: Context, shopper: Shopper, *, wait: bool = True) -> WalletPreview:
+    """As `remembered_wallet`, for pages that may have rendered an equal wallet before.
+
+    Without ``wait`` it returns at once. Raises `StillLoading` where there is nothing to show yet.
+    """
+    seen = ctx.wallets.get(ctx.wallet_source, shopper, wait=wait)
     return WalletPreview(partial(_wallet, ctx, seen.snapshot), seen.version, seen.age)
 
 

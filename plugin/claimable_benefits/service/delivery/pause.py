@@ -31,6 +31,13 @@ def read_pause(connection: Connection) -> str:
     return key_values.get_value(connection, _UNTIL) or ""
 
 
+def are_paused(ctx: Context) -> bool:
+    """Whether a delivery has paused all deliveries: Omneo asked for it, or does not accept the token."""
+    with ctx.ledger.read() as connection:
+        stored = read_pause(connection)
+    return bool(stored) and datetime.fromisoformat(stored) > ctx.clock()
+
+
 def take_probe(ctx: Context, stored: str) -> bool:
     """Whether this process may send the one delivery after the pause ``stored``; False while it lasts."""
     now = ctx.clock()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from claimable_benefits.domain.benefits import Benefit
@@ -13,7 +13,7 @@ from claimable_benefits.domain.eligibility import Fit, fit
 from claimable_benefits.domain.policy import Policy
 from claimable_benefits.domain.shop import Cart, Shopper
 from claimable_benefits.domain.states import UseState
-from claimable_benefits.errors import LoaderError, OmneoError
+from claimable_benefits.errors import LoaderError, OmneoError, StillLoading
 from claimable_benefits.ledger.uses import Use, held_in_cart, uses_of_customer
 from claimable_benefits.loaders import own_discount
 from claimable_benefits.service.account.wallet_view import usable
@@ -57,7 +57,8 @@ class Applied:
 class Offers:
     """What the checkout panel shows. ``pending`` names uses being confirmed; ``reachable`` is whether Omneo answered.
 
-    ``age`` is the age of Omneo's part in seconds; ``ends`` are the times at which a hold or a benefit ends.
+    ``is_loading``: Omneo has not answered yet, and the read goes on. ``age`` is the age of Omneo's part in seconds;
+    ``ends`` are the times at which a hold or a benefit ends.
     """
 
     applied: Applied | None = None
@@ -67,6 +68,7 @@ class Offers:
     pending: tuple[str, ...] = ()
     age: float = 0.0
     ends: tuple[datetime, ...] = ()
+    is_loading: bool = False
 
 
 def read_applied(ctx: Context, shopper: Shopper, cart: Cart) -> Applied | None:
@@ -93,10 +95,12 @@ def read_offers(ctx: Context, shopper: Shopper, cart: Cart) -> Offers:
     return preview_offers(ctx, shopper, cart).load()
 
 
-def preview_offers(ctx: Context, shopper: Shopper, cart: Cart) -> OffersPreview:
-    """As `read_offers`, for a panel that may have been rendered before."""
+def preview_offers(ctx: Context, shopper: Shopper, cart: Cart, *, wait: bool = True) -> OffersPreview:
+    """As `read_offers`, for a panel that may have been rendered before. Without ``wait`` it returns at once."""
     try:
-        seen = ctx.wallets.get(ctx.wallet_source, shopper)
+        seen = ctx.wallets.get(ctx.wallet_source, shopper, wait=wait)
+    except StillLoading:
+        return OffersPreview(lambda: replace(_read_offers(ctx, shopper, cart, None), is_loading=True))
     except OmneoError as error:
         _log.warning("The benefits of a checkout could not be read: %s", error)
         return OffersPreview(lambda: _read_offers(ctx, shopper, cart, None))
