@@ -127,8 +127,8 @@ def _void(ctx: Context, one: Disagreement, actor: str) -> str | None:
 def _void_duplicates(ctx: Context, one: Disagreement, actor: str) -> str | None:
     """Void duplicates, unlinking their redemption first: some tenants return it with the sale (Omneo facts 16.31)."""
     delivery = _delivery(ctx, one.order_number or "")
-    if delivery is None or not one.ids:
-        return None
+    if delivery is None or not one.ids or not delivery.is_looked_for:
+        return None  # before the first look, what Omneo has of this number may be another shop's
     linked = {recorded.id: recorded.redemption_id for recorded in ctx.omneo.transactions_with(delivery.external_id)}
     for transaction_id in one.ids:
         _noted(ctx, delivery, actor, f"void transaction {transaction_id}, a duplicate")
