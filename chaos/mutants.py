@@ -198,8 +198,8 @@ MUTANTS = (
     Mutant(
         "a till's use is taken for ours",
         "domain/uses_left.py",
-        "number is not None and number <= len(open_doubts) and not",
-        "number is not None and not",
+        " if least <= number <= most]",
+        " if number <= most]",
         "tests/domain/test_uses_left.py",
     ),
     Mutant(

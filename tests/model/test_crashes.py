@@ -14,7 +14,7 @@ from claimable_benefits.service.claims.claim import claim
 from claimable_benefits.service.holds.hold import hold
 from claimable_benefits.service.redemption.redeem import use_from_account
 from tests.model.shop import Crash, Fuse, ModelShop
-from tests.service.conftest import AWKWARD, MIA, open_harness
+from tests.service.conftest import MIA, open_harness
 
 Story = Callable[[ModelShop, int], None]
 FAULTS = (
@@ -93,10 +93,10 @@ def applied(shop: ModelShop, run: int) -> None:
     hold(shop.harness.ctx, MIA, shop.cart(f"cart {run}"), benefit_id)
 
 
-@pytest.fixture(params=[{}, AWKWARD], ids=["usual tenant", "awkward tenant"])
-def shop(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ModelShop]:
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[ModelShop]:
     (tmp_path / "omneo").mkdir()
-    opened = ModelShop(open_harness(tmp_path, switches=request.param))
+    opened = ModelShop(open_harness(tmp_path))
     read_wallet(opened.harness.ctx, MIA)
     opened.work(0.5)  # what a worker does once per process is no part of a story
     yield opened

@@ -119,7 +119,7 @@ def _by_count(
     first = min(doubts, key=lambda doubt: doubt.at)
     number = _number_of_new_ones(first, record, own, candidates, foreign)
     open_doubts = [doubt for doubt in doubts if doubt.is_open]
-    if number is not None and number <= len(open_doubts) and not (number and in_flight):
+    if number is not None and not (number and in_flight):
         newest = sorted(candidates, key=_order_of_making, reverse=True)[:number]
         matched = _matched(open_doubts, newest)
         if len(matched) == number:

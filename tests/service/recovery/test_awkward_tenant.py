@@ -6,10 +6,12 @@ from dataclasses import replace
 
 import httpx
 import pytest
+from sqlalchemy import update
 
 from claimable_benefits.domain.shop import Cart, OrderState
 from claimable_benefits.domain.states import UseState
 from claimable_benefits.errors import Declined
+from claimable_benefits.ledger.tables import uses
 from claimable_benefits.service.account.wallet_view import read_wallet
 from claimable_benefits.service.holds.hold import hold
 from claimable_benefits.service.holds.offers import read_applied
@@ -241,10 +243,13 @@ def use_now(harness: ServiceHarness, channel: str, benefit: str, click: str) -> 
 # Doubts of ours on one benefit are decided together.
 
 
-def test_two_uses_in_doubt_and_two_new_redemptions_were_both_applied(harness: ServiceHarness) -> None:
+@pytest.mark.parametrize("baseline", [2, 3])
+def test_two_uses_in_doubt_and_two_new_redemptions_were_both_applied(harness: ServiceHarness, baseline: int) -> None:
     first, second = held(harness), held(harness, replace(CART, id="cart-2"))
     lose(harness, "applied then dropped", first, "A1")
     lose(harness, "applied then dropped", second, "A2")
+    with harness.ctx.ledger.write() as connection:  # 3: both were read before either was applied
+        connection.execute(update(uses).where(uses.c.use_id == second).values(baseline_remaining=baseline))
     for order in ("A1", "A2"):
         harness.orders.set(order, OrderState.CANCELLED)
 
