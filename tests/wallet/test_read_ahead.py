@@ -15,6 +15,7 @@ from flask_login import LoginManager, UserMixin, login_user
 from claimable_benefits import ClaimableBenefits, Shopper
 from claimable_benefits.errors import LedgerUnavailable
 from claimable_benefits.ledger import key_values
+from claimable_benefits.ledger.profile_ids import forget_profile
 from claimable_benefits.sandbox.testing_kit.builders import OmneoSandbox
 from claimable_benefits.wallet.read_ahead import ReadAhead
 from claimable_benefits.wallet.source import WalletSource
@@ -238,7 +239,7 @@ def test_after_a_429_and_while_deliveries_are_paused_nobody_is_warmed(shop: Shop
 # Flask-Login.
 
 
-class User(UserMixin):
+class User(UserMixin):  # type: ignore[misc] # published without type information
     def __init__(self, customer_id: str) -> None:
         self.id = customer_id
 
@@ -268,3 +269,12 @@ def test_a_sign_in_with_flask_login_is_heard_by_itself(tmp_path: Path, omneo: Om
 
     assert "Only mias" in page
     assert asked(omneo) == []
+
+
+def test_a_profile_that_is_forgotten_after_it_was_read_ahead_is_found_again(shop: Shop) -> None:
+    warm(shop)
+    wait_until(lambda: has_read(shop))
+    with shop.ctx.ledger.write() as connection:
+        forget_profile(connection, "mia")
+
+    assert "Only mias" in shop.read("mia").text

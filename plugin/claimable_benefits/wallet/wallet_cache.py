@@ -144,14 +144,15 @@ class WalletCache:
         wait: float,
     ) -> WalletReading:
         identify = partial(self._identify, source, shopper)
-        entry = unknown_shoppers.get(shopper.customer_id, Version(), identify, wait=wait)
-        if not entry.value:
-            return WalletReading(Snapshot(None))
-        unknown_shoppers.invalidate(shopper.customer_id)  # from now on the ledger knows them
-        customer_version = self.customer_version(source.ledger, shopper)
-        if customer_version is None:
-            raise NotApplied("The profile was deleted while it was read.")
-        return self._get(source, customer_version, wallets, wait=min(wait, self.limits.budget))
+        for _ in range(2):
+            entry = unknown_shoppers.get(shopper.customer_id, Version(), identify, wait=wait)
+            if not entry.value:
+                return WalletReading(Snapshot(None))
+            unknown_shoppers.invalidate(shopper.customer_id)  # from now on the ledger knows them
+            if customer_version := self.customer_version(source.ledger, shopper):
+                return self._get(source, customer_version, wallets, wait=min(wait, self.limits.budget))
+            # The profile was read ahead, and deleted since.
+        raise NotApplied("The profile was deleted while it was read.")
 
     def peek(self, source: WalletSource, shopper: Shopper) -> Snapshot | None:
         """Give what the cache has, where it is fresh and agrees with what the shopper has done; else None."""

@@ -92,7 +92,9 @@ def test_any_other_address_becomes_the_home_page(wanted: str | None) -> None:
 
 
 def test_the_first_benefits_page_after_signing_in_costs_no_round_trip(shop: RunningShop) -> None:
-    context = shop.running.app.extensions["claimable_benefits"].context
+    runtime = shop.running.app.extensions["claimable_benefits"]
+    context = runtime.context
+    runtime.read_ahead._last.drop("1001")  # an earlier test has signed Mia in
     browser = shop.browser("Mia Ngo")
     mia = Shopper("1001")
     wait_until(lambda: context.wallets.customer_version(context.ledger, mia) is not None)
@@ -102,4 +104,4 @@ def test_the_first_benefits_page_after_signing_in_costs_no_round_trip(shop: Runn
     page = browser.go("/account/benefits")
 
     assert "First Spend Discount" in page.text
-    assert list(shop.sandbox.calls) == []
+    assert shop.sandbox.calls.calls() == []
