@@ -47,6 +47,13 @@ class Clock:
         self.now += timedelta(**span)
 
 
+class Unreachable(httpx.BaseTransport):
+    """Omneo is down: the address stays the same, as it names the tenant whose rows these are."""
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("connection refused", request=request)
+
+
 class LostAnswers(httpx.HTTPTransport):
     """Lets requests through, and loses the answers to those that end in ``path``."""
 

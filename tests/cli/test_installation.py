@@ -17,7 +17,7 @@ from claimable_benefits.service.orders.submit import submit
 from claimable_benefits.service.orders.unplaced import resolve_unplaced
 from claimable_benefits.service.redemption.redeem import redeem_for_order
 from claimable_benefits.settings.table import TABLE
-from tests.cli.conftest import NOBODY, Clock, Terminal
+from tests.cli.conftest import Clock, Terminal, Unreachable
 
 POLICIES = '[first-spend]\ndiscount = "percent"\nsize = 10\nused_at = "checkout"\n\n[ghost]\nused_at = "store"\n'
 ANY_CART = Policy("any", used_at=frozenset({Place.CHECKOUT}))
@@ -129,7 +129,7 @@ def test_the_doctor_says_what_a_tenant_that_ignores_references_means(terminal: T
 def test_the_doctor_finds_the_worker_gone_and_the_queue_long(terminal: Terminal) -> None:
     shop = well_kept(terminal)
     terminal.says("work", "--once", shop=shop)
-    down = terminal.shop(OMNEO_BASE_URL=NOBODY)
+    down = terminal.shop(transport=Unreachable())
     terminal.refuses("submit", "A1", "--total", "5", shop=down)
     terminal.clock.forward(hours=2)
 

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tests.cli.conftest import NOBODY, LostAnswers, Terminal, hat_day_of_mia, number_after
+from tests.cli.conftest import LostAnswers, Terminal, Unreachable, hat_day_of_mia, number_after
 
 
 def test_a_sale_without_a_benefit_needs_no_redemption_and_no_customer(terminal: Terminal) -> None:
@@ -55,7 +55,7 @@ def test_a_benefit_is_not_used_more_often_than_it_can_be(terminal: Terminal) -> 
 
 
 def test_a_sale_with_omneo_down_is_kept_and_delivered_later(terminal: Terminal) -> None:
-    down = terminal.shop(OMNEO_BASE_URL=NOBODY)
+    down = terminal.shop(transport=Unreachable())
 
     said = terminal.refuses("submit", "A1", "--customer", "1001", "--total", "5", shop=down)
     terminal.clock.forward(hours=1)
