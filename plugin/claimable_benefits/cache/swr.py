@@ -152,6 +152,10 @@ class StaleWhileRevalidateCache(Generic[T]):
             return entry
         return None
 
+    def is_loading(self, key: str, version: Version) -> bool:
+        """Whether a load of it is under way in this process."""
+        return (key, version) in self._in_flight
+
     def is_fresh(self, entry: CacheEntry[T]) -> bool:
         """Whether it is so young that a page shows it without its age."""
         return self.age(entry) < self._ttl.fresh

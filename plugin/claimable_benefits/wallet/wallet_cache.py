@@ -92,7 +92,8 @@ class WalletCache:
             return self.read(source, shopper)
         wait = wait or not self.limits.fresh  # what is never cached is not there for a later request
         customer_version = self.customer_version(source.ledger, shopper)
-        if customer_version is not None:
+        # The first visit notes the profile while it reads the lists: a second read of them would only come later.
+        if customer_version is not None and not self.unknown_shoppers.is_loading(shopper.customer_id, Version()):
             try:
                 return self._get(source, customer_version, self.wallets, wait=self.limits.budget if wait else 0.0)
             except Rejected as error:
