@@ -88,7 +88,7 @@ def _keeps_its_use(ctx: Context, forgotten: ForgottenRedemption) -> bool:
     policies = [ctx.policy(handle) for handle in forgotten.redemption.benefit_handles]
     if not any(policy.refundable is Refundable.NEVER for policy in policies):
         return False
-    recorded: Sequence[object] = ctx.omneo.transactions_with(forgotten.order_number)
+    recorded: Sequence[object] = ctx.omneo.transactions_with(ctx.ledger.external_id_of(forgotten.order_number))
     return bool(recorded)
 
 

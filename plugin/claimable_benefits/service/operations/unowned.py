@@ -110,12 +110,11 @@ def find_unowned(
 
 
 def _may_be_ours(ctx: Context, one: Redemption, orders: Mapping[str, Order | None]) -> bool:
-    return may_be_ours(
-        one,
-        ctx.reference_prefix,
-        is_used_online=partial(_is_used_online, ctx),
-        knows_order=lambda number: number in orders or order_of(ctx, number) is not None,
-    )
+    def knows_order(external_id: str) -> bool:
+        number = ctx.ledger.order_number_of(external_id) or external_id
+        return number in orders or order_of(ctx, number) is not None
+
+    return may_be_ours(one, ctx.reference_prefix, is_used_online=partial(_is_used_online, ctx), knows_order=knows_order)
 
 
 def _is_used_online(ctx: Context, one: Redemption) -> bool:
