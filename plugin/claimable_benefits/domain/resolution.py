@@ -14,6 +14,8 @@ ABSENT_POLLS = 2
 POLL_GAP = timedelta(seconds=10)
 # What is unclear for this long goes to manual review.
 UNCLEAR_FOR = timedelta(minutes=25)
+# And what Omneo answers, and nobody can read, for a day: a page of a maintenance in place of its answer ends sooner.
+UNREADABLE_FOR = timedelta(days=1)
 # The sweep looks up a row 1, 2.5, 5, 8, 11, 15, 20 and 25 minutes after it was resolved. Each gap counts from the
 # lookup before it, so that a clock that jumps costs one lookup, not all of them.
 SWEEP_GAPS = tuple(timedelta(minutes=gap) for gap in (1, 1.5, 2.5, 3, 3, 4, 5, 5))

@@ -8,7 +8,7 @@ from datetime import timedelta
 from uuid import uuid4
 
 from claimable_benefits.domain.evidence import Evidence, Finding
-from claimable_benefits.domain.resolution import UNCLEAR_FOR, after_absence
+from claimable_benefits.domain.resolution import UNCLEAR_FOR, UNREADABLE_FOR, after_absence
 from claimable_benefits.domain.states import UseState
 from claimable_benefits.errors import ConflictError, InvalidResponse, OmneoError
 from claimable_benefits.ledger.uses import Use, add_use, due_uses, move_use, touch_use
@@ -20,8 +20,6 @@ from claimable_benefits.service.redemption.execution import record_found
 
 _log = logging.getLogger("claimable_benefits")
 
-# A page of a maintenance in place of Omneo's answer ends sooner.
-UNREADABLE_FOR = timedelta(days=1)
 _COPIED = (
     *("customer_id", "profile_id", "benefit_id", "definition_handle", "name", "code", "instructions"),
     *("cart_id", "order_number", "baseline_remaining", "held_until", "sent_at", "slot"),

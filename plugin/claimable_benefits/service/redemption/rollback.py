@@ -16,9 +16,10 @@ from datetime import datetime, timedelta
 
 from claimable_benefits import signals
 from claimable_benefits.domain.evidence import Evidence
-from claimable_benefits.domain.resolution import UNCLEAR_FOR
+from claimable_benefits.domain.resolution import UNCLEAR_FOR, UNREADABLE_FOR
 from claimable_benefits.domain.states import UseState
-from claimable_benefits.errors import ConflictError, OmneoError, OutcomeUnknown, Rejected
+from claimable_benefits.errors import ConflictError, InvalidResponse, OmneoError, OutcomeUnknown, Rejected
+from claimable_benefits.ledger.events import events_of
 from claimable_benefits.ledger.uses import Use, due_uses, find_use, move_use, moving_uses, touch_use, uses_of_order
 from claimable_benefits.service.backoff import wait
 from claimable_benefits.service.context import Context
@@ -97,7 +98,7 @@ def _look_up_or_call(ctx: Context, use: Use) -> bool:
     try:
         finding = look_up_rollback(ctx, use)
     except OmneoError as error:
-        return _retry_later(ctx, use, f"the lookup failed: {error}")
+        return _unread(ctx, use, "worker", "the lookup failed", error)
     if finding.evidence is Evidence.FOUND:
         return _rolled_back(ctx, use, "worker", "found at Omneo after a lost answer", finding.found_id)
     trusted_at = use.rollback_sent_at + ctx.timing.trust_absence_after
@@ -127,7 +128,7 @@ def _send(ctx: Context, use: Use, actor: str, *, is_reversal: bool) -> bool:
     try:
         baseline = _read_baseline(ctx, use)
     except OmneoError as error:  # without it, a lost answer could not be told from a lost request
-        return _retry_later(ctx, use, f"what is left cannot be read: {error}", rollback_sent_at=None)
+        return _unread(ctx, use, actor, "what is left cannot be read", error, rollback_sent_at=None)
     sent = _record_intent(ctx, use, read_at, baseline)
     if sent is None:
         note = "another use of this benefit is on its way"
@@ -184,7 +185,7 @@ def _handle_refusal(ctx: Context, use: Use, actor: str, problem: str, *, is_reve
             earlier = look_up_earlier_rollback(ctx, use)
             finding = earlier if earlier.evidence is Evidence.FOUND else finding
     except OmneoError as error:
-        return _retry_later(ctx, use, f"refused, and the lookup failed: {error}")
+        return _unread(ctx, use, actor, "refused, and the lookup failed", error)
     if finding.evidence is Evidence.FOUND:
         return _rolled_back(ctx, use, actor, "Omneo had rolled it back already", finding.found_id)
     if finding.evidence is Evidence.UNCLEAR and use.attempts < _REFUSALS:
@@ -193,6 +194,24 @@ def _handle_refusal(ctx: Context, use: Use, actor: str, problem: str, *, is_reve
     if is_reversal and finding.evidence is Evidence.ABSENT:
         return _send(ctx, use, actor, is_reversal=False)
     return _refer_to_review(ctx, use, actor, "Omneo refused both the reversal and the return", problem)
+
+
+def _unread(ctx: Context, use: Use, actor: str, problem: str, error: OmneoError, **changes: object) -> bool:
+    """Read again later; a person decides where Omneo answers, and what it shows cannot be read for a day."""
+    note, now = f"{problem}: {error}", ctx.clock()
+    if isinstance(error, InvalidResponse):
+        if now - _begun_at(ctx, use) >= UNREADABLE_FOR:
+            return _refer_to_review(ctx, use, actor, "what Omneo shows of it cannot be read", note)
+        changes["failures"] = use.failures + 1
+    return _retry_later(ctx, use, note, at=now + wait(max(use.attempts, use.failures)), **changes)
+
+
+def _begun_at(ctx: Context, use: Use) -> datetime:
+    """When the rollback was decided. The row does not tell it: each note changes its time."""
+    with ctx.ledger.read() as connection:
+        moves = events_of(connection, use.use_id)
+    begun = (move.at for move in reversed(moves) if move.to_state == UseState.ROLLING_BACK)
+    return next(begun, use.created_at)
 
 
 def _unclear(ctx: Context, use: Use, actor: str, problem: str) -> bool:
