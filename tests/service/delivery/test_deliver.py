@@ -248,3 +248,28 @@ def test_an_item_with_a_name_that_no_json_reader_takes_is_delivered(
 
     assert delivery(harness).state is DeliveryState.DELIVERED
     assert [item["name"] for item in at_omneo(harness)[0]["items"]] == [sent]  # type: ignore[attr-defined]
+
+
+def test_a_transaction_whose_success_is_never_readable_is_stopped_after_a_day(harness: ServiceHarness) -> None:
+    harness.submit("A1", None)
+    harness.submit("A2", None)
+    harness.wire.fail("POST", "/transactions/update-create", '{"data": {"id": "a\\u0000b"}}', times=10**6)
+    harness.clock.forward(hours=23)
+    run_once(harness.ctx)
+    waiting = delivery(harness)
+    harness.clock.forward(hours=2)
+    run_once(harness.ctx)
+    stopped = delivery(harness)
+    resumed = resume(harness.ctx, "A1", actor="staff")
+    run_once(harness.ctx)
+
+    assert waiting.state is DeliveryState.DUE
+    assert stopped.state is DeliveryState.STOPPED
+    assert "cannot be stored" in (stopped.note or "")
+    assert resumed
+    assert delivery(harness).state is DeliveryState.DUE
+    harness.wire.heal()
+    harness.clock.forward(minutes=3)
+    run_once(harness.ctx)
+    assert delivery(harness).state is DeliveryState.DELIVERED
+    assert delivery(harness, "A2").state is DeliveryState.STOPPED

@@ -11,15 +11,18 @@ from functools import partial
 from sqlalchemy import Connection
 
 from claimable_benefits import signals
+from claimable_benefits.domain.resolution import UNREADABLE_FOR
 from claimable_benefits.domain.states import DeliveryState
 from claimable_benefits.errors import (
     AuthenticationError,
+    InvalidResponse,
     OmneoError,
     OutcomeUnknown,
     PermissionDenied,
     RateLimited,
     Rejected,
 )
+from claimable_benefits.ledger.events import events_of
 from claimable_benefits.ledger.outbox import Delivery, finish_delivery, is_due, lease_due
 from claimable_benefits.ledger.uses import find_use
 from claimable_benefits.service.backoff import wait
@@ -132,6 +135,9 @@ def _attempt(ctx: Context, delivery: Delivery) -> _Attempt:
         _log.error("Omneo refuses the transaction of order %s: %s", delivery.order_number, error)
         return _Attempt(DeliveryState.STOPPED, error.words, {**looked, "attempts": attempts})
     except OmneoError as error:
+        if _is_unreadable(error) and ctx.clock() - _due_since(ctx, delivery) >= UNREADABLE_FOR:
+            _log.error("The delivery of order %s is stopped: %s", delivery.order_number, error)
+            return _Attempt(DeliveryState.STOPPED, str(error), {**looked, "attempts": attempts})
         due_at = ctx.clock() + _retry_pause(ctx, error, attempts)
         return _Attempt(DeliveryState.DUE, str(error), {**looked, "attempts": attempts, "due_at": due_at})
     now = ctx.clock()
@@ -142,6 +148,24 @@ def _attempt(ctx: Context, delivery: Delivery) -> _Attempt:
         "failures": 0,
     }
     return _Attempt(DeliveryState.DELIVERED, _note_of_verify(delivery), {**looked, "attempts": attempts, **found})
+
+
+def _is_unreadable(error: OmneoError) -> bool:
+    """Whether Omneo answered a read, or took the transaction, with what cannot be read, such as an odd id."""
+    is_success = error.status is not None and 200 <= error.status < 300
+    return isinstance(error, InvalidResponse) or (isinstance(error, OutcomeUnknown) and is_success)
+
+
+def _due_since(ctx: Context, delivery: Delivery) -> datetime:
+    """When this content was queued, or resumed by a person."""
+    with ctx.ledger.read() as connection:
+        moves = events_of(connection, f"order {delivery.order_number}")
+    queued = (
+        move.at
+        for move in reversed(moves)
+        if move.to_state == DeliveryState.DUE and move.from_state != DeliveryState.DELIVERING
+    )
+    return next(queued, delivery.created_at)
 
 
 def _note_of_verify(delivery: Delivery) -> str | None:
