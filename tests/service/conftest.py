@@ -18,10 +18,11 @@ from claimable_benefits.domain.shop import Cart, Item, Line, Order, OrderState, 
 from claimable_benefits.ledger import Ledger
 from claimable_benefits.ledger.events import Event, events_of
 from claimable_benefits.ledger.tenant_facts import TenantFacts
-from claimable_benefits.omneo import OmneoClient
+from claimable_benefits.omneo import OmneoClient, Timeouts
 from claimable_benefits.sandbox import create_sandbox
-from claimable_benefits.service.context import Context
+from claimable_benefits.service.context import Context, Timing
 from claimable_benefits.service.worker.turn import run_once
+from tests.support.waiting import LIMIT
 
 MIA = Shopper("1001", name="Mia Ngo", timezone="Australia/Melbourne")
 LEO = Shopper("1002", name="Leo Park")
@@ -43,6 +44,10 @@ POLICIES = read_policies(
     }
 )
 
+
+# The client measures its budgets on the machine's clock, not on the harness's: no test here may hang on how busy it is.
+UNHURRIED = Timeouts(connect=LIMIT, read=LIMIT, pool=LIMIT, total=LIMIT)
+PATIENT = Timing(answer_seconds=LIMIT, lookup_seconds=LIMIT, baseline_seconds=LIMIT)
 
 # A tenant that shows nothing of ours: no filter by reference, no reversals as rows; and takes a return after one.
 AWKWARD = {"external_id_filter": "ignored", "rollback_rows": "hidden", "return_after_reversal": "take"}
@@ -220,6 +225,7 @@ def new_client(
         dates=dates,
         transport=wire,
         variants=TenantFacts(ledger, clock),
+        timeouts=UNHURRIED,
         **more,
     )
 
@@ -247,6 +253,7 @@ def open_harness(
         sleep=lambda seconds: clock.forward(seconds=seconds),
         order_loader=orders,
         policies=POLICIES,
+        timing=PATIENT,
     )
     harness = ServiceHarness(ctx, clock, wire, orders, sandbox)
     return replace(harness, before=frozenset(r["id"] for r in harness.held_at_omneo()["redemptions"]))
