@@ -174,8 +174,8 @@ def test_what_belongs_to_another_use_of_ours_is_no_candidate() -> None:
 def test_a_redemption_that_omneo_linked_to_our_own_order_is_a_candidate() -> None:
     linked = redemption(transaction_id="44", order_number="A1")
 
-    assert assigned(linked, doubts=(doubt(order_number="A1"),)) == [found()]
-    assert assigned(linked, doubts=(doubt(order_number="A2"),)) == [ABSENT]
+    assert assigned(linked, doubts=(doubt(order_external_id="A1"),)) == [found()]
+    assert assigned(linked, doubts=(doubt(order_external_id="A2"),)) == [ABSENT]
 
 
 @pytest.mark.parametrize("at", [AT - SKEW, AT, AT + TRUST_ABSENCE_AFTER, AT + TRUST_ABSENCE_AFTER + SKEW])

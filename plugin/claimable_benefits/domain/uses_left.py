@@ -16,7 +16,6 @@ from typing import Protocol
 
 from claimable_benefits.domain.benefits import Redemption
 from claimable_benefits.domain.evidence import ABSENT, SKEW, UNCLEAR, Evidence, Finding
-from claimable_benefits.domain.references import external_id_of
 from claimable_benefits.domain.states import UseState
 
 # Omneo's clock counts whole seconds, and ours is compared with it to within five.
@@ -61,8 +60,9 @@ class BenefitRecord:
 class Doubt:
     """A use whose redemption is in doubt: sent ``at``, and applied before ``until`` if at all.
 
-    ``baseline`` is what was left just before, None for a benefit without limit. ``is_open`` is False for a use that was
-    resolved as not applied: a redemption is assigned to it only where no open one may have it.
+    ``baseline`` is what was left just before, None for a benefit without limit. ``order_external_id`` is its order's
+    name at Omneo, prefix included. ``is_open`` is False for a use that was resolved as not applied: a redemption is
+    assigned to it only where no open one may have it.
     """
 
     use_id: str
@@ -70,7 +70,7 @@ class Doubt:
     at: datetime
     until: datetime
     baseline: int | None
-    order_number: str | None = None
+    order_external_id: str | None = None
     is_open: bool = True
 
     def may_have(self, redemption: Redemption) -> bool:
@@ -81,8 +81,7 @@ class Doubt:
         return in_time and (not is_linked or self._is_of_our_order(redemption))
 
     def _is_of_our_order(self, redemption: Redemption) -> bool:
-        number = self.order_number
-        return number is not None and redemption.order_number == external_id_of(number)
+        return self.order_external_id is not None and redemption.order_number == self.order_external_id
 
 
 def assign_redemptions(

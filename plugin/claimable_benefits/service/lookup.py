@@ -29,6 +29,7 @@ from claimable_benefits.domain.uses_left import (
 from claimable_benefits.errors import InvalidResponse, Rejected
 from claimable_benefits.ledger.claims import Claim, claimed_ids
 from claimable_benefits.ledger.events import events_of
+from claimable_benefits.ledger.outbox import find_delivery
 from claimable_benefits.ledger.retention.tombstones import pruned_ids
 from claimable_benefits.ledger.uses import Use, concurrent_rollbacks, owned_ids, uses_of_benefit
 from claimable_benefits.service.context import Context
@@ -102,7 +103,15 @@ def _doubt(ctx: Context, use: Use) -> Doubt:
     is_open = use.state in (UseState.REDEEMING, UseState.IN_DOUBT)
     # A released use is looked up until now: its request may have arrived later than an answer could be expected.
     until = at + ctx.timing.trust_absence_after if is_open else _released_at(ctx, use) or ctx.clock()
-    return Doubt(use.use_id, use.reference, at, until, use.baseline_remaining, use.order_number, is_open=is_open)
+    external_id = _external_id_of(ctx, use.order_number) if use.order_number is not None else None
+    return Doubt(use.use_id, use.reference, at, until, use.baseline_remaining, external_id, is_open=is_open)
+
+
+def _external_id_of(ctx: Context, order_number: str) -> str:
+    """The order's name at Omneo: an order that is submitted keeps the one that it has got."""
+    with ctx.ledger.read() as connection:
+        delivery = find_delivery(connection, order_number)
+    return delivery.external_id if delivery is not None else ctx.ledger.external_id_of(order_number)
 
 
 def _released_at(ctx: Context, use: Use) -> datetime | None:
