@@ -13,10 +13,12 @@ import pytest
 from flask import Flask
 
 from claimable_benefits import ClaimableBenefits, SettingsError
+from claimable_benefits.domain.states import UseState
 from claimable_benefits.ledger import Ledger
 from claimable_benefits.ledger.events import Audit, write_event
 from claimable_benefits.ledger.key_values import LAST_TURN, set_value
 from claimable_benefits.ledger.profile_ids import remember_profile
+from claimable_benefits.ledger.retention.tombstones import Tombstone, add_tombstone, pruned_ids, pruned_references
 from claimable_benefits.ledger.shops.others import other_shops
 from claimable_benefits.runtime import Runtime
 from tests.cli.conftest import Terminal
@@ -218,6 +220,24 @@ def test_rows_that_were_written_with_a_typo_in_the_address_are_counted_and_adopt
     assert said == f"2 uses, claims and orders of {TYPO} are this shop's now.\n"
     assert "Other shops" not in again
     assert "2 transactions wait for delivery" in again
+
+
+def test_what_was_pruned_under_another_address_is_adopted(terminal: Terminal) -> None:
+    shop = with_rows_of(terminal, TYPO, "A1")
+    ours = shop.extensions["claimable_benefits"].context.ledger
+    earlier = Ledger(shop.extensions["claimable_benefits"].settings.database_url, tenant=TYPO)
+    pruned = Tombstone("159", "160", UseState.ROLLED_BACK)
+    for ledger, references in ((earlier, ("shop-1", "shop-2")), (ours, ("shop-2",))):
+        with ledger.write() as connection:
+            for reference in references:
+                add_tombstone(connection, reference, pruned, NOW)
+    earlier.close()
+
+    terminal.says("db", "adopt", TYPO, "--yes", shop=shop)
+
+    with ours.read() as connection:
+        assert pruned_references(connection, ["shop-1", "shop-2"]) == {"shop-1", "shop-2"}
+        assert pruned_ids(connection, ["159", "160"]) == {"159", "160"}
 
 
 def test_rows_of_another_app_that_runs_are_no_fault(terminal: Terminal) -> None:

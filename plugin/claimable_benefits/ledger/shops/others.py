@@ -17,7 +17,7 @@ from sqlalchemy.exc import IntegrityError
 from claimable_benefits.domain.states import LIVE_CLAIMS, LIVE_USES, DeliveryState, UseState
 from claimable_benefits.errors import ConflictError
 from claimable_benefits.ledger.shops import find_shop, shop_of
-from claimable_benefits.ledger.tables import claims, events, key_values, outbox, profiles, shops, uses
+from claimable_benefits.ledger.tables import claims, events, key_values, outbox, profiles, shops, tombstones, uses
 
 _MOST_NAMED = 5
 _WAITING: tuple[tuple[Table, ColumnElement[bool]], ...] = (
@@ -60,7 +60,7 @@ def other_shops(connection: Connection, turn_name: str) -> list[OtherShop]:
 def adopt_rows(connection: Connection, tenant: str) -> int:
     """Make all rows of the shop at ``tenant`` this shop's; return how many uses, claims and orders they were.
 
-    What both know of a customer's profile stays as this shop has it. Raises `LookupError` where there is no such other
+    What both know of a customer's profile, or of a use that was pruned, stays as this shop has it. Raises `LookupError` where there is no such other
     shop, and `ConflictError` where both have an order of one number, or a live use of one benefit, cart or redemption:
     then the caller rolls back, and nothing is moved.
     """
@@ -72,13 +72,16 @@ def adopt_rows(connection: Connection, tenant: str) -> int:
     known = select(profiles.c.customer_id).where(profiles.c.shop_id == own)
     is_known = (profiles.c.shop_id == other.shop_id) & profiles.c.customer_id.in_(known)
     connection.execute(delete(profiles).where(is_known))
+    pruned = select(tombstones.c.reference_digest).where(tombstones.c.shop_id == own)
+    is_pruned = (tombstones.c.shop_id == other.shop_id) & tombstones.c.reference_digest.in_(pruned)
+    connection.execute(delete(tombstones).where(is_pruned))
     connection.execute(delete(key_values).where(key_values.c.shop_id == other.shop_id))
     try:
         moved = [_move(connection, table, other.shop_id, own) for table in (uses, claims, outbox)]
     except IntegrityError as error:
         problem = "Both have a use of one benefit, cart or redemption that is under way, so nothing was moved."
         raise ConflictError(problem) from error
-    for table in (events, profiles):
+    for table in (events, profiles, tombstones):
         _move(connection, table, other.shop_id, own)
     return sum(moved)
 
