@@ -364,6 +364,14 @@ def test_a_filter_that_is_ignored_proves_nothing() -> None:
         client.redemptions_by_reference("r")
 
 
+def test_a_filter_that_is_ignored_proves_no_absence_where_the_list_shows_the_references_of_others() -> None:
+    listed = data([{"id": 1, "external_id": "another"}, {"id": 2, "external_id": "third"}])
+    with client_of({REDEEM: data({"id": 159}), GLOBAL: listed}) as (client, _):
+        client.redeem("p", "7", reference="r", at=NOW)
+        with pytest.raises(InvalidResponse):
+            client.redemptions_by_reference("r")
+
+
 def test_one_filter_that_works_is_enough_where_it_finds_something() -> None:
     def listed(request: httpx.Request) -> httpx.Response:
         is_known = "filter[external_id]" in query(request)

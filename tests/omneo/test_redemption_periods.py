@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
+from claimable_benefits.errors import InvalidResponse
 from claimable_benefits.omneo import OmneoClient
 from claimable_benefits.sandbox import create_sandbox
 from tests.omneo.doubles import Tenant, answer
@@ -64,3 +65,30 @@ def test_a_tenant_without_any_redemption_has_none_in_a_period() -> None:
     client = OmneoClient("https://omneo.test/api/v3", "t", timezone="UTC", transport=tenant.transport)
 
     assert client.redemptions_between(SINCE, SINCE + timedelta(hours=5)) == ()
+
+
+@pytest.mark.parametrize("body", [{}, {"data": None}, {"data": [{"id": "x" * 300}]}])
+@pytest.mark.parametrize("readable_calls", [0, 1, 2, 3])
+def test_an_answer_that_cannot_be_read_is_raised_and_remembered_for_nothing(body: object, readable_calls: int) -> None:
+    made = {"id": 1, "type": "redeem", "created_at": "2026-06-15 09:30:00"}
+    asked: list[str] = []
+    is_broken = True
+
+    def listed(request: httpx.Request) -> httpx.Response:
+        asked.append(str(request.url))
+        if is_broken and len(asked) > readable_calls:
+            return answer(body)
+        since = request.url.params.get("filter[created_at][gte]", "")
+        until = request.url.params.get("filter[created_at][lt]", "9")
+        return answer({"data": [made] if since <= "2026-06-15 09:30:00" < until else []})
+
+    tenant = Tenant({"GET /redemptions": listed})
+    client = OmneoClient("https://omneo.test/api/v3", "t", timezone="UTC", transport=tenant.transport)
+
+    with pytest.raises(InvalidResponse):
+        client.redemptions_between(SINCE, SINCE + timedelta(hours=5))
+    is_broken = False
+    found = client.redemptions_between(SINCE, SINCE + timedelta(hours=5))
+
+    assert found is not None
+    assert [one.id for one in found] == ["1"]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from claimable_benefits.domain.benefits import Redemption
-from claimable_benefits.errors import InvalidResponse, PermissionDenied, Rejected
+from claimable_benefits.errors import PermissionDenied, Rejected
 from claimable_benefits.omneo import codec, paths
 from claimable_benefits.omneo.resource import Resource
 
@@ -22,13 +22,14 @@ class RedemptionPeriods(Resource):
         """Read what all profiles used, returned and reversed from ``since`` until before ``until``.
 
         Both times are aware and by Omneo's clock. None where the tenant does not filter by time, or the token may not
-        list the redemptions of all profiles.
+        list the redemptions of all profiles. Raises `InvalidResponse` for an answer that cannot be read: it does not
+        show that a period holds nothing.
         """
         try:
             if not self._filters_by_time():
                 return None
             found = self._made_between(since, until)
-        except (Rejected, InvalidResponse, PermissionDenied):
+        except (Rejected, PermissionDenied):
             return None
         if any(not _is_within(one, since, until) for one in found):
             self._session.dialects.remember(_PROBE, "ignored")
@@ -53,7 +54,7 @@ class RedemptionPeriods(Resource):
             answer = (
                 "applied" if _shows(around, sample) and not self._made_between(_BEFORE_OMNEO, _BEFORE_OMNEO) else ""
             )
-        except (Rejected, InvalidResponse):
+        except Rejected:
             answer = ""
         dialects.remember(_PROBE, answer or "ignored")
         return bool(answer)
