@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -14,8 +15,10 @@ from claimable_benefits.errors import Declined
 from claimable_benefits.ledger.uses import uses_of_customer
 from claimable_benefits.service.account.wallet_view import read_wallet
 from claimable_benefits.service.redemption.redeem import redeem_for_order
-from tests.service.conftest import MIA, ServiceHarness
-from tests.service.steps import held, use
+from claimable_benefits.service.redemption.rollback import roll_back_order
+from claimable_benefits.service.worker.turn import run_once
+from tests.service.conftest import AWKWARD, MIA, OpenHarness, ServiceHarness
+from tests.service.steps import held, lose, use
 
 WINNER = "0c0ffee0-0000-4000-8000-000000000001"
 
@@ -26,7 +29,7 @@ def merge(folder: Path, old: str, *, into: str = WINNER, with_benefits: bool = T
     with closing(sqlite3.connect(store)) as database, database:
         columns = "email, tier_handle, doc, created_at, updated_at"
         database.execute(f"INSERT INTO profiles SELECT ?, {columns} FROM profiles WHERE id = ?", (into, old))  # noqa: S608
-        for table in ("identities", "benefits") if with_benefits else ("identities",):
+        for table in ("identities", "benefits", "redemptions") if with_benefits else ("identities",):
             database.execute(f"UPDATE {table} SET profile_id = ? WHERE profile_id = ?", (into, old))  # noqa: S608
         database.execute("DELETE FROM profiles WHERE id = ?", (old,))
 
@@ -112,3 +115,46 @@ def test_a_refusal_for_the_same_profile_is_a_refusal(harness: ServiceHarness, st
 
     assert declined.value.reason == "benefit_gone"
     assert use(harness, use_id).state is UseState.REFUSED
+
+
+def lost(harness: ServiceHarness) -> str:
+    use_id = held(harness)
+    lose(harness, "applied then dropped", use_id)
+    return use_id
+
+
+def lost_rollback(harness: ServiceHarness) -> str:
+    use_id = held(harness)
+    placed(harness, use_id)
+    harness.wire.fail("POST", "/reversal", "applied then dropped")
+    roll_back_order(harness.ctx, "A1", actor="shop", reason="declined")
+    return use_id
+
+
+@pytest.mark.parametrize("begin", [lost, lost_rollback])
+def test_a_profile_merged_while_an_answer_is_lost_is_followed(
+    new_harness: OpenHarness, tmp_path: Path, begin: Callable[[ServiceHarness], str]
+) -> None:
+    harness = new_harness(switches=AWKWARD)
+    use_id = begin(harness)
+    merge(tmp_path, use(harness, use_id).profile_id)
+
+    harness.work(minutes=4)
+
+    row = use(harness, use_id)
+    assert (row.state, row.profile_id) == (UseState.ROLLED_BACK, WINNER)
+    assert harness.live_redemptions() == []
+
+
+@pytest.mark.parametrize("begin", [lost, lost_rollback])
+def test_a_profile_that_is_gone_while_an_answer_is_lost_leaves_it_to_a_person(
+    new_harness: OpenHarness, begin: Callable[[ServiceHarness], str]
+) -> None:
+    harness = new_harness(switches=AWKWARD)
+    use_id = begin(harness)
+    harness.wire.fail("GET", f"/profiles/{use(harness, use_id).profile_id}/", "404", times=10**6)
+    for _ in range(13):
+        harness.clock.forward(hours=2)
+        run_once(harness.ctx)
+
+    assert use(harness, use_id).state is UseState.MANUAL_REVIEW

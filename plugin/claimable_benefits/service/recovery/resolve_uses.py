@@ -10,13 +10,14 @@ from uuid import uuid4
 from claimable_benefits.domain.evidence import Evidence, Finding
 from claimable_benefits.domain.resolution import UNCLEAR_FOR, UNREADABLE_FOR, after_absence
 from claimable_benefits.domain.states import UseState
-from claimable_benefits.errors import ConflictError, InvalidResponse, OmneoError
+from claimable_benefits.errors import ConflictError, InvalidResponse, OmneoError, Rejected
 from claimable_benefits.ledger.uses import Use, add_use, due_uses, move_use, touch_use
 from claimable_benefits.service.backoff import postpone_use, wait
 from claimable_benefits.service.context import Context
 from claimable_benefits.service.isolation import each_row, set_use_aside
 from claimable_benefits.service.lookup import look_up_redemption
 from claimable_benefits.service.redemption.execution import record_found
+from claimable_benefits.service.redemption.merged_profile import follow_for_lookup
 
 _log = logging.getLogger("claimable_benefits")
 
@@ -66,10 +67,16 @@ def _mark_in_doubt(ctx: Context, use: Use) -> None:
 def _resolve(ctx: Context, use: Use) -> bool:
     try:
         leased = _lease(ctx, use)
-        finding = look_up_redemption(ctx, leased)
+        try:
+            finding = look_up_redemption(ctx, leased)
+        except Rejected as refusal:
+            followed = follow_for_lookup(ctx, leased, refusal)
+            if followed is None:
+                raise
+            leased, finding = followed, look_up_redemption(ctx, followed)
     except ConflictError:
         return False
-    except InvalidResponse as error:
+    except (InvalidResponse, Rejected) as error:
         return _unreadable(ctx, leased, error)
     except OmneoError as error:
         return _retry_later(ctx, leased, f"the lookup failed: {error}", wait(use.attempts + 2))
@@ -122,8 +129,11 @@ def _unclear(ctx: Context, use: Use, age: timedelta) -> bool:
     return True
 
 
-def _unreadable(ctx: Context, use: Use, error: InvalidResponse) -> bool:
-    """Look up later what cannot be read now; where that lasts, as with an id that no ledger can store, ask a person."""
+def _unreadable(ctx: Context, use: Use, error: InvalidResponse | Rejected) -> bool:
+    """Look up later what cannot be read now; where that lasts, as with an id that no ledger can store, ask a person.
+
+    So it is where Omneo refuses to show it, as for a profile that is gone.
+    """
     note = f"the lookup failed: {error}"
     if ctx.clock() - (use.sent_at or use.updated_at) < UNREADABLE_FOR:
         return _retry_later(ctx, use, note, wait(use.failures + 2), failures=use.failures + 1)

@@ -1,4 +1,4 @@
-"""Follow a profile that was merged into another one at Omneo while the cart held its benefit."""
+"""Follow a profile that was merged into another one at Omneo while a use of its benefit was under way."""
 
 from __future__ import annotations
 
@@ -47,3 +47,22 @@ def follow_merged_profile(ctx: Context, use: Use, refusal: Rejected) -> Use | No
             note="the profile was merged into another one at Omneo",
         )
     return None
+
+
+def follow_for_lookup(ctx: Context, use: Use, refusal: Rejected) -> Use | None:
+    """Put a use that cannot be looked up under the profile that the customer has now; None where nothing is to follow.
+
+    Omneo answers 404 for the lists of a merged profile, and its redemptions are the other one's (Omneo facts 2). Raises
+    `OmneoError` where the identity cannot be read, and `ConflictError` where the use has moved meanwhile.
+    """
+    if refusal.status != HTTPStatus.NOT_FOUND:
+        return None
+    profile_id = ctx.omneo.profile_id(use.customer_id)
+    if profile_id is None or profile_id == use.profile_id:
+        return None
+    remember_profile(ctx.wallet_source, use.customer_id, profile_id)
+    ctx.wallets.forget(profile_id)
+    _log.info("Use %s is looked up under the profile into which its customer's was merged.", use.use_id)
+    with ctx.ledger.write() as connection:
+        slot = free_slot(live_uses_of(connection, profile_id, use.benefit_id))
+        return touch_use(connection, use, ctx.clock(), profile_id=profile_id, slot=slot)

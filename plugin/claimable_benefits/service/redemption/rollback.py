@@ -26,6 +26,7 @@ from claimable_benefits.service.context import Context
 from claimable_benefits.service.holds.slots import repeat_hold
 from claimable_benefits.service.isolation import each_row, set_use_aside
 from claimable_benefits.service.lookup import count_uses, look_up_earlier_rollback, look_up_rollback
+from claimable_benefits.service.redemption.merged_profile import follow_for_lookup
 
 _log = logging.getLogger("claimable_benefits")
 
@@ -93,15 +94,22 @@ def _step(ctx: Context, use: Use) -> bool:
 
 def _look_up_or_call(ctx: Context, use: Use) -> bool:
     """Look up the outcome of an earlier request, then call."""
-    if use.rollback_sent_at is None:
+    sent_at = use.rollback_sent_at
+    if sent_at is None:
         return _call(ctx, use, "worker")
     try:
-        finding = look_up_rollback(ctx, use)
+        try:
+            finding = look_up_rollback(ctx, use)
+        except Rejected as refusal:
+            followed = follow_for_lookup(ctx, use, refusal)
+            if followed is None:
+                raise
+            use, finding = followed, look_up_rollback(ctx, followed)
     except OmneoError as error:
         return _unread(ctx, use, "worker", "the lookup failed", error)
     if finding.evidence is Evidence.FOUND:
         return _rolled_back(ctx, use, "worker", "found at Omneo after a lost answer", finding.found_id)
-    trusted_at = use.rollback_sent_at + ctx.timing.trust_absence_after
+    trusted_at = sent_at + ctx.timing.trust_absence_after
     if ctx.clock() < trusted_at:
         return _retry_later(ctx, use, "waiting for evidence of the rollback", at=trusted_at)
     if finding.evidence is Evidence.UNCLEAR:
@@ -197,9 +205,9 @@ def _handle_refusal(ctx: Context, use: Use, actor: str, problem: str, *, is_reve
 
 
 def _unread(ctx: Context, use: Use, actor: str, problem: str, error: OmneoError, **changes: object) -> bool:
-    """Read again later; a person decides where Omneo answers, and what it shows cannot be read for a day."""
+    """Read again later; a person decides where Omneo answers, and for a day it refuses, or nobody can read it."""
     note, now = f"{problem}: {error}", ctx.clock()
-    if isinstance(error, InvalidResponse):
+    if isinstance(error, (InvalidResponse, Rejected)):
         if now - _begun_at(ctx, use) >= UNREADABLE_FOR:
             return _refer_to_review(ctx, use, actor, "what Omneo shows of it cannot be read", note)
         changes["failures"] = use.failures + 1
