@@ -22,6 +22,8 @@ from claimable_benefits.ledger.uses import (
     live_uses_of,
     move_use,
     overdue_holds,
+    owned_ids,
+    sweepable_uses,
     touch_use,
     use_of_redemption,
     uses_of_customer,
@@ -366,3 +368,22 @@ def test_an_id_of_omneos_may_have_255_characters(ledger: Ledger) -> None:
 
     assert found is not None
     assert found.rollback_id == "b" * 255
+
+
+def test_a_row_that_a_process_works_on_is_not_swept_beside_it(ledger: Ledger) -> None:
+    with ledger.write() as connection:
+        use = new_use(connection, sweep_at=NOW, lease_until=NOW + timedelta(seconds=40))
+        during = sweepable_uses(connection, NOW + timedelta(seconds=39))
+        after = sweepable_uses(connection, NOW + timedelta(seconds=40))
+
+    assert (during, after) == ([], [use])
+
+
+def test_uses_from_before_a_merge_of_profiles_own_their_redemptions(ledger: Ledger) -> None:
+    with ledger.write() as connection:
+        new_use(connection, profile_id="merged away", redemption_id="159")
+        new_use(connection, profile_id="another's", customer_id="1002", redemption_id="160")
+        use = new_use(connection)
+        owned = owned_ids(connection, use, "redemption_id")
+
+    assert owned == {"159"}

@@ -84,7 +84,7 @@ class VersionedTable(Generic[Record, State]):
         is_due = or_(table.c.due_at.is_(None), table.c.due_at <= now)
         in_state = self.select.where(table.c.state == bindparam("state"))
         self._due = in_state.where(is_free, is_due).order_by(table.c.updated_at).limit(most)
-        self._sweepable = self.select.where(table.c.sweep_at <= now).order_by(table.c.sweep_at).limit(most)
+        self._sweepable = self.select.where(table.c.sweep_at <= now, is_free).order_by(table.c.sweep_at).limit(most)
 
     def add(self, connection: Connection, audit: Audit, *, state: State | None = None, **values: Any) -> Record:
         """Write a new row with ``values`` for its columns, in its first state unless ``state`` names another.
@@ -139,7 +139,7 @@ class VersionedTable(Generic[Record, State]):
         return self.fetch_all(connection, self._due, {"state": state, "now": now, "most": limit})
 
     def sweepable(self, connection: Connection, now: datetime, *, limit: int = 50) -> list[Record]:
-        """Read the resolved rows of which late evidence is looked for again."""
+        """Read the resolved rows of which late evidence is looked for again, but those that a process works on."""
         return self.fetch_all(connection, self._sweepable, {"now": now, "most": limit})
 
     def fetch_one(

@@ -176,9 +176,13 @@ def _of_benefit(profile_id: str, benefit_id: str) -> tuple[ColumnElement[bool], 
 
 
 def owned_ids(connection: Connection, use: Use, column: str) -> set[str]:
-    """Read Omneo's ids in ``column`` (redemption_id or rollback_id) that belong to other uses of the same profile."""
+    """Read Omneo's ids in ``column`` (redemption_id or rollback_id) that belong to other uses of the same person.
+
+    Uses from before a merge of profiles bear the earlier profile, and Omneo lists their redemptions under the later.
+    """
     owner = uses.c[column]
-    others = (uses.c.profile_id == use.profile_id, owner.is_not(None), uses.c.use_id != use.use_id)
+    is_same_person = or_(uses.c.profile_id == use.profile_id, uses.c.customer_id == use.customer_id)
+    others = (is_same_person, owner.is_not(None), uses.c.use_id != use.use_id)
     return {str(row[0]) for row in run(connection, select(owner).where(own(uses), *others))}
 
 
