@@ -140,8 +140,8 @@ class Redemptions(Resource):
         return [one for one in found if one.external_id in {None, reference}]
 
     def _check_filter(self, field: str) -> None:
-        # Redemptions may lack the reference, and a tenant that ignores the filter would list those of all profiles: ours
-        # may then stand on a later page.
+        # Redemptions may lack the reference, and a tenant that ignores the filter would list those of all profiles:
+        # ours may then stand on a later page.
         dialects, purpose = self._session.dialects, f"filter by {field}"
         if dialects.known_variant(purpose) is None:
             if self._by_filter(field, f"nobody-{uuid4()}"):

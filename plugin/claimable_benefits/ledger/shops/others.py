@@ -60,9 +60,9 @@ def other_shops(connection: Connection, turn_name: str) -> list[OtherShop]:
 def adopt_rows(connection: Connection, tenant: str) -> int:
     """Make all rows of the shop at ``tenant`` this shop's; return how many uses, claims and orders they were.
 
-    What both know of a customer's profile, or of a use that was pruned, stays as this shop has it. Raises `LookupError` where there is no such other
-    shop, and `ConflictError` where both have an order of one number, or a live use of one benefit, cart or redemption:
-    then the caller rolls back, and nothing is moved.
+    What both know of a customer's profile, or of a use that was pruned, stays as this shop has it. Raises
+    `LookupError` where there is no such other shop, and `ConflictError` where both have an order of one number, or
+    a live use of one benefit, cart or redemption: then the caller rolls back, and nothing is moved.
     """
     own, other = shop_of(connection), find_shop(connection, tenant)
     if other is None or other.shop_id == own:
