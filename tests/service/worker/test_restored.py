@@ -14,7 +14,7 @@ from claimable_benefits.service.operations.memory_alarm import read_alarm
 from claimable_benefits.service.operations.repair import repair
 from claimable_benefits.service.redemption.redeem import redeem_for_order
 from claimable_benefits.service.worker.turn import run_once
-from tests.service.conftest import OpenHarness, ServiceHarness
+from tests.service.conftest import OpenHarness, ServiceHarness, sale
 from tests.service.operations.test_amnesia import compared, forgotten_redemption, with_orders_loader
 from tests.service.steps import held
 
@@ -96,3 +96,30 @@ def test_where_omneo_cannot_be_asked_a_later_turn_looks(
     run_once(harness.ctx)
 
     assert (before, len(alarms(caplog))) == ([], 1)
+
+
+def test_one_answer_that_cannot_be_read_hides_no_other_forgotten_redemption(
+    new_harness: OpenHarness, caplog: pytest.LogCaptureFixture
+) -> None:
+    harness = with_orders_loader(new_harness(switches={"redemption_reference": "shown", "filter_operators": "ignored"}))
+    forgotten_redemption(harness)
+    harness.orders.set("A1", OrderState.CANCELLED, sale("A1", "1001", harness.clock.now))
+    harness.orders.set("A2", OrderState.PAID, sale("A2", "1002", harness.clock.now))
+    other = harness.ctx.omneo.profile_id("1002")
+    harness.wire.fail("GET", f"/profiles/{other}/redemptions", "garbage", times=10**6)
+    harness.clock.forward(minutes=1)
+
+    run_once(harness.ctx)
+
+    assert len(alarms(caplog)) == 1
+
+
+def test_the_pauses_between_looks_grow_while_omneos_answer_stays_unreadable(new_harness: OpenHarness) -> None:
+    harness = with_orders_loader(new_harness(switches={"redemption_reference": "shown"}))
+    harness.wire.fail("GET", "/api/v3/redemptions", "garbage", times=10**6)
+    for _ in range(36):
+        run_once(harness.ctx)
+        harness.clock.forward(minutes=10)
+
+    looks = [path for _method, path in harness.wire.seen if path == "/api/v3/redemptions"]
+    assert 2 < len(looks) < 15

@@ -24,8 +24,9 @@ _MARGIN = timedelta(minutes=10)
 # A ledger without a sign of life is new, or was lost; one that stood still for longer is left to reconciliation.
 _NEW = timedelta(days=1)
 _LONGEST = timedelta(days=7)
-_AGAIN_AFTER = timedelta(minutes=5)
-_next_look: WeakKeyDictionary[Ledger, tuple[datetime, datetime]] = WeakKeyDictionary()
+# A look reads much, so where Omneo's answer stays unreadable the pauses grow.
+_AGAIN_AFTER, _LONGEST_PAUSE = timedelta(minutes=5), timedelta(hours=6)
+_next_look: WeakKeyDictionary[Ledger, tuple[datetime, datetime, timedelta]] = WeakKeyDictionary()
 _done: WeakSet[Ledger] = WeakSet()
 
 
@@ -34,10 +35,10 @@ def look_for_forgotten_work(ctx: Context) -> None:
     now = ctx.clock()
     if ctx.ledger in _done:
         return
-    since, due_at = _next_look.get(ctx.ledger) or (_last_sign_of_life(ctx, now), now)
+    since, due_at, pause = _next_look.get(ctx.ledger) or (_last_sign_of_life(ctx, now), now, _AGAIN_AFTER)
     if due_at > now:
         return
-    _next_look[ctx.ledger] = since, now + _AGAIN_AFTER
+    _next_look[ctx.ledger] = since, now + pause, min(pause * 2, _LONGEST_PAUSE)
     try:
         forgotten = _forgotten(ctx, since, now)
     except OmneoError as error:
@@ -56,11 +57,13 @@ def _last_sign_of_life(ctx: Context, now: datetime) -> datetime:
 
 
 def _forgotten(ctx: Context, since: datetime, until: datetime) -> list[ForgottenRedemption]:
+    """Find what is forgotten; what cannot be read hides nothing that is found. Raises `OmneoError`."""
     orders: dict[str, Order | None] = {order.number: order for order in ctx.orders_loader(since, until) or ()}
     found = find_unowned(ctx, RepeatedReads(ctx, pauses=()), since, until, orders)
-    if found.unread:
+    forgotten = [found.forgotten[one.id] for one in found.redemptions if one.id in found.forgotten]
+    if found.unread and not forgotten:
         raise next(iter(found.unread.values()))
-    return [found.forgotten[one.id] for one in found.redemptions if one.id in found.forgotten]
+    return forgotten
 
 
 def _raise_alarm(ctx: Context, since: datetime, forgotten: list[ForgottenRedemption]) -> None:
