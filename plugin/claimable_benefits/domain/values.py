@@ -68,7 +68,7 @@ def free_text(value: object, field: str) -> str:
     if isinstance(value, bytes | bytearray):
         raise InvalidValue(field, f"is {_shown(value)}.", "Decode it to a text.")
     text = str.__str__(value) if isinstance(value, str) else "" if value is None else str(value)
-    return _HALF_A_PAIR.sub("?", text)  # half a surrogate pair cannot be sent
+    return _HALF_A_PAIR.sub("\ufffd", text)  # half a surrogate pair cannot be sent
 
 
 def optional_text(value: object, field: str) -> str | None:
