@@ -134,7 +134,7 @@ _Record = TypeVar("_Record", Benefit, Definition)
 
 
 def _checked(record: _Record) -> _Record:
-    """Give ``record``; raise `ValueError` where a field has another type than the class says."""
+    """Return ``record``; raise `ValueError` where a field has another type than the class says."""
     for name, types in _TYPES[type(record)].items():
         value = getattr(record, name)
         if type(value) not in types or not _is_usable(value):

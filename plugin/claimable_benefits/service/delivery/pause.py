@@ -19,7 +19,7 @@ _LEASES = 3
 
 
 def pause_deliveries(ctx: Context, span: timedelta) -> datetime:
-    """Pause all deliveries for ``span``; give the time (aware) at which the pause ends."""
+    """Pause all deliveries for ``span``; return the time (aware) at which the pause ends."""
     until = ctx.clock() + span
     with ctx.ledger.write() as connection:
         key_values.set_value(connection, _UNTIL, until.isoformat(), ctx.clock())

@@ -26,7 +26,7 @@ UNHEARD_OF = "the order loader has not known order "  # the note of such a use b
 
 
 def resolve_unplaced(ctx: Context) -> int:
-    """Ask the shop about redemptions whose order was not placed in time; give how many were decided."""
+    """Ask the shop about redemptions whose order was not placed in time; return how many were decided."""
     with ctx.ledger.read() as connection:
         due = due_uses(connection, UseState.REDEEMED, ctx.clock())
     return each_row(ctx, due, _resolve, set_use_aside)
@@ -71,7 +71,7 @@ def _decide(ctx: Context, use: Use, order: Order | None) -> bool:
 
 
 def _warn_of_unheard(use: Use) -> str:
-    """Give the note of a use whose order the loader does not know; the log says so when it is first written."""
+    """Return the note of a use whose order the loader does not know; the log says so when it is first written."""
     note = f"{UNHEARD_OF}{use.order_number} for an hour"
     if use.note != note:
         _log.error(
@@ -97,7 +97,7 @@ def _placed(ctx: Context, use: Use, order: Order) -> bool:
 
 
 def _roll_back(ctx: Context, use: Use, reason: str) -> bool:
-    """Commit the intention; the next step of this turn calls Omneo."""
+    """Commit the intent; the next step of this turn calls Omneo."""
     with ctx.ledger.write() as connection:
         move_use(connection, use, UseState.ROLLING_BACK, ctx.audit("worker", reason), attempts=0, note=reason)
     return True
