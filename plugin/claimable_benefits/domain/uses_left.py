@@ -21,7 +21,7 @@ from claimable_benefits.domain.states import UseState
 
 # Omneo's clock counts whole seconds, and ours is compared with it to within five.
 _SAME_MOMENT = timedelta(seconds=5)
-# A redemption of somebody else's so close to a baseline may or may not be in it.
+# A till's redemption so close to a baseline may or may not be in it.
 _SAME_MINUTE = timedelta(minutes=1)
 
 

@@ -103,7 +103,7 @@ class Context:
     timing: Timing = field(default_factory=Timing)
     wallets: WalletCache = field(default_factory=WalletCache)
     reference_prefix: str = "shop"
-    reference_key: bytes = b"of no app"  # seals the references of orders: made from the app's secret key
+    reference_key: bytes = b"of no app"  # signs the references of orders; derived from the app's secret key
     sender: object = "app"
     # The paid and cancelled orders of a period; None: reconciliation compares with the outbox instead.
     orders_loader: OrdersLoader = field(default=lambda _since, _until: None)

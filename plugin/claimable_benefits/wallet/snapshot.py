@@ -77,7 +77,7 @@ def from_json(profile_id: str, payload: bytes) -> Snapshot:
     except (KeyError, TypeError, IndexError, AttributeError, InvalidOperation, RecursionError) as error:
         raise ValueError("This is not a snapshot.") from error
     if document["profile_id"] != profile_id or any(one.profile_id not in (None, profile_id) for one in benefits):
-        raise ValueError("This is the snapshot of somebody else.")
+        raise ValueError("This snapshot is another profile's.")
     return Snapshot(profile_id, benefits, claimable)
 
 

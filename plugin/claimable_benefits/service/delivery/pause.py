@@ -1,7 +1,7 @@
 """The pause of all deliveries, in every process: Omneo asked for one, or does not accept the token.
 
-After a pause one process sends one delivery. The others wait for what it learns, so that Omneo is not met by all of
-them at once.
+After a pause one process sends one delivery. The others wait for what it learns, so that they do not all
+call Omneo at once.
 """
 
 from __future__ import annotations

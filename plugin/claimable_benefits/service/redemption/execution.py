@@ -81,7 +81,7 @@ def record_redeemed(
 
 
 def _follow_merged_profile(ctx: Context, use: Use, actor: str, refusal: Rejected) -> Use | None:
-    """As `follow_merged_profile`. Where that cannot be read, the benefit stays held: nobody knows that it is gone."""
+    """As `follow_merged_profile`. Where that cannot be read, the benefit stays held: it may still be there."""
     try:
         return follow_merged_profile(ctx, use, refusal)
     except OmneoError as error:

@@ -161,7 +161,7 @@ def _new_reference(ctx: Context, connection: Connection, order_number: str) -> s
         known = ledger_uses.known_references(connection, [reference]) | pruned_references(connection, [reference])
         if not known:
             return reference
-    raise AssertionError("There are numbers without end.")
+    raise AssertionError("count() does not end.")
 
 
 def _baseline_of_hold(ctx: Context, use_id: str) -> dict[str, int | None]:
