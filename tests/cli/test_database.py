@@ -257,7 +257,7 @@ def test_adopting_moves_nothing_where_both_have_a_live_use_of_one_benefit(termin
     said = terminal.refuses("db", "adopt", TYPO, "--yes", shop=shop)
 
     assert said == "Both have a use of one benefit, cart or redemption that is under way, so nothing was moved."
-    assert "2 rows wait under" in doctor(shop)
+    assert f"{TYPO}: 2. No app serves them." in doctor(shop)
 
 
 @pytest.mark.parametrize("address", ["https://nowhere/api/v3", ""])
@@ -273,4 +273,4 @@ def test_adopting_asks_before(terminal: Terminal) -> None:
 
     assert result.exit_code == 1
     assert "does no app run with it any more?" in result.stdout
-    assert "1 rows wait under" in doctor(shop)
+    assert f"{TYPO}: 1. No app serves them." in doctor(shop)
