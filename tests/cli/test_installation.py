@@ -191,7 +191,7 @@ def test_the_doctor_says_that_the_order_loader_has_not_known_an_order_for_an_hou
 
     said = "redeemed, and not known to the order loader for an hour: 1, such as A1."
     assert before == []
-    assert after == [f"!!  Orders: {said} Its error is in the log; after a day these wait for manual review."]
+    assert after == [f"!!  Orders: {said} See the log; after a day they wait for manual review."]
 
 
 def test_the_doctor_says_in_which_zone_times_without_one_are_read(terminal: Terminal) -> None:
