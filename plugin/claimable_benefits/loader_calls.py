@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from flask import Flask
 
-# An order is one row. A loader that waits for the connection which its own request holds would wait in vain.
+# An order is one row. A loader that needs the connection of its own request would wait for ever.
 ORDER_SECONDS = 5.0
 # A day's orders, for reconciliation; only workers and commands ask for them.
 ORDERS_SECONDS = 300.0

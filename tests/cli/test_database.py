@@ -215,7 +215,7 @@ def test_rows_that_were_written_with_a_typo_in_the_address_are_counted_and_adopt
     said = terminal.says("db", "adopt", TYPO, "--yes", shop=shop)
     again = doctor(shop)
 
-    assert f"!!  Other shops: 2 waiting under the address {TYPO}, which no app serves." in before
+    assert f"!!  Other shops: rows that wait under the address {TYPO}: 2. No app serves them." in before
     assert f"flask benefits db adopt {TYPO}." in before
     assert said == f"2 uses, claims and orders of {TYPO} are this shop's now.\n"
     assert "Other shops" not in again
@@ -250,7 +250,7 @@ def test_rows_of_another_app_that_runs_are_no_fault(terminal: Terminal) -> None:
 
     said = doctor(shop)
 
-    assert f"ok  Other shops: 1 waiting under the address {TYPO}, which another app serves." in said
+    assert f"ok  Other shops: rows that wait under the address {TYPO}: 1. Another app serves them." in said
 
 
 def test_adopting_moves_nothing_where_both_have_an_order_of_one_number(terminal: Terminal) -> None:
@@ -277,7 +277,7 @@ def test_adopting_moves_nothing_where_both_have_a_live_use_of_one_benefit(termin
     said = terminal.refuses("db", "adopt", TYPO, "--yes", shop=shop)
 
     assert said == "Both have a use of one benefit, cart or redemption that is under way, so nothing was moved."
-    assert "2 waiting under" in doctor(shop)
+    assert f"{TYPO}: 2. No app serves them." in doctor(shop)
 
 
 @pytest.mark.parametrize("address", ["https://nowhere/api/v3", ""])
@@ -293,4 +293,4 @@ def test_adopting_asks_before(terminal: Terminal) -> None:
 
     assert result.exit_code == 1
     assert "does no app run with it any more?" in result.stdout
-    assert "1 waiting under" in doctor(shop)
+    assert f"{TYPO}: 1. No app serves them." in doctor(shop)

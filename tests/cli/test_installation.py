@@ -189,9 +189,9 @@ def test_the_doctor_says_that_the_order_loader_has_not_known_an_order_for_an_hou
     resolve_unplaced(context)
     after = [line for line in examined(terminal, shop)[1] if "Orders" in line]
 
-    said = "the order loader has not known 1 of them for an hour, such as A1."
+    said = "redeemed, and not known to the order loader for an hour: 1, such as A1."
     assert before == []
-    assert after == [f"!!  Orders: {said} Its error is in the log; after a day these wait for manual review."]
+    assert after == [f"!!  Orders: {said} See the log; after a day they wait for manual review."]
 
 
 def test_the_doctor_says_in_which_zone_times_without_one_are_read(terminal: Terminal) -> None:

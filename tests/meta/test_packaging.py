@@ -31,11 +31,11 @@ benefits = ClaimableBenefits(transport=httpx.WSGITransport(app=create_sandbox(se
 benefits.shopper_loader(lambda: Shopper("1001", name="Mia Ngo"))
 benefits.init_app(app)
 page = app.test_client().get("/account/benefits")
-stylesheet = app.test_client().get("/account/benefits/static/benefits.css")
+files = [app.test_client().get(f"/account/benefits/static/{name}") for name in ("benefits.css", "benefits.js")]
 print(json.dumps({
     "package": claimable_benefits.__file__,
     "templates": str(templates_folder()),
-    "status": [page.status_code, stylesheet.status_code],
+    "status": [page.status_code, *(file.status_code for file in files)],
     "html": page.text,
     "checkouts": [entry for entry in sys.path if entry.rstrip("/").endswith("/plugin")],
 }))
@@ -98,7 +98,7 @@ def test_the_wheel_holds_every_file_of_the_package(wheel: Path) -> None:
 
     ours = {name: held for name, held in package.items() if not name.startswith("templates/")}
     assert ours == folder("plugin/claimable_benefits")
-    assert {"py.typed", "static/benefits.css"} < set(ours)
+    assert {"py.typed", "static/benefits.css", "static/benefits.js"} < set(ours)
 
 
 def test_the_wheel_holds_nothing_else(wheel: Path) -> None:
@@ -117,7 +117,7 @@ def test_the_wheel_brings_its_licence_and_asks_for_its_python(wheel: Path) -> No
 
 
 def test_an_installed_wheel_renders_the_page_from_inside_itself(installed: dict[str, Any]) -> None:
-    assert installed["status"] == [200, 200]
+    assert installed["status"] == [200, 200, 200]
     assert "Free Shipping" in installed["html"]
     assert "/account/benefits/static/benefits.css" in installed["html"]
 

@@ -15,7 +15,6 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from claimable_benefits.errors import LedgerUnavailable
-from claimable_benefits.service.account.invalidation import _profiles
 from claimable_benefits.web.blueprint import make_blueprint
 from claimable_benefits.web.webhook import webhook
 from tests.web.page_data import PageData, make_shop
@@ -145,28 +144,3 @@ def test_a_hosts_csrf_protection_exempts_the_webhook(data: PageData) -> None:
     app.register_blueprint(make_blueprint(data.services()))
 
     assert exempted == [webhook]
-
-
-@pytest.mark.parametrize(
-    ("message", "event", "named"),
-    [
-        ({"profile_id": "p"}, "benefit.created", ["p"]),
-        ({"benefit": {"profile_id": "p"}, "profile": {"id": "p"}}, "benefit.created", ["p", "p"]),
-        ({"id": "p", "first_name": "Mia"}, "profile.updated", ["p"]),
-        ({"id": 7}, "transaction.created", []),
-        ({"old_profile_id": "a", "new_profile_id": "b"}, "profile.merged", ["a", "b"]),
-        ([{"profile_id": "p"}], "benefit.created", ["p"]),
-        ({"profile_id": None, "profile": []}, "benefit.created", []),
-        ({"profile_id": "x" * 256}, "benefit.created", []),
-        ({"profile_id": "\ud800"}, "benefit.created", []),
-        ({"profile_id": "a\x00b"}, "benefit.created", []),
-        ({"profile_id": True, "x_profile_id": 1.5, "profile": {"id": [7]}}, "benefit.created", []),
-        ({"id": "\ud800"}, "profile.updated", []),
-        (None, "profile.updated", []),
-        (7, "profile.updated", []),
-        ("profile_id", "benefit.created", []),
-        ({"a": {"a": {"a": {"a": {"a": {"a": {"a": {"profile_id": "deep"}}}}}}}}, "benefit.created", []),
-    ],
-)
-def test_every_profile_that_a_message_names_is_found(message: object, event: str, named: list[str]) -> None:
-    assert list(_profiles(message, event)) == named

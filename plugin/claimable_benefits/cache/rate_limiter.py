@@ -60,7 +60,7 @@ class RateLimiter:
             self._pool.disconnect()
 
     def _open(self) -> list[Any]:
-        """Give the counters: the shared one first where there is one, then that of this process."""
+        """Return the counters: the shared one first where there is one, then that of this process."""
         with self._lock:
             if not self._counters:
                 from limits.storage import MemoryStorage

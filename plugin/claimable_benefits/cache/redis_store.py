@@ -75,11 +75,11 @@ class RedisStore:
         self._call(lambda: self._client.delete(self._prefix + key))
 
     def drop_unreadable(self, key: str) -> None:
-        """Remove a payload that nobody can read, and say so once."""
+        """Remove an entry that cannot be read, and log it once."""
         self.delete(key)
         if not self._has_reported_others:
             self._has_reported_others = True
-            _log.warning("The shared cache holds something that is not ours; we go on without it.")
+            _log.warning("The extension drops an entry of the shared cache that it did not write, or cannot read.")
 
     @contextmanager
     def lock(self, key: str, seconds: float, *, wait: float) -> Iterator[bool]:

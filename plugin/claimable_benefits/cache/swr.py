@@ -219,7 +219,7 @@ class StaleWhileRevalidateCache(Generic[T]):
             return flight, True
 
     def _wait(self, flight: _InFlight[T], seconds: float) -> bool:
-        """Wait for a load, unless a reader has just waited for this very load in vain; return whether it has ended."""
+        """Wait for a load, unless a reader has just waited too long for the same one; return whether it has ended."""
         if flight.done.is_set():
             return True
         if seconds <= 0 or self._clock() < flight.not_before:

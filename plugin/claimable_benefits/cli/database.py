@@ -56,8 +56,8 @@ def upgrade() -> None:
 def adopt(address: str, yes: bool) -> None:
     """Take over the rows that were written with ADDRESS, an earlier address of this tenant.
 
-    After a typo in OMNEO_BASE_URL, or with another host name, they wait for an app that never comes; `doctor` names
-    the address. Rows of another tenant must stay where they are.
+    After a typo in OMNEO_BASE_URL, or with another host name, no app works on them; `doctor` names the address.
+    Rows of another tenant must stay where they are.
     """
     ledger = _ledger()
     if not yes:

@@ -39,12 +39,12 @@ class CliRuntime(Protocol):
 
 
 def runtime_of_app() -> CliRuntime:
-    """Give the runtime of the current app."""
+    """Return the runtime of the current app."""
     return cast(CliRuntime, current_app.extensions["claimable_benefits"])
 
 
 def open_context() -> Context:
-    """Give the context of the current app, with the worker's timeouts."""
+    """Return the context of the current app, with the worker's timeouts."""
     context = runtime_of_app().context
     return replace(context, omneo=context.omneo.for_workers())
 

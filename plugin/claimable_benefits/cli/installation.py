@@ -16,7 +16,7 @@ from claimable_benefits.settings.table import TABLE
 @click.command()
 @with_appcontext
 def doctor() -> None:
-    """Check the ledger, the connection to Omneo and the policies."""
+    """Check the installation; name the remedy for what does not work."""
     runtime = runtime_of_app()
     with without_log():
         checks = examine(open_context(), runtime.settings, missing_loaders=runtime.loaders.missing)

@@ -68,7 +68,7 @@ def _is_shipping_free(cart: Cart) -> bool:
 
 
 def _elsewhere(policy: Policy) -> Misfit:
-    """Where a benefit is used that is not used at checkout; without a policy nobody knows."""
+    """Say where a benefit is used that is not used at checkout; without a policy, not online."""
     if policy.from_account:
         return Misfit.ACCOUNT_ONLY
     return Misfit.STORE_ONLY if policy.used_at else Misfit.NOT_ONLINE

@@ -1,9 +1,9 @@
 """References of uses that are redeemed for an order: the shop can make them again when its ledger has forgotten them.
 
-A reference is the prefix, a readable part of the order number for people, the number of the attempt, and a seal. The
-seal is an HMAC over prefix, order number and attempt, with a key that only this shop has. So a redemption that carries
-such a reference is this shop's and belongs to that order, whatever the ledger knows; another shop with the same prefix
-and the same order numbers makes other seals.
+A reference is the prefix, a readable part of the order number for people, the number of the attempt, and a signature.
+The signature is an HMAC over prefix, order number and attempt, with a key that only this shop has. So a redemption that
+carries such a reference is this shop's and belongs to that order, whatever the ledger knows. Another shop with the same
+prefix and the same order numbers makes other signatures.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from hashlib import sha256
 MOST_ATTEMPTS = 5
 # With the longest prefix, 66 characters: Omneo documents no length of an external id (Omneo facts 17).
 _READABLE = 24
-_SEAL_BYTES = 10
+_SIGNATURE_BYTES = 10
 _PURPOSE = b"claimable_benefits: reference of an order"
 
 
 def reference_key(secret: bytes | str) -> bytes:
-    """Derive the key of the seals from the app's secret key."""
+    """Derive the key of the signatures from the app's secret key."""
     raw = secret.encode() if isinstance(secret, str) else secret
     return hmac.digest(raw, _PURPOSE, "sha256")
 
 
 def order_reference(key: bytes, prefix: str, order_number: str, attempt: int) -> str:
     """Make the reference of an order's attempt; the first is 1. It holds letters, digits and dashes only."""
-    sealed = "\0".join((prefix, order_number, str(attempt)))
-    seal = hmac.new(key, sealed.encode("utf-8", "surrogatepass"), sha256).digest()[:_SEAL_BYTES]
-    parts = (prefix, _readable(order_number), str(attempt), base64.b32encode(seal).decode().lower())
+    signed = "\0".join((prefix, order_number, str(attempt)))
+    signature = hmac.new(key, signed.encode("utf-8", "surrogatepass"), sha256).digest()[:_SIGNATURE_BYTES]
+    parts = (prefix, _readable(order_number), str(attempt), base64.b32encode(signature).decode().lower())
     return "-".join(part for part in parts if part)
 
 

@@ -304,7 +304,9 @@ def name_unowned(one: Redemption, forgotten: ForgottenRedemption | None) -> Disa
     about = f"Redemption {one.id} of {benefit} (profile {one.profile_id or 'unknown'})"
     if forgotten is not None:
         number = forgotten.order_number
-        sentence = f"{about} is our order {number}'s, and the ledger does not know it. Was an older copy restored?"
+        sentence = (
+            f"{about} belongs to our order {number}, and the ledger does not know it. Was an older copy restored?"
+        )
         return Disagreement(DisagreementCode.REDEMPTION_UNKNOWN, sentence, number, ids=(one.id,), forgotten=forgotten)
     if one.external_id is not None:
         sentence = f"{about} begins with our prefix: {one.external_id}. The ledger does not know it."

@@ -22,7 +22,7 @@ def order_number_of(value: object, field: str = "order_number") -> str:
 
 
 def external_id_of(order_number: str, prefix: str = "") -> str:
-    """Give the order's external id: prefix and number; where that is long or unusual, a readable part and a digest.
+    """Return the order's external id: prefix and number; where that is long or unusual, a readable part and a digest.
 
     An external id is its own external id.
     """

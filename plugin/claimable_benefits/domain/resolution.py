@@ -41,5 +41,5 @@ def after_absence(age: timedelta, polls: int, trust_absence_after: timedelta, ga
 
 
 def next_sweep(sweeps: int, gaps: tuple[timedelta, ...] = SWEEP_GAPS) -> timedelta | None:
-    """Give the gap after sweep number ``sweeps``; None where that was the last."""
+    """Return the gap after sweep number ``sweeps``; None where that was the last."""
     return gaps[sweeps] if sweeps < len(gaps) else None

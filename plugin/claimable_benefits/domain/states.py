@@ -12,7 +12,7 @@ class UseState(StrEnum):
     """The state of one use of one benefit. One row per attempt: a resolved attempt is never sent again."""
 
     HELD = "held"  # reserved for a cart, in the shop only
-    REDEEMING = "redeeming"  # the intention is committed; the request is on its way
+    REDEEMING = "redeeming"  # the intent is committed; the request is on its way
     IN_DOUBT = "in_doubt"  # sent, no answer: it may or may not have happened
     REDEEMED = "redeemed"  # Omneo says yes; the order is not placed yet
     CONSUMED = "consumed"  # the order is placed, or the account use is done

@@ -21,7 +21,7 @@ def is_storable_id(value: str) -> bool:
 
 
 def repaired(text: str, longest: int = LONGEST_TEXT) -> str:
-    """Give ``text`` without control characters, half a surrogate pair replaced, cut to ``longest`` characters.
+    """Return ``text`` without control characters, half a surrogate pair replaced, cut to ``longest`` characters.
 
     Tabs and line ends stay.
     """

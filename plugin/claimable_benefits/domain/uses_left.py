@@ -20,7 +20,7 @@ from claimable_benefits.domain.states import UseState
 
 # Omneo's clock counts whole seconds, and ours is compared with it to within five.
 _SAME_MOMENT = timedelta(seconds=5)
-# A redemption of somebody else's so close to a baseline may or may not be in it.
+# A till's redemption so close to a baseline may or may not be in it.
 _SAME_MINUTE = timedelta(minutes=1)
 
 
@@ -87,7 +87,7 @@ class Doubt:
 def assign_redemptions(
     doubts: Sequence[Doubt], record: BenefitRecord, own: Iterable[OwnUse], owned: Collection[str], *, in_flight: int = 0
 ) -> dict[str, Finding]:
-    """Decide all doubts of ours on one benefit together; give the finding of each by its use id.
+    """Decide all doubts of ours on one benefit together; return the finding of each by its use id.
 
     ``own`` are our other uses of this benefit, ``owned`` the ids of redemptions that belong to them, and ``in_flight``
     counts our requests that are still under way. No redemption is assigned to two uses. None is assigned where the
@@ -222,7 +222,7 @@ def find_rollback(
 
 
 def find_listed_rollback(record: BenefitRecord, since: datetime, owned: Collection[str]) -> list[str]:
-    """Give the ids of the benefit's reversals and returns that are listed since then and belong to no use of ours."""
+    """Return the ids of the benefit's reversals and returns that are listed since then and belong to no use of ours."""
     return [one.id for one in _rollbacks_listed(record, since - SKEW) if one.id not in owned]
 
 
@@ -316,7 +316,7 @@ def _is_use_of(benefit_id: str, redemption: Redemption) -> bool:
 
 
 def _uses_of(redemption: Redemption) -> int:
-    """Give how many uses of one benefit a redemption took: ours take one."""
+    """Count how many uses of one benefit a redemption took: ours take one."""
     return max(1, redemption.count // max(1, len(redemption.benefit_ids)))
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, text
 
 from claimable_benefits.ledger.tables import outbox
 
-# No two servers began at the same microsecond, and a copy of a database runs on a server of its own. The table is NULL
+# No two servers start in the same microsecond, and a copy of a database runs on a server of its own. The table is NULL
 # where the name reaches none: another search_path, or tables that are not there.
 _PLACE = text(
     "SELECT pg_postmaster_start_time(), (SELECT oid FROM pg_database WHERE datname = current_database()),"
@@ -37,7 +37,7 @@ class SameDatabase:
         place = _place(connection)
         if place is None:
             return False
-        if place != self._own:  # nothing is remembered yet, or the server began anew
+        if place != self._own:  # nothing is remembered yet, or the server has restarted
             self.remember()
         return place == self._own
 

@@ -245,7 +245,7 @@ profiles = Table(
     Column("seen_at", UtcDateTime, nullable=False),
 )
 
-# What is left of a use that was pruned: enough to know its redemption and rollback at Omneo, and nobody's name.
+# What is left of a use that was pruned: its redemption and rollback at Omneo, and no person.
 tombstones = Table(
     "benefits_tombstones",
     metadata,

@@ -71,7 +71,7 @@ class Token:
         return "Token(***)"
 
     def header(self) -> str | None:
-        """Give the value of ``Authorization``; None where no header can carry the token."""
+        """Return the value of ``Authorization``; None where no header can carry the token."""
         token = self._read().strip()
         is_usable = token and token.isascii() and token.isprintable() and not _NOT_IN_A_TOKEN.intersection(token)
         return f"Bearer {token}" if is_usable else None

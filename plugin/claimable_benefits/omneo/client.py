@@ -98,7 +98,7 @@ class OmneoClient(Profiles, Benefits, Redemptions, RedemptionPeriods, Transactio
         self._session.http.close()
 
     def clock_ahead_of(self, now: datetime) -> timedelta:
-        """Give by how much Omneo's clock is ahead of ``now``, an aware time; zero before the first answer."""
+        """Return by how much Omneo's clock is ahead of ``now``, an aware time; zero before the first answer."""
         return self._session.http.clock_offset.ahead_of(now)
 
     def known_variant(self, purpose: str) -> str | None:
@@ -115,7 +115,7 @@ class OmneoClient(Profiles, Benefits, Redemptions, RedemptionPeriods, Transactio
         return any(breaker.is_open for breaker in self._session.breakers.values())
 
     def for_workers(self) -> Self:
-        """Give the client with the worker's timeouts of ten seconds; both share connections and `close`."""
+        """Return the client with the worker's timeouts of ten seconds; both share connections and `close`."""
         twin = copy.copy(self)
         twin._session = self._session.with_timeouts(WORKER_TIMEOUTS)  # noqa: SLF001 - the twin is ours
         return twin
@@ -125,7 +125,7 @@ class OmneoClient(Profiles, Benefits, Redemptions, RedemptionPeriods, Transactio
         return within(seconds)
 
     def dialect(self) -> Dialect:
-        """Give the tenant's dialect; detects it on first use, and raises `NotApplied` where it cannot."""
+        """Return the tenant's dialect; detects it on first use, and raises `NotApplied` where it cannot."""
         return self._session.dialects.dialect()
 
     def _answers(self, path: str) -> bool:

@@ -56,12 +56,12 @@ def data(body: object) -> object:
 
 
 def mapping(value: object) -> Mapping[str, object]:
-    """Give the object in ``value``; an empty one where there is none (PHP writes ``[]`` or ``null`` for it)."""
+    """Return the object in ``value``; an empty one where there is none (PHP writes ``[]`` or ``null`` for it)."""
     return value if isinstance(value, dict) else {}
 
 
 def elements(value: object) -> list[object]:
-    """Give the list in ``value``; null is an empty one, and PHP writes a list with gaps as ``{"0": …, "2": …}``."""
+    """Return the list in ``value``; null is empty, and PHP writes a list with gaps as ``{"0": …, "2": …}``."""
     if value is None:
         return []
     if isinstance(value, list):
@@ -72,7 +72,7 @@ def elements(value: object) -> list[object]:
 
 
 def listed(body: object) -> list[object]:
-    """Give the list that an answer holds, where it decides that something is not there.
+    """Return the list that an answer holds, where it decides that something is not there.
 
     ``{}``, ``null`` and ``{"data": {}}`` hold no list, so they show nothing: they raise `InvalidResponse`.
     """
@@ -83,7 +83,7 @@ def listed(body: object) -> list[object]:
 
 
 def identifier(value: object) -> str | None:
-    """Give an id as text: ids are opaque, and arrive as numbers or as text. None for one that cannot be stored."""
+    """Return an id as text: ids are opaque, and arrive as numbers or as text. None for one that cannot be stored."""
     if isinstance(value, str):
         stripped = value.strip()
         return stripped if is_storable_id(stripped) else None
@@ -92,7 +92,7 @@ def identifier(value: object) -> str | None:
 
 
 def required_id(raw: Mapping[str, object], name: str = "id") -> str:
-    """Give the id of a record; raise `InvalidResponse` where it is missing, or cannot be stored."""
+    """Return the id of a record; raise `InvalidResponse` where it is missing, or cannot be stored."""
     found = identifier(raw.get(name))
     if found is None:
         raise InvalidResponse("Omneo's answer has no id where there should be one, or one that cannot be stored.")
@@ -100,25 +100,25 @@ def required_id(raw: Mapping[str, object], name: str = "id") -> str:
 
 
 def id_to_send(value: str) -> int | str:
-    """Give an id as Omneo types it: a number where it is one, else the text as it is."""
+    """Return an id as Omneo types it: a number where it is one, else the text as it is."""
     is_number = value.isascii() and value.isdecimal() and len(value) <= _MOST_DIGITS and str(int(value)) == value
     return int(value) if is_number else value
 
 
 def text(value: object, longest: int = LONGEST_TEXT) -> str:
-    """Give a text that can be stored and shown, at most ``longest`` characters of it; empty where there is none."""
+    """Return a text that can be stored and shown, at most ``longest`` characters of it; empty where there is none."""
     if isinstance(value, str):
         return repaired(value, longest)
     return "" if value is None or isinstance(value, bool | list | dict) else repaired(str(value), longest)
 
 
 def optional_text(value: object, longest: int = LONGEST_TEXT) -> str | None:
-    """Give a text; None where there is none or only blanks."""
+    """Return a text; None where there is none or only blanks."""
     return text(value, longest).strip() or None
 
 
 def code(value: object) -> str | None:
-    """Give a code that a till reads; None where there is none, or one so long that it would have to be cut."""
+    """Return a code that a till reads; None where there is none, or one so long that it would have to be cut."""
     found = optional_text(value, LONGEST_ID + 1)
     return found if found and len(found) <= LONGEST_ID else None
 

@@ -56,7 +56,7 @@ class Dialects:
         self._lock = Lock()
 
     def dialect(self) -> Dialect:
-        """Give the preferred dialect; probes on first use, and raises `OmneoError` where the probe is inconclusive."""
+        """Return the preferred dialect; probe on first use, and raise `OmneoError` where the probe is inconclusive."""
         with self._lock:
             if self._decided is not None:
                 return self._decided
@@ -67,7 +67,7 @@ class Dialects:
         return self._decided
 
     def known_variant(self, purpose: str) -> str | None:
-        """Give the name of the variant that has worked for ``purpose``, None while none has."""
+        """Return the name of the variant that has worked for ``purpose``, None while none has."""
         return self._variants.get(purpose)
 
     def remember(self, purpose: str, variant: str) -> None:

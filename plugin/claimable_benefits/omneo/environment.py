@@ -1,4 +1,4 @@
-"""What of the process's environment counts for the way to Omneo: proxies and certificates.
+"""Read from the process's environment how Omneo is reached: proxies and certificates.
 
 Whatever is written there, a shop starts: what cannot be used is left out, and one line in the log says so.
 """
@@ -43,7 +43,7 @@ def way_to(url: str, proxy: str, environ: Mapping[str, str], proxies: Mapping[st
         chosen = _proxy_for(url, getproxies() if proxies is None else proxies, problems)
     way = Way(chosen, _certificates(environ, problems))
     if problems:
-        _log.warning("Left out of the environment, as it cannot be used: %s.", "; ".join(problems))
+        _log.warning("The extension ignores what it cannot use of the environment: %s.", "; ".join(problems))
     return way
 
 
@@ -96,7 +96,7 @@ def _certificates(environ: Mapping[str, str], problems: list[str]) -> ssl.SSLCon
             continue
         try:
             if not is_there(Path(text)):
-                raise FileNotFoundError  # OpenSSL takes a folder that does not exist, and then trusts nobody
+                raise FileNotFoundError  # OpenSSL takes a folder that does not exist, and then trusts no server
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             context.load_verify_locations(**{"cafile" if name == "SSL_CERT_FILE" else "capath": text})
         except (OSError, ValueError) as error:

@@ -63,7 +63,7 @@ Outcome = HttpAnswer | NoAnswer
 
 
 def of_read(outcome: Outcome, request: str) -> OmneoError | None:
-    """Give the error of a call that changes nothing; None where there is an answer to parse."""
+    """Return the error of a call that changes nothing; None where there is an answer to parse."""
     if isinstance(outcome, NoAnswer):
         return ConnectionFailed(f"Omneo did not answer: {outcome.reason}.", request=request)
     status = outcome.status
@@ -81,7 +81,7 @@ def of_read(outcome: Outcome, request: str) -> OmneoError | None:
 
 
 def of_write(outcome: Outcome, request: str) -> OmneoError | None:
-    """Give the error of a call that changes something; None where there is an answer to parse."""
+    """Return the error of a call that changes something; None where there is an answer to parse."""
     if isinstance(outcome, NoAnswer):
         if not outcome.sent:
             return ConnectionFailed(f"Nothing was sent to Omneo: {outcome.reason}.", request=request)
@@ -99,12 +99,12 @@ def of_write(outcome: Outcome, request: str) -> OmneoError | None:
 
 
 def unreadable_write(problem: InvalidResponse, request: str, status: int) -> OutcomeUnknown:
-    """Give the error of a write whose success cannot be parsed: in doubt."""
+    """Return the error of a write whose success cannot be parsed: in doubt."""
     return OutcomeUnknown(problem.message, request=request, status=status)
 
 
 def unreadable_read(problem: InvalidResponse, request: str, status: int) -> InvalidResponse:
-    """Give the parser's error with the call that it is about."""
+    """Return the parser's error with the call that it is about."""
     return InvalidResponse(problem.message, request=request, status=status)
 
 
@@ -152,7 +152,7 @@ def _plain(value: object) -> str:
 
 
 def retry_after(value: str | None, at: datetime) -> float | None:
-    """Give the seconds to wait, from a ``Retry-After`` in seconds or as an HTTP date; None where it is unreadable."""
+    """Return the seconds to wait, from a ``Retry-After`` in seconds or as an HTTP date; None where it is unreadable."""
     if value is None:
         return None
     if value.strip().isascii() and value.strip().isdecimal():

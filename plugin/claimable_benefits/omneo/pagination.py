@@ -78,7 +78,7 @@ class ListLengths:
         self._known: LruCache[int] = LruCache(entries=10_000, weight=10_000)
 
     def of(self, name: object) -> int:
-        """Give the number of pages of a list; 1 where it is unknown."""
+        """Return the number of pages of a list; 1 where it is unknown."""
         return self._known.get(name) or 1
 
     def note(self, name: object, pages: int) -> None:
@@ -90,7 +90,7 @@ class ListLengths:
 
 
 def fetch_all(fetch: Callable[[int], ListPage[R]], gather: Gather = one_by_one, *, expected: int = 1) -> Listed[R]:
-    """Read a whole list; give every record once, those of the last pass first.
+    """Read a whole list; return every record once, those of the last pass first.
 
     The ``expected`` number of pages is asked for at the same time, and the others as soon as a page says how many there
     are. A record that is removed meanwhile shifts others to a page that is already read, so a list whose counts
@@ -115,7 +115,7 @@ def fetch_all(fetch: Callable[[int], ListPage[R]], gather: Gather = one_by_one, 
 
 
 def fetch_until(fetch: Callable[[int], ListPage[R]], is_enough: Callable[[ListPage[R]], bool]) -> tuple[R, ...]:
-    """Read the first pages, up to and with the page that ``is_enough``; give their records."""
+    """Read the first pages, up to and with the page that ``is_enough``; return their records."""
     reading = _Pass[R]()
     reading.run(fetch, one_by_one, is_enough=is_enough)
     if reading.repeats:
@@ -159,7 +159,7 @@ class _Pass(Generic[R]):
         raise InvalidResponse("A list at Omneo has no end.")
 
     def _take(self, number: int, page: ListPage[R]) -> bool:
-        """Add a page; give whether it was the last one."""
+        """Add a page; return whether it was the last one."""
         ids = [record.id for record in page.items]
         self.found.update((record.id, record) for record in page.items)
         self.repeats = bool(ids) and ids == self._before

@@ -62,11 +62,11 @@ class Session:
     breakers: Mapping[str, CircuitBreaker] = field(default_factory=dict)
 
     def with_timeouts(self, timeouts: Timeouts) -> Session:
-        """Give the same session with other timeouts."""
+        """Return the same session with other timeouts."""
         return replace(self, timeouts=timeouts)
 
     def read(self, call: ApiCall, parse: Parse[T]) -> T:
-        """Give the parsed body of a call that changes nothing, whatever its method."""
+        """Return the parsed body of a call that changes nothing, whatever its method."""
         return self._run(replace(call, lane="read"), parse, outcomes.of_read, outcomes.unreadable_read)
 
     def find(self, call: ApiCall, parse: Parse[T]) -> T | None:
@@ -79,7 +79,7 @@ class Session:
             return None
 
     def write(self, call: ApiCall, parse: Parse[T]) -> T:
-        """Give the parsed body of a call that changes something; it is sent once and never repeated."""
+        """Return the parsed body of a call that changes something; it is sent once and never repeated."""
         return self._run(call, parse, outcomes.of_write, outcomes.unreadable_write)
 
     def _run(

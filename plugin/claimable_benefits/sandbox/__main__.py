@@ -71,7 +71,7 @@ def _guide(running: RunningSandbox) -> str:
 
 @contextmanager
 def _signals() -> Iterator[socket.socket]:
-    """Give a socket that has something to read once Ctrl-C, or the SIGTERM of a supervisor, has come.
+    """Return a socket that has something to read once Ctrl-C, or the SIGTERM of a supervisor, has come.
 
     No exception is raised for them: wherever Python is at that moment, such as in a weak reference's callback, it might
     be swallowed, and the signal with it.

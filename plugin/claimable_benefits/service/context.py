@@ -103,7 +103,7 @@ class Context:
     timing: Timing = field(default_factory=Timing)
     wallets: WalletCache = field(default_factory=WalletCache)
     reference_prefix: str = "shop"
-    reference_key: bytes = b"of no app"  # seals the references of orders: made from the app's secret key
+    reference_key: bytes = b"of no app"  # signs the references of orders; derived from the app's secret key
     sender: object = "app"
     # The paid and cancelled orders of a period; None: reconciliation compares with the outbox instead.
     orders_loader: OrdersLoader = field(default=lambda _since, _until: None)
@@ -115,7 +115,7 @@ class Context:
     failed: deque[str] = field(default_factory=lambda: deque(maxlen=1000), compare=False)
 
     def until_stopping(self, rows: Iterable[Row]) -> Iterator[Row]:
-        """Give ``rows`` one by one until this process is stopping; another worker takes the rest."""
+        """Yield ``rows`` one by one until this process is stopping; another worker takes the rest."""
         for row in rows:
             if self.stopping():
                 return
@@ -127,11 +127,11 @@ class Context:
         return WalletSource(self.ledger, self.omneo, self.clock)
 
     def policy(self, handle: str) -> Policy:
-        """Give the merchant's policy. Without one the benefit is shown, but cannot be used online."""
+        """Return the merchant's policy. Without one the benefit is shown, but cannot be used online."""
         return self.policies.get(handle) or Policy(handle)
 
     def order_reference(self, order_number: str, attempt: int) -> str:
-        """Give the reference under which an order's attempt redeems; this shop can make it again at any time."""
+        """Return the reference under which an order's attempt redeems; this shop can make it again at any time."""
         return order_reference(self.reference_key, self.reference_prefix, order_number, attempt)
 
     def audit(self, actor: str, reason: str) -> Audit:

@@ -38,12 +38,12 @@ _reported: WeakKeyDictionary[Ledger, LruCache[bool]] = WeakKeyDictionary()
 
 
 def each_row(ctx: Context, rows: Iterable[Row], work: Work[Row, object], set_aside: SetAside[Row]) -> int:
-    """Work on ``rows`` until this process is stopping; give for how many ``work`` gave something true."""
+    """Work on ``rows`` until this process is stopping; return for how many ``work`` gave something true."""
     return sum(bool(one_row(ctx, row, work, set_aside)) for row in ctx.until_stopping(rows))
 
 
 def one_row(ctx: Context, row: Row, work: Work[Row, T], set_aside: SetAside[Row]) -> T | None:
-    """Give what ``work`` gives; None where another worker was faster, or where the row raised and is set aside.
+    """Return what ``work`` gives; None where another worker was faster, or where the row raised and is set aside.
 
     Raises `LedgerUnavailable`.
     """
@@ -68,7 +68,7 @@ def one_row(ctx: Context, row: Row, work: Work[Row, T], set_aside: SetAside[Row]
 
 
 def one_step(ctx: Context, step: Callable[[Context], int]) -> int:
-    """Give what ``step`` gives; 0 where it raised. Raises `LedgerUnavailable`."""
+    """Return what ``step`` gives; 0 where it raised. Raises `LedgerUnavailable`."""
     try:
         done = step(ctx)
     except LedgerUnavailable:

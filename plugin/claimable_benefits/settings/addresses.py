@@ -107,7 +107,7 @@ def database_url(config: Mapping[str, Any], instance_path: Path) -> str:
 
 
 def _while_developing(config: Mapping[str, Any]) -> str:
-    """Return a file for a shop that says of no database. Raises `SettingsError` where it sells.
+    """Return a file for a shop in development that names no database. Raises `SettingsError` for any other shop.
 
     Its orders may be anywhere: the first one would be paid before submit() finds that they are in another database.
     """

@@ -33,7 +33,7 @@ def _redis_store(settings: Settings, secret_key: str | bytes) -> RedisStore:
     """Open the shared cache; its keys differ by tenant and by the settings that change how answers are parsed."""
     if is_unprotected(settings.cache_url):
         _log.warning(
-            "BENEFITS_CACHE_URL names another machine without TLS: whoever can read that network sees shoppers' "
+            "BENEFITS_CACHE_URL names another machine without TLS: anybody who reads that network sees shoppers' "
             "benefits. Write rediss://, or a Unix socket."
         )
     tenant = "|".join((settings.base_url, settings.identity_handle, settings.dates, settings.timezone))

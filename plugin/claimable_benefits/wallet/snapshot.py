@@ -77,7 +77,7 @@ def from_json(profile_id: str, payload: bytes) -> Snapshot:
     except (KeyError, TypeError, IndexError, AttributeError, InvalidOperation, RecursionError) as error:
         raise ValueError("This is not a snapshot.") from error
     if document["profile_id"] != profile_id or any(one.profile_id not in (None, profile_id) for one in benefits):
-        raise ValueError("This is the snapshot of somebody else.")
+        raise ValueError("This snapshot is another profile's.")
     return Snapshot(profile_id, benefits, claimable)
 
 
@@ -134,7 +134,7 @@ _Record = TypeVar("_Record", Benefit, Definition)
 
 
 def _checked(record: _Record) -> _Record:
-    """Give ``record``; raise `ValueError` where a field has another type than the class says."""
+    """Return ``record``; raise `ValueError` where a field has another type than the class says."""
     for name, types in _TYPES[type(record)].items():
         value = getattr(record, name)
         if type(value) not in types or not _is_usable(value):

@@ -83,7 +83,7 @@ class WalletCache:
     fragments: LruCache[Any] = field(default_factory=lambda: LruCache(entries=0, weight=0))
 
     def get(self, source: WalletSource, shopper: Shopper, *, wait: bool = True) -> WalletReading:
-        """Give what the shopper holds and may claim, for a page: from the cache, or read within the wait budget.
+        """Return what the shopper holds and may claim, for a page: from the cache, or read within the wait budget.
 
         Without ``wait`` it returns at once; a read that has begun goes on. Raises `StillLoading` where there is nothing
         to show yet, and another `OmneoError` where the cache has nothing that agrees with what the shopper has done.
@@ -156,7 +156,7 @@ class WalletCache:
         raise NotApplied("The profile was deleted while it was read.")
 
     def peek(self, source: WalletSource, shopper: Shopper) -> Snapshot | None:
-        """Give what the cache has, where it is fresh and agrees with what the shopper has done; else None."""
+        """Return what the cache has, where it is fresh and agrees with what the shopper has done; else None."""
         if self.wallets is None:
             return None
         customer_version = self.customer_version(source.ledger, shopper)
@@ -176,7 +176,7 @@ class WalletCache:
     def history(
         self, source: WalletSource, customer_version: CustomerVersion, *, ask: bool
     ) -> tuple[Redemption, ...] | None:
-        """Give the profile's redemptions: from the cache, or with ``ask`` read within the wait budget.
+        """Return the profile's redemptions: from the cache, or with ``ask`` read within the wait budget.
 
         Without ``ask`` it gives None where the cache has none; with ``ask`` it raises `OmneoError`.
         """
@@ -191,7 +191,7 @@ class WalletCache:
         return entry.value if entry else None
 
     def customer_version(self, ledger: Ledger, shopper: Shopper) -> CustomerVersion | None:
-        """Give the version of the customer's rows in ``ledger``; None while their profile is unknown."""
+        """Return the version of the customer's rows in ``ledger``; None while their profile is unknown."""
         return read_customer_version(ledger, shopper.customer_id)
 
     def forget(self, profile_id: str) -> None:
@@ -238,7 +238,7 @@ class WalletCache:
             raise
 
     def _identify(self, source: WalletSource, shopper: Shopper) -> str:
-        """Give the profile id of a shopper who is not in the ledger yet, and load their wallet; empty if unknown."""
+        """Return the profile id of a shopper who is not in the ledger yet, and load their wallet; empty if unknown."""
         if self.wallets is None:
             return ""
         profile_id = source.omneo.for_workers().profile_id(shopper.customer_id)
@@ -254,7 +254,7 @@ class WalletCache:
     def _record_profile(
         self, source: WalletSource, shopper: Shopper, profile_id: str
     ) -> tuple[CustomerVersion | None, Callable[[], Snapshot] | None]:
-        """Write their profile to the ledger; give their version, and their lists where those arrived meanwhile."""
+        """Write their profile to the ledger; return their version, and their lists where those arrived meanwhile."""
 
         def record() -> CustomerVersion | None:
             remember_profile(source, shopper.customer_id, profile_id)

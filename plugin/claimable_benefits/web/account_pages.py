@@ -68,7 +68,7 @@ def wallet_fragment() -> ResponseReturnValue:
         return "", 204
     try:
         found = _WalletSections(shopper, wait=False)
-    except OmneoError:  # the page says so; the next request may have more luck
+    except OmneoError:  # the page says so, and the next request asks again
         return "", 204
     html = render_template("claimable_benefits/fragment.html", wallet=found.render().markup, as_of=found.as_of)
     return found.key.buttons.finish(html)

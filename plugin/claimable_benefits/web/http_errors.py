@@ -8,7 +8,7 @@ TooManyRequests
 └── TooManyClicks             one shopper has pressed our buttons too often in the last minute
 ServiceUnavailable
 ├── LedgerUnavailablePage     the ledger cannot be read or written right now
-└── LoaderFailedPage          the shop's shopper or cart loader failed, so nobody knows whose benefits to show
+└── LoaderFailedPage          the shop's shopper or cart loader failed, so it is not known whose benefits to show
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class TooManyClicks(_ErrorPage, TooManyRequests):
     heading = "One moment, please"
 
     def __init__(self, seconds: int, *, link: str | None = None) -> None:
-        sentence = f"That was often in a short time, so nothing was changed. Please try again in {seconds} "
+        sentence = f"You have clicked very often, so nothing was changed. Please try again in {seconds} "
         super().__init__(f"{sentence}second{'s' if seconds != 1 else ''}.", way_on="Go back", link=link)
         self.retry_after = seconds
 

@@ -14,7 +14,7 @@ from claimable_benefits.web.current import context, services, settings
 
 _LARGEST = 512 * 1024  # an event holds a whole profile and its order's lines
 # A message carries no time, so its signature stays valid for ever (Omneo facts 12.2). A wallet is shown for longer than
-# this without a message, so a second change with the same words is seen as early as without webhooks.
+# this without a message, so a second change with the same body is seen as early as without webhooks.
 _REPEATED_WITHIN = timedelta(seconds=30)
 # In the app's extensions: when each message was last handled. Each process has its own, as a write of each is harmless.
 _HANDLED = "claimable_benefits.webhooks"

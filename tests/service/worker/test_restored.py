@@ -34,7 +34,7 @@ def test_the_first_turn_after_a_restored_backup_raises_an_alarm_once(
     new_harness: OpenHarness, caplog: pytest.LogCaptureFixture, shown: str
 ) -> None:
     harness = with_orders_loader(new_harness(switches={"redemption_reference": shown}))
-    run_once(harness.ctx)  # the ledger's last sign of life before the backup
+    run_once(harness.ctx)  # the last turn before the backup
     harness.clock.forward(hours=8)
     forgotten_redemption(harness)
     harness.orders.set("A1", OrderState.CANCELLED)

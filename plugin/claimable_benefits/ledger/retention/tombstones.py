@@ -1,6 +1,7 @@
 """What is left of uses that were pruned: their redemption and rollback at Omneo, and a digest of their reference.
 
-A tombstone names no person. With it nobody takes the redemption for a lost one, nor its rollback for another use's.
+A tombstone names no person. With it reconciliation does not name the redemption as forgotten, and no lookup gives its
+rollback to another use.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The other shops of this database: how many of their rows wait, and how this shop takes over the rows of one.
 
 A corrected typo in the tenant's address, or another host name, makes another shop of the same tenant: rows that were
-written under the earlier address then wait for an app that never comes. Whether two addresses are one tenant cannot be
+written under the earlier address then wait, and no app works on them. Whether two addresses are one tenant cannot be
 known from here, so a person says it.
 """
 

@@ -1,4 +1,4 @@
-"""Seed a new sandbox: with nothing, with the demo data, or with what Omneo's guide speaks of."""
+"""Seed a new sandbox: with nothing, with the demo data, or with the data of Omneo's guide."""
 
 from __future__ import annotations
 

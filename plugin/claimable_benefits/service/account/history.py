@@ -46,7 +46,7 @@ class History:
 
 
 def remembered_history(ctx: Context, shopper: Shopper, *, ask: bool = False) -> History:
-    """Give everything that the shopper has used, newest first; without ``ask``, from the cache and the ledger alone.
+    """Return everything that the shopper has used, newest first; without ``ask``, from the cache and the ledger alone.
 
     With ``ask`` it raises `OmneoError` where Omneo fails, or takes longer than the wait budget of a page.
     """

@@ -15,7 +15,7 @@ _MOST = 20  # profiles in one message: a merge names two
 
 
 def handle_webhook(ctx: Context, event: str, body: bytes) -> int:
-    """Invalidate every profile that a webhook's body names; give their number.
+    """Invalidate every profile that a webhook's body names; return their number.
 
     Nothing else in the body is used, so a late, repeated or reordered message does no harm (Omneo facts 12.2).
     """

@@ -83,7 +83,7 @@ def remembered_wallet(ctx: Context, shopper: Shopper) -> Wallet:
 
 
 def cached_wallet(ctx: Context, shopper: Shopper) -> Wallet | None:
-    """Give the wallet where the cache has it fresh, else None. Omneo is not called."""
+    """Return the wallet where the cache has it fresh, else None. Omneo is not called."""
     snapshot = ctx.wallets.peek(ctx.wallet_source, shopper)
     return _wallet(ctx, snapshot) if snapshot else None
 
@@ -126,7 +126,7 @@ def _wallet(ctx: Context, snapshot: Snapshot) -> Wallet:
 
 
 def usable(snapshot: Snapshot, now: datetime) -> list[Benefit]:
-    """Give the benefits that can be used at ``now``; those that end first come first."""
+    """Return the benefits that can be used at ``now``; those that end first come first."""
     found = [benefit for benefit in snapshot.benefits if benefit.is_usable(now)]
     return sorted(found, key=lambda benefit: _soonest(benefit.expires_at, benefit.name))
 

@@ -1,6 +1,6 @@
 """Claim a benefit: turn a claimable definition into one that the shopper holds.
 
-The same three steps as a redemption: commit the intention, call Omneo, commit the outcome. Without them a lost answer
+The same three steps as a redemption: commit the intent, call Omneo, commit the outcome. Without them a lost answer
 or a second click could claim the same benefit twice.
 """
 

@@ -56,7 +56,7 @@ def claim_and_redeem(ctx: Context, shopper: Shopper, handle: str, use_id: str) -
 
 
 def _earlier(ctx: Context, shopper: Shopper, handle: str) -> Used:
-    """Give the outcome of an earlier click, in another tab or an hour ago."""
+    """Return the outcome of an earlier click, in another tab or an hour ago."""
     with ctx.ledger.read() as connection:
         made = uses_of_customer(connection, shopper.customer_id, states=_MADE)
     for use in reversed(made):

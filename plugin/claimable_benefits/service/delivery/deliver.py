@@ -56,7 +56,7 @@ class _Attempt:
 
 
 def deliver_due(ctx: Context) -> int:
-    """Deliver what is due, one after the other, at most `BATCH`; give how many Omneo has recorded."""
+    """Deliver what is due, one after the other, at most `BATCH`; return how many Omneo has recorded."""
     delivered, left = 0, BATCH
     delivery, is_probe = _lease_first(ctx)
     while delivery is not None:
@@ -193,7 +193,7 @@ def _finish(
 
 
 def _profile_id(ctx: Context, delivery: Delivery) -> str | None:
-    """Give the profile that used the benefit, else the customer's; None for a guest or a customer unknown to Omneo."""
+    """Return the profile that used the benefit, else the customer's; None for a guest, or where Omneo knows none."""
     if delivery.use_id is not None:
         with ctx.ledger.read() as connection:
             use = find_use(connection, delivery.use_id)

@@ -21,7 +21,7 @@ _REMEDY = "Set BENEFITS_ORDER_PREFIX if another shop has the same order numbers"
 
 
 def find_foreign(ctx: Context, delivery: Delivery, profile_id: str | None) -> str | None:
-    """Say in words why Omneo's transaction of this name is no earlier delivery of ours; None where nothing is amiss.
+    """Say in words why Omneo's transaction of this name is another shop's; None where it is ours, or there is none.
 
     ``profile_id`` is the one that the delivery names. An order that is delivered again after its database was restored
     finds its own transaction: the same profile, about the same time. Raises `OmneoError`.

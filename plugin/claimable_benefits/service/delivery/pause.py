@@ -1,7 +1,7 @@
 """The pause of all deliveries, in every process: Omneo asked for one, or does not accept the token.
 
-After a pause one process sends one delivery. The others wait for what it learns, so that Omneo is not met by all of
-them at once.
+After a pause one process sends one delivery. The others wait for what it learns, so that they do not all
+call Omneo at once.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _LEASES = 3
 
 
 def pause_deliveries(ctx: Context, span: timedelta) -> datetime:
-    """Pause all deliveries for ``span``; give the time (aware) at which the pause ends."""
+    """Pause all deliveries for ``span``; return the time (aware) at which the pause ends."""
     until = ctx.clock() + span
     with ctx.ledger.write() as connection:
         key_values.set_value(connection, _UNTIL, until.isoformat(), ctx.clock())

@@ -16,7 +16,7 @@ _log = logging.getLogger("claimable_benefits")
 
 
 def verify_delivered(ctx: Context) -> int:
-    """Compare what Omneo has with what was delivered; give how many transactions differ.
+    """Compare what Omneo has with what was delivered; return how many transactions differ.
 
     The worker delivers those once more. A transaction that differs in the same way after that is stopped, and waits
     for manual review.

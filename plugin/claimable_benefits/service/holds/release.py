@@ -10,7 +10,7 @@ from claimable_benefits.service.isolation import each_row, set_use_aside
 
 
 def release(ctx: Context, shopper: Shopper, cart: Cart, benefit_id: str) -> str | None:
-    """Drop the cart's hold on a benefit; give the benefit's name, None where the cart does not hold it."""
+    """Drop the cart's hold on a benefit; return the benefit's name, None where the cart does not hold it."""
     with ctx.ledger.write() as connection:
         use = held_in_cart(connection, shopper.customer_id, cart.id)
         if use is None or use.benefit_id != benefit_id:
@@ -20,7 +20,7 @@ def release(ctx: Context, shopper: Shopper, cart: Cart, benefit_id: str) -> str 
 
 
 def release_overdue(ctx: Context) -> int:
-    """Drop expired holds; give how many."""
+    """Drop expired holds; return how many."""
     with ctx.ledger.read() as connection:
         overdue = overdue_holds(connection, ctx.clock())
     return each_row(ctx, overdue, _release, set_use_aside)

@@ -93,6 +93,6 @@ def _make_room(connection: Connection, live: list[Use], benefit: Benefit, audit:
 
 
 def free_slot(live: list[Use]) -> int:
-    """Give the lowest number of a use that none of a benefit's live uses has."""
+    """Return the lowest number of a use that none of a benefit's live uses has."""
     taken = {use.slot for use in live}
     return next(slot for slot in range(len(taken) + 1) if slot not in taken)

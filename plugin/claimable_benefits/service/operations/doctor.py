@@ -1,4 +1,4 @@
-"""Check an installation: what works, and what to do about what does not. Reads only."""
+"""Check an installation: say what works, and the remedy for what does not. Nothing is changed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from claimable_benefits.service.context import Context
 from claimable_benefits.service.delivery.first_look import FOREIGN
 from claimable_benefits.service.operations.memory_alarm import read_alarm
 from claimable_benefits.service.operations.review import read_reviews
-from claimable_benefits.service.orders.unplaced import UNHEARD_OF
+from claimable_benefits.service.orders.unplaced import NOT_KNOWN
 from claimable_benefits.settings import Settings
 
 _VARIED = ("redeem", "claim", "record a transaction")
@@ -126,8 +126,8 @@ def _clocks(ctx: Context) -> Check:
 
 def _forgotten(ctx: Context) -> Check:
     if alarm := read_alarm(ctx):
-        return Check("Memory", False, alarm)
-    return Check("Memory", True, "no redemption is known that the ledger has forgotten.")
+        return Check("Redemptions", False, alarm)
+    return Check("Redemptions", True, "the worker has found none at Omneo that the ledger does not know.")
 
 
 def _loaders(missing: tuple[str, ...]) -> Check:
@@ -138,14 +138,14 @@ def _loaders(missing: tuple[str, ...]) -> Check:
 
 
 def _orders(ctx: Context) -> Check:
-    """Whether the order loader knows the orders of what was redeemed: without it nobody decides about those."""
+    """Check that the order loader knows the orders of what was redeemed: it decides about those."""
     with ctx.ledger.read() as connection:
         redeemed = uses_in_state(connection, UseState.REDEEMED)
-    unheard = [use.order_number for use in redeemed if use.note and use.note.startswith(UNHEARD_OF)]
-    if not unheard:
+    unknown = [use.order_number for use in redeemed if use.note and use.note.startswith(NOT_KNOWN)]
+    if not unknown:
         return Check("Orders", True, "the order loader knows the orders that it was asked about.")
-    sentence = f"the order loader has not known {len(unheard)} of them for an hour, such as {unheard[0]}."
-    return Check("Orders", False, f"{sentence} Its error is in the log; after a day these wait for manual review.")
+    sentence = f"redeemed, and not known to the order loader for an hour: {len(unknown)}, such as {unknown[0]}."
+    return Check("Orders", False, f"{sentence} See the log; after a day they wait for manual review.")
 
 
 def _times(ctx: Context, settings: Settings) -> Check:
@@ -192,27 +192,27 @@ def _order_numbers(ctx: Context) -> list[Check]:
     foreign = [one for one in stopped if not one.is_looked_for and (one.note or "").startswith(FOREIGN)]
     if not foreign:
         return []
-    found = f"{len(foreign)} of ours, such as {foreign[0].order_number}, are another shop's at Omneo."
-    remedy = "Nothing was overwritten. Set BENEFITS_ORDER_PREFIX, such as b-, and resume them: flask benefits review"
+    found = f"another shop has a transaction under {len(foreign)} of ours at Omneo, such as {foreign[0].order_number}."
+    remedy = "Nothing was overwritten. Set BENEFITS_ORDER_PREFIX, such as b-, and resume each: flask benefits review"
     return [Check("Order numbers", False, f"{found} {remedy}")]
 
 
 def _other_shops(ctx: Context) -> list[Check]:
-    """Rows under another tenant's address in this database: another app's, or left behind by an earlier address."""
+    """Check the rows under other addresses in this database: another app's, or those of an earlier address."""
     with ctx.ledger.read() as connection:
         others = [other for other in other_shops(connection, key_values.LAST_TURN) if other.waiting]
     return [_other_shop(ctx, other) for other in others]
 
 
 def _other_shop(ctx: Context, other: OtherShop) -> Check:
-    rows = f"{other.waiting} waiting under the address {other.tenant}"
+    rows = f"rows that wait under the address {other.tenant}: {other.waiting}"
     if other.last_turn is not None and ctx.clock() - other.last_turn < _IDLE:
-        return Check("Other shops", True, f"{rows}, which another app serves.")
+        return Check("Other shops", True, f"{rows}. Another app serves them.")
     remedy = (
         f"Where that is an earlier address of this tenant: flask benefits db adopt {other.tenant}. "
         "Where it is another tenant, start its app or its worker."
     )
-    return Check("Other shops", False, f"{rows}, which no app serves. {remedy}")
+    return Check("Other shops", False, f"{rows}. No app serves them. {remedy}")
 
 
 def _ask(subject: str, ask: Callable[[], str]) -> Check:

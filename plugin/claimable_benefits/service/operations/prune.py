@@ -16,7 +16,7 @@ Prune = Callable[..., Pruned]
 
 
 def prune(ctx: Context) -> Pruned:
-    """Delete what is finished and old; give how many rows. Nothing that waits is deleted.
+    """Delete what is finished and old; return how many rows. Nothing that waits is deleted.
 
     Holds that were never sent go a day after they were dropped; the rest only where the shop has set how many days it
     is kept. Raises `LedgerUnavailable`.

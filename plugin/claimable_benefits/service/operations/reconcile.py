@@ -98,7 +98,7 @@ class _OmneoSide:
 
 
 def reconcile(ctx: Context, since: datetime, until: datetime) -> Report:
-    """Compare from ``since`` until before ``until``, aware times; give what disagrees.
+    """Compare from ``since`` until before ``until``, aware times; return what disagrees.
 
     Raises `OmneoError` where Omneo does not accept the token or answers nothing at all; any other failed read is
     reported.

@@ -159,7 +159,7 @@ def _recover(ctx: Context, one: Disagreement, actor: str) -> str | None:
 
 
 def _begin(ctx: Context, use: Use, redemption_id: str, actor: str, reason: str) -> bool:
-    """Commit the intention; the next step, here or in the worker, calls Omneo."""
+    """Commit the intent; the next step, here or in the worker, calls Omneo."""
     if UseState.ROLLING_BACK not in USE_MOVES[use.state]:
         return False
     audit = ctx.audit(actor, reason)
@@ -174,11 +174,11 @@ def _delivery(ctx: Context, number: str) -> Delivery | None:
         return find_delivery(connection, number)
 
 
-def _noted(ctx: Context, delivery: Delivery, actor: str, intention: str) -> None:
-    """Commit the intention to the history before the call goes out."""
+def _noted(ctx: Context, delivery: Delivery, actor: str, intent: str) -> None:
+    """Commit the intent to the history before the call goes out."""
     state = delivery.state
     with suppress(ConflictError), ctx.ledger.write() as connection:
-        audit = ctx.audit(actor, intention)
+        audit = ctx.audit(actor, intent)
         subject = f"order {delivery.order_number}"
         write_event(connection, subject, audit, from_state=state, to_state=state, version=delivery.revision)
 

@@ -37,7 +37,7 @@ class RepeatedReads:
         self._has_read = False
 
     def ask(self, read: Callable[[], T]) -> T:
-        """Give what ``read`` reads, repeated where that may help. Raises `OmneoError` where it fails to the end.
+        """Return what ``read`` reads, repeated where that may help. Raises `OmneoError` where it fails to the end.
 
         A refusal is not repeated: 401, 403, 404, 422.
         """

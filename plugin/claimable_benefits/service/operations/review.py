@@ -40,7 +40,7 @@ def read_reviews(ctx: Context) -> tuple[Review, ...]:
 
 
 def decide(ctx: Context, use_id: str, verdict: str, *, actor: str, reason: str) -> Use:
-    """Move a use that waits for manual review as ``verdict`` says, with the person's reason; give the moved use.
+    """Move a use that waits for manual review as ``verdict`` says, with the person's reason; return the moved use.
 
     ``roll-back`` asks Omneo once more. Raises `Declined` where there is no such use, where it does not wait, or where
     there is nothing to roll back, and `ConflictError` where another request or worker moved it.

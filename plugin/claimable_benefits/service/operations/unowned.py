@@ -284,7 +284,7 @@ def _rolled_back(
 def rolled_back_at_omneo(
     ctx: Context, reads: RepeatedReads, profile_id: str, benefit_ids: Iterable[str], *, cancelled: Iterable[str | None]
 ) -> set[str]:
-    """Read all redemptions of a profile; give the ids of those that were rolled back, with or without a row for it.
+    """Read all redemptions of a profile; return the ids of those that were rolled back, with or without a row for it.
 
     ``cancelled`` are the numbers of cancelled orders, ``benefit_ids`` those whose uses left are counted. Raises
     `OmneoError`.

@@ -20,13 +20,13 @@ _log = logging.getLogger("claimable_benefits")
 
 # An order that the shop has not known for so long was never stored there, or is stuck: manual review.
 UNKNOWN_FOR = timedelta(days=1)
-# After this time the log and doctor say so: within the day, somebody can still mend the loader.
+# After this time the log and doctor say so: a developer can still correct the loader within the day.
 WARN_AFTER = timedelta(hours=1)
-UNHEARD_OF = "the order loader has not known order "  # the note of such a use begins with this
+NOT_KNOWN = "the order loader has not known order "  # the note of such a use begins with this
 
 
 def resolve_unplaced(ctx: Context) -> int:
-    """Ask the shop about redemptions whose order was not placed in time; give how many were decided."""
+    """Ask the shop about redemptions whose order was not placed in time; return how many were decided."""
     with ctx.ledger.read() as connection:
         due = due_uses(connection, UseState.REDEEMED, ctx.clock())
     return each_row(ctx, due, _resolve, set_use_aside)
@@ -66,13 +66,13 @@ def _decide(ctx: Context, use: Use, order: Order | None) -> bool:
             move_use(connection, use, UseState.MANUAL_REVIEW, audit, note=audit.reason)
         return True
     if order is None and age >= WARN_AFTER:
-        return _ask_later(ctx, use, _warn_of_unheard(use))
+        return _ask_later(ctx, use, _warn_of_unknown(use))
     return _ask_later(ctx, use, f"order {use.order_number} is {state}")
 
 
-def _warn_of_unheard(use: Use) -> str:
-    """Give the note of a use whose order the loader does not know; the log says so when it is first written."""
-    note = f"{UNHEARD_OF}{use.order_number} for an hour"
+def _warn_of_unknown(use: Use) -> str:
+    """Return the note of a use whose order the loader does not know; the log says so when it is first written."""
+    note = f"{NOT_KNOWN}{use.order_number} for an hour"
     if use.note != note:
         _log.error(
             "Use %s: %s. It failed, or the order is not stored where the loader looks; see flask benefits doctor. "
@@ -97,7 +97,7 @@ def _placed(ctx: Context, use: Use, order: Order) -> bool:
 
 
 def _roll_back(ctx: Context, use: Use, reason: str) -> bool:
-    """Commit the intention; the next step of this turn calls Omneo."""
+    """Commit the intent; the next step of this turn calls Omneo."""
     with ctx.ledger.write() as connection:
         move_use(connection, use, UseState.ROLLING_BACK, ctx.audit("worker", reason), attempts=0, note=reason)
     return True

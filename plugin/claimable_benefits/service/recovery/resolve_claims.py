@@ -21,7 +21,7 @@ UNREADABLE_GAP = timedelta(minutes=10)
 
 
 def resolve_claims(ctx: Context) -> int:
-    """Resolve claims whose process crashed or whose request got no answer; give how many were resolved."""
+    """Resolve claims whose process crashed or whose request got no answer; return how many were resolved."""
     now = ctx.clock()
     with ctx.ledger.read() as connection:
         due = due_claims(connection, ClaimState.CLAIMING, now) + due_claims(connection, ClaimState.IN_DOUBT, now)

@@ -28,7 +28,7 @@ _COPIED = (
 
 
 def resolve_uses(ctx: Context) -> int:
-    """Resolve uses whose process crashed or whose request got no answer; give how many were resolved."""
+    """Resolve uses whose process crashed or whose request got no answer; return how many were resolved."""
     now = ctx.clock()
     with ctx.ledger.read() as connection:
         crashed = due_uses(connection, UseState.REDEEMING, now)

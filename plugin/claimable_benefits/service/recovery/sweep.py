@@ -25,7 +25,7 @@ _CONFIRMATIONS = 2
 
 
 def sweep_uses(ctx: Context) -> int:
-    """Look up every resolved use whose sweep is due; give how many were found late."""
+    """Look up every resolved use whose sweep is due; return how many were found late."""
     with ctx.ledger.read() as connection:
         due = sweepable_uses(connection, ctx.clock())
     return each_row(ctx, due, _sweep, set_swept_use_aside)

@@ -1,4 +1,4 @@
-"""Send a use whose intention is committed, and commit the outcome: one place for every kind of answer.
+"""Send a use whose intent is committed, and commit the outcome: one place for every kind of answer.
 
 ==========================================  ===================================================================
 answer                                      what becomes of the use
@@ -81,7 +81,7 @@ def record_redeemed(
 
 
 def _follow_merged_profile(ctx: Context, use: Use, actor: str, refusal: Rejected) -> Use | None:
-    """As `follow_merged_profile`. Where that cannot be read, the benefit stays held: nobody knows that it is gone."""
+    """As `follow_merged_profile`. Where that cannot be read, the benefit stays held: it may still be there."""
     try:
         return follow_merged_profile(ctx, use, refusal)
     except OmneoError as error:
@@ -205,7 +205,7 @@ def _handle_unknown(ctx: Context, use: Use, actor: str, error: OmneoError, *, th
 
 
 def _hand_over_to_worker(ctx: Context, use: Use) -> Use:
-    """Leave the use to the worker and raise `Declined`; give the use where the worker has resolved it meanwhile.
+    """Leave the use to the worker and raise `Declined`; return the use where the worker has resolved it meanwhile.
 
     The order continues without the benefit, so the use gives up its order number: a redemption that is found later
     belongs to no order, and is rolled back.

@@ -16,7 +16,7 @@ _log = logging.getLogger("claimable_benefits")
 
 
 def follow_merged_profile(ctx: Context, use: Use, refusal: Rejected) -> Use | None:
-    """Give the use under the profile that the customer has now, to be sent once more; None where nothing is to follow.
+    """Return the use under the profile that the customer has now, to be sent again; None where nothing is to follow.
 
     Omneo no longer knows a merged profile, and answers 404 (Omneo facts 2): nothing was applied. The identity leads to
     the profile that has the benefits now. Raises `OmneoError` where that cannot be read.

@@ -1,6 +1,6 @@
 """Redeem a benefit at Omneo: for an order just before the money moves, or from the account page.
 
-Always three steps: commit the intention, call Omneo outside any database transaction, commit the outcome. After a crash
+Always three steps: commit the intent, call Omneo outside any database transaction, commit the outcome. After a crash
 at any point the row says what is in doubt, and no request is sent twice.
 """
 
@@ -155,13 +155,13 @@ def record_intent(ctx: Context, connection: Connection, use: Use, actor: str, re
 
 
 def _new_reference(ctx: Context, connection: Connection, order_number: str) -> str:
-    """Give the order's first reference that no attempt has had: the shop can make it again without the ledger."""
+    """Return the order's first reference that no attempt has had: the shop can make it again without the ledger."""
     for attempt in count(1):
         reference = ctx.order_reference(order_number, attempt)
         known = ledger_uses.known_references(connection, [reference]) | pruned_references(connection, [reference])
         if not known:
             return reference
-    raise AssertionError("There are numbers without end.")
+    raise AssertionError("count() does not end.")
 
 
 def _baseline_of_hold(ctx: Context, use_id: str) -> dict[str, int | None]:

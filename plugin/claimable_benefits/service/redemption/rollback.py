@@ -2,7 +2,7 @@
 
 The same three steps as a redemption. Neither call has an idempotency key, and some tenants take a return after a
 reversal: the benefit then has one use too many. So what is left is read just before each call and committed with the
-intention. After a lost answer, and after a refusal, the extension looks whether the use is back before it asks again; a
+intent. After a lost answer, and after a refusal, the extension looks whether the use is back before it asks again; a
 refusal that follows a lost answer proves nothing. Of several uses of one benefit one is rolled back at a time, as what
 is left cannot tell them apart. A rollback that Omneo refuses both ways, and shows no evidence of, goes to manual
 review.
@@ -53,7 +53,7 @@ def roll_back_order(ctx: Context, order_number: str, *, actor: str, reason: str)
 
 
 def begin_rollback(ctx: Context, use: Use, *, actor: str, reason: str) -> Use | None:
-    """Commit the intention to roll back. None where another request or worker moved the use first."""
+    """Commit the intent to roll back. None where another request or worker moved the use first."""
     audit = ctx.audit(actor, reason)
     try:
         with ctx.ledger.write() as connection:
@@ -64,13 +64,13 @@ def begin_rollback(ctx: Context, use: Use, *, actor: str, reason: str) -> Use | 
 
 
 def roll_back_now(ctx: Context, use: Use, actor: str) -> None:
-    """Call Omneo for a rollback whose intention is committed and whose row is leased; the worker retries a failure."""
+    """Call Omneo for a rollback whose intent is committed and whose row is leased; the worker retries a failure."""
     with suppress(ConflictError):  # the lease ended first, and the worker continues
         _call(ctx, use, actor)
 
 
 def finish_rollbacks(ctx: Context) -> int:
-    """Take the next step of every rollback that is due, for the worker; give how many were rolled back."""
+    """Take the next step of every rollback that is due, for the worker; return how many were rolled back."""
     with ctx.ledger.read() as connection:
         due = due_uses(connection, UseState.ROLLING_BACK, ctx.clock())
     return each_row(ctx, due, _step, set_use_aside)
@@ -163,7 +163,7 @@ def _read_baseline(ctx: Context, use: Use) -> dict[str, int | None]:
 
 
 def _record_intent(ctx: Context, use: Use, read_at: datetime, baseline: dict[str, int | None]) -> Use | None:
-    """Commit the intention; None where another use of this benefit changed, or may change, what was read."""
+    """Commit the intent; None where another use of this benefit changed, or may change, what was read."""
     now = ctx.clock()
     with ctx.ledger.write() as connection:
         if moving_uses(connection, use, read_at):

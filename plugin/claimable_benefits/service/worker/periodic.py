@@ -32,7 +32,7 @@ _probed: WeakSet[Ledger] = WeakSet()
 
 
 def run_periodic(ctx: Context) -> int:
-    """Run what is due only sometimes; give how many disagreements reconciliation has left."""
+    """Run what is due only sometimes; return how many disagreements reconciliation has left."""
     if ctx.stopping():
         return 0
     look_for_forgotten_work(ctx)
@@ -57,7 +57,7 @@ def prune_daily(ctx: Context) -> None:
 
 
 def reconcile_daily(ctx: Context) -> int:
-    """Reconcile once a day, in one of the processes; give how many disagreements are left.
+    """Reconcile once a day, in one of the processes; return how many disagreements are left.
 
     The first time is a day after the first turn. Every disagreement is one warning in the log.
     """
@@ -92,7 +92,7 @@ def _log_disagreements(report: Report) -> None:
 
 
 def _lease_period(ctx: Context) -> datetime | None:
-    """Lease the day's reconciliation; give the start of its period, None where it is not due or another has it."""
+    """Lease the day's reconciliation; return the start of its period, None where it is not due or another has it."""
     now = ctx.clock()
     with ctx.ledger.read() as connection:
         due_at, until = key_values.get_value(connection, _DUE), key_values.get_value(connection, RECONCILED)

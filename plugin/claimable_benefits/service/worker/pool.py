@@ -49,7 +49,7 @@ class WorkerPool:
         self._messages.put("stop")
 
     def run(self) -> TurnResult:
-        """Work until stopped; give what was done in all."""
+        """Work until stopped; return what was done in all."""
         return self._run([loop.run for loop in self._loops])
 
     def run_until_idle(self) -> TurnResult:

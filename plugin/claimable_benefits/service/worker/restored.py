@@ -1,7 +1,7 @@
 """Raise an alarm where Omneo shows newer work of this shop than its ledger knows: an older copy was restored.
 
 The worker looks once in each process, in its first turn that reaches Omneo, and never while an app starts. It looks
-from the last sign of life that the ledger holds, which a restored copy has of the time when it was taken.
+back to the last turn that the ledger holds: in a restored copy, one from before the copy was made.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from claimable_benefits.service.operations.unowned import find_unowned
 
 _log = logging.getLogger("claimable_benefits")
 _MARGIN = timedelta(minutes=10)
-# A ledger without a sign of life is new, or was lost; one that stood still for longer is left to reconciliation.
+# A ledger without a turn is new, or was lost. What happened in a longer standstill, reconciliation finds.
 _NEW = timedelta(days=1)
 _LONGEST = timedelta(days=7)
 # A look reads much, so where Omneo's answer stays unreadable the pauses grow.
@@ -35,7 +35,7 @@ def look_for_forgotten_work(ctx: Context) -> None:
     now = ctx.clock()
     if ctx.ledger in _done:
         return
-    since, due_at, pause = _next_look.get(ctx.ledger) or (_last_sign_of_life(ctx, now), now, _AGAIN_AFTER)
+    since, due_at, pause = _next_look.get(ctx.ledger) or (_last_turn(ctx, now), now, _AGAIN_AFTER)
     if due_at > now:
         return
     _next_look[ctx.ledger] = since, now + pause, min(pause * 2, _LONGEST_PAUSE)
@@ -49,7 +49,7 @@ def look_for_forgotten_work(ctx: Context) -> None:
         _raise_alarm(ctx, since, forgotten)
 
 
-def _last_sign_of_life(ctx: Context, now: datetime) -> datetime:
+def _last_turn(ctx: Context, now: datetime) -> datetime:
     with ctx.ledger.read() as connection:
         noted = key_values.get_value(connection, key_values.LAST_TURN)
     seen = datetime.fromisoformat(noted) if noted else now - _NEW

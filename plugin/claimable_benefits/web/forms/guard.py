@@ -44,7 +44,7 @@ def verify_form(action: Action, *, way_on: str) -> VerifiedForm:
 
 
 def _limit(shopper: Shopper, action: Action, *, way_on: str) -> None:
-    """A claim or a use calls Omneo, and each change of a cart writes a row: nobody has a reason for so many."""
+    """Count the click. A claim or a use calls Omneo, and each change of a cart writes a row, so both have a limit."""
     is_for_a_cart = action in (Action.APPLY, Action.MOVE, Action.REMOVE)
     name, most = ("carts", CART_CHANGES_A_MINUTE) if is_for_a_cart else ("claims", CLAIMS_A_MINUTE)
     if wait := runtime().clicks.take(name, shopper.customer_id, most):
@@ -56,7 +56,7 @@ def _is_foreign() -> bool:
 
     ``Sec-Fetch-Site`` compares the page with the address that the browser called, and no script can set it. So it is
     believed where it says "same-origin": behind a proxy that does not pass the Host on, ``Origin`` never equals our
-    host. "same-site" is no such word: the page of another subdomain says it, too.
+    host. "same-site" is not believed: the page of another subdomain says it, too.
 
     Without it hosts alone are compared, because a proxy may change the scheme.
     """
