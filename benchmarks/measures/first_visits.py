@@ -44,7 +44,7 @@ _SHOPPERS, _CLIENTS = 20, 8
 _WITHIN = 2000  # ms
 _PATIENCE = 12  # seconds until a page that does not show them is given up
 _ROUNDS = 3  # of twenty pages for each delay
-_SECONDS = 55  # after which no round begins
+_SECONDS = 40  # after which no round begins
 _SHOWS = "Benefit held-0"
 _NOTE_WHEN_SHOWN = f"""
 if (parent !== window) {{
