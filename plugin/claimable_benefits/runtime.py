@@ -65,6 +65,8 @@ _log = logging.getLogger("claimable_benefits")
 GivenTransaction = Transaction | Callable[[], Transaction]
 _OPEN_WRITE = "this request has written to the database and not committed it"
 _KEY = "claimable_benefits"
+# A first visit reads its two lists and notes the profile at once. Omneo's client has 50 connections: clicks need some.
+_READING_THREADS = 32
 _SHOWN = "_claimable_benefits_shown"  # in Flask's g: what this request has shown as applied
 
 
@@ -304,7 +306,7 @@ def warm_at_sign_in(app: Flask, warm: Callable[[], None]) -> None:
 
 
 def _context(app: Flask, settings: Settings, collaborators: Collaborators) -> Context:
-    ledger, thread_pool, threads = _open_ledger(settings), ThreadPool(), LoaderThreads(app)
+    ledger, thread_pool, threads = _open_ledger(settings), ThreadPool(_READING_THREADS), LoaderThreads(app)
     naive_times = NaiveTimes(ZoneInfo(settings.naive_timezone))
     clock = collaborators.clock or ledger.clock
     return Context(
