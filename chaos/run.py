@@ -158,14 +158,11 @@ def _calls(deployment: Deployment, references: dict[str, str], subjects: list[st
     """Return the calls about the uses and orders of the findings, as far as the sandbox has kept them."""
     wanted = {references.get(subject, subject.removeprefix("order ")): subject for subject in subjects}
     found: dict[str, list[str]] = {}
-    for url in deployment.failing_omneo if wanted else ():
-        for call in read_calls(url, "*"):
-            if (subject := wanted.get(call["reference"] or "")) is not None:
-                late = f", applied later for call {call['late_for']}" if call["late_for"] else ""
-                line = (
-                    f"{call['real_at']} {call['method']} {call['path']}: {call['status']} {call['faults'] or ''}{late}"
-                )
-                found.setdefault(subject, []).append(line)
+    for call in read_calls(deployment.failing_omneo, "*") if wanted else ():
+        if (subject := wanted.get(call["reference"] or "")) is not None:
+            late = f", applied later for call {call['late_for']}" if call["late_for"] else ""
+            line = f"{call['real_at']} {call['method']} {call['path']}: {call['status']} {call['faults'] or ''}{late}"
+            found.setdefault(subject, []).append(line)
     return {subject: sorted(lines) for subject, lines in found.items()}
 
 

@@ -32,7 +32,7 @@ class Deployment:
     shop_url: str
     database_url: str
     payments_file: Path
-    failing_omneo: tuple[str, ...]  # Omneo with faults, as the shop and as the workers see it
+    failing_omneo: str  # Omneo with faults, as the shop and its workers see it
     healthy_omneo: str  # Omneo without faults, for tills and the audit
     benefits: dict[tuple[str, str], tuple[str, str]]
 
@@ -47,15 +47,17 @@ def start_deployment(folder: Path, plan: Plan, parameters: Parameters) -> Iterat
         supervisor = Supervisor(folder, reaper)
         stack.callback(supervisor.close)
         benefits = seed_benefits(folder / "omneo", plan.shoppers, DEFAULT_ZONE, plan.tenant)
-        for_shop, for_workers, healthy_omneo = (_start_sandbox(supervisor, folder / "omneo") for _ in range(3))
+        failing_omneo, healthy_omneo = (_start_sandbox(supervisor, folder / "omneo") for _ in range(2))
         payments_url = _start_provider(supervisor, folder, parameters)
-        common = {
+        environ = {
             "SHOP_DATA": str(folder / "shop"),
             "SHOP_DATABASE_URL": database_url,
             "PAYMENTS_URL": payments_url,
             "PAYMENTS_TIMEOUT": str(parameters.payments_timeout),
             "SHOP_LEASE_SECONDS": str(parameters.shop_lease),
             "SHOP_APPROVAL_SECONDS": str(parameters.approval_timeout),
+            # One address for shop and workers: the ledger keeps the rows of each address of Omneo apart.
+            "OMNEO_BASE_URL": f"{failing_omneo}/api/v3",
             "OMNEO_TOKEN": TOKEN,
             "BENEFITS_WORKER": "celery",
             "SHOP_BROKER_URL": _start_valkey(supervisor, folder),
@@ -63,18 +65,17 @@ def start_deployment(folder: Path, plan: Plan, parameters: Parameters) -> Iterat
             TIMING: json.dumps(dict(parameters.timing)),
             CUSTOMERS: str(plan.shoppers),
         }
-        inside = common | {"OMNEO_BASE_URL": f"{for_workers}/api/v3"}
-        _create_tables(inside)
-        port = _start_shop(supervisor, parameters, common | {"OMNEO_BASE_URL": f"{for_shop}/api/v3"})
-        _start_workers(supervisor, folder, parameters, inside)
-        supervisor.start("background jobs", [*_FLASK, "resolve-orders", "--every", "3"], inside)
+        _create_tables(environ)
+        port = _start_shop(supervisor, parameters, environ)
+        _start_workers(supervisor, folder, parameters, environ)
+        supervisor.start("background jobs", [*_FLASK, "resolve-orders", "--every", "3"], environ)
         wait_for_port(port, seconds=_READY_SECONDS, who="The shop")
         yield Deployment(
             supervisor=supervisor,
             shop_url=f"http://127.0.0.1:{port}",
             database_url=database_url,
             payments_file=folder / PAYMENTS_FILE,
-            failing_omneo=(for_shop, for_workers),
+            failing_omneo=failing_omneo,
             healthy_omneo=healthy_omneo,
             benefits=benefits,
         )
