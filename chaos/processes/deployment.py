@@ -6,10 +6,11 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from chaos.plan.parameters import Parameters
 from chaos.plan.plan import Plan
@@ -21,6 +22,8 @@ from claimable_benefits.sandbox.app import DEFAULT_ZONE
 from example_shop.payments.store import FILE_NAME as PAYMENTS_FILE
 
 _READY_SECONDS = 30.0
+_RECONCILE_SECONDS = 300
+_OF_THE_SHOP = ("shop", "delivery", "celery", "beat", "background jobs")  # roles
 _FLASK = (sys.executable, "-m", "flask", "--app", "chaos.processes.shop_app:create_app")
 
 
@@ -35,6 +38,28 @@ class Deployment:
     failing_omneo: str  # Omneo with faults, as the shop and its workers see it
     healthy_omneo: str  # Omneo without faults, for tills and the audit
     benefits: dict[tuple[str, str], tuple[str, str]]
+    environ: Mapping[str, str]  # of the shop and its workers
+    port: int  # where the shop listens
+
+    @contextmanager
+    def shop_stopped(self) -> Iterator[None]:
+        """Kill the shop and its workers; after the block they start again, and the shop answers."""
+        with self.supervisor.stopped(*_OF_THE_SHOP):
+            yield
+        wait_for_port(self.port, seconds=_READY_SECONDS, who="The shop")
+
+    def reconcile(self) -> dict[str, Any]:
+        """Run ``flask benefits reconcile --repair``; return what it says. Raises `RuntimeError` where it cannot."""
+        command = [*_FLASK, "benefits", "reconcile", "--days", "1", "--repair", "--json"]
+        environ = {**os.environ, **self.environ}
+        done = subprocess.run(
+            command, env=environ, cwd=ROOT, capture_output=True, check=False, timeout=_RECONCILE_SECONDS
+        )
+        try:
+            said: dict[str, Any] = json.loads(done.stdout)
+        except ValueError:
+            raise RuntimeError(f"Reconcile failed: {done.stderr.decode(errors='replace').strip()[-2000:]}") from None
+        return said
 
 
 @contextmanager
@@ -78,6 +103,8 @@ def start_deployment(folder: Path, plan: Plan, parameters: Parameters) -> Iterat
             failing_omneo=failing_omneo,
             healthy_omneo=healthy_omneo,
             benefits=benefits,
+            environ=environ,
+            port=port,
         )
 
 
