@@ -52,6 +52,7 @@ class Finding:
 
 _SAME_MINUTE = timedelta(minutes=1)
 _UNFINISHED_USES = ("redeeming", "in_doubt", "redeemed", "rolling_back")
+_UNCLEAR = "unclear:"  # how the note of a use in doubt begins that more looking up does not decide
 _UNFINISHED_CLAIMS = ("claiming", "in_doubt")
 
 
@@ -312,7 +313,10 @@ def _unfinished(index: _RecordIndex) -> Iterator[Finding]:
 
 
 def reviews_after_tills(records: Records) -> list[LedgerUse]:
-    """Return the uses in manual review whose benefit a till used in the minute in which the shop asked for it."""
+    """Return the uses for manual review whose benefit a till used in the minute in which the shop asked for it.
+
+    One that is unclear gets there after 25 minutes, which is longer than a run.
+    """
     by_tills: dict[str, list[datetime]] = defaultdict(list)
     for one in records.redemptions:
         if one.made_at is not None and _is_a_tills(one):
@@ -320,7 +324,7 @@ def reviews_after_tills(records: Records) -> list[LedgerUse]:
     return [
         use
         for use in records.uses
-        if use.state == "manual_review"
+        if _is_for_review(use)
         and any(abs(made_at - at) <= _SAME_MINUTE for made_at in by_tills[use.benefit_id] for at in use.asked_at)
     ]
 
@@ -331,8 +335,15 @@ def reviews_after_amnesia(records: Records) -> list[LedgerUse]:
     return [
         use
         for use in records.uses
-        if use.state == "manual_review" and use.benefit_id in benefits and use.use_id in records.named
+        if _is_for_review(use)
+        and use.benefit_id in benefits
+        and (use.use_id in records.named or use.state == "in_doubt")
     ]
+
+
+def _is_for_review(use: LedgerUse) -> bool:
+    is_unclear = use.state == "in_doubt" and (use.note or "").startswith(_UNCLEAR)
+    return is_unclear or use.state == "manual_review"
 
 
 def _is_a_tills(redemption: Redemption) -> bool:

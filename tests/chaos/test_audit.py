@@ -280,6 +280,19 @@ def test_a_review_is_no_finding_where_a_till_used_the_benefit_in_the_same_minute
     assert found(records) == ([] if is_explained else [Violation.LOST_BENEFIT, Violation.MANUAL_REVIEW])
 
 
+@pytest.mark.parametrize(
+    ("seconds", "note", "is_explained"),
+    [(0, "unclear: another use", True), (61, "unclear: another use", False), (0, "not at Omneo yet", False)],
+)
+def test_a_use_that_stays_unclear_after_a_till_is_one_for_review(seconds: int, note: str, is_explained: bool) -> None:
+    unclear = replace(REVIEW, state="in_doubt", note=note)
+    till = Redemption("307", "TILL-10", "11", 1, ASKED + timedelta(seconds=seconds))
+
+    explained = found(uses=[USE, unclear], redemptions=[REDEMPTION, OURS, till])
+
+    assert explained == ([] if is_explained else [Violation.LOST_BENEFIT, Violation.STUCK_ROW])
+
+
 def test_a_till_that_used_another_benefit_explains_no_review() -> None:
     till = Redemption("307", "TILL-10", "12", 1, ASKED)
 
