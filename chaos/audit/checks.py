@@ -80,6 +80,8 @@ class _RecordIndex:
         self.explained = {use.use_id for use in (*reviews_after_tills(records), *reviews_after_amnesia(records))}
         self.forgotten = {use.use_id: use for use in records.forgotten_uses}
         self.forgotten_references = {use.reference for use in records.forgotten_uses}
+        # A benefit that is claimed and used in one step bears the reference; its redemption may bear none.
+        self.claimed_references = {claimed.id: claimed.reference for claimed in records.claimed}
         self.uses_by_reference = {use.reference: use for use in records.uses}
         self.sales: dict[str | None, list[Sale]] = defaultdict(list)
         for sale in records.sales:
@@ -114,7 +116,8 @@ class _RecordIndex:
 
     def is_named(self, redemption: Redemption) -> bool:
         """Whether the ledger forgot a redemption, and reconcile names it."""
-        return redemption.id in self.records.named and redemption.reference in self.forgotten_references
+        references = {redemption.reference, self.claimed_references.get(redemption.benefit_id)}
+        return redemption.id in self.records.named and not references.isdisjoint(self.forgotten_references)
 
     def duplicate_uses(self) -> set[str]:
         """Return the redemptions beyond the first of one attempt or one order; the ledger's own is the first."""

@@ -320,6 +320,14 @@ def test_a_forgotten_use_that_reconcile_names_is_no_finding(of_sale: str | None)
     assert found(**FORGOT, sales=sales, named=frozenset({"302"})) != []
 
 
+def test_a_forgotten_use_of_a_claim_that_reconcile_names_is_no_finding() -> None:
+    bare = [REDEMPTION, RECEIPTS[0], replace(RECEIPTS[1], reference=None)]
+    forgot = {"uses": [USE, LOUNGE], "redemptions": bare, "forgotten_uses": [replace(DRAW, redemption_id=None)]}
+
+    assert found(ACCOUNT, **forgot, named=frozenset({"305"})) == []
+    assert found(ACCOUNT, **forgot) == [Violation.LOST_BENEFIT]
+
+
 def test_only_a_forgotten_use_is_excused_by_its_name() -> None:
     stray = [REDEMPTION, Redemption("303", "shop-gone", "8", 1)]
 
