@@ -59,7 +59,7 @@ busy: $(READY)
 
 chaos: $(READY)
 	$(BIN)/python -m chaos --seed $(SEED) --checkouts $(CHECKOUTS) \
-		$(if $(TENANT),--tenant $(TENANT)) $(if $(LOST),--lost-answers $(LOST))
+		$(if $(TENANT),--tenant $(TENANT)) $(if $(LOST),--lost-answers $(LOST)) $(if $(AMNESIA),--amnesia)
 
 mutants: $(READY)
 	$(BIN)/python -m chaos.mutants

@@ -23,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run, print and write the report; return 1 where the audit finds something or a checkout is missing."""
     asked = _parser().parse_args(arguments)
     size = short_run(asked.checkouts) if asked.short else full_run(asked.checkouts)
-    size = replace(size, tenant=asked.tenant, lost_answers=asked.lost_answers)
+    size = replace(size, tenant=asked.tenant, lost_answers=asked.lost_answers, amnesia=asked.amnesia)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that every process is stopped
     folder = Path(tempfile.mkdtemp(prefix="chaos-"))
     began = time.monotonic()
@@ -68,6 +68,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--lost-answers", type=_share, default=0.06, help="share of calls applied and never answered (default: 0.06)"
+    )
+    parser.add_argument(
+        "--amnesia", action="store_true", help="once, put the ledger back to a copy taken a little earlier"
     )
     parser.add_argument("--keep", action="store_true", help="keep the folder with logs and databases")
     return parser

@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 import tomllib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import example_shop
-from chaos.audit.checks import Finding, audit, count_by_violation, reviews_after_tills
+from chaos.audit.checks import Finding, audit, count_by_violation, reviews_after_amnesia, reviews_after_tills
 from chaos.audit.collect import collect, history, unfinished
 from chaos.audit.sandbox_api import read_calls, read_state
+from chaos.faults.amnesia import LedgerMemory
 from chaos.faults.fault_schedule import FaultSchedule
 from chaos.faults.omneo_faults import OmneoFaults
 from chaos.plan.parameters import Parameters
@@ -51,7 +52,12 @@ def execute(folder: Path, seed: int, parameters: Parameters, log_progress: Calla
     """Execute a whole run in an empty folder."""
     began = time.monotonic()
     plan = make_plan(
-        seed, parameters.checkouts, kills=parameters.kills, outages=parameters.outages, tenant=parameters.tenant
+        seed,
+        parameters.checkouts,
+        kills=parameters.kills,
+        outages=parameters.outages,
+        tenant=parameters.tenant,
+        amnesia=parameters.amnesia,
     )
     log_progress(f"seed {seed}: {len(plan.visits)} checkouts of {plan.shoppers} shoppers, {len(plan.kills)} kills")
     log_progress(f"Omneo's switches: {', '.join(f'{name} {value}' for name, value in plan.tenant.items())}")
@@ -62,16 +68,20 @@ def execute(folder: Path, seed: int, parameters: Parameters, log_progress: Calla
             OmneoFaults(deployment.failing_omneo, seed, parameters.request_delays, parameters.lost_answers),
         )
         started = time.monotonic()
-        checkouts = _apply_load(deployment, plan, parameters, observations, omneo_faults, log_progress)
+        memory = LedgerMemory(deployment, plan.amnesia, log_progress)
+        checkouts = _apply_load(deployment, plan, parameters, observations, omneo_faults, memory, log_progress)
         healed = time.monotonic()
         log_progress(f"{checkouts} checkouts made in {healed - started:.0f} s; no more faults, now draining")
         left = _drain(deployment, parameters, log_progress)
+        named = _reconcile(deployment, log_progress) if plan.amnesia else frozenset()
+        if plan.amnesia:
+            left = _drain(deployment, parameters, log_progress)
         quiet = time.monotonic()
         log_progress(
             f"{'nothing is unfinished' if not left else 'some rows are still unfinished'} after {quiet - healed:.0f} s"
         )
         spans = {"start": started - began, "visits": healed - started, "drain": quiet - healed}
-        return _audit(deployment, seed, checkouts, observations, omneo_faults, left, spans)
+        return _audit(deployment, seed, checkouts, observations, omneo_faults, memory, named, left, spans)
 
 
 def _apply_load(
@@ -80,18 +90,27 @@ def _apply_load(
     parameters: Parameters,
     observations: Observations,
     omneo_faults: OmneoFaults,
+    memory: LedgerMemory,
     log_progress: Callable[[str], None],
 ) -> int:
     tills = Tills(deployment.healthy_omneo, deployment.benefits)
     ids = {key: benefit for key, (_, benefit) in deployment.benefits.items()}
     context = ShopperContext(deployment.shop_url, ids, tills.use, observations)
     schedule = FaultSchedule(plan, deployment.supervisor, omneo_faults, log_progress)
+
+    def on_start(number: int) -> None:
+        schedule.checkout_started(number)
+        memory.checkout_started(number)
+
     schedule.start()
     try:
         until = time.monotonic() + parameters.load_timeout
-        return run_visits(
-            context, plan.visits, concurrency=parameters.concurrency, until=until, on_start=schedule.checkout_started
-        )
+        done, quiet_at = 0, plan.amnesia.restored_at if plan.amnesia else len(plan.visits)
+        for part in (plan.visits[:quiet_at], plan.visits[quiet_at:]):
+            done += run_visits(context, part, concurrency=parameters.concurrency, until=until, on_start=on_start)
+            if plan.amnesia and part and part[0].number == 0:
+                memory.forget()
+        return done
     finally:
         schedule.close()
         observations.outcomes["uses at a till"] = tills.uses
@@ -112,22 +131,34 @@ def _drain(deployment: Deployment, parameters: Parameters, log_progress: Callabl
             log_progress(f"unfinished: {', '.join(f'{number} {what}' for what, number in left.items())}")
 
 
+def _reconcile(deployment: Deployment, log_progress: Callable[[str], None]) -> frozenset[str]:
+    """Reconcile with repairs, once more for what a repair made due; return what it names in the end."""
+    deployment.reconcile()
+    said = deployment.reconcile()
+    for one in said["left"]:
+        log_progress(f"reconcile: {one['sentence']} [{one['code']}]")
+    return frozenset(key for one in said["left"] for key in (*one["ids"], one["use"]) if key)
+
+
 def _audit(
     deployment: Deployment,
     seed: int,
     checkouts: int,
     observations: Observations,
     omneo_faults: OmneoFaults,
+    memory: LedgerMemory,
+    named: frozenset[str],
     left: dict[str, int],
     spans: dict[str, float],
 ) -> RunResult:
-    seen = collect(
+    collected = collect(
         deployment.database_url,
         deployment.payments_file,
         read_state(deployment.healthy_omneo),
         observations.shown,
         _refundable(),
     )
+    seen = replace(collected, forgotten_uses=memory.uses, forgotten_claims=memory.claims, named=named)
     findings = audit(seen)
     kills = deployment.supervisor.kills
     report = {
@@ -135,6 +166,8 @@ def _audit(
         "orders_placed": sum(order.was_paid for order in seen.orders),
         **count_by_violation(findings),
         "reviews_after_tills": len(reviews_after_tills(seen)),
+        "forgotten_uses": len(memory.uses),
+        "reviews_after_amnesia": len(reviews_after_amnesia(seen)),
         "kills": kills.total(),
         "faults": omneo_faults.fired.total(),
         "seed": seed,
@@ -158,14 +191,11 @@ def _calls(deployment: Deployment, references: dict[str, str], subjects: list[st
     """Return the calls about the uses and orders of the findings, as far as the sandbox has kept them."""
     wanted = {references.get(subject, subject.removeprefix("order ")): subject for subject in subjects}
     found: dict[str, list[str]] = {}
-    for url in deployment.failing_omneo if wanted else ():
-        for call in read_calls(url, "*"):
-            if (subject := wanted.get(call["reference"] or "")) is not None:
-                late = f", applied later for call {call['late_for']}" if call["late_for"] else ""
-                line = (
-                    f"{call['real_at']} {call['method']} {call['path']}: {call['status']} {call['faults'] or ''}{late}"
-                )
-                found.setdefault(subject, []).append(line)
+    for call in read_calls(deployment.failing_omneo, "*") if wanted else ():
+        if (subject := wanted.get(call["reference"] or "")) is not None:
+            late = f", applied later for call {call['late_for']}" if call["late_for"] else ""
+            line = f"{call['real_at']} {call['method']} {call['path']}: {call['status']} {call['faults'] or ''}{late}"
+            found.setdefault(subject, []).append(line)
     return {subject: sorted(lines) for subject, lines in found.items()}
 
 

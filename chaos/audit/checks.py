@@ -12,6 +12,9 @@ stuck row             a use, claim, delivery, refund or order is not in an end s
 manual review         the ledger has given up on a use, and no till used that benefit in the same minute: two uses at
                       once, of which neither bears a reference, cannot be told apart
 ====================  =============================================================================================
+
+Where the ledger was put back to an older copy, a use that it forgot is no contradiction in three cases: it is rolled
+back, or its paid order owns it again, or reconcile names it. Another use of its benefit may be in manual review.
 """
 
 from __future__ import annotations
@@ -49,6 +52,7 @@ class Finding:
 
 _SAME_MINUTE = timedelta(minutes=1)
 _UNFINISHED_USES = ("redeeming", "in_doubt", "redeemed", "rolling_back")
+_UNCLEAR = "unclear:"  # how the note of a use in doubt begins that more looking up does not decide
 _UNFINISHED_CLAIMS = ("claiming", "in_doubt")
 
 
@@ -73,19 +77,47 @@ class _RecordIndex:
         self.live_redemptions = [
             redemption for redemption in records.redemptions if redemption.live > 0 and not _is_a_tills(redemption)
         ]
-        self.after_tills = {use.use_id for use in reviews_after_tills(records)}
+        self.explained = {use.use_id for use in (*reviews_after_tills(records), *reviews_after_amnesia(records))}
+        self.forgotten = {use.use_id: use for use in records.forgotten_uses}
+        self.forgotten_references = {use.reference for use in records.forgotten_uses}
+        # A benefit that is claimed and used in one step bears the reference; its redemption may bear none.
+        self.claimed_references = {claimed.id: claimed.reference for claimed in records.claimed}
+        self.uses_by_reference = {use.reference: use for use in records.uses}
         self.sales: dict[str | None, list[Sale]] = defaultdict(list)
         for sale in records.sales:
             self.sales[sale.order_number].append(sale)
 
     def is_kept_by(self, order: ShopOrder, use: LedgerUse) -> bool:
         """Whether an order keeps its use: the order is paid, and no refund has returned the use under its policy."""
-        if order.use_id != use.use_id or not order.was_paid:
+        forgotten = self.forgotten.get(order.use_id or "")
+        is_its_own = use.use_id == order.use_id or (forgotten is not None and use.reference == forgotten.reference)
+        if not is_its_own or not order.was_paid:
             return False
         rule = self.records.refundable.get(use.handle)
         if order.state == "cancelled":
             return rule == "never"
         return order.state == "paid" and not (order.refunded and rule == "always")
+
+    def use_of(self, order: ShopOrder) -> LedgerUse | None:
+        """Return the use of an order; one that the ledger forgot has a new row with its reference, or none."""
+        forgotten = self.forgotten.get(order.use_id or "")
+        if forgotten is not None:
+            return self.uses_by_reference.get(forgotten.reference)
+        return self.uses.get(order.use_id or "")
+
+    def named_redemption(self, order: ShopOrder) -> Redemption | None:
+        """Return the standing redemption of an order whose use the ledger forgot, where reconcile names it."""
+        forgotten = self.forgotten.get(order.use_id or "")
+        if forgotten is None:
+            return None
+        return next(
+            (one for one in self.live_redemptions if one.reference == forgotten.reference and self.is_named(one)), None
+        )
+
+    def is_named(self, redemption: Redemption) -> bool:
+        """Whether the ledger forgot a redemption, and reconcile names it."""
+        references = {redemption.reference, self.claimed_references.get(redemption.benefit_id)}
+        return redemption.id in self.records.named and not references.isdisjoint(self.forgotten_references)
 
     def duplicate_uses(self) -> set[str]:
         """Return the redemptions beyond the first of one attempt or one order; the ledger's own is the first."""
@@ -110,7 +142,7 @@ def _unowned_redemptions(index: _RecordIndex) -> Iterator[Finding]:
             continue
         use = index.uses_by_redemption.get(redemption.id) or _by_reference(index, redemption)
         order = index.orders.get(use.order_number or "") if use else None
-        if use and use.use_id in index.after_tills:
+        if (use and use.use_id in index.explained) or index.is_named(redemption):
             continue
         is_right = use and (
             order and index.is_kept_by(order, use) if use.channel == "checkout" else use.state == "consumed"
@@ -140,10 +172,11 @@ def _returned_twice(index: _RecordIndex) -> Iterator[Finding]:
 
 def _missing_uses(index: _RecordIndex) -> Iterator[Finding]:
     for order in index.records.orders:
-        use = index.uses.get(order.use_id or "")
-        if not order.was_paid or not (order.use_id or order.discount) or (use and not index.is_kept_by(order, use)):
+        use = index.use_of(order)
+        known = use or index.forgotten.get(order.use_id or "")
+        if not order.was_paid or not (order.use_id or order.discount) or (known and not index.is_kept_by(order, known)):
             continue
-        redemption = index.redemptions.get(use.redemption_id or "") if use else None
+        redemption = index.redemptions.get(use.redemption_id or "") if use else index.named_redemption(order)
         if redemption is None or not redemption.live:
             what = "which was rolled back" if redemption else "of which Omneo has none"
             whose = _describe(use) if use else f"use {order.use_id}, which the ledger does not have"
@@ -172,12 +205,16 @@ def _unknown_claims(index: _RecordIndex) -> Iterator[Finding]:
     """Find benefits that no claim shows. A benefit that was claimed and redeemed in one step belongs to its use."""
     claims = {claim.reference: claim for claim in index.records.claims}
     concurrency = {use.reference for use in index.records.uses if use.channel == "claim"}
+    forgotten = {claim.reference for claim in index.records.forgotten_claims}
+    forgotten |= {use.reference for use in index.records.forgotten_uses}
     seen: set[str | None] = set()
     for claimed in index.records.claimed:
         claim = claims.get(claimed.reference or "")
         if claimed.reference in seen:
             sentence = f"benefit {claimed.id} was claimed by a click that had claimed one already"
             yield Finding(Violation.DOUBLE_REDEMPTION, sentence, (claim.claim_id,) if claim else ())
+        elif claim is None and claimed.reference in forgotten:
+            pass  # its shopper sees the benefit, as Omneo has it
         elif claimed.reference not in concurrency and (claim is None or claim.benefit_id != claimed.id):
             what = f"claim {claim.claim_id} is {claim.state}" if claim else "there is no claim of it"
             sentence = f"benefit {claimed.id} stands at Omneo as claimed: {what}"
@@ -202,8 +239,11 @@ def _sales(index: _RecordIndex) -> Iterator[Finding]:
 
 
 def _difference(index: _RecordIndex, order: ShopOrder, sale: Sale) -> str:
-    use = index.uses.get(order.use_id or "")
+    use, linked = index.use_of(order), index.redemptions.get(sale.redemption_id or "")
     expected = use.redemption_id if use else None
+    forgotten = index.forgotten.get(order.use_id or "")
+    if use is None and forgotten and linked and linked.reference == forgotten.reference:
+        expected = linked.id  # the sale arrived before the ledger forgot the use
     if sale.is_void != (order.state == "cancelled"):
         return "that it is void" if sale.is_void else "nothing of the refund: it is not void"
     left = order.total - order.refunded
@@ -254,7 +294,7 @@ def _totals(index: _RecordIndex) -> Iterator[Finding]:
 
 def _unfinished(index: _RecordIndex) -> Iterator[Finding]:
     for use in index.records.uses:
-        if use.use_id in index.after_tills:
+        if use.use_id in index.explained:
             continue
         if use.state == "manual_review":
             yield Finding(Violation.MANUAL_REVIEW, f"{_describe(use)}: {use.note}", _subjects(use, None))
@@ -276,7 +316,10 @@ def _unfinished(index: _RecordIndex) -> Iterator[Finding]:
 
 
 def reviews_after_tills(records: Records) -> list[LedgerUse]:
-    """Return the uses in manual review whose benefit a till used in the minute in which the shop asked for it."""
+    """Return the uses for manual review whose benefit a till used in the minute in which the shop asked for it.
+
+    One that is unclear gets there after 25 minutes, which is longer than a run.
+    """
     by_tills: dict[str, list[datetime]] = defaultdict(list)
     for one in records.redemptions:
         if one.made_at is not None and _is_a_tills(one):
@@ -284,9 +327,26 @@ def reviews_after_tills(records: Records) -> list[LedgerUse]:
     return [
         use
         for use in records.uses
-        if use.state == "manual_review"
+        if _is_for_review(use)
         and any(abs(made_at - at) <= _SAME_MINUTE for made_at in by_tills[use.benefit_id] for at in use.asked_at)
     ]
+
+
+def reviews_after_amnesia(records: Records) -> list[LedgerUse]:
+    """Return the uses in manual review, named by reconcile, of whose benefit the ledger forgot a use."""
+    benefits = {use.benefit_id for use in records.forgotten_uses}
+    return [
+        use
+        for use in records.uses
+        if _is_for_review(use)
+        and use.benefit_id in benefits
+        and (use.use_id in records.named or use.state == "in_doubt")
+    ]
+
+
+def _is_for_review(use: LedgerUse) -> bool:
+    is_unclear = use.state == "in_doubt" and (use.note or "").startswith(_UNCLEAR)
+    return is_unclear or use.state == "manual_review"
 
 
 def _is_a_tills(redemption: Redemption) -> bool:

@@ -36,9 +36,9 @@ def collect(
         with engine.connect() as connection:
             return Records(
                 orders=_orders(connection),
-                uses=_uses(connection),
+                uses=read_uses(connection),
                 refunds=[(row.order_number, str(row.state).lower()) for row in _rows(connection, "refunds")],
-                claims=[_claim(row) for row in _rows(connection, "benefits_claims")],
+                claims=read_claims(connection),
                 claimed=[Claimed(str(row["id"]), row["external_id"]) for row in state["benefits"] if row["claimed_at"]],
                 deliveries=[_outgoing(row) for row in _rows(connection, "benefits_outbox")],
                 redemptions=[_redemption(row) for row in state["redemptions"] if row["type"] == "redeem"],
@@ -123,7 +123,8 @@ def _orders(connection: Connection) -> list[ShopOrder]:
     ]
 
 
-def _uses(connection: Connection) -> list[LedgerUse]:
+def read_uses(connection: Connection) -> list[LedgerUse]:
+    """Read the uses of the ledger."""
     return [
         LedgerUse(
             use_id=row.use_id,
@@ -141,8 +142,12 @@ def _uses(connection: Connection) -> list[LedgerUse]:
     ]
 
 
-def _claim(row: Any) -> LedgerClaim:
-    return LedgerClaim(row.claim_id, row.reference, row.state, row.definition_handle, row.benefit_id)
+def read_claims(connection: Connection) -> list[LedgerClaim]:
+    """Read the claims of the ledger."""
+    return [
+        LedgerClaim(row.claim_id, row.reference, row.state, row.definition_handle, row.benefit_id)
+        for row in _rows(connection, "benefits_claims")
+    ]
 
 
 def _outgoing(row: Any) -> Outgoing:

@@ -117,3 +117,7 @@ class Records:
     payments: Sequence[Payment] = ()
     shown: Mapping[str, frozenset[int]] = field(default_factory=dict)
     refundable: Mapping[str, str] = field(default_factory=dict)  # by handle: always, full-refund or never
+    # What an older copy of the ledger lacks, as it was before; and the redemptions and uses that reconcile names.
+    forgotten_uses: Sequence[LedgerUse] = ()
+    forgotten_claims: Sequence[LedgerClaim] = ()
+    named: frozenset[str] = frozenset()

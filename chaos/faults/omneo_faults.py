@@ -1,7 +1,6 @@
 """Inject faults into the sandbox over HTTP.
 
-Several processes serve one state, each with faults of its own: one for the shop, one for the workers, and one without
-faults for tills and the audit.
+Two processes serve one state: one with faults for the shop and its workers, one without for tills and the audit.
 """
 
 from __future__ import annotations
@@ -37,12 +36,10 @@ _OUTAGES: dict[str, dict[str, Any]] = {
 
 
 class OmneoFaults:
-    """The faults of the processes that may fail. ``fired`` counts faults by kind."""
+    """The faults of the process that may fail. ``fired`` counts faults by kind."""
 
-    def __init__(
-        self, urls: Sequence[str], seed: int, request_delays: Sequence[float], lost_answers: float = 0.06
-    ) -> None:
-        self._urls = urls
+    def __init__(self, url: str, seed: int, request_delays: Sequence[float], lost_answers: float = 0.06) -> None:
+        self._faults_url = f"{url}/_sandbox/faults"
         self._seed = seed
         self._request_delays = request_delays
         self._lost_answers = lost_answers
@@ -65,15 +62,14 @@ class OmneoFaults:
         self._set([])
 
     def _set(self, faults: Sequence[tuple[dict[str, Any], float]]) -> None:
+        url = self._faults_url
         with self._guard:
-            for place, url in enumerate(self._urls):
-                faults_url = f"{url}/_sandbox/faults"
-                for fault in _faults(faults_url):
-                    self.fired[fault["kind"]] += fault["fired"]
-                requests.delete(faults_url, timeout=10).raise_for_status()
-                requests.post(faults_url, json={"seed": self._seed * 10 + place}, timeout=10).raise_for_status()
-                for fault, share in faults:
-                    requests.post(faults_url, json={**fault, "probability": share}, timeout=10).raise_for_status()
+            for fault in _faults(url):
+                self.fired[fault["kind"]] += fault["fired"]
+            requests.delete(url, timeout=10).raise_for_status()
+            requests.post(url, json={"seed": self._seed}, timeout=10).raise_for_status()
+            for fault, share in faults:
+                requests.post(url, json={**fault, "probability": share}, timeout=10).raise_for_status()
 
 
 def conditional_probabilities(shares: Sequence[tuple[dict[str, Any], float]]) -> list[tuple[dict[str, Any], float]]:

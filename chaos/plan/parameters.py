@@ -32,6 +32,7 @@ class Parameters:
     drain_timeout: float  # how long the run waits until nothing is unfinished
     tenant: str | None = None  # of the plan's `TENANTS`; None: the seed draws one
     lost_answers: float = 0.06  # the share of calls that are applied and never answered
+    amnesia: bool = False  # the ledger is put back once to a copy taken a little earlier
 
 
 _FULL_RUN_OUTAGES = ((0.35, "rate limit", 6.0), (0.5, "connection refused", 8.0), (0.75, "invalid token", 4.0))

@@ -93,6 +93,14 @@ class Outage:
 
 
 @dataclass(frozen=True, slots=True)
+class Amnesia:
+    """The ledger is copied when checkout ``copied_at`` starts, and put back before checkout ``restored_at`` starts."""
+
+    copied_at: int
+    restored_at: int
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """A whole run."""
 
@@ -102,6 +110,7 @@ class Plan:
     kills: tuple[Kill, ...]
     outages: tuple[Outage, ...]
     tenant: Mapping[str, str]
+    amnesia: Amnesia | None = None
 
 
 # What is not known of Omneo and decides what a lost answer leaves behind: values of the sandbox's switches.
@@ -168,10 +177,11 @@ def make_plan(
     kills: int,
     outages: tuple[tuple[float, str, float], ...],
     tenant: str | None = None,
+    amnesia: bool = False,
 ) -> Plan:
     """Make the plan of a seed; ``outages`` are (share of the checkouts, kind, seconds).
 
-    ``tenant`` is a name in `TENANTS`; the seed draws one where it is None.
+    ``tenant`` is a name in `TENANTS`; the seed draws one where it is None. ``amnesia``: the ledger is put back once.
     """
     chance = random.Random(seed)  # noqa: S311 - a plan that can be repeated, not a secret
     shoppers = max(3, checkouts // _CHECKOUTS_PER_SHOPPER)
@@ -182,12 +192,19 @@ def make_plan(
         kills=_kills(chance, checkouts, kills),
         outages=tuple(Outage(int(share * checkouts), kind, seconds) for share, kind, seconds in outages),
         tenant=TENANTS[tenant] if tenant else _draw_tenant(seed),
+        amnesia=_draw_amnesia(seed, checkouts) if amnesia else None,
     )
 
 
 def _draw_tenant(seed: int) -> Mapping[str, str]:
     chance = random.Random(f"tenant {seed}")  # noqa: S311 - a plan that can be repeated, not a secret
     return {name: chance.choice(values) for name, values in _UNSURE.items()}
+
+
+def _draw_amnesia(seed: int, checkouts: int) -> Amnesia:
+    chance = random.Random(f"amnesia {seed}")  # noqa: S311 - a plan that can be repeated, not a secret
+    restored_at = int(checkouts * chance.uniform(0.5, 0.7))
+    return Amnesia(max(0, restored_at - max(3, checkouts // 8)), restored_at)
 
 
 # The roles that are killed, in turn; a run without such a process skips the kill.

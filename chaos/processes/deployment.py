@@ -6,10 +6,11 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from chaos.plan.parameters import Parameters
 from chaos.plan.plan import Plan
@@ -21,6 +22,8 @@ from claimable_benefits.sandbox.app import DEFAULT_ZONE
 from example_shop.payments.store import FILE_NAME as PAYMENTS_FILE
 
 _READY_SECONDS = 30.0
+_RECONCILE_SECONDS = 300
+_OF_THE_SHOP = ("shop", "delivery", "celery", "beat", "background jobs")  # roles
 _FLASK = (sys.executable, "-m", "flask", "--app", "chaos.processes.shop_app:create_app")
 
 
@@ -32,9 +35,31 @@ class Deployment:
     shop_url: str
     database_url: str
     payments_file: Path
-    failing_omneo: tuple[str, ...]  # Omneo with faults, as the shop and as the workers see it
+    failing_omneo: str  # Omneo with faults, as the shop and its workers see it
     healthy_omneo: str  # Omneo without faults, for tills and the audit
     benefits: dict[tuple[str, str], tuple[str, str]]
+    environ: Mapping[str, str]  # of the shop and its workers
+    port: int  # where the shop listens
+
+    @contextmanager
+    def shop_stopped(self) -> Iterator[None]:
+        """Kill the shop and its workers; after the block they start again, and the shop answers."""
+        with self.supervisor.stopped(*_OF_THE_SHOP):
+            yield
+        wait_for_port(self.port, seconds=_READY_SECONDS, who="The shop")
+
+    def reconcile(self) -> dict[str, Any]:
+        """Run ``flask benefits reconcile --repair``; return what it says. Raises `RuntimeError` where it cannot."""
+        command = [*_FLASK, "benefits", "reconcile", "--days", "1", "--repair", "--json"]
+        environ = {**os.environ, **self.environ}
+        done = subprocess.run(
+            command, env=environ, cwd=ROOT, capture_output=True, check=False, timeout=_RECONCILE_SECONDS
+        )
+        try:
+            said: dict[str, Any] = json.loads(done.stdout)
+        except ValueError:
+            raise RuntimeError(f"Reconcile failed: {done.stderr.decode(errors='replace').strip()[-2000:]}") from None
+        return said
 
 
 @contextmanager
@@ -47,15 +72,17 @@ def start_deployment(folder: Path, plan: Plan, parameters: Parameters) -> Iterat
         supervisor = Supervisor(folder, reaper)
         stack.callback(supervisor.close)
         benefits = seed_benefits(folder / "omneo", plan.shoppers, DEFAULT_ZONE, plan.tenant)
-        for_shop, for_workers, healthy_omneo = (_start_sandbox(supervisor, folder / "omneo") for _ in range(3))
+        failing_omneo, healthy_omneo = (_start_sandbox(supervisor, folder / "omneo") for _ in range(2))
         payments_url = _start_provider(supervisor, folder, parameters)
-        common = {
+        environ = {
             "SHOP_DATA": str(folder / "shop"),
             "SHOP_DATABASE_URL": database_url,
             "PAYMENTS_URL": payments_url,
             "PAYMENTS_TIMEOUT": str(parameters.payments_timeout),
             "SHOP_LEASE_SECONDS": str(parameters.shop_lease),
             "SHOP_APPROVAL_SECONDS": str(parameters.approval_timeout),
+            # One address for shop and workers: the ledger keeps the rows of each address of Omneo apart.
+            "OMNEO_BASE_URL": f"{failing_omneo}/api/v3",
             "OMNEO_TOKEN": TOKEN,
             "BENEFITS_WORKER": "celery",
             "SHOP_BROKER_URL": _start_valkey(supervisor, folder),
@@ -63,20 +90,21 @@ def start_deployment(folder: Path, plan: Plan, parameters: Parameters) -> Iterat
             TIMING: json.dumps(dict(parameters.timing)),
             CUSTOMERS: str(plan.shoppers),
         }
-        inside = common | {"OMNEO_BASE_URL": f"{for_workers}/api/v3"}
-        _create_tables(inside)
-        port = _start_shop(supervisor, parameters, common | {"OMNEO_BASE_URL": f"{for_shop}/api/v3"})
-        _start_workers(supervisor, folder, parameters, inside)
-        supervisor.start("background jobs", [*_FLASK, "resolve-orders", "--every", "3"], inside)
+        _create_tables(environ)
+        port = _start_shop(supervisor, parameters, environ)
+        _start_workers(supervisor, folder, parameters, environ)
+        supervisor.start("background jobs", [*_FLASK, "resolve-orders", "--every", "3"], environ)
         wait_for_port(port, seconds=_READY_SECONDS, who="The shop")
         yield Deployment(
             supervisor=supervisor,
             shop_url=f"http://127.0.0.1:{port}",
             database_url=database_url,
             payments_file=folder / PAYMENTS_FILE,
-            failing_omneo=(for_shop, for_workers),
+            failing_omneo=failing_omneo,
             healthy_omneo=healthy_omneo,
             benefits=benefits,
+            environ=environ,
+            port=port,
         )
 
 

@@ -10,8 +10,8 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -103,6 +103,18 @@ class Supervisor:
                     os.kill(pid, signal.SIGKILL)
                 self.kills[role] += 1
         return True
+
+    @contextmanager
+    def stopped(self, *roles: str) -> Iterator[None]:
+        """Send SIGKILL to every process of some roles; they are restarted after the block, and not within it."""
+        with self._guard:
+            for managed in self._managed:
+                if managed.role in roles:
+                    self._killed.add(managed.process.pid)
+                    _signal(managed.process.pid, signal.SIGKILL)
+                    managed.process.wait(5)
+                    self.kills[managed.role] += 1
+            yield
 
     def close(self) -> None:
         """Send SIGTERM to every process, then SIGKILL to those that are left."""

@@ -25,7 +25,7 @@ def run_visits(
                 number = next(numbers)
             if number >= len(visits):
                 return
-            on_start(number)
+            on_start(visits[number].number)
             try:
                 run_visit(context, visits[number])
             except Exception:  # noqa: BLE001 - an error in the run's own code is reported, and stops no other visit

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from chaos.audit.checks import Violation, audit, count_by_violation, reviews_after_tills
+from chaos.audit.checks import Violation, audit, count_by_violation, reviews_after_amnesia, reviews_after_tills
 from chaos.audit.records import Claimed, LedgerClaim, LedgerUse, Outgoing, Payment, Records, Redemption, Sale, ShopOrder
 
 ORDER = ShopOrder("FT-1", "paid", 9000, "checkout-1", use_id="u1", discount=1000, payment_id="pay_1", was_paid=True)
@@ -280,6 +280,19 @@ def test_a_review_is_no_finding_where_a_till_used_the_benefit_in_the_same_minute
     assert found(records) == ([] if is_explained else [Violation.LOST_BENEFIT, Violation.MANUAL_REVIEW])
 
 
+@pytest.mark.parametrize(
+    ("seconds", "note", "is_explained"),
+    [(0, "unclear: another use", True), (61, "unclear: another use", False), (0, "not at Omneo yet", False)],
+)
+def test_a_use_that_stays_unclear_after_a_till_is_one_for_review(seconds: int, note: str, is_explained: bool) -> None:
+    unclear = replace(REVIEW, state="in_doubt", note=note)
+    till = Redemption("307", "TILL-10", "11", 1, ASKED + timedelta(seconds=seconds))
+
+    explained = found(uses=[USE, unclear], redemptions=[REDEMPTION, OURS, till])
+
+    assert explained == ([] if is_explained else [Violation.LOST_BENEFIT, Violation.STUCK_ROW])
+
+
 def test_a_till_that_used_another_benefit_explains_no_review() -> None:
     till = Redemption("307", "TILL-10", "12", 1, ASKED)
 
@@ -288,3 +301,72 @@ def test_a_till_that_used_another_benefit_explains_no_review() -> None:
 
 def test_a_use_that_was_returned_twice_is_found() -> None:
     assert found(redemptions=[REDEMPTION, Redemption("308", "shop-gone", "7", -1)]) == [Violation.DOUBLE_REDEMPTION]
+
+
+# An older copy of the ledger: the use of FT-1 is forgotten.
+
+FORGOT = {"uses": [], "forgotten_uses": [USE]}
+
+
+def test_a_forgotten_use_that_nobody_names_is_a_lost_benefit() -> None:
+    assert found(**FORGOT) == [Violation.LOST_BENEFIT, Violation.LOST_BENEFIT]
+
+
+@pytest.mark.parametrize("of_sale", ["301", None])
+def test_a_forgotten_use_that_reconcile_names_is_no_finding(of_sale: str | None) -> None:
+    sales = [replace(SALE, redemption_id=of_sale)]
+
+    assert found(**FORGOT, sales=sales, named=frozenset({"301"})) == []
+    assert found(**FORGOT, sales=sales, named=frozenset({"302"})) != []
+
+
+def test_a_forgotten_use_of_a_claim_that_reconcile_names_is_no_finding() -> None:
+    bare = [REDEMPTION, RECEIPTS[0], replace(RECEIPTS[1], reference=None)]
+    forgot = {"uses": [USE, LOUNGE], "redemptions": bare, "forgotten_uses": [replace(DRAW, redemption_id=None)]}
+
+    assert found(ACCOUNT, **forgot, named=frozenset({"305"})) == []
+    assert found(ACCOUNT, **forgot) == [Violation.LOST_BENEFIT]
+
+
+def test_only_a_forgotten_use_is_excused_by_its_name() -> None:
+    stray = [REDEMPTION, Redemption("303", "shop-gone", "8", 1)]
+
+    assert found(redemptions=stray, forgotten_uses=[USE], named=frozenset({"303"})) == [Violation.LOST_BENEFIT]
+
+
+def test_a_forgotten_use_that_its_paid_order_owns_again_is_no_finding() -> None:
+    again = replace(USE, use_id="u9")
+
+    assert found(uses=[again], forgotten_uses=[USE]) == []
+    assert found(uses=[replace(again, reference="shop-u9")], forgotten_uses=[USE]) != []
+
+
+def test_a_forgotten_use_that_was_rolled_back_for_a_paid_order_is_a_lost_benefit() -> None:
+    gone = {"redemptions": [replace(REDEMPTION, live=0)], "sales": [replace(SALE, redemption_id=None)]}
+
+    assert found(**FORGOT, **gone, named=frozenset({"301"})) == [Violation.LOST_BENEFIT]
+
+
+def test_a_forgotten_use_of_a_refunded_order_is_rolled_back() -> None:
+    sales = [replace(SALE, is_void=True)]
+    gone = {**REFUNDED, "sales": sales}
+
+    assert found(**FORGOT, **gone) != []
+    assert found(**FORGOT, **gone, redemptions=[replace(REDEMPTION, live=0)]) == []
+
+
+def test_a_forgotten_claim_is_no_finding_as_its_shopper_sees_the_benefit() -> None:
+    assert found(claims=[], forgotten_claims=[CLAIM]) == []
+
+
+@pytest.mark.parametrize(
+    ("named", "benefit_id", "is_explained"), [("u4", "11", True), ("u5", "11", False), ("u4", "12", False)]
+)
+def test_a_review_is_no_finding_where_the_ledger_forgot_a_use_of_its_benefit(
+    named: str, benefit_id: str, is_explained: bool
+) -> None:
+    lost = replace(USE, use_id="u8", reference="shop-u8", benefit_id=benefit_id)
+    records = replace(WELL, uses=[USE, REVIEW], forgotten_uses=[lost], named=frozenset({named}))
+
+    assert [use.use_id for use in reviews_after_amnesia(records)] == (["u4"] if is_explained else [])
+    assert found(records) == ([] if is_explained else [Violation.MANUAL_REVIEW])

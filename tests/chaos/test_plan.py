@@ -43,6 +43,14 @@ def test_an_outage_begins_at_its_share_of_the_checkouts() -> None:
     assert (outage.at, outage.kind, outage.seconds) == (100, "connection refused", 8.0)
 
 
+def test_amnesia_falls_between_a_copy_and_a_quiet_moment_that_the_seed_draws() -> None:
+    with_it = [make_plan(seed, 40, kills=4, outages=(), amnesia=True).amnesia for seed in range(20)]
+
+    assert plan(7).amnesia is None
+    assert all(one is not None and 0 <= one.copied_at < one.restored_at < 40 for one in with_it)
+    assert len(set(with_it)) > 1
+
+
 def test_kills_take_turns_so_that_a_few_reach_shop_and_workers() -> None:
     victims = Counter(kill.role for kill in plan(7).kills[:3])
 

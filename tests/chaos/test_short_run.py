@@ -15,6 +15,7 @@ from chaos.run import execute
 FIELDS = [
     *("checkouts", "orders_placed", "lost_benefits", "double_redemptions", "lost_transactions"),
     *("duplicate_transactions", "wrong_charges", "stuck_rows", "manual_review", "reviews_after_tills"),
+    *("forgotten_uses", "reviews_after_amnesia"),
     *("kills", "faults", "seed"),
 ]
 CHECKOUTS = 40

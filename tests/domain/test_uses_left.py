@@ -197,6 +197,45 @@ def test_a_rollback_of_ours_meanwhile_explains_that_the_count_did_not_fall() -> 
     assert assigned(redemption(), remaining=3, own=(replace(rolled_back, updated_at=AT + MINUTE),)) == [found()]
 
 
+JUST_BEFORE = AT - SECOND / 4  # after the baseline was read, and before the use was sent
+
+
+def own_redemption(at: datetime, **facts: Any) -> KnownUse:
+    return KnownUse(sent_at=at, redeemed_at=at, updated_at=at, **facts)
+
+
+def test_a_use_of_ours_between_the_baseline_and_the_request_is_not_in_the_baseline() -> None:
+    mine, other = redemption(created_at=AT + 4 * SECOND), redemption("900", created_at=AT)
+    own = (own_redemption(JUST_BEFORE),)
+
+    assert assigned(mine, other, own=own, remaining=1) == [found()]
+    assert assigned(other, own=own, remaining=2) == [ABSENT]
+
+
+def test_a_use_of_ours_just_before_the_baseline_may_be_in_it() -> None:
+    mine, other = redemption(created_at=AT + 4 * SECOND), redemption("900", created_at=AT - SECOND)
+    own = (own_redemption(AT - SECOND),)
+
+    assert assigned(mine, other, own=own, remaining=2) == [found()]
+    assert assigned(other, own=own, remaining=3) == [ABSENT]
+
+
+def test_a_rollback_of_ours_between_the_baseline_and_the_request_is_not_in_the_baseline() -> None:
+    own = (
+        KnownUse(
+            state=UseState.ROLLED_BACK,
+            sent_at=AT - MINUTE,
+            redeemed_at=AT - MINUTE,
+            rollback_sent_at=AT - SECOND,
+            updated_at=JUST_BEFORE,
+        ),
+    )
+
+    assert assigned(redemption(), own=own, remaining=3) == [found()]
+    assert assigned(redemption(), own=own, remaining=2) == [found()]
+    assert assigned(own=own, remaining=4) == [ABSENT]
+
+
 def test_while_another_request_of_ours_is_under_way_nothing_is_assigned() -> None:
     assert assigned(redemption(), remaining=2, in_flight=1) == [UNCLEAR]
     assert assigned(remaining=3, in_flight=1) == [ABSENT]

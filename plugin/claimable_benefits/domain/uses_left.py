@@ -147,7 +147,9 @@ def _number_of_new_ones(
         has_no_limit = first.baseline is None and record.remaining is None and record.is_readable
         return natural if has_no_limit or not candidates else None
     fallen = first.baseline - record.remaining
-    rolled_back, redeemed = _own_rollbacks_since(own, first.at), _own_redemptions_since(own, record, first.at)
+    # The baseline is read a moment before the use is sent: what came back or went between the two is not in it.
+    rolled_back = _own_rollbacks_since(own, first.at, _SAME_MOMENT)
+    redeemed = _own_redemptions_since(own, record, first.at, _SAME_MOMENT)
     unowned_rollbacks = len(_rollbacks_listed(record, first.at))
     others = _since(foreign, first.at, _SAME_MINUTE)
     least = fallen + rolled_back[0] - redeemed[1] - others[1]
@@ -240,7 +242,9 @@ def _gained(
     else:
         return None
     others = [use for use in own if use.use_id != doubt.use_id]
-    redeemed, rolled_back = _own_redemptions_since(others, record, doubt.at), _own_rollbacks_since(others, doubt.at)
+    none = timedelta(0)
+    redeemed = _own_redemptions_since(others, record, doubt.at, none)
+    rolled_back = _own_rollbacks_since(others, doubt.at, none)
     known = {*owned, doubt.redemption_id}
     tills = [one for one in record.redemptions if _is_use_of(record.benefit_id, one) and one.id not in known]
     by_tills = _since(tills, doubt.at, _SAME_MINUTE)
@@ -261,12 +265,14 @@ def _sorted_out(
     return candidates, [one for one in unowned if one not in candidates]
 
 
-def _own_redemptions_since(own: Iterable[OwnUse], record: BenefitRecord, at: datetime) -> tuple[int, int]:
-    """Count our known redemptions since then, at least and at most: some were on their way at that moment."""
+def _own_redemptions_since(
+    own: Iterable[OwnUse], record: BenefitRecord, at: datetime, margin: timedelta
+) -> tuple[int, int]:
+    """Count our known redemptions since then, at least and at most: some were on their way up to ``margin`` before."""
     made = {one.id: _made_at(one) for one in record.redemptions}
     surely = possibly = 0
     for use in own:
-        if use.redemption_id is None or use.sent_at is None or (use.redeemed_at and use.redeemed_at <= at):
+        if use.redemption_id is None or use.sent_at is None or (use.redeemed_at and use.redeemed_at <= at - margin):
             continue
         made_at = made.get(use.redemption_id)
         if made_at is not None and made_at < at - _SAME_MOMENT:
@@ -276,14 +282,17 @@ def _own_redemptions_since(own: Iterable[OwnUse], record: BenefitRecord, at: dat
     return surely, possibly
 
 
-def _own_rollbacks_since(own: Iterable[OwnUse], at: datetime) -> tuple[int, int]:
-    """Count our rollbacks since then, at least and at most: some were on their way, or are in doubt."""
+def _own_rollbacks_since(own: Iterable[OwnUse], at: datetime, margin: timedelta) -> tuple[int, int]:
+    """Count our rollbacks since then, at least and at most.
+
+    Some are in doubt, or were on their way up to ``margin`` before.
+    """
     surely = possibly = 0
     for use in own:
         if use.rollback_sent_at is None:
             continue
         is_done = use.state is UseState.ROLLED_BACK
-        if is_done and (use.updated_at <= at or use.rollback_sent_at < at - SKEW):
+        if is_done and (use.updated_at <= at - margin or use.rollback_sent_at < at - SKEW):
             continue
         possibly += 1
         surely += is_done and use.rollback_sent_at >= at

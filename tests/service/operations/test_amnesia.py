@@ -16,6 +16,7 @@ from claimable_benefits.ledger.uses import use_of_redemption, uses_of_order
 from claimable_benefits.service.context import Context
 from claimable_benefits.service.operations.reconcile import Report, reconcile
 from claimable_benefits.service.operations.repair import repair
+from claimable_benefits.service.orders.refund import refund_order
 from claimable_benefits.service.redemption.redeem import redeem_for_order, use_from_account
 from claimable_benefits.service.redemption.rollback import roll_back_order
 from tests.service.conftest import MIA, OpenHarness, ServiceHarness, sale
@@ -130,6 +131,30 @@ def test_an_order_that_was_submitted_before_the_repair_gets_its_redemption(new_h
 
     assert (before, named(after.left)) == ([None], [])
     assert [str(t["redemption_id"]) for t in at_omneo(harness)] == [redemption_id]
+
+
+@pytest.mark.parametrize("settle", [cancel, pay])
+def test_a_refund_that_the_ledger_forgot_is_void_again_once_it_is_repaired(
+    new_harness: OpenHarness, settle: Callable[[ServiceHarness], None]
+) -> None:
+    harness = with_orders_loader(new_harness())
+    pay(harness)
+    harness.submit("A1")
+    harness.work(minutes=2)
+    copy = copy_of(harness.ctx.ledger)
+    refund_order(harness.ctx, "A1", full_refund=True, actor="shop", reason="refund")
+    harness.work(minutes=2)
+    restore(harness.ctx.ledger, copy)
+    settle(harness)
+    harness.work(minutes=60)
+
+    report = compared(harness)
+    after = repair(harness.ctx, report, actor="staff anna")
+
+    is_cancelled = settle is cancel
+    assert (DisagreementCode.DELIVERY_STOPPED in [one.code for one in report.found]) is True
+    assert (named(after.left) == []) is is_cancelled
+    assert [t["is_void"] for t in at_omneo(harness)] == [True]
 
 
 def test_the_second_attempt_of_an_order_is_found_where_the_first_is_known(new_harness: OpenHarness) -> None:

@@ -124,6 +124,17 @@ def _void(ctx: Context, one: Disagreement, actor: str) -> str | None:
     return f"The transaction of order {number} is voided."
 
 
+def _void_stopped(ctx: Context, one: Disagreement, actor: str) -> str | None:
+    """Void a stopped delivery whose order is cancelled: an older copy of the ledger does not know of the refund."""
+    number = one.order_number or ""
+    delivery, order = _delivery(ctx, number), order_of(ctx, number)
+    if delivery is None or delivery.state is not DeliveryState.STOPPED or delivery.transaction.is_void:
+        return None
+    if order is None or order.state is not OrderState.CANCELLED:
+        return None
+    return _void(ctx, one, actor)
+
+
 def _void_duplicates(ctx: Context, one: Disagreement, actor: str) -> str | None:
     """Void duplicates, unlinking their redemption first: some tenants return it with the sale (Omneo facts 16.31)."""
     delivery = _delivery(ctx, one.order_number or "")
@@ -188,6 +199,7 @@ _WAYS: dict[DisagreementCode, Callable[[Context, Disagreement, str], str | None]
     DisagreementCode.TRANSACTION_MISSING: _deliver_again,
     DisagreementCode.TRANSACTION_DIFFERS: _deliver_again,
     DisagreementCode.TRANSACTION_NOT_VOID: _void,
+    DisagreementCode.DELIVERY_STOPPED: _void_stopped,
     DisagreementCode.USE_NOT_CONSUMED: _submit,
     DisagreementCode.REDEMPTION_LEFT_OVER: _roll_back,
     DisagreementCode.REDEMPTION_UNKNOWN: _recover,
