@@ -612,6 +612,7 @@ def test_a_shop_without_loaders_is_told_at_its_first_request_and_its_pages_stay_
 ) -> None:
     app = Flask("shop", instance_path=str(tmp_path))
     app.config.update(SECRET_KEY="test", OMNEO_TENANT="demo", OMNEO_TOKEN="token", BENEFITS_WORKER="off")
+    app.config["BENEFITS_DATABASE_URL"] = f"sqlite:///{tmp_path}/shop.sqlite3"
     benefits = ClaimableBenefits()
     benefits.init_app(app)
     app.add_url_rule("/checkout", view_func=lambda: render_template_string("{{ benefits_panel() }}"))

@@ -57,6 +57,10 @@ class InvalidValue(BenefitsError, ValueError):
         super().__init__(f"{field} {problem} {remedy}")
 
 
+class LoaderNotRegistered(SettingsError):
+    """The shop has not registered a loader; `key` is its decorator."""
+
+
 class LoaderError(BenefitsError):
     """A function that the shop registered failed: ``loader`` names it, ``problem`` says what it did.
 

@@ -15,7 +15,7 @@ from werkzeug.exceptions import HTTPException
 from claimable_benefits.domain.policy import Policy
 from claimable_benefits.domain.shop import Cart, Order, Shopper, Transaction
 from claimable_benefits.domain.values import exact_amount
-from claimable_benefits.errors import BenefitsError, InvalidValue, LoaderError, SettingsError
+from claimable_benefits.errors import BenefitsError, InvalidValue, LoaderError, LoaderNotRegistered
 
 ShopperLoader = Callable[[], Shopper | None]
 CartLoader = Callable[[], Cart | None]
@@ -70,9 +70,11 @@ class LoaderReports:
 
 
 def registered(loader: Loader | None, name: str) -> Loader:
-    """Return ``loader``. Raises `SettingsError` where the shop has registered none."""
+    """Return ``loader``. Raises `LoaderNotRegistered` where the shop has registered none."""
     if loader is None:
-        raise SettingsError(name, "is not registered.", f"Decorate a function of your shop with @benefits.{name}.")
+        raise LoaderNotRegistered(
+            name, "is not registered.", f"Decorate a function of your shop with @benefits.{name}."
+        )
     return loader
 
 

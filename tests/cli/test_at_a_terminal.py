@@ -6,11 +6,13 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 
 import pytest
 
-from tests.cli.conftest import NOBODY, Terminal
+from tests.cli.conftest import Terminal, Unreachable
+from tests.support.waiting import LIMIT
 
 SHOP = """
 from flask import Flask
@@ -80,12 +82,15 @@ def test_a_wrong_setting_at_a_terminal_is_one_line(flask_command: Flask_, termin
 
 @pytest.mark.timing
 def test_the_worker_works_until_it_is_interrupted(flask_command: Flask_, terminal: Terminal) -> None:
-    down = terminal.shop(OMNEO_BASE_URL=NOBODY)
+    down = terminal.shop(transport=Unreachable())  # another address would be another shop
     terminal.refuses("submit", "A1", "--total", "5", shop=down)
 
     with flask_command("work", "--seconds", "0.1") as process:
         assert process.stdout is not None
+        hung = threading.Timer(LIMIT, process.kill)
+        hung.start()
         first, line = process.stdout.readline(), process.stdout.readline()
+        hung.cancel()
         process.send_signal(signal.SIGINT)
         said, complained = process.communicate(timeout=60)
 

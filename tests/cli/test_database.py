@@ -15,7 +15,6 @@ from flask import Flask
 from claimable_benefits import ClaimableBenefits, SettingsError
 from claimable_benefits.domain.states import UseState
 from claimable_benefits.ledger import Ledger
-from claimable_benefits.ledger.events import Audit, write_event
 from claimable_benefits.ledger.key_values import LAST_TURN, set_value
 from claimable_benefits.ledger.profile_ids import remember_profile
 from claimable_benefits.ledger.retention.tombstones import Tombstone, add_tombstone, pruned_ids, pruned_references
@@ -89,7 +88,7 @@ def test_a_database_that_refuses_to_go_down_is_one_line_and_keeps_its_version(
         terminal.says("db", "upgrade", shop=shop)
         ledger: Ledger = shop.extensions["claimable_benefits"].context.ledger
         with ledger.write() as connection:
-            write_event(connection, "A1", Audit("a" * 300, "a test", NOW), from_state=None, to_state="due", version=1)
+            new_use(connection, channel="a longer channel than today's")
 
         said = terminal.refuses("db", "downgrade", "0001", "--yes", shop=shop)
         shown = terminal.says("db", "current", shop=shop)

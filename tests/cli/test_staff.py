@@ -37,8 +37,8 @@ def waiting_use(terminal: Terminal) -> str:
         return move_use(connection, rolling_back, UseState.MANUAL_REVIEW, audit, note="Omneo refused both").use_id
 
 
-def sold(terminal: Terminal) -> None:
-    terminal.says("submit", "WEB-7", "--customer", "1001", "--total", "5")
+def sold(terminal: Terminal, shop: Flask | None = None) -> None:
+    terminal.says("submit", "WEB-7", "--customer", "1001", "--total", "5", shop=shop)
 
 
 def test_nothing_waits_in_a_healthy_shop(terminal: Terminal) -> None:
@@ -159,7 +159,7 @@ class NoTransactions(httpx.BaseTransport):
 def test_what_could_not_be_read_is_said_at_the_end_with_a_failing_exit_code(terminal: Terminal) -> None:
     pauses: list[float] = []
     terminal.shop(transport=NoTransactions(), sleep=pauses.append)
-    sold(terminal)
+    sold(terminal, terminal.shop())
 
     told = run(terminal, "reconcile")
     as_json = json.loads(run(terminal, "reconcile", "--json").stdout)

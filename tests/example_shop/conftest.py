@@ -77,6 +77,7 @@ class RunningShop:
             with closing(sqlite3.connect(self.data / name, timeout=60)) as connection, connection:
                 for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
                     connection.execute(f"DELETE FROM {table}")  # noqa: S608  # names of our own tables
+        self.running.app.extensions["claimable_benefits"].clicks.reset()
         add_old_order(self.running.app)
 
     def payment_states(self) -> list[str]:

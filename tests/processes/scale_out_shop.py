@@ -17,7 +17,7 @@ from claimable_benefits import Cart, ClaimableBenefits, Declined, Line, Shopper,
 POLICIES = """
 [tenner]
 discount = "amount"
-size = 10
+size = "10 AUD"
 used_at = "checkout"
 
 [lounge]

@@ -109,6 +109,7 @@ def scaled_shop(tmp_path_factory: pytest.TempPathFactory, postgres: Postgres) ->
             **{f"FLASK_{key}": value for key, value in omneo.config.items()},
             "FLASK_BENEFITS_CACHE_SECONDS": "60",
             "FLASK_BENEFITS_PAGE_BUDGET_MS": "10000",  # a page of a busy machine waits for Omneo, too
+            "FLASK_BENEFITS_WAITING_THREADS": str(THREADS + 1),  # every page may wait; one place is for clicks
         }
         url, log = f"http://127.0.0.1:{port}", folder / "gunicorn.log"
         scaled_shop = ScaledShop(omneo=omneo, url=url, environment=environment, log=log)

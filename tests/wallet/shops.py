@@ -25,7 +25,7 @@ used_at = "account"
 
 [tenner]
 discount = "amount"
-size = 10
+size = "10 AUD"
 used_at = "checkout"
 """
 

@@ -63,10 +63,10 @@ def test_equal_definitions_become_one_and_nothing_else_changes(snapshot: Snapsho
 
 
 def test_a_snapshot_is_read_for_its_own_profile_only() -> None:
-    theirs = Snapshot("p", (replace(MINE.benefits[0], profile_id="somebody else"),))
+    theirs = Snapshot("p", (replace(MINE.benefits[0], profile_id="another profile's"),))
 
     for payload, profile_id in ((to_json(MINE), "q"), (to_json(theirs), "p")):
-        with pytest.raises(ValueError, match="somebody else"):
+        with pytest.raises(ValueError, match="another profile's"):
             from_json(profile_id, payload)
 
 

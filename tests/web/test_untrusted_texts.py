@@ -26,8 +26,32 @@ KNOWN = {
     *("dl", "dt", "dd", "form", "input", "button", "svg", "g", "path", "img"),
 }
 ATTRIBUTES = {
-    *("action", "aria-describedby", "aria-label", "aria-labelledby", "charset", "class", "content", "d", "datetime"),
-    *("fill", "height", "href", "id", "lang", "method", "name", "rel", "role", "stroke", "transform", "type"),
+    *(
+        "action",
+        "aria-describedby",
+        "aria-label",
+        "aria-labelledby",
+        "charset",
+        "class",
+        "content",
+        "d",
+        "data-cb-part",
+    ),
+    *(
+        "datetime",
+        "fill",
+        "height",
+        "href",
+        "id",
+        "lang",
+        "method",
+        "name",
+        "rel",
+        "role",
+        "stroke",
+        "transform",
+        "type",
+    ),
     *("value", "viewbox", "width"),
 }
 

@@ -54,6 +54,11 @@ class RateLimiter:
                 return wait
         return _take(own, item, digest)
 
+    def reset(self) -> None:
+        """Forget what was counted, here and on the shared server: for tests that click more than a shopper can."""
+        for counter in self._open():
+            counter.storage.reset()
+
     def close(self) -> None:
         """Close the connections."""
         if self._pool is not None:

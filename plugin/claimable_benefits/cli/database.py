@@ -14,7 +14,7 @@ from claimable_benefits.ledger import Ledger
 from claimable_benefits.ledger.shops.others import adopt_rows
 from claimable_benefits.settings.addresses import normalised_tenant
 
-database = AppGroup("db", help="The ledger's tables: their version, upgrade and downgrade, rows of an earlier address.")
+database = AppGroup("db", help="Show or change the version of the ledger's tables.")
 
 
 def _ledger() -> Ledger:

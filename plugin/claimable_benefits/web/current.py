@@ -12,14 +12,14 @@ from flask import current_app, has_request_context, request, url_for
 
 from claimable_benefits.cache.rate_limiter import RateLimiter
 from claimable_benefits.domain.shop import Cart, Shopper
-from claimable_benefits.errors import BenefitsError, LoaderError, SettingsError
+from claimable_benefits.errors import BenefitsError, LoaderError, LoaderNotRegistered
 from claimable_benefits.service.context import Context
 from claimable_benefits.settings import Settings
 from claimable_benefits.web.services import Services
 
 EXTENSION_KEY = "claimable_benefits"
 WEB_EXTENSION_KEY = "claimable_benefits_web"
-LOADER_FAILURES = (LoaderError, SettingsError)  # it fails, or is not registered
+LOADER_FAILURES = (LoaderError, LoaderNotRegistered)  # it fails, or is not registered
 STATIC_FOLDER = Path(__file__).resolve().parent.parent / "static"
 
 

@@ -12,6 +12,7 @@ from claimable_benefits.sandbox.protocol.body_reader import RequestForm
 from claimable_benefits.sandbox.protocol.references import get_or_404
 from claimable_benefits.sandbox.protocol.responses import Body
 from claimable_benefits.sandbox.rules.redemption_rules import expiry
+from claimable_benefits.sandbox.state import store
 from claimable_benefits.sandbox.state.request_state import RequestState
 from claimable_benefits.sandbox.state.times import end_of_day, from_stamp, local_day, serialize_time, stamp
 
@@ -55,10 +56,11 @@ def insert_demo(state: RequestState) -> None:
         definitions.insert_definition(state, RequestForm(_with_claim_period(state, fields)))
     for customer, fields in PEOPLE.items():
         _insert_person(state, customer, fields)
+    shop_floor = _insert_location(state)
     for customer, handle, days, uses in _ISSUED:
         benefit = _grant(state, customer, handle, days)
         for _ in range(uses):
-            _record_past_use(state, benefit, days - 1)
+            _record_past_use(state, benefit, days - 1, location_id=shop_floor)
     _grant(state, "1004", "vip-lounge", 4, claimed=True)
     today = local_day(state.now, state.zone)
     _grant(state, "1001", "birthday-gift", 6, ends=stamp(end_of_day(today, state.zone)))
@@ -108,10 +110,18 @@ def _grant(
     return grant.grant_benefit(state, definition, profile_id(customer), given)
 
 
-def _record_past_use(state: RequestState, benefit: sqlite3.Row, days: int, order: str | None = None) -> int:
+def _insert_location(state: RequestState) -> int:
+    """Insert the store in which the past uses were made that no order has."""
+    times = {"created_at": state.stamp, "updated_at": state.stamp}
+    return store.insert(state.db, "locations", {"name": "Collins Street", "doc": "{}", **times})
+
+
+def _record_past_use(
+    state: RequestState, benefit: sqlite3.Row, days: int, order: str | None = None, location_id: int | None = None
+) -> int:
     """Insert a past use, which today's rules might refuse."""
     used = RequestState(state.db, state.now - timedelta(days=days), state.switches, state.zone)
-    facts = {"timezone": state.zone, "redeem_at": used.stamp, "external_id": order}
+    facts = {"timezone": state.zone, "redeem_at": used.stamp, "external_id": order, "location_id": location_id}
     number = redemptions.insert_redemption(used, benefit["profile_id"], "redeem", facts)
     redemptions.count_uses(used, get_or_404(used, "benefits", benefit["id"]), 1)
     redemptions.insert_item(used, number, benefit["id"], 1)
