@@ -42,6 +42,7 @@ def test_the_doctor_finds_a_well_kept_shop_well(terminal: Terminal) -> None:
         "ok  Loaders: the shop has registered those for shopper, cart and order.\n"
         "ok  Orders: the order loader knows the orders that it was asked about.\n"
         "ok  Times: those without a zone are read as UTC (BENEFITS_NAIVE_TIMEZONE).\n"
+        "ok  Redemptions: the worker has found none at Omneo that the ledger does not know.\n"
         "ok  Review: nothing waits for manual review.\n"
         "ok  Queue: every transaction is delivered.\n"
         "ok  Worker: none has run yet: it starts with the first request, or by flask benefits work.\n"

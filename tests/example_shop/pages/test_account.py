@@ -97,9 +97,7 @@ def test_the_first_benefits_page_after_signing_in_costs_no_round_trip(shop: Runn
     runtime.read_ahead._last.drop("1001")  # an earlier test has signed Mia in
     browser = shop.browser("Mia Ngo")
     mia = Shopper("1001")
-    wait_until(lambda: context.wallets.customer_version(context.ledger, mia) is not None)
-    profile_id = context.wallets.customer_version(context.ledger, mia).profile_id
-    wait_until(lambda: context.wallets.wallets._memory.get(profile_id) is not None)
+    wait_until(lambda: context.wallets.peek(context.wallet_source, mia) is not None)
     shop.sandbox.calls.clear()
     page = browser.go("/account/benefits")
 
