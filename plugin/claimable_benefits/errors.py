@@ -2,6 +2,7 @@
 
 BenefitsError
 ├── SettingsError                start-up: a setting, a policy file or a database is wrong; quotes key and remedy
+│   └── LoaderNotRegistered      the shop has registered no function for it
 ├── InvalidValue                 a value that the shop gives: names the field and what to write; a ValueError, too
 ├── LoaderError                  a function that the shop registered raised, or returned something else
 ├── Declined                     anticipated: a sentence for the shopper and a stable reason code
