@@ -133,10 +133,10 @@ async def _round(runs: _Runs, upstream: omneo.Omneo, server: Server, page: Page)
 
 @contextmanager
 def _settling(delay: int) -> Iterator[None]:
-    """Let the block take so long that the reads that it began have ended: two calls after each other, and some more."""
+    """Let the block take so long that the reads that it began have ended: two calls after each other, and their work."""
     started = time.monotonic()
     yield
-    time.sleep(max(0.0, 3 * delay / 1000 - (time.monotonic() - started)))
+    time.sleep(max(0.0, 1 + 2 * delay / 1000 - (time.monotonic() - started)))
 
 
 def _figures(runs: _Runs) -> Figures:

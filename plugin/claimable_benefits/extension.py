@@ -138,7 +138,7 @@ class ClaimableBenefits:
         """Return what this request's shopper has applied to this request's cart; None where nothing is applied.
 
         It reads the ledger and does not call Omneo. What it returns is what this request shows: `redeem` redeems
-        nothing else. Raises `LoaderError` where a loader fails, `SettingsError` where one is not registered, and
+        nothing else. Raises `LoaderError` where a loader fails, `LoaderNotRegistered` where one is missing, and
         `LedgerUnavailable`.
         """
         return _runtime().applied()

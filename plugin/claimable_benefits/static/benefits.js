@@ -7,7 +7,7 @@
     const setBusy = (on) => region.setAttribute("aria-busy", (button.hidden = on));
     const focus = (element) => hadFocus && !document.querySelector(":focus") && element.focus();
     setBusy(true);
-    for (const pause of [first, 800, 2500, 6500]) {
+    for (const pause of [first, 500, 600, 6500]) {
       await new Promise((go) => setTimeout(go, pause));
       if (!region.isConnected) return;
       const answer = await fetch(cbFill, { redirect: "manual" }).catch(() => 0);
@@ -27,7 +27,7 @@
     status.textContent = cbSlow;
     focus(button);
   };
-  const start = () => document.querySelectorAll("[data-cb-fill]:not([aria-busy])").forEach((region) => fill(region, 700));
+  const start = () => document.querySelectorAll("[data-cb-fill]:not([aria-busy])").forEach((region) => fill(region, 400));
   addEventListener("click", (event) => {
     const button = event.target.closest("[data-cb-fill] > a");
     if (!button) return;
