@@ -133,7 +133,7 @@ async def _round(runs: _Runs, upstream: omneo.Omneo, server: Server, page: Page)
 
 @contextmanager
 def _settling(delay: int) -> Iterator[None]:
-    """Let the block take so long that the reads that it began have ended: two calls after each other, and their work."""
+    """Let the block take so long that the reads that it began have ended: two calls after each other, and work."""
     started = time.monotonic()
     yield
     time.sleep(max(0.0, 1 + 2 * delay / 1000 - (time.monotonic() - started)))
