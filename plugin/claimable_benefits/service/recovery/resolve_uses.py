@@ -17,7 +17,7 @@ from claimable_benefits.service.context import Context
 from claimable_benefits.service.isolation import each_row, set_use_aside
 from claimable_benefits.service.lookup import look_up_redemption
 from claimable_benefits.service.redemption.execution import record_found
-from claimable_benefits.service.redemption.merged_profile import follow_for_lookup
+from claimable_benefits.service.redemption.merged_profile import look_up_and_follow
 
 _log = logging.getLogger("claimable_benefits")
 
@@ -67,13 +67,7 @@ def _mark_in_doubt(ctx: Context, use: Use) -> None:
 def _resolve(ctx: Context, use: Use) -> bool:
     try:
         leased = _lease(ctx, use)
-        try:
-            finding = look_up_redemption(ctx, leased)
-        except Rejected as refusal:
-            followed = follow_for_lookup(ctx, leased, refusal)
-            if followed is None:
-                raise
-            leased, finding = followed, look_up_redemption(ctx, followed)
+        leased, finding = look_up_and_follow(ctx, leased, look_up_redemption)
     except ConflictError:
         return False
     except (InvalidResponse, Rejected) as error:

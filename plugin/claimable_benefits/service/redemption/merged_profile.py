@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from contextlib import suppress
 from http import HTTPStatus
 
+from claimable_benefits.domain.evidence import Finding
 from claimable_benefits.errors import ConflictError, Rejected
 from claimable_benefits.ledger.uses import Use, live_uses_of, touch_use
 from claimable_benefits.service.context import Context
@@ -49,7 +51,21 @@ def follow_merged_profile(ctx: Context, use: Use, refusal: Rejected) -> Use | No
     return None
 
 
-def follow_for_lookup(ctx: Context, use: Use, refusal: Rejected) -> Use | None:
+def look_up_and_follow(ctx: Context, use: Use, look_up: Callable[[Context, Use], Finding]) -> tuple[Use, Finding]:
+    """Look a use up, once more under the profile that its customer has now; return it as it is then, and the finding.
+
+    Raises what ``look_up`` raises, and `ConflictError` where the use has moved meanwhile.
+    """
+    try:
+        return use, look_up(ctx, use)
+    except Rejected as refusal:
+        followed = _follow_for_lookup(ctx, use, refusal)
+        if followed is None:
+            raise
+        return followed, look_up(ctx, followed)
+
+
+def _follow_for_lookup(ctx: Context, use: Use, refusal: Rejected) -> Use | None:
     """Put a use that cannot be looked up under the profile that the customer has now; None where nothing is to follow.
 
     Omneo answers 404 for the lists of a merged profile, and its redemptions are the other one's (Omneo facts 2). Raises

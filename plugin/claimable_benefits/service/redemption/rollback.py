@@ -26,7 +26,7 @@ from claimable_benefits.service.context import Context
 from claimable_benefits.service.holds.slots import repeat_hold
 from claimable_benefits.service.isolation import each_row, set_use_aside
 from claimable_benefits.service.lookup import count_uses, look_up_earlier_rollback, look_up_rollback
-from claimable_benefits.service.redemption.merged_profile import follow_for_lookup
+from claimable_benefits.service.redemption.merged_profile import look_up_and_follow
 
 _log = logging.getLogger("claimable_benefits")
 
@@ -98,13 +98,7 @@ def _look_up_or_call(ctx: Context, use: Use) -> bool:
     if sent_at is None:
         return _call(ctx, use, "worker")
     try:
-        try:
-            finding = look_up_rollback(ctx, use)
-        except Rejected as refusal:
-            followed = follow_for_lookup(ctx, use, refusal)
-            if followed is None:
-                raise
-            use, finding = followed, look_up_rollback(ctx, followed)
+        use, finding = look_up_and_follow(ctx, use, look_up_rollback)
     except OmneoError as error:
         return _unread(ctx, use, "worker", "the lookup failed", error)
     if finding.evidence is Evidence.FOUND:
