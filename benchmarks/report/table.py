@@ -81,9 +81,7 @@ REASONS = {
     " the shopper's version from the ledger, and computes each discount",
     **dict.fromkeys(
         ("first_visit_shown_50ms", "first_visit_shown_250ms", "first_visit_shown_500ms"),
-        "twenty frames of one Chromium and the shop share two processors: runs of the same code gave 0.35 to 1.00."
-        " Asked over HTTP ten times a second, the same twenty shoppers have their benefits after at most 0.6, 0.9 and"
-        " 1.4 seconds",
+        "twenty frames of one Chromium and the shop share two processors: runs of the same code gave 0.35 to 1.00",
     ),
     "ledger_vs_raw_sqlite": "each statement names the shop, and goes through SQLAlchemy",
     "memory_mb_over_deps": "the app loads every service, page and Babel with plain imports; the first pages did before",
